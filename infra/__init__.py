@@ -1,0 +1,1 @@
+"""What the services run on: in AWS, and on one machine."""

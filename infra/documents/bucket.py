@@ -1,0 +1,58 @@
+"""The bucket's configuration, in the shapes of the S3 API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.keys import PENDING_PREFIX
+
+PENDING_DAYS = 1
+"""S3 counts from the upload and rounds up to the next midnight UTC (AWS: "Lifecycle configuration elements")."""
+
+
+def cors_rules(origin: str) -> list[dict[str, Any]]:
+    """Pages of this origin may post forms and read the answer; nobody else's may."""
+    return [
+        {
+            "AllowedOrigins": [origin],
+            "AllowedMethods": ["POST"],
+            # A form needs no header of its own; this one is for clients that report progress and so preflight.
+            "AllowedHeaders": ["content-type"],
+            "ExposeHeaders": ["ETag"],
+            "MaxAgeSeconds": 3600,
+        }
+    ]
+
+
+def lifecycle_rules() -> list[dict[str, Any]]:
+    """What was uploaded and never confirmed goes, under either strategy."""
+    return [
+        {
+            "ID": "pending-prefix",
+            "Status": "Enabled",
+            "Filter": {"Prefix": PENDING_PREFIX},
+            "Expiration": {"Days": PENDING_DAYS},
+        },
+        {
+            "ID": "pending-tag",
+            "Status": "Enabled",
+            "Filter": {"Tag": {"Key": "Status", "Value": "Pending"}},
+            "Expiration": {"Days": PENDING_DAYS},
+        },
+        {
+            "ID": "incomplete-multipart-uploads",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        },
+    ]
+
+
+PUBLIC_ACCESS_BLOCK = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+
+OWNERSHIP_RULES = [{"ObjectOwnership": "BucketOwnerEnforced"}]

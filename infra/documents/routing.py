@@ -1,0 +1,11 @@
+"""Which service answers which path, in the patterns of an ALB listener rule. The first that fits wins."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+ROUTES = (("/auth/*", "auth"), ("/uploads/*", "uploads"), ("/*", "frontend"))
+
+
+def find_service(path: str) -> str:
+    return next(service for pattern, service in ROUTES if fnmatchcase(path, pattern))

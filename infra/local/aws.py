@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+
+from services.aws import CLIENT_CONFIG, S3_CONFIG
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_iam import IAMClient
+    from types_boto3_kms import KMSClient
+    from types_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Clients of the emulator, with one set of credentials."""
+
+    endpoint: str
+    region: str
+    access_key_id: str
+    secret_access_key: str
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        return boto3.Session(self.access_key_id, self.secret_access_key, region_name=self.region)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return self._session.client("s3", endpoint_url=self.endpoint, config=S3_CONFIG)
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        return self._session.client("dynamodb", endpoint_url=self.endpoint, config=CLIENT_CONFIG)
+
+    @cached_property
+    def kms(self) -> KMSClient:
+        return self._session.client("kms", endpoint_url=self.endpoint, config=CLIENT_CONFIG)
+
+    @cached_property
+    def iam(self) -> IAMClient:
+        return self._session.client("iam", endpoint_url=self.endpoint, config=CLIENT_CONFIG)

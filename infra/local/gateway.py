@@ -1,0 +1,149 @@
+"""In place of API Gateway and the load balancer: one origin, three services behind it, routed by path."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import httpx2
+import uvicorn
+
+from infra.documents.routing import find_service
+from infra.local.ports import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 30
+"""What an HTTP API gives its integration (AWS: "Quotas for HTTP APIs")."""
+HOP_BY_HOP = frozenset(
+    {b"connection", b"keep-alive", b"proxy-authenticate", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
+)
+HEALTH_PATH = "/_gateway/health"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Gateway:
+    """An ASGI application. `services`: the base URL of each, by its name."""
+
+    def __init__(self, services: Mapping[str, str], origin: str) -> None:
+        self._services = services
+        self._origin = origin
+        self._client = httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, limits=httpx2.Limits(max_connections=200))
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        if scope["path"] == HEALTH_PATH:
+            await _answer(send, 204, [], b"")
+        elif scope["method"] == "GET" and self._is_another_name(scope):
+            # The session cookie and the bucket's CORS rules know one origin; 127.0.0.1 is led to it.
+            await _answer(send, 307, [(b"location", self._origin.encode() + _target(scope))], b"")
+        else:
+            await self._forward(scope, receive, send)
+
+    def _is_another_name(self, scope: HTTPScope) -> bool:
+        return dict(scope["headers"]).get(b"host", b"").decode("latin-1") != self._origin.partition("://")[2]
+
+    async def _forward(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        request = self._client.build_request(
+            scope["method"],
+            self._services[find_service(scope["path"])] + _target(scope).decode("latin-1"),
+            headers=[*_end_to_end(scope["headers"]), *self._forwarded(scope)],
+            content=_read_body(receive),
+        )
+        begun = False
+        try:
+            answer = await self._client.send(request, stream=True)
+            try:
+                await send(
+                    {
+                        "type": "http.response.start",
+                        "status": answer.status_code,
+                        "headers": list(_end_to_end(answer.headers.raw)),
+                        "trailers": False,
+                    }
+                )
+                begun = True
+                async for chunk in answer.aiter_raw():
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            finally:
+                await answer.aclose()
+        except httpx2.TimeoutException:
+            if begun:
+                raise
+            await _problem(send, 504, "gateway-timeout", "The service did not answer in time")
+        except httpx2.TransportError as error:
+            if begun:
+                raise
+            logger.warning("%s %s: %s", scope["method"], scope["path"], error)
+            await _problem(send, 503, "unavailable", "The service is not there; try again in a moment")
+
+    def _forwarded(self, scope: HTTPScope) -> Headers:
+        client = scope["client"][0] if scope["client"] else HOST
+        scheme, _, host = self._origin.partition("://")
+        return [
+            (b"x-forwarded-for", client.encode()),
+            (b"x-forwarded-proto", scheme.encode()),
+            (b"x-forwarded-host", host.encode()),
+        ]
+
+
+def _target(scope: HTTPScope) -> bytes:
+    query = scope["query_string"]
+    return (scope["raw_path"] or scope["path"].encode()) + (b"?" + query if query else b"")
+
+
+def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    forwarded = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+    return [
+        (name, value) for name, value in headers if name.lower() not in HOP_BY_HOP and name.lower() not in forwarded
+    ]
+
+
+async def _read_body(receive: ASGIReceiveCallable) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return
+        yield message["body"]
+        if not message["more_body"]:
+            return
+
+
+async def _problem(send: ASGISendCallable, status: int, slug: str, title: str) -> None:
+    body = json.dumps({"type": f"urn:problem:{slug}", "status": status, "title": title, "detail": title}).encode()
+    headers = [(b"content-type", b"application/problem+json"), (b"retry-after", b"1")]
+    await _answer(send, status, headers, body)
+
+
+async def _answer(send: ASGISendCallable, status: int, headers: Headers, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def main() -> None:
+    """Settings from the environment: `PORT`, `ORIGIN`, and `SERVICES`, the services' URLs by name in JSON."""
+    gateway = Gateway(json.loads(os.environ["SERVICES"]), os.environ["ORIGIN"])
+    uvicorn.run(
+        gateway,
+        host=HOST,
+        port=int(os.environ["PORT"]),
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

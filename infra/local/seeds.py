@@ -1,0 +1,59 @@
+"""Puts the demo's people and their portraits where they belong."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING, Any
+
+import uuid_utils
+
+from infra.seed.people import Person, invent_people
+from services.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from infra.local.aws import Aws
+    from infra.local.resources import Resources
+
+GET_BATCH = 100
+WRITE_BATCH = 25
+
+
+def seed(aws: Aws, resources: Resources, count: int) -> None:
+    """Add whoever is not there yet. A picture comes before the row that points at it."""
+    people = invent_people(count)
+    while batch := list(itertools.islice(people, GET_BATCH)):
+        missing = _find_missing(aws, resources.table, batch)
+        rows = [_make_row(aws, resources.bucket, person) for person in missing]
+        for start in range(0, len(rows), WRITE_BATCH):
+            aws.dynamodb.batch_write_item(
+                RequestItems={
+                    resources.table: [{"PutRequest": {"Item": row}} for row in rows[start : start + WRITE_BATCH]]
+                }
+            )
+
+
+def _find_missing(aws: Aws, table: str, people: Iterable[Person]) -> list[Person]:
+    people = list(people)
+    keys: list[Any] = [{"Username": {"S": person.username}} for person in people]
+    answer = aws.dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ProjectionExpression": "Username"}})
+    there = {row["Username"].get("S") for row in answer["Responses"].get(table, [])}
+    return [person for person in people if person.username not in there]
+
+
+def _make_row(aws: Aws, bucket: str, person: Person) -> dict[str, Any]:
+    row = {"Username": {"S": person.username}, "Name": {"S": person.name}}
+    if person.portrait is None:
+        return row
+    avatar = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
+    aws.s3.put_object(
+        Bucket=bucket,
+        Key=avatar,
+        Body=person.portrait.read_bytes(),
+        ContentType="image/png",
+        CacheControl=AVATAR_CACHE_CONTROL,
+        Metadata={USERNAME_FIELD: person.username},
+    )
+    return row | {"Avatar": {"S": avatar}}

@@ -1,0 +1,160 @@
+"""The running system: emulator, resources, services, gateway. For the demo and for the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.local.aws import Aws
+from infra.local.gateway import HEALTH_PATH
+from infra.local.ports import HOST, pick_free_ports, require_free
+from infra.local.processes import Process, Processes
+from infra.local.resources import Resources, create_resources
+from infra.local.seeds import seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+
+REGION = "eu-central-1"
+SERVICES = ("auth", "uploads", "frontend")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A port of 0 is any that is free. Without `data` nothing remains."""
+
+    port: int = 8080
+    emulator_port: int = 4566
+    users: int = 3
+    data: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    origin: str
+    aws: Aws
+    """Clients that may do everything, for whoever looks at the results."""
+    resources: Resources
+    services: Mapping[str, str]
+    """Each service's own URL, behind the gateway."""
+    processes: Processes
+
+
+@contextlib.contextmanager
+def run_stack(options: Options, announce: Callable[[str, str], None]) -> Generator[Stack, None, None]:
+    """The system from its start to its end; `announce` hears of each part and where it is, as it comes up.
+
+    Raises:
+        PortInUseError, ProcessError: a part could not start. Nothing is left running.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="three-phase-upload-")))
+        port, emulator_port, *service_ports = _choose_ports(options)
+        origin = f"http://localhost:{port}"
+        aws = Aws(f"http://{HOST}:{emulator_port}", REGION, "root", secrets.token_urlsafe())
+        services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, service_ports, strict=True)}
+        processes = Processes(folder)
+        stack.callback(processes.stop)
+
+        emulator = processes.start(
+            "emulator",
+            "infra.local.emulator",
+            health=f"{aws.endpoint}/_ministack/health",
+            environ=_inherited() | _emulator_environment(aws, emulator_port, options.data or folder, options.data),
+        )
+        emulator.wait_until_ready()
+        announce("emulator", aws.endpoint)
+
+        resources = create_resources(aws, origin)
+        announce("bucket", f"{resources.bucket} with CORS, lifecycle rules and public access blocked")
+        announce("table", resources.table)
+        announce("key", resources.key_arn)
+        seed(aws, resources, options.users)
+        announce("users", f"{options.users} seeded")
+
+        waiting = [*_start_services(processes, services, aws, resources, origin)]
+        waiting.append(_start_gateway(processes, services, origin, port))
+        for process in waiting:
+            process.wait_until_ready()
+            announce(process.name, services.get(process.name, origin))
+        yield Stack(origin, aws, resources, services, processes)
+
+
+def _choose_ports(options: Options) -> list[int]:
+    given = {"--port": options.port, "--emulator-port": options.emulator_port}
+    for option, port in given.items():
+        if port:
+            require_free(port, option)
+    free = iter(pick_free_ports(len(given) + len(SERVICES)))
+    return [*(port or next(free) for port in given.values()), *(next(free) for _ in SERVICES)]
+
+
+def _inherited() -> dict[str, str]:
+    """Our environment without what is said of the real AWS in it: no part of this may ever reach that."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+
+def _emulator_environment(aws: Aws, port: int, folder: Path, data: Path | None) -> dict[str, str]:
+    kept = "1" if data else "0"
+    return {
+        "AUTH": "true",
+        "AWS_ACCESS_KEY_ID": aws.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": aws.secret_access_key,
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_REGION": aws.region,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # It would look for containers of its own to clean up, and there are none.
+        "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",
+        "PERSIST_STATE": kept,
+        "S3_PERSIST": kept,
+        "STATE_DIR": str(folder / "state"),
+        "S3_DATA_DIR": str(folder / "s3"),
+    }
+
+
+def _start_services(
+    processes: Processes, services: Mapping[str, str], aws: Aws, resources: Resources, origin: str
+) -> Iterator[Process]:
+    everyone = {"ORIGIN": origin, "TABLE": resources.table}
+    jwks_url = f"{services['auth']}/auth/.well-known/jwks.json"
+    settings = {
+        "auth": {"SIGNING_KEYS": resources.key_arn},
+        "uploads": {"BUCKET": resources.bucket, "JWKS_URL": jwks_url},
+        "frontend": {"BUCKET": resources.bucket, "JWKS_URL": jwks_url},
+    }
+    for name, url in services.items():
+        yield processes.start(
+            name,
+            f"services.{name}",
+            health=f"{url}/healthz",
+            environ=_inherited()
+            | everyone
+            | settings[name]
+            | dict(resources.credentials[name])
+            | {
+                "AWS_ENDPOINT_URL": aws.endpoint,
+                "AWS_REGION": aws.region,
+                "AWS_DEFAULT_REGION": aws.region,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "HOST": HOST,
+                "PORT": url.rpartition(":")[2],
+            },
+        )
+
+
+def _start_gateway(processes: Processes, services: Mapping[str, str], origin: str, port: int) -> Process:
+    return processes.start(
+        "gateway",
+        "infra.local.gateway",
+        health=f"http://{HOST}:{port}{HEALTH_PATH}",
+        environ=_inherited() | {"PORT": str(port), "ORIGIN": origin, "SERVICES": json.dumps(dict(services))},
+    )

@@ -1,0 +1,1 @@
+"""The demo's users and their portraits."""

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import os
+
+import boto3
+
+from services.auth.app import create_app
+from services.auth.settings import Settings
+from services.aws import CLIENT_CONFIG
+from services.server import serve
+
+
+def main() -> None:
+    serve(
+        Settings,
+        os.environ,
+        lambda settings: create_app(
+            settings,
+            dynamodb=boto3.client("dynamodb", config=CLIENT_CONFIG),
+            kms=boto3.client("kms", config=CLIENT_CONFIG),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+import msgspec
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+
+from services.auth import routes
+from services.auth.tokens import SigningKey, Tokens
+from services.auth.users import UnknownUserError, Users
+from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier
+from services.problems import Problem, problem_details
+from services.server import widen_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_kms import KMSClient
+
+    from services.auth.settings import Settings
+
+ERRORS = PROBLEMS | {UnknownUserError: Problem("unknown-user", 404, "There is no such user")}
+
+
+def create_app(
+    settings: Settings, *, dynamodb: DynamoDBClient, kms: KMSClient, clock: Callable[[], float] = time.time
+) -> Litestar:
+    audience = Audience(settings.origin)
+    keys = tuple(SigningKey(kms, key_id.strip()) for key_id in settings.signing_keys.split(","))
+    tokens = Tokens(keys, audience, settings.token_seconds, clock)
+    users = Users(dynamodb, settings.table)
+
+    async def own_keys() -> str:
+        return msgspec.json.encode(tokens.key_set).decode()
+
+    async def load_keys() -> None:
+        # Before the first request: a service that can't reach its key is not healthy, and key_set never blocks.
+        await anyio.to_thread.run_sync(lambda: tokens.key_set)
+
+    doorkeeper = Doorkeeper(audience, Verifier(audience, own_keys))
+    return Litestar(
+        [routes.login, routes.logout, routes.me, routes.key_set, routes.healthz],
+        dependencies={
+            "caller": Provide(doorkeeper.provide_caller),
+            "users": Provide(lambda: users, sync_to_thread=False),
+            "tokens": Provide(lambda: tokens, sync_to_thread=False),
+            "audience": Provide(lambda: audience, sync_to_thread=False),
+        },
+        on_startup=[widen_threads, load_keys],
+        plugins=[problem_details(ERRORS)],
+        request_max_body_size=16_384,
+        openapi_config=OpenAPIConfig(title="auth", version="1", path="/auth/schema"),
+    )

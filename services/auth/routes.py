@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import Cookie
+from litestar.params import SkipValidation
+
+from services.auth.tokens import Tokens
+from services.auth.users import Users
+from services.auth.verifier import Audience, Caller, require_own_origin
+
+
+class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    username: Annotated[str, msgspec.Meta(max_length=256, examples=["Cooper12"])]
+
+
+class LoginAnswer(msgspec.Struct, frozen=True):
+    access_token: str
+    expires_in: Annotated[int, msgspec.Meta(description="Seconds.")]
+    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme (RFC 6750), not a secret
+
+
+class WhoAmI(msgspec.Struct, frozen=True):
+    username: str
+
+
+@post("/auth/login", status_code=200, sync_to_thread=True)
+def login(
+    request: Request[Any, Any, Any],
+    data: LoginRequest,
+    users: SkipValidation[Users],
+    tokens: SkipValidation[Tokens],
+    audience: SkipValidation[Audience],
+) -> Response[LoginAnswer]:
+    # Another site must not log its visitors in here as a user of its choosing; programs send no Origin.
+    if "Origin" in request.headers:
+        require_own_origin(request, audience)
+    users.require(data.username)
+    token = tokens.issue(data.username)
+    return Response(
+        LoginAnswer(access_token=token, expires_in=tokens.lifetime),
+        cookies=[_session(audience, token, tokens.lifetime)],
+    )
+
+
+@post("/auth/logout", status_code=204)
+async def logout(request: Request[Any, Any, Any], audience: SkipValidation[Audience]) -> Response[None]:
+    if audience.cookie in request.cookies:
+        require_own_origin(request, audience)
+    return Response(None, cookies=[_session(audience, "", 0)])
+
+
+@get("/auth/me")
+async def me(caller: SkipValidation[Caller]) -> WhoAmI:
+    return WhoAmI(username=caller.username)
+
+
+@get("/auth/.well-known/jwks.json", cache_control=None, response_headers={"Cache-Control": "public, max-age=60"})
+async def key_set(tokens: SkipValidation[Tokens]) -> dict[str, list[dict[str, str]]]:
+    return tokens.key_set
+
+
+@get(["/healthz", "/auth/healthz"], include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+def _session(audience: Audience, token: str, seconds: int) -> Cookie:
+    return Cookie(
+        key=audience.cookie,
+        value=token,
+        max_age=seconds,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=audience.is_secure,
+    )

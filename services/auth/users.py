@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.keys import USERNAME_PATTERN
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class UnknownUserError(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """The demo's users: whoever has a row may log in, without a password."""
+
+    dynamodb: DynamoDBClient
+    table: str
+
+    def require(self, username: str) -> None:
+        """
+        Raises:
+            UnknownUserError: there is no row of that name.
+        """
+        if re.fullmatch(USERNAME_PATTERN, username):
+            found = self.dynamodb.get_item(
+                TableName=self.table, Key={"Username": {"S": username}}, ProjectionExpression="Username"
+            )
+            if "Item" in found:
+                return
+        raise UnknownUserError("There is no user of that name.")

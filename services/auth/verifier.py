@@ -1,0 +1,238 @@
+"""Who is calling: verifies access tokens, for every service. The only part of the auth service that others import."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import anyio
+import httpx2
+import jwt
+import msgspec
+
+from services.problems import UNAVAILABLE, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from litestar import Request
+
+logger = logging.getLogger(__name__)
+
+ALGORITHM = "ES256"
+REQUIRED_CLAIMS = ["iss", "aud", "sub", "iat", "exp", "jti"]
+REFETCH_SECONDS = 10
+"""How soon an unknown `kid` may make us ask for the keys again: anybody can send one, as often as they like."""
+FIRST_FETCH_SECONDS = 1
+"""The same while there is no key at all, so that a service that starts before the auth service soon works."""
+MAX_AGE_SECONDS = 600
+"""How long fetched keys serve; a key taken out of the key set stops verifying after this."""
+
+
+class NotLoggedInError(Exception):
+    """There is no token, or it is not one of ours."""
+
+
+class TokenExpiredError(NotLoggedInError):
+    """The token was ours and its time is over."""
+
+
+class ForeignOriginError(Exception):
+    """Another site's page sent this with the user's cookie."""
+
+
+class KeysUnavailableError(Exception):
+    """The key set can't be had, so nothing can be said of the token."""
+
+
+PROBLEMS: dict[type[Exception], Problem] = {
+    TokenExpiredError: Problem(
+        "token-expired", 401, "Log in again", {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    ),
+    NotLoggedInError: Problem("not-logged-in", 401, "Log in first", {"WWW-Authenticate": "Bearer"}),
+    ForeignOriginError: Problem("foreign-origin", 403, "This call came from another site's page"),
+    KeysUnavailableError: UNAVAILABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """What a token must say of where it is from and for. Both follow from the one public origin of the system."""
+
+    origin: str
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.origin}/auth"
+
+    @property
+    def audience(self) -> str:
+        return self.origin
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie's name; browsers keep `__Host-` to Secure cookies of this very host (RFC 6265bis)."""
+        return "__Host-session" if self.is_secure else "session"
+
+    @property
+    def is_secure(self) -> bool:
+        return self.origin.startswith("https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    username: str
+
+
+class Verifier:
+    """Checks tokens against a key set (RFC 7517) that it fetches when it needs to and keeps for a while.
+
+    While the key set can't be fetched, the keys that are known go on serving for as long as they are needed; that a
+    stopped auth service takes the others down with it would be worse than a late rotation.
+    """
+
+    def __init__(
+        self,
+        audience: Audience,
+        fetch_keys: Callable[[], Awaitable[str]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._audience = audience
+        self._fetch_keys = fetch_keys
+        self._clock = clock
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched: float | None = None
+        self._tried: float | None = None
+        self._fetching = anyio.Lock()
+
+    async def verify(self, token: str) -> Caller:
+        """The user whom the token names.
+
+        Raises:
+            TokenExpiredError, NotLoggedInError: the token is not good, and why.
+            KeysUnavailableError: the keys can't be fetched and none that fits is known.
+        """
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.InvalidTokenError as error:
+            raise NotLoggedInError(f"The token can't be read: {error}") from error
+        if not isinstance(kid, str):
+            raise NotLoggedInError("The token names no key.")
+        key = await self._find_key(kid)
+        try:
+            claims = jwt.decode(
+                token,
+                key,
+                # Everything is named although some of it is the default: the token's own header must never choose.
+                algorithms=[ALGORITHM],
+                issuer=self._audience.issuer,
+                audience=self._audience.audience,
+                options={
+                    "require": REQUIRED_CLAIMS,
+                    "verify_signature": True,
+                    "verify_exp": True,
+                    "verify_iat": True,
+                    "verify_nbf": True,
+                    "verify_iss": True,
+                    "verify_aud": True,
+                    "verify_sub": True,
+                    "verify_jti": True,
+                    "strict_aud": True,
+                },
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise TokenExpiredError("The session is over.") from error
+        except jwt.InvalidTokenError as error:
+            raise NotLoggedInError(f"The token is not valid: {error}") from error
+        return Caller(username=claims["sub"])
+
+    async def _find_key(self, kid: str) -> jwt.PyJWK:
+        if kid not in self._keys or self._is_due(self._fetched, MAX_AGE_SECONDS):
+            await self._refresh()
+        if kid in self._keys:
+            return self._keys[kid]
+        if self._fetched is None:
+            raise KeysUnavailableError("The keys to verify tokens can't be fetched.")
+        raise NotLoggedInError("The token was signed with a key that is not ours.")
+
+    async def _refresh(self) -> None:
+        async with self._fetching:
+            if not self._is_due(self._tried, REFETCH_SECONDS if self._keys else FIRST_FETCH_SECONDS):
+                return
+            self._tried = self._clock()
+            try:
+                found = _read_key_set(await self._fetch_keys())
+            except (httpx2.HTTPError, msgspec.MsgspecError, jwt.PyJWTError) as error:
+                logger.warning("The key set could not be fetched: %s", error)
+                return
+            self._keys = found
+            self._fetched = self._tried
+
+    def _is_due(self, last: float | None, seconds: float) -> bool:
+        return last is None or self._clock() - last >= seconds
+
+
+class _Key(msgspec.Struct):
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    kid: str
+    x: str
+    y: str
+
+
+class _KeySet(msgspec.Struct):
+    keys: list[_Key]
+
+
+def _read_key_set(document: str) -> dict[str, jwt.PyJWK]:
+    keys = msgspec.json.decode(document, type=_KeySet).keys
+    return {key.kid: jwt.PyJWK(msgspec.to_builtins(key), ALGORITHM) for key in keys}
+
+
+class Doorkeeper:
+    """Takes the token out of a request and says who calls; as `provide_caller`, a Litestar dependency."""
+
+    def __init__(self, audience: Audience, verifier: Verifier) -> None:
+        self._audience = audience
+        self._verifier = verifier
+
+    async def provide_caller(self, request: Request[Any, Any, Any]) -> Caller:
+        """The caller by Bearer header or session cookie, the header first.
+
+        Raises:
+            NotLoggedInError, TokenExpiredError, KeysUnavailableError: as `Verifier.verify`.
+            ForeignOriginError: a cookie rides along with a call that another site's page makes.
+        """
+        scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and credentials:
+            return await self._verifier.verify(credentials.strip())
+        cookie = request.cookies.get(self._audience.cookie)
+        if not cookie:
+            raise NotLoggedInError("There is no session cookie and no Bearer token.")
+        if request.method not in {"GET", "HEAD"}:
+            require_own_origin(request, self._audience)
+        return await self._verifier.verify(cookie)
+
+    async def recognise(self, request: Request[Any, Any, Any]) -> Caller | None:
+        """The caller where there is one; for pages that anybody may see."""
+        try:
+            return await self.provide_caller(request)
+        except (NotLoggedInError, KeysUnavailableError):
+            return None
+
+
+def require_own_origin(request: Request[Any, Any, Any], audience: Audience) -> None:
+    """Browsers send `Origin` with every POST (Fetch standard), so that a missing one is not our page either."""
+    if request.headers.get("Origin") != audience.origin:
+        raise ForeignOriginError(f"Only pages of {audience.origin} may use the session cookie.")
+
+
+def fetch_over_http(url: str) -> Callable[[], Awaitable[str]]:
+    async def fetch() -> str:
+        async with httpx2.AsyncClient(timeout=2) as client:
+            answer = await client.get(url)
+            return answer.raise_for_status().text
+
+    return fetch

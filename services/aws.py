@@ -1,0 +1,53 @@
+"""AWS clients as every service makes them: time limits and retries set on purpose."""
+
+from __future__ import annotations
+
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+)
+
+CLIENT_CONFIG = Config(
+    # In one region an answer takes tens of milliseconds. Two tries of at most three seconds stay well below the 30 s
+    # after which an HTTP API gives up on its integration.
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    max_pool_connections=40,
+)
+
+S3_CONFIG = CLIENT_CONFIG.merge(
+    # Without these two boto3 signs a POST form with Signature V2 and names the global S3 endpoint, whose redirect to
+    # the bucket's region breaks CORS in the browser.
+    Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+)
+
+_PASSING_CODES = frozenset(
+    {
+        "SlowDown",
+        "RequestTimeout",
+        "ThrottlingException",
+        "Throttling",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "TransactionConflictException",
+        "KMSInternalException",
+    }
+)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the same call may well succeed in a moment: throttled, out of reach, or failed on AWS's side."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or error_code(error) in _PASSING_CODES  # noqa: PLR2004
+    return isinstance(error, (HTTPClientError, EndpointConnectionError, ConnectionClosedError, NoCredentialsError))
+
+
+def error_code(error: ClientError) -> str:
+    """Such as `NoSuchKey`; for an answer without a body, such as that of HEAD, the status: `404`."""
+    return error.response.get("Error", {}).get("Code", "")

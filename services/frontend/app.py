@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from litestar import Litestar
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
+from litestar.template import TemplateConfig
+
+from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier, fetch_over_http
+from services.frontend import routes
+from services.frontend.cursor import InvalidCursorError
+from services.frontend.inspector import Inspector
+from services.frontend.people import People, UnknownUserError
+from services.frontend.pictures import NoAvatarError, Pictures
+from services.frontend.templates import create_environment
+from services.frontend.view import View
+from services.problems import Problem, problem_details
+from services.server import widen_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+
+    from services.frontend.settings import Settings
+
+HERE = Path(__file__).parent
+
+ERRORS = PROBLEMS | {
+    InvalidCursorError: Problem("invalid-cursor", 400, "There is no such page"),
+    UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
+    NoAvatarError: Problem("no-avatar", 404, "This user has no avatar yet"),
+}
+
+READING_THREADS = 32
+"""How many objects' details are asked for at once, over all page views."""
+
+
+def create_app(
+    settings: Settings, *, s3: S3Client, dynamodb: DynamoDBClient, clock: Callable[[], float] = time.time
+) -> Litestar:
+    audience = Audience(settings.origin)
+    doorkeeper = Doorkeeper(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    executor = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="read")
+    people = People(dynamodb, settings.table)
+    inspector = Inspector(s3, settings.bucket, people, executor)
+    view = View(people, inspector, executor)
+    pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock)
+    environment = create_environment()
+    return Litestar(
+        [
+            routes.page,
+            routes.list_users,
+            routes.show_avatar,
+            routes.list_objects,
+            routes.list_rows,
+            routes.healthz,
+            create_static_files_router(
+                path="/static", directories=[HERE / "static"], cache_control=None, include_in_schema=False
+            ),
+        ],
+        dependencies={
+            "doorkeeper": Provide(lambda: doorkeeper, sync_to_thread=False),
+            "people": Provide(lambda: people, sync_to_thread=False),
+            "inspector": Provide(lambda: inspector, sync_to_thread=False),
+            "pictures": Provide(lambda: pictures, sync_to_thread=False),
+            "view": Provide(lambda: view, sync_to_thread=False),
+        },
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
+        response_headers=_security_headers(pictures.origin),
+        on_startup=[widen_threads],
+        on_shutdown=[executor.shutdown],
+        plugins=[problem_details(ERRORS)],
+        request_max_body_size=16_384,
+        openapi_config=OpenAPIConfig(title="frontend", version="1", path="/schema"),
+    )
+
+
+def _security_headers(bucket_origin: str) -> dict[str, str]:
+    policy = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        # The pictures come from the bucket, and the form is posted to it.
+        "img-src": f"'self' {bucket_origin}",
+        "connect-src": f"'self' {bucket_origin}",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in policy.items()),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }

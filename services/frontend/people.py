@@ -1,0 +1,78 @@
+"""The users, page by page, as the table has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from services.frontend.cursor import decode_cursor, encode_cursor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+BATCH = 100
+"""Keys that DynamoDB takes in one BatchGetItem."""
+
+
+class UnknownUserError(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    username: str
+    name: str
+    avatar: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    people: list[Person]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    dynamodb: DynamoDBClient
+    table: str
+
+    def find(self, username: str) -> Person:
+        """
+        Raises:
+            UnknownUserError: there is no row of that name.
+        """
+        found = self.dynamodb.get_item(TableName=self.table, Key={"Username": {"S": username}}, ConsistentRead=True)
+        if "Item" not in found:
+            raise UnknownUserError("There is no user of that name.")
+        return _read_row(found["Item"])
+
+    def list_page(self, limit: int, cursor: str | None) -> PeoplePage:
+        """
+        Raises:
+            InvalidCursorError: the cursor is none of ours.
+        """
+        after: dict[str, Any] = (
+            {"ExclusiveStartKey": {"Username": {"S": decode_cursor(cursor)}}} if cursor is not None else {}
+        )
+        page = self.dynamodb.scan(TableName=self.table, Limit=limit, ConsistentRead=True, **after)
+        last = page.get("LastEvaluatedKey", {}).get("Username", {}).get("S")
+        return PeoplePage([_read_row(row) for row in page["Items"]], encode_cursor(last) if last else None)
+
+    def find_avatars(self, usernames: Iterable[str]) -> Mapping[str, str | None]:
+        """What the rows of these users point at. Users without a row are left out."""
+        wanted = sorted(set(usernames))
+        found: dict[str, str | None] = {}
+        for start in range(0, len(wanted), BATCH):
+            keys: list[Any] = [{"Username": {"S": username}} for username in wanted[start : start + BATCH]]
+            while keys:
+                answer = self.dynamodb.batch_get_item(RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}})
+                people = [_read_row(row) for row in answer["Responses"].get(self.table, [])]
+                found |= {person.username: person.avatar for person in people}
+                keys = list(answer["UnprocessedKeys"].get(self.table, {"Keys": []})["Keys"])
+        return found
+
+
+def _read_row(row: Mapping[str, Any]) -> Person:
+    return Person(row["Username"]["S"], row["Name"]["S"], row.get("Avatar", {}).get("S"))

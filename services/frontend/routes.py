@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from anyio import to_thread
+from litestar import Request, Response, get
+from litestar.params import Parameter, SkipValidation
+from litestar.response import Redirect, Template
+
+from services.auth.verifier import Doorkeeper
+from services.frontend.inspector import InspectedObject, Inspector
+from services.frontend.people import People
+from services.frontend.pictures import NoAvatarError, Pictures
+from services.frontend.view import CARDS, ROWS, Cursors, View
+
+Limit = Annotated[int, Parameter(ge=1, le=100)]
+Cursor = Annotated[str, Parameter(max_length=2048)] | None
+
+
+class User(msgspec.Struct, frozen=True):
+    username: str
+    name: str
+    avatar: str | None
+
+
+class UsersAnswer(msgspec.Struct, frozen=True):
+    users: list[User]
+    cursor: str | None
+
+
+class Row(msgspec.Struct, frozen=True, rename={"username": "Username", "name": "Name", "avatar": "Avatar"}):
+    """As the table has it, names and all."""
+
+    username: str
+    name: str
+    avatar: str | None
+
+
+class RowsAnswer(msgspec.Struct, frozen=True):
+    rows: list[Row]
+    cursor: str | None
+
+
+class Object(msgspec.Struct, frozen=True):
+    key: str
+    size: Annotated[int, msgspec.Meta(description="Bytes.")]
+    content_type: str
+    last_modified: datetime
+    tags: dict[str, str]
+    metadata: dict[str, str]
+    expires: Annotated[datetime | None, msgspec.Meta(description="When a lifecycle rule will delete it.")]
+    state: str
+
+
+class ObjectsAnswer(msgspec.Struct, frozen=True):
+    objects: list[Object]
+    cursor: str | None
+
+
+@get("/", include_in_schema=False)
+async def page(
+    request: Request[Any, Any, Any],
+    doorkeeper: SkipValidation[Doorkeeper],
+    view: SkipValidation[View],
+    users: Cursor = None,
+    objects: Cursor = None,
+    rows: Cursor = None,
+) -> Template:
+    caller = await doorkeeper.recognise(request)
+    context = await to_thread.run_sync(view.gather, caller, Cursors(users, objects, rows))
+    return Template("page.html", context=context, headers={"Cache-Control": "no-store"})
+
+
+@get("/users", sync_to_thread=True)
+def list_users(people: SkipValidation[People], limit: Limit = CARDS, cursor: Cursor = None) -> UsersAnswer:
+    found = people.list_page(limit, cursor)
+    return UsersAnswer([User(person.username, person.name, person.avatar) for person in found.people], found.cursor)
+
+
+@get("/users/{username:str}/avatar", sync_to_thread=True)
+def show_avatar(username: str, people: SkipValidation[People], pictures: SkipValidation[Pictures]) -> Redirect:
+    avatar = people.find(username).avatar
+    if avatar is None:
+        raise NoAvatarError("This user has no avatar yet.")
+    # The redirect is asked for each time, since the row may have changed; the picture behind it is cached by its URL.
+    return Redirect(pictures.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
+
+
+@get("/inspector/objects", sync_to_thread=True)
+def list_objects(inspector: SkipValidation[Inspector], limit: Limit = ROWS, cursor: Cursor = None) -> ObjectsAnswer:
+    found = inspector.list_page(limit, cursor)
+    return ObjectsAnswer([_object(entry) for entry in found.objects], found.cursor)
+
+
+@get("/inspector/users", sync_to_thread=True)
+def list_rows(people: SkipValidation[People], limit: Limit = ROWS, cursor: Cursor = None) -> RowsAnswer:
+    found = people.list_page(limit, cursor)
+    return RowsAnswer([Row(person.username, person.name, person.avatar) for person in found.people], found.cursor)
+
+
+@get("/healthz", include_in_schema=False)
+async def healthz() -> Response[dict[str, str]]:
+    return Response({"status": "ok"})
+
+
+def _object(entry: InspectedObject) -> Object:
+    return Object(
+        entry.key,
+        entry.size,
+        entry.content_type,
+        entry.last_modified,
+        dict(entry.tags),
+        dict(entry.metadata),
+        entry.expires,
+        entry.state,
+    )

@@ -1,0 +1,87 @@
+// Wires the page. Its data is rendered on the server alone: after each change the page is fetched again, and the
+// sections that are marked for it are replaced.
+
+import { UploadError, callService, confirm, postToBucket, presign } from "./upload.js";
+
+const calls = document.querySelector("#calls");
+
+document.addEventListener("click", (event) => {
+  const login = event.target.closest("[data-login]");
+  const logout = event.target.closest("[data-logout]");
+  const link = event.target.closest("a[data-page]");
+  if (login) perform(login, () => callService("/auth/login", { username: login.dataset.login }));
+  if (logout) perform(logout, () => callService("/auth/logout", {}));
+  if (link) {
+    event.preventDefault();
+    history.pushState(null, "", link.href);
+    reload().catch(report);
+  }
+});
+
+document.addEventListener("change", (event) => {
+  const input = event.target.closest("input[type=file][data-flow]");
+  const file = input?.files[0];
+  if (file) perform(input, () => upload(file, input.dataset.flow));
+});
+
+addEventListener("popstate", () => reload().catch(report));
+
+/** One thing at a time by this control, then the page as it is now. */
+async function perform(control, action) {
+  calls.replaceChildren();
+  control.disabled = true;
+  try {
+    await action();
+    await reload();
+  } catch (error) {
+    report(error);
+  } finally {
+    control.disabled = false;
+    if (control instanceof HTMLInputElement) control.value = "";
+  }
+}
+
+async function upload(file, flow) {
+  const form = await presign(file);
+  say("done", `1 Presign: the form allows ${file.size.toLocaleString("en")} bytes of ${file.type} at ${form.key}.`);
+  await postToBucket(form, file);
+  say("done", `2 POST: ${new URL(form.url).host} has taken the file.`);
+  if (flow === "skip") {
+    say("left-out", "3 Confirm: left out. The avatar is the old one, and a lifecycle rule deletes what was uploaded.");
+    return;
+  }
+  const { avatar } = await confirm(form);
+  say("done", `3 Confirm: checked; the avatar is now ${avatar}.`);
+  await settle();
+}
+
+/** The old picture is deleted right after the confirm's answer: look until it is gone, a few times. */
+async function settle() {
+  for (let look = 0; look < 5; look += 1) {
+    await reload();
+    if (!document.querySelector('#objects [data-state="orphan"]')) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+async function reload() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok) throw new UploadError(`The page can't be loaded again (${answer.status}).`);
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const section of document.querySelectorAll("[data-reload]")) {
+    const next = fresh.getElementById(section.id);
+    if (next.innerHTML !== section.innerHTML) section.replaceWith(document.adoptNode(next));
+  }
+}
+
+function report(error) {
+  if (!(error instanceof UploadError)) console.error(error);
+  say("failed", error instanceof UploadError ? error.message : "Something went wrong on this page. Load it again.");
+}
+
+function say(kind, text) {
+  const line = document.createElement("li");
+  line.className = kind;
+  line.textContent = text;
+  calls.append(line);
+}

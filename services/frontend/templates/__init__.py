@@ -1,0 +1,41 @@
+"""The page's templates, and the few words they have of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+ACCEPT = "image/png,image/jpeg,image/webp,image/gif,image/avif"
+"""What the file inputs offer to choose; the uploads service decides."""
+
+
+def create_environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["accept"] = ACCEPT
+    environment.filters |= {"query": _query, "moment": _moment, "initials": _initials}
+    return environment
+
+
+def _query(cursors: Mapping[str, str | None]) -> str:
+    return urlencode({name: cursor for name, cursor in cursors.items() if cursor})
+
+
+def _moment(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M:%S}"
+
+
+def _initials(name: str) -> str:
+    return "".join(word[0] for word in name.split()[:2]).upper()

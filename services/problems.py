@@ -1,0 +1,95 @@
+"""Errors as RFC 9457 `application/problem+json`: the one place where they get a type and a status."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
+
+from services.aws import is_passing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+logger = logging.getLogger(__name__)
+
+_BY_STATUS = {
+    400: "invalid-request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a client sees of a kind of error: `urn:problem:<slug>`, a status, and a title for people."""
+
+    slug: str
+    status: int
+    title: str
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+
+    def about(self, error: Exception) -> ProblemDetailsException:
+        return ProblemDetailsException(
+            status_code=self.status,
+            type_=f"urn:problem:{self.slug}",
+            title=self.title,
+            detail=str(error) or self.title,
+            headers=self.headers,
+        )
+
+
+UNAVAILABLE = Problem("unavailable", 503, "Try again in a moment", {"Retry-After": "1"})
+INTERNAL = Problem("internal", 500, "Something went wrong on our side")
+
+
+def problem_details(errors: Mapping[type[Exception], Problem]) -> ProblemDetailsPlugin:
+    """Answer each of `errors` as its problem, the framework's own by status, and anything else as a plain 500."""
+    translations: dict[type[Exception], Callable[[Any], ProblemDetailsException]] = {
+        kind: problem.about for kind, problem in errors.items()
+    }
+    translations |= {
+        HTTPException: _from_framework,
+        ClientError: _from_aws,
+        BotoCoreError: _from_aws,
+        Exception: _from_bug,
+    }
+    return ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map=translations))
+
+
+def _from_framework(error: HTTPException) -> ProblemDetailsException:
+    if isinstance(error, ProblemDetailsException):
+        return error
+    if isinstance(error.__cause__, SerializationException):
+        return Problem("malformed-json", 400, "The body is not JSON").about(ValueError("The body is not valid JSON."))
+    if error.status_code >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
+        return _from_bug(error)
+    slug = _BY_STATUS.get(error.status_code, f"http-{error.status_code}")
+    detail = _say_what_is_invalid(error) if isinstance(error, ValidationException) else error.detail
+    return Problem(slug, error.status_code, error.detail, error.headers or {}).about(ValueError(detail))
+
+
+def _say_what_is_invalid(error: ValidationException) -> str:
+    entries = error.extra if isinstance(error.extra, list) else []
+    said = [f"{entry['key']}: {entry['message']}" if "key" in entry else entry["message"] for entry in entries]
+    return "; ".join(said) or error.detail
+
+
+def _from_aws(error: Exception) -> ProblemDetailsException:
+    if not is_passing(error):
+        return _from_bug(error)
+    logger.warning("AWS did not answer: %s", error)
+    return UNAVAILABLE.about(RuntimeError("The storage did not answer in time. Repeating the call is safe."))
+
+
+def _from_bug(error: Exception) -> ProblemDetailsException:
+    logger.error("Unexpected error", exc_info=error)
+    return INTERNAL.about(RuntimeError(INTERNAL.title))

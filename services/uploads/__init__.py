@@ -1,0 +1,1 @@
+"""Presigns a form, and confirms what was posted with it."""

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from services.aws import error_code
+from services.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD
+from services.uploads.picture import HEAD_BYTES, identify, measure
+from services.uploads.upload import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from types_boto3_s3 import S3Client
+
+    from services.uploads.pending import Copy
+
+
+class ChangedError(Exception):
+    """The object is gone, or is not the one that was checked any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Where to post, with which fields before the file."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    s3: S3Client
+    name: str
+
+    def presign(self, key: str, pinned: Mapping[str, str], size: int, seconds: int) -> Form:
+        """A form for this key, these fields and a file of this many bytes, and for nothing else.
+
+        S3 refuses a field that the policy does not name (AWS: "Creating a POST Policy").
+        """
+        post: dict[str, Any] = self.s3.generate_presigned_post(
+            self.name,
+            key,
+            Fields=dict(pinned),
+            Conditions=[*({name: value} for name, value in pinned.items()), ["content-length-range", size, size]],
+            ExpiresIn=seconds,
+        )
+        return Form(post["url"], post["fields"])
+
+    def inspect(self, key: str) -> Stored | None:
+        """The object by its first bytes, and by more of them where its header is longer; None where there is none.
+
+        One call tells everything, since GET answers with what HEAD would. A second one is made for pictures with
+        much in front of their dimensions.
+        """
+        stored, head = self._read(key, f"bytes=0-{HEAD_BYTES - 1}")
+        if stored is None or stored.format is None or stored.dimensions is not None or stored.size <= len(head):
+            return stored
+        whole, _ = self._read(key, f"bytes=0-{stored.size - 1}")
+        return whole
+
+    def _read(self, key: str, span: str) -> tuple[Stored | None, bytes]:
+        try:
+            answer = self.s3.get_object(Bucket=self.name, Key=key, Range=span)
+        except ClientError as error:
+            # InvalidRange: the object is empty, which no form of ours allows.
+            if error_code(error) in {"NoSuchKey", "InvalidRange"}:
+                return None, b""
+            raise
+        head = answer["Body"].read()
+        stored = Stored(
+            etag=answer["ETag"],
+            size=int(answer["ContentRange"].rpartition("/")[2]) if "ContentRange" in answer else len(head),
+            content_type=answer["ContentType"],
+            metadata=answer["Metadata"],
+            format=identify(head),
+            dimensions=None,
+        )
+        return replace(stored, dimensions=measure(head)) if stored.format else stored, head
+
+    def copy(self, step: Copy) -> None:
+        """
+        Raises:
+            ChangedError: the source is not the object that was checked.
+        """
+        try:
+            self.s3.copy_object(
+                Bucket=self.name,
+                Key=step.target,
+                CopySource={"Bucket": self.name, "Key": step.source},
+                CopySourceIfMatch=step.etag,
+                # What the copy carries is said here and not taken over, so that it is exactly this.
+                MetadataDirective="REPLACE",
+                ContentType=step.content_type,
+                CacheControl=AVATAR_CACHE_CONTROL,
+                Metadata={USERNAME_FIELD: step.username},
+                TaggingDirective="REPLACE",
+            )
+        except ClientError as error:
+            if error_code(error) in {"NoSuchKey", "PreconditionFailed"}:
+                raise ChangedError(step.source) from error
+            raise
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Deleting what is gone already is not an error; a key that can't be deleted is."""
+        answer = self.s3.delete_objects(
+            Bucket=self.name, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        )
+        if failed := answer.get("Errors"):
+            raise RuntimeError(f"S3 did not delete {failed}")

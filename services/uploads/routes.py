@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get, post
+from litestar.background_tasks import BackgroundTask
+from litestar.params import SkipValidation
+
+from services.auth.verifier import Caller
+from services.uploads.upload import Declared, Limits
+from services.uploads.uploads import Uploads
+
+
+class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    content_type: Annotated[str, msgspec.Meta(max_length=256, examples=["image/jpeg"])]
+    size: Annotated[int, msgspec.Meta(description="Bytes.", examples=[48213])]
+    sha256: (
+        Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{43}=$", description="Of the file, in base64.")] | None
+    ) = None
+
+
+class PresignAnswer(msgspec.Struct, frozen=True):
+    url: str
+    fields: Annotated[dict[str, str], msgspec.Meta(description="To be posted before the field `file`.")]
+    key: str
+    expires: Annotated[int, msgspec.Meta(description="Seconds.")]
+    method: str = "POST"
+
+
+class ConfirmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    key: Annotated[str, msgspec.Meta(max_length=1024)]
+
+
+class ConfirmAnswer(msgspec.Struct, frozen=True):
+    username: str
+    avatar: str
+
+
+@post("/uploads/presign", status_code=200)
+async def presign(
+    data: PresignRequest,
+    caller: SkipValidation[Caller],
+    uploads: SkipValidation[Uploads],
+    limits: SkipValidation[Limits],
+) -> PresignAnswer:
+    presigned = uploads.presign(caller.username, Declared(data.content_type, data.size, data.sha256))
+    form = presigned.form
+    return PresignAnswer(form.url, dict(form.fields), presigned.key, limits.form_seconds)
+
+
+@post("/uploads/confirm", status_code=200, sync_to_thread=True)
+def confirm(
+    data: ConfirmRequest, caller: SkipValidation[Caller], uploads: SkipValidation[Uploads]
+) -> Response[ConfirmAnswer]:
+    confirmed = uploads.confirm(caller.username, data.key)
+    return Response(
+        ConfirmAnswer(caller.username, confirmed.avatar),
+        background=BackgroundTask(uploads.discard, confirmed.leftovers),
+    )
+
+
+@get(["/healthz", "/uploads/healthz"], include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    return {"status": "ok"}

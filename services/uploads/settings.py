@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from services.environment import Seconds, ServiceSettings
+from services.uploads.upload import Limits
+
+
+class Settings(ServiceSettings, frozen=True, kw_only=True):
+    bucket: Annotated[str, msgspec.Meta(min_length=3, description="S3 bucket of the pictures.")]
+    jwks_url: Annotated[str, msgspec.Meta(pattern=r"^https?://", description="Where the auth service's keys are.")]
+    max_bytes: Annotated[
+        int, msgspec.Meta(ge=1, le=5_000_000_000, description="Largest picture, in bytes; S3 takes 5 GB in a form.")
+    ] = 5_000_000
+    max_width: Annotated[int, msgspec.Meta(ge=1, description="Widest picture, in pixels.")] = 8192
+    max_height: Annotated[int, msgspec.Meta(ge=1, description="Highest picture, in pixels.")] = 8192
+    form_seconds: Annotated[
+        Seconds, msgspec.Meta(le=3600, description="How long a form may be posted, from its presign.")
+    ] = 300
+    confirm_seconds: Annotated[
+        Seconds, msgspec.Meta(le=43_200, description="How long an upload may be confirmed, from its presign.")
+    ] = 3600
+
+    def __post_init__(self) -> None:
+        if self.confirm_seconds < self.form_seconds:
+            raise ValueError("CONFIRM_SECONDS must not be shorter than FORM_SECONDS")
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.max_bytes, self.max_width, self.max_height, self.form_seconds, self.confirm_seconds)
