@@ -1,4 +1,4 @@
-"""Where objects live in the bucket, and what their names say.
+"""Where objects live in the bucket, what they may be, and what their names say.
 
 An upload keeps its id all its life: it is posted to one key and, once confirmed, found at `avatars/<id>`.
 """
@@ -13,6 +13,9 @@ AVATAR_PREFIX = "avatars/"
 
 USERNAME_FIELD = "username"
 """The metadata entry (`x-amz-meta-username`) that binds an object to the user who may post it."""
+
+CONTENT_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
+"""What an avatar may be. No SVG: it is a document that can carry script."""
 
 AVATAR_CACHE_CONTROL = "public, max-age=31536000, immutable"
 """A key's bytes never change once it is an avatar, so that a cache may keep them for good."""

@@ -26,7 +26,7 @@ def seed(aws: Aws, resources: Resources, count: int) -> None:
     people = invent_people(count)
     while batch := list(itertools.islice(people, GET_BATCH)):
         missing = _find_missing(aws, resources.table, batch)
-        rows = [_make_row(aws, resources.bucket, person) for person in missing]
+        rows = [make_row(aws, resources.bucket, person) for person in missing]
         for start in range(0, len(rows), WRITE_BATCH):
             aws.dynamodb.batch_write_item(
                 RequestItems={
@@ -43,7 +43,7 @@ def _find_missing(aws: Aws, table: str, people: Iterable[Person]) -> list[Person
     return [person for person in people if person.username not in there]
 
 
-def _make_row(aws: Aws, bucket: str, person: Person) -> dict[str, Any]:
+def make_row(aws: Aws, bucket: str, person: Person) -> dict[str, Any]:
     row = {"Username": {"S": person.username}, "Name": {"S": person.name}}
     if person.portrait is None:
         return row

@@ -9,8 +9,6 @@ import imagesize
 HEAD_BYTES = 65_536
 """Enough for nearly every header; a JPEG may carry more than this before its dimensions, in EXIF, XMP or ICC."""
 
-CONTENT_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
-
 
 def identify(head: bytes) -> str | None:
     """The content type by magic number (WHATWG MIME Sniffing, section 6.1; AVIF v1.1, section 6), or None."""

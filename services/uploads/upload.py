@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.keys import USERNAME_FIELD
-from services.uploads.picture import CONTENT_TYPES
+from services.keys import CONTENT_TYPES, USERNAME_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,12 +8,11 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from services.keys import CONTENT_TYPES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-
-ACCEPT = "image/png,image/jpeg,image/webp,image/gif,image/avif"
-"""What the file inputs offer to choose; the uploads service decides."""
 
 
 def create_environment() -> Environment:
@@ -24,7 +23,7 @@ def create_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["accept"] = ACCEPT
+    environment.globals.update(accept=",".join(CONTENT_TYPES))
     environment.filters |= {"query": _query, "moment": _moment, "initials": _initials}
     return environment
 

@@ -1,0 +1,132 @@
+"""The running system, and users of it that no other test knows of."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx2
+import pytest
+
+from infra.local.seeds import make_row
+from infra.local.stack import Options, Stack, run_stack
+from infra.seed.people import PORTRAITS, Person
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.local.aws import Aws
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """All parts of the demo, on free ports, once for the whole run."""
+    with run_stack(Options(port=0, emulator_port=0, users=3), lambda _part, _where: None) as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(stack: Stack) -> Bucket:
+    return Bucket(stack.aws, stack.resources.bucket)
+
+
+@pytest.fixture
+def http(stack: Stack) -> Iterator[httpx2.Client]:
+    """Nobody in particular: no cookie, no token."""
+    with httpx2.Client(base_url=stack.origin, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+def user(stack: Stack) -> Iterator[User]:
+    """A fresh user with a portrait, logged in."""
+    with make_user(stack) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def other_user(stack: Stack) -> Iterator[User]:
+    with make_user(stack) as fresh:
+        yield fresh
+
+
+def make_user(stack: Stack, *, portrait: bool = True) -> User:
+    number = next(_numbers)
+    person = Person(f"Tester{number:04}", f"Tess Number {number}", PORTRAITS[number % 3] if portrait else None)
+    row = make_row(stack.aws, stack.resources.bucket, person)
+    stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=row)
+    user = User(stack, person.username, person.name, httpx2.Client(base_url=stack.origin, timeout=20))
+    answer = user.http.post("/auth/login", json={"username": user.username}).raise_for_status()
+    # Programs use the Bearer header; the cookie is the browser's, and the tests of it set it themselves.
+    user.http.cookies.clear()
+    user.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    return user
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The bucket as somebody sees it who may do everything."""
+
+    aws: Aws
+    name: str
+
+    def keys(self, username: str) -> list[str]:
+        """Of the objects that are bound to this user."""
+        pages = self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        keys = [entry.get("Key", "") for page in pages for entry in page.get("Contents", [])]
+        return [key for key in keys if self.head(key)["Metadata"].get("username") == username]
+
+    def head(self, key: str) -> Any:
+        return self.aws.s3.head_object(Bucket=self.name, Key=key)
+
+    def read(self, key: str) -> bytes:
+        file = io.BytesIO()
+        self.aws.s3.download_fileobj(self.name, key, file)
+        return file.getvalue()
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who uploads. Each phase answers with the response as it came, good or bad."""
+
+    stack: Stack
+    username: str
+    name: str
+    http: httpx2.Client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    @property
+    def avatar(self) -> str | None:
+        """What the row points at now."""
+        key: Any = {"Username": {"S": self.username}}
+        row = self.stack.aws.dynamodb.get_item(TableName=self.stack.resources.table, Key=key, ConsistentRead=True).get(
+            "Item", {}
+        )
+        return row.get("Avatar", {}).get("S")
+
+    def presign(self, content_type: str, size: int, **more: Any) -> httpx2.Response:
+        return self.http.post("/uploads/presign", json={"content_type": content_type, "size": size, **more})
+
+    def confirm(self, key: str, **more: Any) -> httpx2.Response:
+        return self.http.post("/uploads/confirm", json={"key": key, **more})
+
+    def put_up(self, content_type: str, file: bytes) -> dict[str, Any]:
+        """The first two phases of a good upload; the presign's answer."""
+        form: dict[str, Any] = self.presign(content_type, len(file)).raise_for_status().json()
+        post_form(form, file).raise_for_status()
+        return form
+
+
+def post_form(form: dict[str, Any], file: bytes, **changed: str | None) -> httpx2.Response:
+    """The second phase, without anybody's credentials. `changed`: fields to set instead, or to leave out if None."""
+    fields = {name: value for name, value in {**form["fields"], **changed}.items() if value is not None}
+    return httpx2.post(form["url"], data=fields, files={"file": ("picture", file)}, timeout=20)
