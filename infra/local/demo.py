@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -24,6 +25,9 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """The exit status: 0 when it was told to stop, 1 when a part failed."""
     options = parse_options(arguments)
+    if options.data and not can_keep_state(options.data):
+        print(f"{options.data} is not a folder that state can be kept in.", file=sys.stderr)
+        return 1
     for told in (signal.SIGINT, signal.SIGTERM):
         signal.signal(told, _stop)
     try:
@@ -54,6 +58,14 @@ def parse_options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep the state there (default: nothing is kept)")
     given = parser.parse_args(arguments)
     return Options(given.port, given.emulator_port, given.users, given.data)
+
+
+def can_keep_state(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def _port(text: str) -> int:

@@ -36,7 +36,8 @@ class Gateway:
     def __init__(self, services: Mapping[str, str], origin: str) -> None:
         self._services = services
         self._origin = origin
-        self._client = httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, limits=httpx2.Limits(max_connections=200))
+        # A transport and not a client, which would keep one user's cookies and send them along with another's request.
+        self._transport = httpx2.AsyncHTTPTransport(limits=httpx2.Limits(max_connections=200))
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
@@ -53,15 +54,16 @@ class Gateway:
         return dict(scope["headers"]).get(b"host", b"").decode("latin-1") != self._origin.partition("://")[2]
 
     async def _forward(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        request = self._client.build_request(
+        request = httpx2.Request(
             scope["method"],
             self._services[find_service(scope["path"])] + _target(scope).decode("latin-1"),
             headers=[*_end_to_end(scope["headers"]), *self._forwarded(scope)],
-            content=_read_body(receive),
+            content=_read_body(receive) if _has_body(scope) else None,
+            extensions={"timeout": httpx2.Timeout(TIMEOUT_SECONDS).as_dict()},
         )
         begun = False
         try:
-            answer = await self._client.send(request, stream=True)
+            answer = await self._transport.handle_async_request(request)
             try:
                 await send(
                     {
@@ -107,6 +109,11 @@ def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [
         (name, value) for name, value in headers if name.lower() not in HOP_BY_HOP and name.lower() not in forwarded
     ]
+
+
+def _has_body(scope: HTTPScope) -> bool:
+    """RFC 9112, section 6: one of these two headers says so."""
+    return not {b"content-length", b"transfer-encoding"}.isdisjoint(name for name, _ in scope["headers"])
 
 
 async def _read_body(receive: ASGIReceiveCallable) -> AsyncIterator[bytes]:

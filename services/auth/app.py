@@ -14,7 +14,7 @@ from services.auth.tokens import SigningKey, Tokens
 from services.auth.users import UnknownUserError, Users
 from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier
 from services.problems import Problem, problem_details
-from services.server import widen_threads
+from services.server import require_json, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,7 @@ def create_app(
             "tokens": Provide(lambda: tokens, sync_to_thread=False),
             "audience": Provide(lambda: audience, sync_to_thread=False),
         },
+        before_request=require_json,
         on_startup=[widen_threads, load_keys],
         plugins=[problem_details(ERRORS)],
         request_max_body_size=16_384,

@@ -21,7 +21,7 @@ from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.templates import create_environment
 from services.frontend.view import View
 from services.problems import Problem, problem_details
-from services.server import widen_threads
+from services.server import require_json, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +75,7 @@ def create_app(
         },
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
         response_headers=_security_headers(pictures.origin),
+        before_request=require_json,
         on_startup=[widen_threads],
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS)],

@@ -10,7 +10,7 @@ from litestar.openapi import OpenAPIConfig
 
 from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier, fetch_over_http
 from services.problems import Problem, problem_details
-from services.server import widen_threads
+from services.server import require_json, widen_threads
 from services.uploads import routes, upload
 from services.uploads.bucket import Bucket
 from services.uploads.pending import Prefix
@@ -65,6 +65,7 @@ def create_app(
             "uploads": Provide(lambda: uploads, sync_to_thread=False),
             "limits": Provide(lambda: settings.limits, sync_to_thread=False),
         },
+        before_request=require_json,
         on_startup=[widen_threads],
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS)],

@@ -1,0 +1,168 @@
+"""The command `demo`, as a person at a terminal meets it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx2
+import psutil
+import pytest
+
+from infra.local.ports import HOST, pick_free_ports
+from tests.conftest import post_form
+from tests.pictures import make_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+PARTS = ["emulator", "bucket", "table", "key", "users", "auth", "uploads", "frontend", "gateway", "ready"]
+STOP_SECONDS = 60
+
+
+@dataclass
+class Demo:
+    popen: subprocess.Popen[str]
+    origin: str
+    said: list[str]
+    children: list[psutil.Process]
+
+    def stop(self, told: signal.Signals) -> int:
+        self.popen.send_signal(told)
+        return self.popen.wait(STOP_SECONDS)
+
+    def left_behind(self) -> list[psutil.Process]:
+        return psutil.wait_procs(self.children, timeout=STOP_SECONDS)[1]
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - the command under test
+        [sys.executable, "-m", "infra.local.demo", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> Generator[Demo, None, None]:
+    port, emulator_port = pick_free_ports(2)
+    popen = start("--port", str(port), "--emulator-port", str(emulator_port), *arguments)
+    with popen:
+        try:
+            assert popen.stdout
+            said: list[str] = []
+            for line in popen.stdout:
+                said.append(line.rstrip())
+                if line.startswith("ready"):
+                    break
+            children = psutil.Process(popen.pid).children(recursive=True)
+            yield Demo(popen, f"http://localhost:{port}", said, children)
+        finally:
+            popen.kill()
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_what_comes_up_and_stops_cleanly(told: signal.Signals) -> None:
+    with running() as demo:
+        assert [line.split()[0] for line in demo.said] == PARTS
+        assert demo.said[-1] == f"ready {demo.origin}"
+        assert "Three-phase upload" in httpx2.get(demo.origin).text
+        assert len(demo.children) == 5
+        assert demo.stop(told) == 0
+        assert not demo.left_behind()
+        assert demo.popen.stderr
+        assert demo.popen.stderr.read() == ""
+
+
+def test_killed_outright_it_takes_its_processes_with_it() -> None:
+    with running() as demo:
+        demo.popen.kill()
+        assert not demo.left_behind()
+
+
+def test_a_part_that_ends_by_itself_ends_the_demo() -> None:
+    with running() as demo:
+        uploads = next(child for child in demo.children if "services.uploads" in child.cmdline())
+        uploads.kill()
+        assert demo.popen.wait(STOP_SECONDS) == 1
+        assert demo.popen.stderr
+        assert re.fullmatch(r"uploads ended by itself: .+\n", demo.popen.stderr.read())
+        assert not demo.left_behind()
+
+
+@pytest.mark.parametrize("option", ["--port", "--emulator-port"])
+def test_a_port_in_use_is_one_clear_sentence(option: str) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        popen = start("--port", "0", "--emulator-port", "0", option, str(port))
+        out, err = popen.communicate(timeout=STOP_SECONDS)
+    assert (popen.returncode, out) == (1, "")
+    assert err == f"Port {port} is in use. Choose another one with {option}.\n"
+
+
+def test_a_data_folder_that_cannot_be_used_is_one_clear_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    popen = start("--port", "0", "--emulator-port", "0", "--data", str(file))
+    out, err = popen.communicate(timeout=STOP_SECONDS)
+    assert (popen.returncode, out) == (1, "")
+    assert err == f"{file} is not a folder that state can be kept in.\n"
+
+
+@pytest.mark.parametrize("arguments", [["--users", "0"], ["--port", "70000"], ["--port", "x"], ["--nonsense"]])
+def test_wrong_arguments(arguments: list[str]) -> None:
+    popen = start(*arguments)
+    _, err = popen.communicate(timeout=STOP_SECONDS)
+    assert popen.returncode == 2
+    assert "Traceback" not in err
+
+
+def test_kept_state_comes_back(tmp_path: Path) -> None:
+    picture = make_picture()
+    with running("--data", str(tmp_path), "--users", "5") as demo, httpx2.Client(base_url=demo.origin) as http:
+        username = http.get("/users").json()["users"][0]["username"]
+        token = http.post("/auth/login", json={"username": username}).json()["access_token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        form = http.post("/uploads/presign", json={"content_type": "image/png", "size": len(picture)}).json()
+        post_form(form, picture).raise_for_status()
+        http.post("/uploads/confirm", json={"key": form["key"]}).raise_for_status()
+        users = http.get("/users").json()
+        assert demo.stop(signal.SIGTERM) == 0
+    with running("--data", str(tmp_path), "--users", "5") as demo, httpx2.Client(base_url=demo.origin) as http:
+        assert http.get("/users").json() == users
+        assert http.get(f"/users/{username}/avatar", follow_redirects=True).content == picture
+        states = {entry["state"] for entry in http.get("/inspector/objects").json()["objects"]}
+        assert states == {"live"}
+        # The origin has another port now, which is another issuer: tokens are for one place.
+        assert http.get("/auth/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+        assert demo.stop(signal.SIGTERM) == 0
+
+
+def test_without_a_data_folder_nothing_remains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with running() as demo:
+        assert list(tmp_path.iterdir())
+        assert demo.stop(signal.SIGTERM) == 0
+        assert not list(tmp_path.iterdir())
+
+
+def test_as_many_users_as_asked_for() -> None:
+    with running("--users", "130") as demo, httpx2.Client(base_url=demo.origin) as http:
+        seen: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = http.get("/users", params={"limit": 50} | ({"cursor": cursor} if cursor else {})).json()
+            seen += [user["username"] for user in page["users"]]
+            cursor = page["cursor"]
+            if not cursor:
+                break
+        assert len(seen) == len(set(seen)) == 130
+        assert demo.stop(signal.SIGTERM) == 0
