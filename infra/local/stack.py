@@ -57,18 +57,12 @@ def run_stack(options: Options, announce: Callable[[str, str], None]) -> Generat
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="three-phase-upload-")))
         port, emulator_port, *service_ports = _choose_ports(options)
         origin = f"http://localhost:{port}"
-        aws = Aws(f"http://{HOST}:{emulator_port}", REGION, "root", secrets.token_urlsafe())
+        aws = make_root(emulator_port)
         services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, service_ports, strict=True)}
         processes = Processes(folder)
         stack.callback(processes.stop)
 
-        emulator = processes.start(
-            "emulator",
-            "infra.local.emulator",
-            health=f"{aws.endpoint}/_ministack/health",
-            environ=_inherited() | _emulator_environment(aws, emulator_port, options.data or folder, options.data),
-        )
-        emulator.wait_until_ready()
+        start_emulator(processes, aws, options.data)
         announce("emulator", aws.endpoint)
 
         resources = create_resources(aws, origin)
@@ -86,6 +80,44 @@ def run_stack(options: Options, announce: Callable[[str, str], None]) -> Generat
         yield Stack(origin, aws, resources, services, processes)
 
 
+def make_root(emulator_port: int) -> Aws:
+    """Credentials that may do everything in an emulator that is yet to be started there."""
+    return Aws(f"http://{HOST}:{emulator_port}", REGION, "root", secrets.token_urlsafe())
+
+
+def start_emulator(processes: Processes, aws: Aws, data: Path | None) -> None:
+    """
+    Raises:
+        ProcessError: it did not come up.
+    """
+    kept = "1" if data else "0"
+    folder = data or processes.logs
+    emulator = processes.start(
+        "emulator",
+        "infra.local.emulator",
+        health=f"{aws.endpoint}/_ministack/health",
+        environ=_inherited()
+        | {
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": aws.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": aws.secret_access_key,
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": aws.endpoint.rpartition(":")[2],
+            "LOG_LEVEL": "WARNING",
+            "MINISTACK_REGION": aws.region,
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            # It would look for containers of its own to clean up, and there are none.
+            "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",
+            "PERSIST_STATE": kept,
+            "S3_PERSIST": kept,
+            "STATE_DIR": str(folder / "state"),
+            "S3_DATA_DIR": str(folder / "s3"),
+        },
+    )
+    emulator.wait_until_ready()
+
+
 def _choose_ports(options: Options) -> list[int]:
     given = {"--port": options.port, "--emulator-port": options.emulator_port}
     for option, port in given.items():
@@ -98,27 +130,6 @@ def _choose_ports(options: Options) -> list[int]:
 def _inherited() -> dict[str, str]:
     """Our environment without what is said of the real AWS in it: no part of this may ever reach that."""
     return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-
-
-def _emulator_environment(aws: Aws, port: int, folder: Path, data: Path | None) -> dict[str, str]:
-    kept = "1" if data else "0"
-    return {
-        "AUTH": "true",
-        "AWS_ACCESS_KEY_ID": aws.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": aws.secret_access_key,
-        "BIND_HOST": HOST,
-        "GATEWAY_PORT": str(port),
-        "LOG_LEVEL": "WARNING",
-        "MINISTACK_REGION": aws.region,
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        # It would look for containers of its own to clean up, and there are none.
-        "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",
-        "PERSIST_STATE": kept,
-        "S3_PERSIST": kept,
-        "STATE_DIR": str(folder / "state"),
-        "S3_DATA_DIR": str(folder / "s3"),
-    }
 
 
 def _start_services(

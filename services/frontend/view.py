@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.frontend.people import People, Person, UnknownUserError
+from services.keys import CONTENT_TYPES
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -47,6 +48,7 @@ class View:
             "table": table.result(),
             "bucket": bucket,
             "cursors": asdict(cursors),
+            "accept": ",".join(CONTENT_TYPES),
         }
 
     def _find_current(self, caller: Caller | None, shown: list[Person]) -> Person | None:

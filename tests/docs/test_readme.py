@@ -34,7 +34,9 @@ def table_of_settings() -> str:
             default = "required" if field.required else f"`{field.default}`"
             line = f"| `{field.name.upper()}` | {default} | {schema['description']} |"
             lines.setdefault(line, []).append(service)
-    rows = [f"{line} {'all' if len(takers) == len(SERVICES) else ', '.join(takers)} |" for line, takers in lines.items()]
+    rows = [
+        f"{line} {'all' if len(takers) == len(SERVICES) else ', '.join(takers)} |" for line, takers in lines.items()
+    ]
     return "\n".join(["| Variable | Default | What it is | Service |", "|---|---|---|---|", *rows])
 
 

@@ -1,20 +1,17 @@
-"""Serves the emulator on 127.0.0.1, as its own environment variables say."""
+"""Serves the emulator, as its own environment variables say."""
 
 from __future__ import annotations
 
-import importlib
 import os
 
 import uvicorn
 
-from infra.local.emulator import layer
+from infra.local.emulator.app import Emulator
 
 
 def main() -> None:
-    layer.install(importlib.import_module("ministack.services.s3"))
-    application = importlib.import_module("ministack.app").app
     uvicorn.run(
-        application,
+        Emulator(os.environ["MINISTACK_REGION"]),
         host=os.environ["BIND_HOST"],
         port=int(os.environ["GATEWAY_PORT"]),
         access_log=False,

@@ -10,20 +10,24 @@ import importlib.metadata
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from infra.local.emulator.lifecycle import find_expiration
+from infra.local.emulator import writes
+from infra.local.emulator.lifecycle import Expiration, find_expiration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
+    from infra.local.emulator.clock import Clock
+
 VERSION = "1.5.33"
+ACCOUNT = "000000000000"
 
 
 class WrongVersionError(Exception):
     pass
 
 
-def install(s3: ModuleType) -> None:
+def install(s3: ModuleType, clock: Clock) -> None:
     """Wrap `ministack.services.s3`.
 
     Raises:
@@ -33,8 +37,23 @@ def install(s3: ModuleType) -> None:
     if found != VERSION:
         raise WrongVersionError(f"The layer over MiniStack is for version {VERSION}, and {found} is installed.")
     module: Any = s3
-    module._head_object = _with_expiration(module, module._head_object)  # noqa: SLF001 - it offers no other way in
-    module._get_object = _with_expiration(module, module._get_object)  # noqa: SLF001
+    writes.wrap(module)
+    module._head_object = _with_expiration(module, module._head_object)
+    module._get_object = _with_expiration(module, module._get_object)
+    # When an object was last modified; with the clock where it is, the same as before.
+    module.now_iso = lambda: clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def expire_objects(s3: ModuleType, region: str, now: datetime) -> Iterator[tuple[str, str, Expiration]]:
+    """Delete what the lifecycle rules of all buckets say is over by `now`: bucket, key, and the rule's word."""
+    module: Any = s3
+    with module.request_scope(ACCOUNT, region):
+        for bucket in list(module._bucket_lifecycle):
+            for key in list(module._ensure_bucket(bucket)["objects"]):
+                expiration = _find_expiration(module, bucket, key)
+                if expiration and expiration.when <= now:
+                    module._delete_object(bucket, key)
+                    yield bucket, key, expiration
 
 
 def _with_expiration(s3: Any, answer: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,16 +61,15 @@ def _with_expiration(s3: Any, answer: Callable[..., Any]) -> Callable[..., Any]:
 
     def answer_with_expiration(bucket: str, key: str, *rest: Any, **named: Any) -> Any:
         answered = answer(bucket, key, *rest, **named)
-        if answered[0] in {200, 206} and (expiration := _expiration(s3, bucket, key)):
-            answered[1]["x-amz-expiration"] = expiration
+        if answered[0] in {200, 206} and (expiration := _find_expiration(s3, bucket, key)):
+            answered[1]["x-amz-expiration"] = expiration.header
         return answered
 
     return answer_with_expiration
 
 
-def _expiration(s3: Any, bucket: str, key: str) -> str | None:
-    stored: Mapping[str, Any] = s3._ensure_bucket(bucket)["objects"][key]  # noqa: SLF001
-    tags = s3._object_tags.get((bucket, key, stored.get("version_id")), {})  # noqa: SLF001
+def _find_expiration(s3: Any, bucket: str, key: str) -> Expiration | None:
+    stored: Mapping[str, Any] = s3._ensure_bucket(bucket)["objects"][key]
+    tags = s3._object_tags.get((bucket, key, stored.get("version_id")), {})
     modified = datetime.fromisoformat(stored["last_modified"])
-    found = find_expiration(s3._bucket_lifecycle.get(bucket) or [], key, tags, modified)  # noqa: SLF001
-    return found.header if found else None
+    return find_expiration(s3._bucket_lifecycle.get(bucket) or [], key, tags, modified)

@@ -8,8 +8,6 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.keys import CONTENT_TYPES
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -23,7 +21,6 @@ def create_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(accept=",".join(CONTENT_TYPES))
     environment.filters |= {"query": _query, "moment": _moment, "initials": _initials}
     return environment
 

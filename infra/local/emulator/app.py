@@ -1,0 +1,99 @@
+"""MiniStack as an ASGI application that also keeps its lifecycle rules: at start, every day, and on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from litestar import Litestar, get, post
+
+from infra.local.emulator import layer
+from infra.local.emulator.clock import Clock
+from infra.local.emulator.lifecycle import round_up_to_midnight
+from services.problems import problem_details
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Receive = Callable[[], Awaitable[Any]]
+    Send = Callable[[Any], Awaitable[None]]
+
+LIFECYCLE_PATH = "/_lifecycle"
+
+
+class Deleted(msgspec.Struct, frozen=True):
+    bucket: str
+    key: str
+    rule: str
+    expired: datetime
+
+
+class LifecycleClock(msgspec.Struct, frozen=True):
+    now: datetime
+    days_ahead: float
+    deleted: list[Deleted] = []
+
+
+class MoveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    days: Annotated[int, msgspec.Meta(ge=1, le=3650, description="By how many to move the clock ahead.")]
+
+
+class Emulator:
+    """The application. Importing MiniStack reads its settings from the environment, so that happens here."""
+
+    def __init__(self, region: str) -> None:
+        self._clock = Clock()
+        self._region = region
+        self._s3 = importlib.import_module("ministack.services.s3")
+        layer.install(self._s3, self._clock)
+        self._ministack = importlib.import_module("ministack.app").app
+        self._control = self._create_control()
+        self._daily: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._ministack(scope, receive, self._start_with(send))
+        elif scope["type"] == "http" and scope["path"] == LIFECYCLE_PATH:
+            await self._control(scope, receive, send)
+        else:
+            await self._ministack(scope, receive, send)
+
+    def _start_with(self, send: Send) -> Send:
+        async def send_and_start(message: Any) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                # What is kept from earlier days goes before anybody can see it.
+                self._expire()
+                self._daily = asyncio.create_task(self._expire_daily())
+            elif message["type"] == "lifespan.shutdown.complete" and self._daily:
+                self._daily.cancel()
+            await send(message)
+
+        return send_and_start
+
+    async def _expire_daily(self) -> None:
+        while True:
+            now = self._clock.now()
+            await asyncio.sleep((round_up_to_midnight(now + timedelta(seconds=1)) - now).total_seconds())
+            self._expire()
+
+    def _expire(self) -> list[Deleted]:
+        expired = layer.expire_objects(self._s3, self._region, self._clock.now())
+        return [Deleted(bucket, key, expiration.rule, expiration.when) for bucket, key, expiration in expired]
+
+    def _create_control(self) -> Litestar:
+        @get(LIFECYCLE_PATH)
+        async def show() -> LifecycleClock:
+            return self._show([])
+
+        @post(LIFECYCLE_PATH, status_code=200)
+        async def move(data: MoveRequest) -> LifecycleClock:
+            self._clock.move(timedelta(days=data.days))
+            return self._show(self._expire())
+
+        return Litestar([show, move], plugins=[problem_details({})], openapi_config=None)
+
+    def _show(self, deleted: list[Deleted]) -> LifecycleClock:
+        return LifecycleClock(self._clock.now(), self._clock.ahead / timedelta(days=1), deleted)

@@ -1,0 +1,87 @@
+"""An emulator of its own: these tests move its clock."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from infra.documents.bucket import lifecycle_rules
+from infra.local.emulator.app import LIFECYCLE_PATH
+from infra.local.ports import pick_free_ports
+from infra.local.processes import Processes
+from infra.local.stack import make_root, start_emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.local.aws import Aws
+
+
+@dataclass(frozen=True)
+class S3:
+    """One bucket with the project's lifecycle rules, and a signer of forms who may do what its test lets it do."""
+
+    root: Aws
+    signer: Aws
+    bucket: str
+
+    def allow(self, *actions: str) -> None:
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": f"arn:aws:s3:::{self.bucket}/*"}],
+        }
+        self.root.iam.put_user_policy(UserName="signer", PolicyName="p", PolicyDocument=json.dumps(policy))
+
+    def post(self, key: str, file: bytes, pinned: dict[str, str], **changed: str) -> httpx2.Response:
+        """Post a form that pins these fields; `changed` are sent in their stead."""
+        conditions: list[Any] = [{name: value} for name, value in pinned.items()]
+        form: dict[str, Any] = self.signer.s3.generate_presigned_post(self.bucket, key, dict(pinned), conditions)
+        return httpx2.post(form["url"], data={**form["fields"], **changed}, files={"file": file})
+
+    def head(self, key: str, **more: Any) -> dict[str, Any]:
+        return dict(self.root.s3.head_object(Bucket=self.bucket, Key=key, **more))
+
+    def tags(self, key: str) -> dict[str, str]:
+        tag_set = self.root.s3.get_object_tagging(Bucket=self.bucket, Key=key)["TagSet"]
+        return {tag["Key"]: tag["Value"] for tag in tag_set}
+
+    def put(self, key: str, **more: Any) -> None:
+        self.root.s3.put_object(Bucket=self.bucket, Key=key, Body=b"x", **more)
+
+    def keys(self) -> list[str]:
+        listed = self.root.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        return [entry.get("Key", "") for entry in listed]
+
+    def move_clock(self, days: int) -> dict[str, Any]:
+        answer = httpx2.post(self.root.endpoint + LIFECYCLE_PATH, json={"days": days}).raise_for_status()
+        return answer.json()
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    processes = Processes(tmp_path_factory.mktemp("emulator"))
+    root = make_root(pick_free_ports(1)[0])
+    try:
+        start_emulator(processes, root, None)
+        yield root
+    finally:
+        processes.stop()
+
+
+@pytest.fixture
+def s3(emulator: Aws) -> Iterator[S3]:
+    bucket = "conformance"
+    rules: Any = lifecycle_rules()
+    emulator.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    emulator.s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    emulator.iam.create_user(UserName="signer")
+    key = emulator.iam.create_access_key(UserName="signer")["AccessKey"]
+    signer = replace(emulator, access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
+    made = S3(emulator, signer, bucket)
+    made.allow("s3:PutObject", "s3:PutObjectTagging")
+    yield made
+    httpx2.post(f"{emulator.endpoint}/_ministack/reset").raise_for_status()

@@ -1,0 +1,250 @@
+"""The layer over MiniStack against what AWS says. Each test names the page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import ModuleType
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import httpx2
+import pytest
+
+from infra.local.emulator import layer
+from infra.local.emulator.app import LIFECYCLE_PATH
+from infra.local.emulator.clock import Clock
+from services.frontend.inspector import read_expiry
+
+if TYPE_CHECKING:
+    from tests.emulator.conftest import S3
+
+PENDING = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>"
+
+
+def error_code(answer: httpx2.Response) -> str | None:
+    return ET.fromstring(answer.text).findtext("Code")  # noqa: S314 - our own emulator's answer
+
+
+def digest(file: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(file).digest()).decode()
+
+
+# The form field `tagging`. AWS: "POST Object".
+
+
+def test_the_tagging_field_sets_tags(s3: S3) -> None:
+    assert s3.post("a", b"x", {"tagging": PENDING}).status_code == 204
+    assert s3.tags("a") == {"Status": "Pending"}
+    assert s3.root.s3.get_object(Bucket=s3.bucket, Key="a").get("TagCount") == 1
+
+
+def test_several_tags_with_characters_that_xml_and_urls_escape(s3: S3) -> None:
+    tags = "<Tag><Key>a &amp; b</Key><Value>1=2</Value></Tag><Tag><Key>plus+</Key><Value>ü /</Value></Tag>"
+    assert s3.post("a", b"x", {"tagging": f"<Tagging><TagSet>{tags}</TagSet></Tagging>"}).status_code == 204
+    assert s3.tags("a") == {"a & b": "1=2", "plus+": "ü /"}
+
+
+def test_a_form_without_the_field_sets_no_tags(s3: S3) -> None:
+    assert s3.post("a", b"x", {}).status_code == 204
+    assert s3.tags("a") == {}
+
+
+def test_a_new_object_does_not_inherit_the_tags_of_the_one_before(s3: S3) -> None:
+    """Tags belong to an object, and a POST or PUT makes a new one (AWS: "Categorizing your storage using tags")."""
+    for again in (lambda: s3.post("a", b"y", {}), lambda: s3.put("a")):
+        s3.post("a", b"x", {"tagging": PENDING})
+        again()
+        assert s3.tags("a") == {}
+
+
+def test_a_refused_post_leaves_the_object_and_its_tags(s3: S3) -> None:
+    s3.post("a", b"x", {"tagging": PENDING})
+    s3.post("a", b"y", {}, **{"x-amz-storage-class": "NONSENSE"})
+    s3.post("a", b"y", {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": digest(b"z")})
+    assert s3.tags("a") == {"Status": "Pending"}
+
+
+def test_the_policy_is_held_against_the_field_as_it_was_sent(s3: S3) -> None:
+    other = PENDING.replace("Pending", "Live")
+    answer = s3.post("a", b"x", {"tagging": PENDING}, tagging=other)
+    assert (answer.status_code, error_code(answer)) == (403, "AccessDenied")
+    assert s3.keys() == []
+
+
+def test_a_tagging_field_that_the_policy_does_not_name_is_refused(s3: S3) -> None:
+    answer = s3.post("a", b"x", {}, tagging=PENDING)
+    assert (answer.status_code, error_code(answer)) == (403, "AccessDenied")
+    assert s3.keys() == []
+
+
+def test_tagging_that_is_no_xml_is_refused(s3: S3) -> None:
+    answer = s3.post("a", b"x", {"tagging": "Status=Pending"})
+    assert (answer.status_code, error_code(answer)) == (400, "MalformedXML")
+    assert s3.keys() == []
+
+
+def test_more_than_ten_tags_are_refused(s3: S3) -> None:
+    """AWS: "Categorizing your storage using tags"."""
+    tags = "".join(f"<Tag><Key>k{number}</Key><Value>v</Value></Tag>" for number in range(11))
+    answer = s3.post("a", b"x", {"tagging": f"<Tagging><TagSet>{tags}</TagSet></Tagging>"})
+    assert (answer.status_code, error_code(answer)) == (400, "BadRequest")
+    assert s3.keys() == []
+
+
+def test_a_signer_who_may_not_tag_cannot_sign_a_form_that_does(s3: S3) -> None:
+    """AWS: "Object tagging and access control policies"."""
+    s3.allow("s3:PutObject")
+    answer = s3.post("a", b"x", {"tagging": PENDING})
+    assert (answer.status_code, error_code(answer)) == (403, "AccessDenied")
+    assert s3.keys() == []
+    assert s3.post("a", b"x", {}).status_code == 204
+
+
+# The digest. AWS: "Checking object integrity in Amazon S3".
+
+
+def test_the_digest_is_stored(s3: S3) -> None:
+    file = b"some bytes"
+    pinned = {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": digest(file)}
+    assert s3.post("a", file, pinned).status_code == 204
+    assert s3.head("a", ChecksumMode="ENABLED")["ChecksumSHA256"] == digest(file)
+
+
+def test_a_file_of_another_digest_is_refused(s3: S3) -> None:
+    pinned = {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": digest(b"announced")}
+    answer = s3.post("a", b"different", pinned)
+    assert (answer.status_code, error_code(answer)) == (400, "BadDigest")
+    assert s3.keys() == []
+
+
+def test_one_forms_digest_is_not_kept_with_the_next_ones_file(s3: S3) -> None:
+    file = b"some bytes"
+    s3.post("a", file, {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": digest(file)})
+    s3.post("b", file, {})
+    s3.put("c")
+    assert "ChecksumSHA256" not in s3.head("b", ChecksumMode="ENABLED")
+    assert "ChecksumSHA256" not in s3.head("c", ChecksumMode="ENABLED")
+
+
+# The header x-amz-expiration. AWS: "HeadObject", "GetObject"; and "Lifecycle configuration elements" on midnight.
+
+
+def next_but_one_midnight(modified: datetime) -> datetime:
+    day_after = modified + timedelta(days=2)
+    return datetime(day_after.year, day_after.month, day_after.day, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("key", "tagging", "rule"),
+    [("pending/a", "", "pending-prefix"), ("avatars/a", "Status=Pending", "pending-tag")],
+)
+def test_what_a_rule_will_delete_says_when(s3: S3, key: str, tagging: str, rule: str) -> None:
+    s3.put(key, Tagging=tagging)
+    head = s3.head(key)
+    assert read_expiry(head["Expiration"]) == next_but_one_midnight(head["LastModified"])
+    assert f'rule-id="{rule}"' in head["Expiration"]
+    assert s3.root.s3.get_object(Bucket=s3.bucket, Key=key).get("Expiration") == head["Expiration"]
+    ranged = s3.root.s3.get_object(Bucket=s3.bucket, Key=key, Range="bytes=0-0")
+    assert ranged.get("Expiration") == head["Expiration"]
+
+
+@pytest.mark.parametrize(("key", "tagging"), [("avatars/a", ""), ("avatars/a", "Status=Live"), ("pendin/a", "")])
+def test_what_no_rule_will_delete_says_nothing(s3: S3, key: str, tagging: str) -> None:
+    s3.put(key, Tagging=tagging)
+    assert "Expiration" not in s3.head(key)
+
+
+def test_it_is_gone_once_the_tag_is_removed(s3: S3) -> None:
+    s3.put("avatars/a", Tagging="Status=Pending")
+    s3.root.s3.delete_object_tagging(Bucket=s3.bucket, Key="avatars/a")
+    assert "Expiration" not in s3.head("avatars/a")
+
+
+def test_it_is_gone_once_the_object_is_copied_out(s3: S3) -> None:
+    s3.put("pending/a")
+    s3.root.s3.copy_object(Bucket=s3.bucket, Key="avatars/a", CopySource={"Bucket": s3.bucket, "Key": "pending/a"})
+    assert "Expiration" not in s3.head("avatars/a")
+
+
+def test_it_is_gone_once_the_object_is_copied_onto_itself_without_its_tags(s3: S3) -> None:
+    s3.put("avatars/a", Tagging="Status=Pending")
+    etag = s3.head("avatars/a")["ETag"]
+    s3.root.s3.copy_object(
+        Bucket=s3.bucket,
+        Key="avatars/a",
+        CopySource={"Bucket": s3.bucket, "Key": "avatars/a"},
+        CopySourceIfMatch=etag,
+        MetadataDirective="REPLACE",
+        TaggingDirective="REPLACE",
+    )
+    assert s3.tags("avatars/a") == {}
+    assert "Expiration" not in s3.head("avatars/a")
+
+
+def test_a_disabled_rule_deletes_nothing(s3: S3) -> None:
+    s3.root.s3.put_bucket_lifecycle_configuration(
+        Bucket=s3.bucket,
+        LifecycleConfiguration={
+            "Rules": [{"ID": "off", "Status": "Disabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]
+        },
+    )
+    s3.put("pending/a")
+    assert "Expiration" not in s3.head("pending/a")
+    assert s3.move_clock(5)["deleted"] == []
+
+
+# Rules that run. AWS: "Expiring objects".
+
+
+def test_rules_delete_what_is_over_and_nothing_else(s3: S3) -> None:
+    s3.put("pending/a")
+    s3.put("avatars/waiting", Tagging="Status=Pending")
+    s3.put("avatars/live")
+    moved = s3.move_clock(3)
+    assert sorted((entry["key"], entry["rule"]) for entry in moved["deleted"]) == [
+        ("avatars/waiting", "pending-tag"),
+        ("pending/a", "pending-prefix"),
+    ]
+    assert s3.keys() == ["avatars/live"]
+
+
+def test_a_day_is_not_over_before_its_midnight(s3: S3) -> None:
+    """Uploaded at noon, an object of a rule of one day is there until the midnight after the next noon."""
+    s3.put("pending/a")
+    before = s3.head("pending/a")
+    # However late it is: one day ahead is at most a day after the upload, and that is never past the midnight after.
+    assert s3.move_clock(1)["deleted"] == []
+    assert s3.head("pending/a")["Expiration"] == before["Expiration"]
+    assert [entry["key"] for entry in s3.move_clock(1)["deleted"]] == ["pending/a"]
+
+
+def test_the_clock_moves_what_s3_says_of_new_objects(s3: S3) -> None:
+    ahead = s3.move_clock(2)
+    s3.put("pending/a")
+    head = s3.head("pending/a")
+    assert head["LastModified"] > datetime.now(UTC) + timedelta(days=1)
+    assert head["LastModified"] <= datetime.fromisoformat(ahead["now"]) + timedelta(minutes=5)
+    assert read_expiry(head["Expiration"]) == next_but_one_midnight(head["LastModified"])
+
+
+@pytest.mark.parametrize("body", [{"days": 0}, {"days": -1}, {"days": "x"}, {}])
+def test_the_clock_only_moves_ahead(s3: S3, body: dict[str, object]) -> None:
+    answer = httpx2.post(s3.root.endpoint + LIFECYCLE_PATH, json=body)
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+
+
+def test_another_version_of_ministack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer, "VERSION", "0.0.0")
+    with pytest.raises(layer.WrongVersionError, match=r"for version 0\.0\.0"):
+        layer.install(ModuleType("s3"), Clock())
+
+
+def test_dates_are_those_of_http(s3: S3) -> None:
+    """RFC 9110, section 5.6.7."""
+    s3.put("pending/a")
+    date = s3.head("pending/a")["Expiration"].split('"')[1]
+    assert parsedate_to_datetime(date).strftime("%a, %d %b %Y %H:%M:%S GMT") == date
