@@ -14,6 +14,12 @@ AVATAR_PREFIX = "avatars/"
 USERNAME_FIELD = "username"
 """The metadata entry (`x-amz-meta-username`) that binds an object to the user who may post it."""
 
+TOKEN_FIELD = "upload-token"  # noqa: S105 - the name of a field
+"""The metadata entry that the tag strategy proves an upload by."""
+
+PENDING_TAG = ("Status", "Pending")
+"""What marks a pending object under the tag strategy, and what a lifecycle rule looks for."""
+
 CONTENT_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
 """What an avatar may be. No SVG: it is a document that can carry script."""
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from services.keys import PENDING_PREFIX
+from services.keys import PENDING_PREFIX, PENDING_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-PENDING_TAG = ("Status", "Pending")
 
 
 class State(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx2
 import pytest
@@ -22,10 +22,22 @@ if TYPE_CHECKING:
 _numbers = itertools.count(1)
 
 
+@pytest.fixture(scope="session", params=["prefix", "tag"])
+def strategy(request: pytest.FixtureRequest) -> Literal["prefix", "tag"]:
+    """What uses the running system runs once under each."""
+    return request.param
+
+
+only_prefix = pytest.mark.parametrize("strategy", ["prefix"], indirect=True, scope="session")
+only_tag = pytest.mark.parametrize("strategy", ["tag"], indirect=True, scope="session")
+"""For what only one of them has."""
+
+
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def stack(strategy: Literal["prefix", "tag"]) -> Iterator[Stack]:
     """All parts of the demo, on free ports, once for the whole run."""
-    with run_stack(Options(port=0, emulator_port=0, users=3), lambda _part, _where: None) as running:
+    options = Options(port=0, emulator_port=0, users=3, pending=strategy)
+    with run_stack(options, lambda _part, _where: None) as running:
         yield running
 
 
@@ -78,7 +90,16 @@ class Bucket:
         """Of the objects that are bound to this user."""
         pages = self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         keys = [entry.get("Key", "") for page in pages for entry in page.get("Contents", [])]
-        return [key for key in keys if self.head(key)["Metadata"].get("username") == username]
+        return [key for key in keys if self.owner(key) == username]
+
+    def owner(self, key: str) -> str | None:
+        try:
+            return self.head(key)["Metadata"].get("username")
+        except self.aws.s3.exceptions.ClientError as error:
+            # Deleted since it was listed, as what follows a confirm's answer does.
+            if error.response.get("Error", {}).get("Code") == "404":
+                return None
+            raise
 
     def head(self, key: str) -> Any:
         return self.aws.s3.head_object(Bucket=self.name, Key=key)
@@ -116,8 +137,10 @@ class User:
     def presign(self, content_type: str, size: int, **more: Any) -> httpx2.Response:
         return self.http.post("/uploads/presign", json={"content_type": content_type, "size": size, **more})
 
-    def confirm(self, key: str, **more: Any) -> httpx2.Response:
-        return self.http.post("/uploads/confirm", json={"key": key, **more})
+    def confirm(self, form: dict[str, Any] | str, **more: Any) -> httpx2.Response:
+        """As the page does it, from a presign's answer; or with just this key."""
+        wanted = {"key": form} if isinstance(form, str) else {k: form[k] for k in form.keys() & {"key", "upload_token"}}
+        return self.http.post("/uploads/confirm", json=wanted | more)
 
     def put_up(self, content_type: str, file: bytes) -> dict[str, Any]:
         """The first two phases of a good upload; the presign's answer."""

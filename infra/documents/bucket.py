@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.keys import PENDING_PREFIX
+from services.keys import PENDING_PREFIX, PENDING_TAG
 
 PENDING_DAYS = 1
 """S3 counts from the upload and rounds up to the next midnight UTC (AWS: "Lifecycle configuration elements")."""
@@ -36,7 +36,7 @@ def lifecycle_rules() -> list[dict[str, Any]]:
         {
             "ID": "pending-tag",
             "Status": "Enabled",
-            "Filter": {"Tag": {"Key": "Status", "Value": "Pending"}},
+            "Filter": {"Tag": {"Key": PENDING_TAG[0], "Value": PENDING_TAG[1]}},
             "Expiration": {"Days": PENDING_DAYS},
         },
         {

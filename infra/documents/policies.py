@@ -26,6 +26,8 @@ def uploads_policy(*, bucket_arn: str, table_arn: str) -> Document:
     return _document(
         # A form can do what its signer may do: put an object. Confirm reads it, copies it, and deletes what is left.
         _allow("KeepPictures", ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], prefixes),
+        # Strategy tag: a form may set tags if its signer may; GET counts them; a copy of what carries them reads them.
+        _allow("MarkPending", ["s3:PutObjectTagging", "s3:GetObjectTagging"], [f"{bucket_arn}/{AVATAR_PREFIX}*"]),
         # With it a missing key is 404; without it 403, which could as well be a missing permission (AWS: GetObject).
         _allow("TellMissingFromForbidden", ["s3:ListBucket"], [bucket_arn]),
         # The row that names the user's avatar.

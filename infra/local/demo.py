@@ -55,9 +55,15 @@ def parse_options(arguments: Sequence[str]) -> Options:
         "--emulator-port", type=_port, default=4566, help="where the AWS emulator is (default: %(default)s)"
     )
     parser.add_argument("--users", type=_count, default=3, metavar="N", help="how many to seed (default: %(default)s)")
+    parser.add_argument(
+        "--pending",
+        choices=["prefix", "tag"],
+        default="prefix",
+        help="how a pending object is marked (default: %(default)s)",
+    )
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep the state there (default: nothing is kept)")
     given = parser.parse_args(arguments)
-    return Options(given.port, given.emulator_port, given.users, given.data)
+    return Options(given.port, given.emulator_port, given.users, given.pending, given.data)
 
 
 def can_keep_state(folder: Path) -> bool:

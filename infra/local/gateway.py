@@ -11,6 +11,7 @@ import httpx2
 import uvicorn
 
 from infra.documents.routing import find_service
+from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST
 
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ Headers = list[tuple[bytes, bytes]]
 class Gateway:
     """An ASGI application. `services`: the base URL of each, by its name."""
 
-    def __init__(self, services: Mapping[str, str], origin: str) -> None:
+    def __init__(self, services: Mapping[str, str], emulator: str, origin: str) -> None:
         self._services = services
+        self._emulator = emulator
         self._origin = origin
         # A transport and not a client, which would keep one user's cookies and send them along with another's request.
         self._transport = httpx2.AsyncHTTPTransport(limits=httpx2.Limits(max_connections=200))
@@ -56,7 +58,7 @@ class Gateway:
     async def _forward(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         request = httpx2.Request(
             scope["method"],
-            self._services[find_service(scope["path"])] + _target(scope).decode("latin-1"),
+            self._find_target(scope["path"]) + _target(scope).decode("latin-1"),
             headers=[*_end_to_end(scope["headers"]), *self._forwarded(scope)],
             content=_read_body(receive) if _has_body(scope) else None,
             extensions={"timeout": httpx2.Timeout(TIMEOUT_SECONDS).as_dict()},
@@ -88,6 +90,10 @@ class Gateway:
                 raise
             logger.warning("%s %s: %s", scope["method"], scope["path"], error)
             await _problem(send, 503, "unavailable", "The service is not there; try again in a moment")
+
+    def _find_target(self, path: str) -> str:
+        # The one path that a deployment does not have: the clock of the emulator's lifecycle rules, for the page.
+        return self._emulator if path == LIFECYCLE_PATH else self._services[find_service(path)]
 
     def _forwarded(self, scope: HTTPScope) -> Headers:
         client = scope["client"][0] if scope["client"] else HOST
@@ -138,8 +144,8 @@ async def _answer(send: ASGISendCallable, status: int, headers: Headers, body: b
 
 
 def main() -> None:
-    """Settings from the environment: `PORT`, `ORIGIN`, and `SERVICES`, the services' URLs by name in JSON."""
-    gateway = Gateway(json.loads(os.environ["SERVICES"]), os.environ["ORIGIN"])
+    """Settings from the environment: `PORT`, `ORIGIN`, `EMULATOR`; `SERVICES`, the services' URLs by name in JSON."""
+    gateway = Gateway(json.loads(os.environ["SERVICES"]), os.environ["EMULATOR"], os.environ["ORIGIN"])
     uvicorn.run(
         gateway,
         host=HOST,

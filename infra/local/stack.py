@@ -9,7 +9,7 @@ import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from infra.local.aws import Aws
 from infra.local.gateway import HEALTH_PATH
@@ -32,6 +32,7 @@ class Options:
     port: int = 8080
     emulator_port: int = 4566
     users: int = 3
+    pending: Literal["prefix", "tag"] = "prefix"
     data: Path | None = None
 
 
@@ -72,8 +73,8 @@ def run_stack(options: Options, announce: Callable[[str, str], None]) -> Generat
         seed(aws, resources, options.users)
         announce("users", f"{options.users} seeded")
 
-        waiting = [*_start_services(processes, services, aws, resources, origin)]
-        waiting.append(_start_gateway(processes, services, origin, port))
+        waiting = [*_start_services(processes, services, aws, resources, origin, options.pending)]
+        waiting.append(_start_gateway(processes, services, aws, origin, port))
         for process in waiting:
             process.wait_until_ready()
             announce(process.name, services.get(process.name, origin))
@@ -133,14 +134,19 @@ def _inherited() -> dict[str, str]:
 
 
 def _start_services(
-    processes: Processes, services: Mapping[str, str], aws: Aws, resources: Resources, origin: str
+    processes: Processes, services: Mapping[str, str], aws: Aws, resources: Resources, origin: str, pending: str
 ) -> Iterator[Process]:
     everyone = {"ORIGIN": origin, "TABLE": resources.table}
     jwks_url = f"{services['auth']}/auth/.well-known/jwks.json"
     settings = {
         "auth": {"SIGNING_KEYS": resources.key_arn},
-        "uploads": {"BUCKET": resources.bucket, "JWKS_URL": jwks_url},
-        "frontend": {"BUCKET": resources.bucket, "JWKS_URL": jwks_url},
+        "uploads": {"BUCKET": resources.bucket, "JWKS_URL": jwks_url, "PENDING": pending},
+        "frontend": {
+            "BUCKET": resources.bucket,
+            "JWKS_URL": jwks_url,
+            "PENDING": pending,
+            "LIFECYCLE_CLOCK": "true",
+        },
     }
     for name, url in services.items():
         yield processes.start(
@@ -162,10 +168,11 @@ def _start_services(
         )
 
 
-def _start_gateway(processes: Processes, services: Mapping[str, str], origin: str, port: int) -> Process:
+def _start_gateway(processes: Processes, services: Mapping[str, str], aws: Aws, origin: str, port: int) -> Process:
     return processes.start(
         "gateway",
         "infra.local.gateway",
         health=f"http://{HOST}:{port}{HEALTH_PATH}",
-        environ=_inherited() | {"PORT": str(port), "ORIGIN": origin, "SERVICES": json.dumps(dict(services))},
+        environ=_inherited()
+        | {"PORT": str(port), "ORIGIN": origin, "SERVICES": json.dumps(dict(services)), "EMULATOR": aws.endpoint},
     )

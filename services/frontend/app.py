@@ -51,7 +51,7 @@ def create_app(
     executor = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="read")
     people = People(dynamodb, settings.table)
     inspector = Inspector(s3, settings.bucket, people, executor)
-    view = View(people, inspector, executor)
+    view = View(people, inspector, executor, settings.pending, settings.lifecycle_clock)
     pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock)
     environment = create_environment()
     return Litestar(

@@ -32,6 +32,9 @@ class View:
     people: People
     inspector: Inspector
     executor: Executor
+    strategy: str
+    lifecycle_clock: bool
+    """Whether the bucket's lifecycle rules have a clock that can be moved."""
 
     def gather(self, caller: Caller | None, cursors: Cursors) -> dict[str, Any]:
         """The template's context.
@@ -48,6 +51,8 @@ class View:
             "table": table.result(),
             "bucket": bucket,
             "cursors": asdict(cursors),
+            "strategy": self.strategy,
+            "lifecycle_clock": self.lifecycle_clock,
             "accept": ",".join(CONTENT_TYPES),
         }
 

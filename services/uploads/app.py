@@ -13,7 +13,7 @@ from services.problems import Problem, problem_details
 from services.server import require_json, widen_threads
 from services.uploads import routes, upload
 from services.uploads.bucket import Bucket
-from services.uploads.pending import Prefix
+from services.uploads.pending import STRATEGIES
 from services.uploads.uploads import KeepsChangingError, Uploads
 from services.uploads.users import UnknownUserError, Users
 
@@ -30,6 +30,7 @@ ERRORS = PROBLEMS | {
     upload.EmptyFileError: Problem("empty-file", 422, "The file is empty"),
     upload.TooLargeError: Problem("too-large", 413, "The file is too large"),
     upload.UnknownUploadError: Problem("unknown-upload", 404, "There is no such upload"),
+    upload.OtherStrategyError: Problem("other-strategy", 409, "The upload was begun in another way"),
     upload.ExpiredError: Problem("expired", 410, "The upload was not confirmed in time"),
     upload.SupersededError: Problem("superseded", 409, "A later upload is the avatar"),
     upload.NotAPictureError: Problem("not-a-picture", 422, "The file is not a picture"),
@@ -53,7 +54,7 @@ def create_app(
     uploads = Uploads(
         bucket=Bucket(s3, settings.bucket),
         users=Users(dynamodb, settings.table),
-        pending=Prefix(),
+        strategy=STRATEGIES[settings.pending],
         limits=settings.limits,
         clock=clock,
         executor=executor,

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from services.aws import error_code
-from services.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD
 from services.uploads.picture import HEAD_BYTES, identify, measure
 from services.uploads.upload import Stored
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from services.uploads.pending import Copy
+
+
+BLANK = Path(__file__).parent / "blank.png"
 
 
 class ChangedError(Exception):
@@ -75,6 +78,7 @@ class Bucket:
             size=int(answer["ContentRange"].rpartition("/")[2]) if "ContentRange" in answer else len(head),
             content_type=answer["ContentType"],
             metadata=answer["Metadata"],
+            tagged=answer.get("TagCount", 0) > 0,
             format=identify(head),
             dimensions=None,
         )
@@ -94,13 +98,31 @@ class Bucket:
                 # What the copy carries is said here and not taken over, so that it is exactly this.
                 MetadataDirective="REPLACE",
                 ContentType=step.content_type,
-                CacheControl=AVATAR_CACHE_CONTROL,
-                Metadata={USERNAME_FIELD: step.username},
+                Metadata=step.metadata,
                 TaggingDirective="REPLACE",
+                CacheControl=step.cache_control,
             )
         except ClientError as error:
-            if error_code(error) in {"NoSuchKey", "PreconditionFailed"}:
-                raise ChangedError(step.source) from error
+            _raise_if_changed(error, step.source)
+            raise
+
+    def blank(self, key: str, stored: Stored) -> None:
+        """Put a blank picture in the place of this very object, with no tags.
+
+        Raises:
+            ChangedError: it is not there any more.
+        """
+        try:
+            self.s3.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=BLANK.read_bytes(),
+                IfMatch=stored.etag,
+                ContentType="image/png",
+                Metadata=stored.metadata,
+            )
+        except ClientError as error:
+            _raise_if_changed(error, key)
             raise
 
     def delete(self, keys: Sequence[str]) -> None:
@@ -110,3 +132,8 @@ class Bucket:
         )
         if failed := answer.get("Errors"):
             raise RuntimeError(f"S3 did not delete {failed}")
+
+
+def _raise_if_changed(error: ClientError, key: str) -> None:
+    if error_code(error) in {"NoSuchKey", "PreconditionFailed", "ConditionalRequestConflict"}:
+        raise ChangedError(key) from error

@@ -20,16 +20,18 @@ class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
 
 
-class PresignAnswer(msgspec.Struct, frozen=True):
+class PresignAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str
     fields: Annotated[dict[str, str], msgspec.Meta(description="To be posted before the field `file`.")]
     key: str
     expires: Annotated[int, msgspec.Meta(description="Seconds.")]
-    method: str = "POST"
+    method: str
+    upload_token: Annotated[str, msgspec.Meta(description="To be sent with the confirm.")] | None = None
 
 
 class ConfirmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Annotated[str, msgspec.Meta(max_length=1024)]
+    upload_token: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
 
 
 class ConfirmAnswer(msgspec.Struct, frozen=True):
@@ -45,15 +47,21 @@ async def presign(
     limits: SkipValidation[Limits],
 ) -> PresignAnswer:
     presigned = uploads.presign(caller.username, Declared(data.content_type, data.size, data.sha256))
-    form = presigned.form
-    return PresignAnswer(form.url, dict(form.fields), presigned.key, limits.form_seconds)
+    return PresignAnswer(
+        method="POST",
+        url=presigned.form.url,
+        fields=dict(presigned.form.fields),
+        key=presigned.key,
+        expires=limits.form_seconds,
+        upload_token=presigned.token,
+    )
 
 
 @post("/uploads/confirm", status_code=200, sync_to_thread=True)
 def confirm(
     data: ConfirmRequest, caller: SkipValidation[Caller], uploads: SkipValidation[Uploads]
 ) -> Response[ConfirmAnswer]:
-    confirmed = uploads.confirm(caller.username, data.key)
+    confirmed = uploads.confirm(caller.username, data.key, data.upload_token)
     return Response(
         ConfirmAnswer(caller.username, confirmed.avatar),
         background=BackgroundTask(uploads.discard, confirmed.leftovers),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -9,6 +9,9 @@ from services.uploads.upload import Limits
 
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
+    pending: Annotated[
+        Literal["prefix", "tag"], msgspec.Meta(description="How a pending object is marked: `prefix` or `tag`.")
+    ] = "prefix"
     bucket: Annotated[str, msgspec.Meta(min_length=3, description="S3 bucket of the pictures.")]
     jwks_url: Annotated[str, msgspec.Meta(pattern=r"^https?://", description="Where the auth service's keys are.")]
     max_bytes: Annotated[

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from services.keys import UploadId
+    from services.uploads.pending import Copy, Strategy
 
 
 class RefusedError(Exception):
@@ -31,6 +32,10 @@ class TooLargeError(RefusedError):
 
 class UnknownUploadError(RefusedError):
     """Never presigned, never posted, or somebody else's: a caller can't tell which."""
+
+
+class OtherStrategyError(RefusedError):
+    """The upload was begun under another strategy than the one that is on now."""
 
 
 class ExpiredError(RefusedError):
@@ -83,6 +88,7 @@ class Stored:
     size: int
     content_type: str
     metadata: Mapping[str, str]
+    tagged: bool
     format: str | None
     dimensions: tuple[int, int] | None
 
@@ -93,19 +99,35 @@ class Facts:
     avatar: str | None
     """What the user's row points at."""
     stored: Stored | None
-    """The object at the key that awaits the confirm."""
+    """The object at the key where it awaits the confirm, if it is the caller's."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyConfirmed:
-    """A repeat: the row points at this upload, so there is nothing left to promise."""
+    """A repeat: the row points at this upload, and nothing endangers it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """The object with this ETag is verified and may become permanent."""
+    """The object is verified: it may become permanent by this copy, and then the row may point at it."""
 
+    copy: Copy
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The avatar was posted again and so is marked as pending; the bytes are verified, and this copy heals it."""
+
+    copy: Copy
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """The avatar was posted again with bytes that are no picture, for this reason: a blank one takes their place."""
+
+    key: str
     stored: Stored
+    reason: RefusedError
 
 
 def check_declared(declared: Declared, limits: Limits) -> None:
@@ -121,25 +143,49 @@ def check_declared(declared: Declared, limits: Limits) -> None:
         raise TooLargeError(f"The file has {declared.size:,} bytes; {limits.max_bytes:,} are allowed.")
 
 
-def decide(username: str, upload_id: UploadId, facts: Facts, limits: Limits) -> AlreadyConfirmed | Promote:
-    """What a confirm amounts to.
-
-    The first three answers depend on the caller's own row and the clock alone, and a foreign object is treated as a
-    missing one: nobody learns anything about keys that are not theirs.
+def decide(
+    upload_id: UploadId, facts: Facts, limits: Limits, strategy: Strategy
+) -> AlreadyConfirmed | Promote | Restore | Replace:
+    """What a confirm amounts to. `facts` hold the object only if it is the caller's, so that nobody learns anything
+    of keys that are not theirs: the answers follow from the caller's own row, own object and the clock.
 
     Raises:
         RefusedError: by its subclass, why not.
     """
+    stored = facts.stored
     if facts.avatar == upload_id.avatar_key:
-        return AlreadyConfirmed()
+        return _decide_repeat(upload_id, stored, limits, strategy)
     if is_superseded(upload_id, facts.avatar):
         raise SupersededError("A later upload is the avatar already.")
     if facts.now > upload_id.created + limits.confirm_seconds:
         raise ExpiredError("The upload was not confirmed in time. Upload the picture again.")
-    if facts.stored is None or facts.stored.metadata.get(USERNAME_FIELD) != username:
+    if stored is None:
         raise UnknownUploadError("There is no upload of that key.")
-    check_stored(facts.stored, limits)
-    return Promote(facts.stored)
+    check_stored(stored, limits)
+    return Promote(strategy.promotion(upload_id, stored))
+
+
+def _decide_repeat(
+    upload_id: UploadId, stored: Stored | None, limits: Limits, strategy: Strategy
+) -> AlreadyConfirmed | Restore | Replace:
+    if stored is None:
+        if strategy.with_token:
+            raise UnknownUploadError("There is no upload of that key.")
+        return AlreadyConfirmed()
+    if not strategy.is_marked(upload_id, stored):
+        return AlreadyConfirmed()
+    try:
+        check_stored(stored, limits)
+    except RefusedError as reason:
+        return Replace(upload_id.avatar_key, stored, reason)
+    return Restore(strategy.promotion(upload_id, stored))
+
+
+def own(stored: Stored | None, username: str, token: str | None, strategy: Strategy) -> Stored | None:
+    """The object if this user may confirm it with this token; else as if there were none."""
+    if stored is None or stored.metadata.get(USERNAME_FIELD) != username or not strategy.is_proved_by(stored, token):
+        return None
+    return stored
 
 
 def is_superseded(upload_id: UploadId, avatar: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,22 @@ import uuid_utils
 
 from services.keys import USERNAME_FIELD, UploadId
 from services.uploads.bucket import Bucket, ChangedError, Form
+from services.uploads.pending import is_of_another_strategy, parse_upload
 from services.uploads.upload import (
     AlreadyConfirmed,
     Declared,
     Facts,
     Limits,
+    OtherStrategyError,
+    Promote,
+    Replace,
+    Restore,
     SupersededError,
     UnknownUploadError,
     check_declared,
     decide,
     is_superseded,
+    own,
 )
 from services.uploads.users import NotForwardError, Users
 
@@ -27,9 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
 
-    from services.uploads.pending import Prefix
+    from services.uploads.pending import Strategy
 
 logger = logging.getLogger(__name__)
+
+TOKEN_BYTES = 32
 
 TRIES = 3
 """How often a confirm starts anew because the object changed under it, which takes a user who posts all the while."""
@@ -41,9 +50,9 @@ class KeepsChangingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Presigned:
-    upload_id: UploadId
     key: str
     form: Form
+    token: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class Confirmed:
 class Uploads:
     bucket: Bucket
     users: Users
-    pending: Prefix
+    strategy: Strategy
     limits: Limits
     clock: Callable[[], float]
     executor: Executor
@@ -69,46 +78,36 @@ class Uploads:
         """
         check_declared(declared, self.limits)
         upload_id = UploadId(str(uuid_utils.uuid7(nanoseconds=int(self.clock() * 1e9))))
-        key = self.pending.awaiting_key(upload_id)
-        pinned = {"Content-Type": declared.content_type, f"x-amz-meta-{USERNAME_FIELD}": username}
+        key = self.strategy.awaiting_key(upload_id)
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        pinned = {
+            "Content-Type": declared.content_type,
+            f"x-amz-meta-{USERNAME_FIELD}": username,
+            **self.strategy.pins(token),
+        }
         if declared.sha256 is not None:
             pinned |= {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": declared.sha256}
-        return Presigned(upload_id, key, self.bucket.presign(key, pinned, declared.size, self.limits.form_seconds))
+        form = self.bucket.presign(key, pinned, declared.size, self.limits.form_seconds)
+        return Presigned(key, form, token if self.strategy.with_token else None)
 
-    def confirm(self, username: str, key: str) -> Confirmed:
+    def confirm(self, username: str, key: str, token: str | None = None) -> Confirmed:
         """Make the upload the user's avatar. Safe to stop after any call to AWS, and to repeat from any point.
 
         Raises:
             RefusedError: by its subclass, why the upload can't become the avatar.
             KeepsChangingError: the object was replaced again and again between the check and the copy.
         """
-        upload_id = self.pending.parse(key)
+        upload_id = parse_upload(key, self.strategy)
         if upload_id is None:
+            if is_of_another_strategy(key):
+                raise OtherStrategyError("This upload was begun in another way. Upload the picture again.")
             raise UnknownUploadError("There is no upload of that key.")
         for _ in range(TRIES):
             try:
-                return self._confirm(username, upload_id)
+                return self._confirm(username, upload_id, token)
             except ChangedError:
                 logger.info("%s changed while it was confirmed", key)
         raise KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again.")
-
-    def _confirm(self, username: str, upload_id: UploadId) -> Confirmed:
-        facts = self._gather(username, upload_id)
-        decision = decide(username, upload_id, facts, self.limits)
-        if isinstance(decision, AlreadyConfirmed):
-            return Confirmed(upload_id.avatar_key, self._present(upload_id, facts))
-        for step in self.pending.promotion(upload_id, decision.stored):
-            self.bucket.copy(step)
-        try:
-            replaced = self.users.advance(username, upload_id.avatar_key)
-        except NotForwardError as error:
-            if is_superseded(upload_id, error.avatar):
-                # The row only moves forward, so nothing will ever point at this copy.
-                self.discard((upload_id.avatar_key, *self.pending.leftovers(upload_id)))
-                raise SupersededError("A later upload became the avatar meanwhile.") from error
-            replaced = None
-        leftovers = self.pending.leftovers(upload_id)
-        return Confirmed(upload_id.avatar_key, (replaced, *leftovers) if replaced else leftovers)
 
     def discard(self, keys: tuple[str, ...]) -> None:
         """Delete what nothing points at. A failure is logged and no more: the sweep finds it later."""
@@ -119,11 +118,42 @@ class Uploads:
         except Exception:
             logger.warning("Not deleted, left to the sweep: %s", keys, exc_info=True)
 
-    def _gather(self, username: str, upload_id: UploadId) -> Facts:
-        """Everything a decision needs, in the time of one round trip."""
-        stored = self.executor.submit(self.bucket.inspect, self.pending.awaiting_key(upload_id))
-        avatar = self.users.avatar_of(username)
-        return Facts(self.clock(), avatar, stored.result())
+    def _confirm(self, username: str, upload_id: UploadId, token: str | None) -> Confirmed:
+        facts = self._gather(username, upload_id, token)
+        try:
+            decision = decide(upload_id, facts, self.limits, self.strategy)
+        except SupersededError:
+            if facts.stored:
+                self.discard((self.strategy.awaiting_key(upload_id),))
+            raise
+        match decision:
+            case AlreadyConfirmed():
+                return Confirmed(upload_id.avatar_key, self.strategy.leftovers(upload_id) if facts.stored else ())
+            case Restore(copy):
+                self.bucket.copy(copy)
+                return Confirmed(upload_id.avatar_key, ())
+            case Replace(key, stored, reason):
+                self.bucket.blank(key, stored)
+                raise reason
+            case Promote(copy):
+                self.bucket.copy(copy)
+                return self._advance(username, upload_id)
 
-    def _present(self, upload_id: UploadId, facts: Facts) -> tuple[str, ...]:
-        return self.pending.leftovers(upload_id) if facts.stored else ()
+    def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
+        """Point the row at the object, which is permanent by now."""
+        leftovers = self.strategy.leftovers(upload_id)
+        try:
+            replaced = self.users.advance(username, upload_id.avatar_key)
+        except NotForwardError as error:
+            if is_superseded(upload_id, error.avatar):
+                # The row only moves forward, so nothing will ever point at this object.
+                self.discard((upload_id.avatar_key, *leftovers))
+                raise SupersededError("A later upload became the avatar meanwhile.") from error
+            replaced = None
+        return Confirmed(upload_id.avatar_key, (replaced, *leftovers) if replaced else leftovers)
+
+    def _gather(self, username: str, upload_id: UploadId, token: str | None) -> Facts:
+        """Everything a decision needs, in the time of one round trip."""
+        stored = self.executor.submit(self.bucket.inspect, self.strategy.awaiting_key(upload_id))
+        avatar = self.users.avatar_of(username)
+        return Facts(self.clock(), avatar, own(stored.result(), username, token, self.strategy))

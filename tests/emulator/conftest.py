@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from infra.documents.bucket import lifecycle_rules
-from infra.local.emulator.app import LIFECYCLE_PATH
+from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import pick_free_ports
 from infra.local.processes import Processes
 from infra.local.stack import make_root, start_emulator

@@ -14,8 +14,8 @@ import httpx2
 import pytest
 
 from infra.local.emulator import layer
-from infra.local.emulator.app import LIFECYCLE_PATH
 from infra.local.emulator.clock import Clock
+from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from services.frontend.inspector import read_expiry
 
 if TYPE_CHECKING:

@@ -181,39 +181,41 @@ def test_a_digest_that_is_none(user: User, sha256: Any) -> None:
 def test_a_key_of_another_user_looks_like_one_that_was_never_uploaded(user: User, other_user: User) -> None:
     foreign = other_user.put_up("image/png", make_picture())
     never = user.presign("image/png", 100).json()
-    answers = [refused(user.confirm(key), 404, "unknown-upload") for key in (foreign["key"], never["key"])]
+    answers = [refused(user.confirm(form), 404, "unknown-upload") for form in (foreign, never)]
     assert answers[0] == answers[1]
-    assert other_user.confirm(foreign["key"]).status_code == 200
+    assert other_user.confirm(foreign).status_code == 200
 
 
 @pytest.mark.parametrize(
     "key",
-    ["", "x", "pending/", "pending/../avatars/x", "PENDING/{id}", "pending/{id}/", "pending/{id}\n", "avatars/{id}"],
+    ["", "x", "pending/", "pending/../avatars/x", "PENDING/{id}", "pending/{id}/", "pending/{id}\n", "avatars/x"],
 )
 def test_a_key_that_is_none(user: User, key: str) -> None:
     key = key.replace("{id}", str(uuid_utils.uuid7()))
     refused(user.confirm(key), 404, "unknown-upload")
 
 
-def test_the_seeded_picture_of_oneself_is_no_upload(user: User) -> None:
-    refused(user.confirm(user.avatar or ""), 404, "unknown-upload")
+def test_the_seeded_picture_of_oneself_is_no_upload(user: User, strategy: str) -> None:
+    status, slug = {"prefix": (409, "other-strategy"), "tag": (404, "unknown-upload")}[strategy]
+    refused(user.confirm(user.avatar or ""), status, slug)
 
 
-def test_an_upload_whose_time_is_over(stack: Stack, user: User, bucket: Bucket) -> None:
+def test_an_upload_whose_time_is_over(stack: Stack, user: User, bucket: Bucket, strategy: str) -> None:
     """Put there as a form of two hours ago would have: the id carries its time."""
     stack.aws.dynamodb.update_item(
         TableName=stack.resources.table, Key={"Username": {"S": user.username}}, UpdateExpression="REMOVE Avatar"
     )
     old = uuid_utils.uuid7(nanoseconds=int((time.time() - 7200) * 1e9))
-    key = f"pending/{old}"
-    metadata = {"username": user.username}
+    avatar = bucket.keys(user.username)[0]
+    key = {"prefix": "pending/", "tag": "avatars/"}[strategy] + str(old)
+    metadata = {"username": user.username, "upload-token": "token"}
     bucket.aws.s3.put_object(
         Bucket=bucket.name, Key=key, Body=make_picture(), ContentType="image/png", Metadata=metadata
     )
     try:
-        refused(user.confirm(key), 410, "expired")
+        refused(user.confirm(key, upload_token="token"), 410, "expired")
     finally:
-        restore = {":old": {"S": bucket.keys(user.username)[0]}}
+        restore = {":old": {"S": avatar}}
         stack.aws.dynamodb.update_item(
             TableName=stack.resources.table,
             Key={"Username": {"S": user.username}},
@@ -226,8 +228,8 @@ def test_an_upload_whose_time_is_over(stack: Stack, user: User, bucket: Bucket) 
 def test_a_file_that_is_no_good_picture(user: User, bucket: Bucket, problem: str) -> None:
     content_type, make = BAD_PICTURES[problem]
     form = user.put_up(content_type, make())
-    refused(user.confirm(form["key"]), 422, problem)
-    refused(user.confirm(form["key"]), 422, problem)
+    refused(user.confirm(form), 422, problem)
+    refused(user.confirm(form), 422, problem)
     assert "Expiration" in bucket.head(form["key"])
 
 

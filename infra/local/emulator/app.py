@@ -12,7 +12,7 @@ from litestar import Litestar, get, post
 
 from infra.local.emulator import layer
 from infra.local.emulator.clock import Clock
-from infra.local.emulator.lifecycle import round_up_to_midnight
+from infra.local.emulator.lifecycle import LIFECYCLE_PATH, round_up_to_midnight
 from services.problems import problem_details
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
-
-LIFECYCLE_PATH = "/_lifecycle"
 
 
 class Deleted(msgspec.Struct, frozen=True):

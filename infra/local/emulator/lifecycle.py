@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+LIFECYCLE_PATH = "/_lifecycle"
+"""Where the emulator shows and moves the clock of these rules."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expiration:
     when: datetime

@@ -1,6 +1,7 @@
 // Wires the page. Its data is rendered on the server alone: after each change the page is fetched again, and the
 // sections that are marked for it are replaced.
 
+import { showClock, passDay } from "./lifecycle.js";
 import { UploadError, callService, confirm, postToBucket, presign } from "./upload.js";
 
 const calls = document.querySelector("#calls");
@@ -8,9 +9,11 @@ const calls = document.querySelector("#calls");
 document.addEventListener("click", (event) => {
   const login = event.target.closest("[data-login]");
   const logout = event.target.closest("[data-logout]");
+  const day = event.target.closest("[data-pass-day]");
   const link = event.target.closest("a[data-page]");
   if (login) perform(login, () => callService("/auth/login", { username: login.dataset.login }));
   if (logout) perform(logout, () => callService("/auth/logout", {}));
+  if (day) perform(day, passDay);
   if (link) {
     event.preventDefault();
     history.pushState(null, "", link.href);
@@ -25,6 +28,8 @@ document.addEventListener("change", (event) => {
 });
 
 addEventListener("popstate", () => reload().catch(report));
+
+showClock().catch(report);
 
 /** One thing at a time by this control, then the page as it is now. */
 async function perform(control, action) {
@@ -52,7 +57,20 @@ async function upload(file, flow) {
   }
   const { avatar } = await confirm(form);
   say("done", `3 Confirm: checked; the avatar is now ${avatar}.`);
+  if (flow === "repeat") {
+    await postToBucket(form, file);
+    say("left-out", `POST again: the same form was still good. ${AFTERMATH[strategy()]}`);
+  }
   await settle();
+}
+
+const AFTERMATH = {
+  prefix: "A second object lies under pending/ and expires; the avatar is untouched.",
+  tag: "The live avatar is pending again, and a lifecycle rule would delete it. A repeat of the confirm or the sweep heals it first.",
+};
+
+function strategy() {
+  return document.querySelector("#strategy").dataset.strategy;
 }
 
 /** The old picture is deleted right after the confirm's answer: look until it is gone, a few times. */

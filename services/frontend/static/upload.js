@@ -23,15 +23,16 @@ export async function postToBucket(form, file) {
 
 /** Tell the uploads service, which checks the picture and makes it the avatar. */
 export function confirm(form) {
-  return callService("/uploads/confirm", { key: form.key });
+  return callService("/uploads/confirm", {
+    key: form.key,
+    ...(form.upload_token && { upload_token: form.upload_token }),
+  });
 }
 
+/** POST where there is a body, GET where there is none. */
 export async function callService(path, body) {
-  const answer = await send(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
+  const post = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const answer = await send(path, body ? post : {});
   const text = await answer.text();
   if (!answer.ok) throw new UploadError(explainProblem(answer.status, text));
   return text ? JSON.parse(text) : null;

@@ -21,7 +21,7 @@ def create_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"query": _query, "moment": _moment, "initials": _initials}
+    environment.filters |= {"query": _query, "moment": _moment, "initials": _initials, "day": _day}
     return environment
 
 
@@ -31,6 +31,10 @@ def _query(cursors: Mapping[str, str | None]) -> str:
 
 def _moment(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M:%S}"
+
+
+def _day(when: datetime) -> str:
+    return f"{when.day} {when:%B %Y}"
 
 
 def _initials(name: str) -> str:
