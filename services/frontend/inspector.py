@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef, ObjectTypeDef
 
     from services.frontend.people import People
 
@@ -59,45 +59,58 @@ class Inspector:
         """
         after = decode_cursor(cursor) if cursor is not None else ""
         listed = self.s3.list_objects_v2(Bucket=self.bucket, MaxKeys=limit, StartAfter=after)
-        keys = [entry["Key"] for entry in listed.get("Contents", []) if "Key" in entry]
-        described = [(head, tags) for head, tags in self.executor.map(self._describe, keys)]
-        owners = (head["Metadata"].get(USERNAME_FIELD) for head, _ in described if head)
-        avatars = self.people.find_avatars(owner for owner in owners if owner)
+        entries = [_read_entry(entry) for entry in listed.get("Contents", [])]
+        # What was deleted since it was listed is left out.
+        found = [described for described in self.executor.map(self._describe, entries) if described]
+        owners = {described.key: described.metadata.get(USERNAME_FIELD, "") for described in found}
+        avatars = self.people.find_avatars(owner for owner in owners.values() if owner)
         objects = [
-            _inspect(key, head, tags, avatars)
-            for key, (head, tags) in zip(keys, described, strict=True)
-            # Gone since it was listed.
-            if head is not None
+            replace(described, state=find_state(described.key, described.tags, avatars.get(owners[described.key])))
+            for described in found
         ]
-        return ObjectsPage(objects, encode_cursor(keys[-1]) if listed["IsTruncated"] else None)
+        return ObjectsPage(objects, encode_cursor(entries[-1].key) if listed["IsTruncated"] else None)
 
-    def _describe(self, key: str) -> tuple[HeadObjectOutputTypeDef | None, Mapping[str, str]]:
+    def _describe(self, entry: _Entry) -> InspectedObject | None:
         try:
-            head = self.s3.head_object(Bucket=self.bucket, Key=key)
-            if not head.get("TagCount"):
-                return head, {}
-            tagging = self.s3.get_object_tagging(Bucket=self.bucket, Key=key)
+            answer = self._read_headers(entry)
+            tags = self._read_tags(entry.key) if answer.get("TagCount") else dict[str, str]()
         except ClientError as error:
             if error_code(error) in {"404", "NoSuchKey"}:
-                return None, {}
+                return None
             raise
-        return head, {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]}
+        return InspectedObject(
+            key=entry.key,
+            size=entry.size,
+            content_type=answer["ContentType"],
+            last_modified=answer["LastModified"],
+            tags=tags,
+            metadata=answer["Metadata"],
+            expires=read_expiry(answer.get("Expiration")),
+            state=State.ORPHAN,
+        )
+
+    def _read_headers(self, entry: _Entry) -> HeadObjectOutputTypeDef | GetObjectOutputTypeDef:
+        if entry.size == 0:
+            return self.s3.head_object(Bucket=self.bucket, Key=entry.key)
+        # GET counts the tags in its answer, which not every S3 does for HEAD; one byte is the least it gives.
+        answer = self.s3.get_object(Bucket=self.bucket, Key=entry.key, Range="bytes=0-0")
+        answer["Body"].read()
+        return answer
+
+    def _read_tags(self, key: str) -> Mapping[str, str]:
+        tag_set = self.s3.get_object_tagging(Bucket=self.bucket, Key=key)["TagSet"]
+        return {tag["Key"]: tag["Value"] for tag in tag_set}
 
 
-def _inspect(
-    key: str, head: HeadObjectOutputTypeDef, tags: Mapping[str, str], avatars: Mapping[str, str | None]
-) -> InspectedObject:
-    owner = head["Metadata"].get(USERNAME_FIELD, "")
-    return InspectedObject(
-        key=key,
-        size=head["ContentLength"],
-        content_type=head["ContentType"],
-        last_modified=head["LastModified"],
-        tags=tags,
-        metadata=head["Metadata"],
-        expires=read_expiry(head.get("Expiration")),
-        state=find_state(key, tags, avatars.get(owner)),
-    )
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    key: str
+    size: int
+
+
+def _read_entry(entry: ObjectTypeDef) -> _Entry:
+    # boto3's types say that both may be missing; in an answer of S3 they are not.
+    return _Entry(entry.get("Key", ""), entry.get("Size", 0))
 
 
 def read_expiry(expiration: str | None) -> datetime | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from infra.local.demo import parse_options
 from services.auth.settings import Settings as AuthSettings
-from services.environment import ServiceSettings
 from services.frontend.settings import Settings as FrontendSettings
 from services.uploads.settings import Settings as UploadsSettings
+
+if TYPE_CHECKING:
+    from services.environment import ServiceSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -31,7 +35,7 @@ def table_of_settings() -> str:
             info = msgspec.inspect.type_info(kind)
             assert isinstance(info, msgspec.inspect.StructType)
             schema = msgspec.json.schema(kind)["$defs"]["Settings"]["properties"][field.name]
-            default = "required" if field.required else f"`{field.default}`"
+            default = "required" if field.required else f"`{json.dumps(field.default).strip(chr(34))}`"
             line = f"| `{field.name.upper()}` | {default} | {schema['description']} |"
             lines.setdefault(line, []).append(service)
     rows = [
@@ -55,9 +59,9 @@ def test_what_the_readme_links_to_is_there(link: str) -> None:
     assert (ROOT / link).exists()
 
 
-@pytest.mark.parametrize("option", ["--port", "--emulator-port", "--users", "--data"])
+@pytest.mark.parametrize("option", ["--port", "--emulator-port", "--users", "--data", "--pending"])
 def test_the_demos_options_are_described(option: str) -> None:
-    value = "." if option == "--data" else "5"
+    value = {"--data": ".", "--pending": "tag"}.get(option, "5")
     assert parse_options([option, value])
     assert f"`{option}" in README
 

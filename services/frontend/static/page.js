@@ -59,8 +59,15 @@ async function upload(file, flow) {
   say("done", `3 Confirm: checked; the avatar is now ${avatar}.`);
   if (flow === "repeat") {
     await postToBucket(form, file);
-    say("left-out", `POST again: the same form was still good. ${AFTERMATH[strategy()]}`);
+    const line = say("left-out", `POST again: the same form was still good. ${AFTERMATH[strategy()]}`);
+    line.append(makeButton("Confirm again", () => repeatConfirm(form)));
   }
+  await settle();
+}
+
+async function repeatConfirm(form) {
+  const { avatar } = await confirm(form);
+  say("done", `Confirm again: ${avatar} is the avatar, and nothing will delete it.`);
   await settle();
 }
 
@@ -102,4 +109,13 @@ function say(kind, text) {
   line.className = kind;
   line.textContent = text;
   calls.append(line);
+  return line;
+}
+
+function makeButton(text, action) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = text;
+  button.addEventListener("click", () => perform(button, action));
+  return button;
 }

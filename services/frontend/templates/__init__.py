@@ -34,7 +34,7 @@ def _moment(when: datetime) -> str:
 
 
 def _day(when: datetime) -> str:
-    return f"{when.day} {when:%B %Y}"
+    return f"{when.day} {when:%b %Y}"
 
 
 def _initials(name: str) -> str:
