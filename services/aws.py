@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from botocore.config import Config
-from botocore.exceptions import (
-    ClientError,
-    ConnectionClosedError,
-    EndpointConnectionError,
-    HTTPClientError,
-    NoCredentialsError,
-)
+from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import ConnectionError as AwsConnectionError
 
 CLIENT_CONFIG = Config(
     # In one region an answer takes tens of milliseconds. Two tries of at most three seconds stay well below the 30 s
@@ -45,7 +40,7 @@ def is_passing(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or error_code(error) in _PASSING_CODES  # noqa: PLR2004
-    return isinstance(error, (HTTPClientError, EndpointConnectionError, ConnectionClosedError, NoCredentialsError))
+    return isinstance(error, (AwsConnectionError, HTTPClientError, NoCredentialsError))
 
 
 def error_code(error: ClientError) -> str:

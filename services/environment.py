@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Seconds = Annotated[int, msgspec.Meta(ge=1)]
-Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/]+$")]
+Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?\Z")]
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,9 @@ def strategy(request: pytest.FixtureRequest) -> Literal["prefix", "tag"]:
     return request.param
 
 
+WAITS_UNDER = {"prefix": "pending/", "tag": "avatars/"}
+"""By strategy, where an upload awaits its confirm."""
+
 only_prefix = pytest.mark.parametrize("strategy", ["prefix"], indirect=True, scope="session")
 only_tag = pytest.mark.parametrize("strategy", ["tag"], indirect=True, scope="session")
 """For what only one of them has."""

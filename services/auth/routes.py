@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
-from litestar.params import SkipValidation
+from litestar.params import JSONBody, SkipValidation
 
 from services.auth.tokens import Tokens
 from services.auth.users import Users
@@ -29,7 +29,7 @@ class WhoAmI(msgspec.Struct, frozen=True):
 @post("/auth/login", status_code=200, sync_to_thread=True)
 def login(
     request: Request[Any, Any, Any],
-    data: LoginRequest,
+    data: JSONBody[LoginRequest],
     users: SkipValidation[Users],
     tokens: SkipValidation[Tokens],
     audience: SkipValidation[Audience],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.frontend.cursor import decode_cursor, encode_cursor
+from services.keys import USERNAME_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,10 +45,12 @@ class People:
         Raises:
             UnknownUserError: there is no row of that name.
         """
-        found = self.dynamodb.get_item(TableName=self.table, Key={"Username": {"S": username}}, ConsistentRead=True)
-        if "Item" not in found:
-            raise UnknownUserError("There is no user of that name.")
-        return _read_row(found["Item"])
+        if re.fullmatch(USERNAME_PATTERN, username):
+            key: Any = {"Username": {"S": username}}
+            found = self.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+            if "Item" in found:
+                return _read_row(found["Item"])
+        raise UnknownUserError("There is no user of that name.")
 
     def list_page(self, limit: int, cursor: str | None) -> PeoplePage:
         """

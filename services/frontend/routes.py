@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from anyio import to_thread
 from litestar import Request, Response, get
-from litestar.params import Parameter, SkipValidation
+from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Redirect, Template
 
 from services.auth.verifier import Doorkeeper
@@ -15,8 +15,8 @@ from services.frontend.people import People
 from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.view import CARDS, ROWS, Cursors, View
 
-Limit = Annotated[int, Parameter(ge=1, le=100)]
-Cursor = Annotated[str, Parameter(max_length=2048)] | None
+Limit = Annotated[int, QueryParameter(ge=1, le=100)]
+Cursor = Annotated[str | None, QueryParameter()]
 
 
 class User(msgspec.Struct, frozen=True):
@@ -80,7 +80,9 @@ def list_users(people: SkipValidation[People], limit: Limit = CARDS, cursor: Cur
 
 
 @get("/users/{username:str}/avatar", sync_to_thread=True)
-def show_avatar(username: str, people: SkipValidation[People], pictures: SkipValidation[Pictures]) -> Redirect:
+def show_avatar(
+    username: FromPath[str], people: SkipValidation[People], pictures: SkipValidation[Pictures]
+) -> Redirect:
     avatar = people.find(username).avatar
     if avatar is None:
         raise NoAvatarError("This user has no avatar yet.")

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from litestar import Response, get, post
 from litestar.background_tasks import BackgroundTask
-from litestar.params import SkipValidation
+from litestar.params import JSONBody, SkipValidation
 
 from services.auth.verifier import Caller
 from services.uploads.upload import Declared, Limits
@@ -41,7 +41,7 @@ class ConfirmAnswer(msgspec.Struct, frozen=True):
 
 @post("/uploads/presign", status_code=200)
 async def presign(
-    data: PresignRequest,
+    data: JSONBody[PresignRequest],
     caller: SkipValidation[Caller],
     uploads: SkipValidation[Uploads],
     limits: SkipValidation[Limits],
@@ -59,7 +59,7 @@ async def presign(
 
 @post("/uploads/confirm", status_code=200, sync_to_thread=True)
 def confirm(
-    data: ConfirmRequest, caller: SkipValidation[Caller], uploads: SkipValidation[Uploads]
+    data: JSONBody[ConfirmRequest], caller: SkipValidation[Caller], uploads: SkipValidation[Uploads]
 ) -> Response[ConfirmAnswer]:
     confirmed = uploads.confirm(caller.username, data.key, data.upload_token)
     return Response(

@@ -88,9 +88,9 @@ class Stored:
     size: int
     content_type: str
     metadata: Mapping[str, str]
-    tagged: bool
     format: str | None
     dimensions: tuple[int, int] | None
+    tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 import uuid_utils
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.conftest import WAITS_UNDER
 from tests.pictures import BAD_PICTURES, make_picture
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def test_an_upload_whose_time_is_over(stack: Stack, user: User, bucket: Bucket, 
     )
     old = uuid_utils.uuid7(nanoseconds=int((time.time() - 7200) * 1e9))
     avatar = bucket.keys(user.username)[0]
-    key = {"prefix": "pending/", "tag": "avatars/"}[strategy] + str(old)
+    key = WAITS_UNDER[strategy] + str(old)
     metadata = {"username": user.username, "upload-token": "token"}
     bucket.aws.s3.put_object(
         Bucket=bucket.name, Key=key, Body=make_picture(), ContentType="image/png", Metadata=metadata

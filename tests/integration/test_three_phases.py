@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import make_user, post_form
+from tests.conftest import WAITS_UNDER, make_user, post_form
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
 
@@ -39,7 +39,7 @@ def test_presign_answers_what_an_uploader_needs(user: User, strategy: str) -> No
     form = user.presign("image/png", 1234).raise_for_status().json()
     assert form["method"] == "POST"
     assert form["expires"] == 300
-    assert form["key"].startswith({"prefix": "pending/", "tag": "avatars/"}[strategy])
+    assert form["key"].startswith(WAITS_UNDER[strategy])
     assert form["fields"]["key"] == form["key"]
     assert form["fields"]["Content-Type"] == "image/png"
     assert form["fields"]["x-amz-meta-username"] == user.username

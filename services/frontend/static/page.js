@@ -24,26 +24,33 @@ document.addEventListener("click", (event) => {
 document.addEventListener("change", (event) => {
   const input = event.target.closest("input[type=file][data-flow]");
   const file = input?.files[0];
-  if (file) perform(input, () => upload(file, input.dataset.flow));
+  if (busy && input) input.value = "";
+  else if (file) perform(input, () => upload(file, input.dataset.flow));
 });
 
 addEventListener("popstate", () => reload().catch(report));
 
 showClock().catch(report);
 
-/** One thing at a time by this control, then the page as it is now. */
+let busy = false;
+
+/** One thing at a time, then the page as it is now. */
 async function perform(control, action) {
+  if (busy) return;
+  busy = control.disabled = true;
+  document.body.ariaBusy = "true";
   calls.replaceChildren();
-  control.disabled = true;
   try {
     await action();
-    await reload();
   } catch (error) {
     report(error);
   } finally {
-    control.disabled = false;
+    busy = control.disabled = false;
+    document.body.ariaBusy = "false";
     if (control instanceof HTMLInputElement) control.value = "";
   }
+  // After a failure, too: what was uploaded before it is in the bucket.
+  await reload().catch(report);
 }
 
 async function upload(file, flow) {
@@ -57,18 +64,18 @@ async function upload(file, flow) {
   }
   const { avatar } = await confirm(form);
   say("done", `3 Confirm: checked; the avatar is now ${avatar}.`);
+  await settle(form.key, avatar);
   if (flow === "repeat") {
     await postToBucket(form, file);
     const line = say("left-out", `POST again: the same form was still good. ${AFTERMATH[strategy()]}`);
     line.append(makeButton("Confirm again", () => repeatConfirm(form)));
   }
-  await settle();
 }
 
 async function repeatConfirm(form) {
   const { avatar } = await confirm(form);
   say("done", `Confirm again: ${avatar} is the avatar, and nothing will delete it.`);
-  await settle();
+  await settle(form.key, avatar);
 }
 
 const AFTERMATH = {
@@ -80,22 +87,32 @@ function strategy() {
   return document.querySelector("#strategy").dataset.strategy;
 }
 
-/** The old picture is deleted right after the confirm's answer: look until it is gone, a few times. */
-async function settle() {
-  for (let look = 0; look < 5; look += 1) {
+/** The old picture and the pending one are deleted right after the confirm's answer: look until they are gone. */
+async function settle(key, avatar) {
+  const leftover = `#objects [data-state="orphan"], #objects [data-key="${key}"]:not([data-key="${avatar}"])`;
+  for (let look = 0; look < 10; look += 1) {
     await reload();
-    if (!document.querySelector('#objects [data-state="orphan"]')) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    if (!document.querySelector(leftover)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
+let reloads = 0;
+
 async function reload() {
+  const turn = ++reloads;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) throw new UploadError(`The page can't be loaded again (${answer.status}).`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // A later reload is of a later address or state, whichever answer comes first.
+  if (turn !== reloads) return;
   for (const section of document.querySelectorAll("[data-reload]")) {
-    const next = fresh.getElementById(section.id);
-    if (next.innerHTML !== section.innerHTML) section.replaceWith(document.adoptNode(next));
+    const next = document.adoptNode(fresh.getElementById(section.id));
+    if (next.innerHTML === section.innerHTML) continue;
+    const hadFocus = section.contains(document.activeElement);
+    section.replaceWith(next);
+    // Else a keyboard would begin at the top of the page again.
+    if (hadFocus) next.querySelector("h2").focus();
   }
 }
 

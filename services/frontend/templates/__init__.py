@@ -21,12 +21,14 @@ def create_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"query": _query, "moment": _moment, "initials": _initials, "day": _day}
+    environment.filters |= {"address": _address, "moment": _moment, "initials": _initials, "day": _day}
     return environment
 
 
-def _query(cursors: Mapping[str, str | None]) -> str:
-    return urlencode({name: cursor for name, cursor in cursors.items() if cursor})
+def _address(cursors: Mapping[str, str | None]) -> str:
+    """The address of the page with the lists where these cursors say."""
+    query = urlencode({name: cursor for name, cursor in cursors.items() if cursor})
+    return f"/?{query}" if query else "/"
 
 
 def _moment(when: datetime) -> str:

@@ -1,0 +1,279 @@
+"""A browser, and the page as somebody uses it who sits in front of it."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import re
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import pytest
+from PIL import Image, ImageChops, ImageOps, ImageStat
+from playwright.sync_api import expect, sync_playwright
+
+from infra.seed.people import PICTURES
+from tests.conftest import make_user
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, WebError
+
+    from infra.local.stack import Stack
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+PATIENCE_MILLISECONDS = 20_000
+"""How long something that is to appear may take, on a machine that is busy with other things."""
+
+PHOTOGRAPH = PICTURES / "cat.jpg"
+
+SIDE = 96
+"""Of an avatar on the page, in pixels."""
+INNER = 66
+"""The side of the square in its middle that the round corners leave whole."""
+
+REPORT_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) => {
+  window.violations = (window.violations ?? 0) + 1;
+  reportViolation(`Content-Security-Policy: ${event.effectiveDirective} blocked ${event.blockedURI}`);
+});
+"""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Other tests go first: Playwright keeps an event loop running in this thread, which suffers no other there."""
+    items.sort(key=lambda item: "open_page" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    for name in CHROMIUM_NAMES:
+        if path := shutil.which(name):
+            return path
+    reason = f"There is no browser: none of {', '.join(CHROMIUM_NAMES)} is installed"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Noise:
+    """What the browser complains of. A test announces what it expects of that, by a part of each complaint."""
+
+    heard: list[str] = field(default_factory=list[str])
+    announced: list[str] = field(default_factory=list[str])
+
+    def expect(self, *parts: str) -> None:
+        self.announced.extend(parts)
+
+    def hear_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.heard.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def hear_error(self, error: WebError) -> None:
+        self.heard.append(f"page error: {error.error}")
+
+    def hear_violation(self, _: object, what: str) -> None:
+        self.heard.append(what)
+
+    def check(self) -> None:
+        unexpected = [line for line in self.heard if not any(part in line for part in self.announced)]
+        in_vain = [part for part in self.announced if not any(part in line for line in self.heard)]
+        assert not unexpected, f"The browser complained: {unexpected}"
+        assert not in_vain, f"The browser was expected to complain of {in_vain} and did not: {self.heard}"
+
+
+@pytest.fixture
+def noise() -> Noise:
+    return Noise()
+
+
+class OpenPage(Protocol):
+    """Opens a page in a context of its own, as if in another browser."""
+
+    def __call__(self, **options: Any) -> Page: ...
+
+
+@pytest.fixture
+def open_page(browser: Browser, noise: Noise) -> Iterator[OpenPage]:
+    contexts: list[BrowserContext] = []
+
+    def open_page(**options: Any) -> Page:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MILLISECONDS)
+        context.on("console", noise.hear_console)
+        context.on("weberror", noise.hear_error)
+        context.expose_binding("reportViolation", noise.hear_violation)
+        context.add_init_script(REPORT_VIOLATIONS)
+        return context.new_page()
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    noise.check()
+
+
+@pytest.fixture
+def page(open_page: OpenPage) -> Page:
+    return open_page()
+
+
+@pytest.fixture
+def site(page: Page, stack: Stack) -> Site:
+    """The page, opened by somebody who is not logged in."""
+    site = Site(page, stack.origin)
+    site.open()
+    return site
+
+
+@pytest.fixture(scope="session")
+def crowd(stack: Stack) -> None:
+    """So many users with pictures that no list fits on one page."""
+    for _ in range(25):
+        with make_user(stack):
+            pass
+
+
+@dataclass(frozen=True)
+class Site:
+    page: Page
+    origin: str
+
+    @property
+    def users(self) -> Locator:
+        return self.page.locator("#users")
+
+    @property
+    def bucket(self) -> Locator:
+        return self.page.locator("#bucket")
+
+    @property
+    def table(self) -> Locator:
+        return self.page.locator("#table")
+
+    @property
+    def lines(self) -> Locator:
+        """What the page says of the calls that it made."""
+        return self.page.locator("#calls li")
+
+    @property
+    def failure(self) -> Locator:
+        return self.page.locator("#calls .failed")
+
+    def card(self, username: str) -> Locator:
+        return self.page.locator(f'[data-user="{username}"]')
+
+    def picture(self, username: str) -> Locator:
+        return self.card(username).locator("img.avatar")
+
+    def object(self, key: str) -> Locator:
+        return self.page.locator(f'#objects [data-key="{key}"]')
+
+    def row(self, username: str) -> Locator:
+        return self.page.locator(f'#rows [data-username="{username}"]')
+
+    def input(self, flow: Literal["confirm", "skip", "repeat"]) -> Locator:
+        return self.page.locator(f'input[type=file][data-flow="{flow}"]')
+
+    def open(self) -> None:
+        self.page.goto(self.origin)
+
+    def log_in(self, username: str) -> None:
+        """Without the button, which may be many pages away."""
+        status = self.page.evaluate(
+            """async (username) => {
+                const headers = { "Content-Type": "application/json" };
+                const body = JSON.stringify({ username });
+                return (await fetch("/auth/login", { method: "POST", headers, body })).status;
+            }""",
+            username,
+        )
+        assert status == 200
+        self.open()
+        expect(self.card(username)).to_contain_text("Current user")
+
+    def turn_to(self, section: Locator, wanted: Locator) -> None:
+        """Go through the section's pages, by its links, until this shows."""
+        while wanted.count() == 0:
+            self.turn(section, "Next page")
+
+    def turn_to_end(self, section: Locator) -> None:
+        while section.get_by_role("link", name="Next page").count():
+            self.turn(section, "Next page")
+
+    def turn(self, section: Locator, label: Literal["Next page", "First page"]) -> None:
+        link = section.get_by_role("link", name=label)
+        assert link.count() == 1, f"There is no link {label!r}."
+        target = link.get_attribute("href")
+        link.click()
+        expect(section.locator(f'a[href="{target}"]')).to_have_count(0)
+
+    def see_picture(self, username: str) -> Image.Image:
+        """The middle of the avatar as it is drawn on the screen."""
+        picture = self.picture(username)
+        picture.evaluate("async (image) => image.decode()")
+        picture.scroll_into_view_if_needed()
+        box = picture.bounding_box()
+        assert box is not None
+        assert (box["width"], box["height"]) == (SIDE, SIDE)
+        # Browsers draw a picture at whole pixels, wherever between two the layout puts it.
+        left, top = math.floor(box["x"] + 0.5), math.floor(box["y"] + 0.5)
+        shot = self.page.screenshot(clip={"x": left, "y": top, "width": SIDE, "height": SIDE})
+        return _middle(Image.open(io.BytesIO(shot)).convert("RGB"))
+
+    def expect_avatar(self, username: str, avatar: str) -> None:
+        """The card asks for this very picture."""
+        expect(self.picture(username)).to_have_attribute("src", f"/users/{username}/avatar?v={avatar}")
+
+
+def read_key(line: Locator) -> str:
+    """The one that the page names in what it says of a call."""
+    found = re.search(r"(?:pending|avatars)/[0-9a-f-]{36}", line.inner_text())
+    assert found
+    return found[0]
+
+
+def draw_avatar(file: Path) -> Image.Image:
+    """The middle of the avatar as the page ought to draw it: upright, cut to a square, scaled."""
+    with Image.open(file) as picture:
+        return _middle(ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), (SIDE, SIDE)))
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """Between two pictures: the mean over all pixels and colours, from 0 to 255."""
+    means = ImageStat.Stat(ImageChops.difference(one, other)).mean
+    return sum(means) / len(means)
+
+
+SAME = 4.0
+"""A difference below this is the scaling's, which browsers and Pillow do each in their own way."""
+ANOTHER = 25.0
+"""A difference above this is that of another picture."""
+
+
+def _middle(picture: Image.Image) -> Image.Image:
+    edge = (SIDE - INNER) // 2
+    return picture.crop((edge, edge, edge + INNER, edge + INNER))

@@ -1,0 +1,89 @@
+"""Who the page takes one for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.conftest import make_user
+
+if TYPE_CHECKING:
+    from infra.local.stack import Stack
+    from tests.browser.conftest import Noise, OpenPage, Site
+    from tests.conftest import User
+
+
+def test_the_cards_button_logs_in_and_the_other_out(site: Site, user: User) -> None:
+    expect(site.input("confirm")).to_have_count(0)
+    site.turn_to(site.users, site.card(user.username))
+    card = site.card(user.username)
+    expect(card.get_by_role("heading")).to_have_text(user.name)
+    card.get_by_role("button", name=f"Log in as {user.username}").click()
+    expect(card).to_contain_text("Current user")
+    expect(site.page.get_by_text("Current user")).to_have_count(1)
+    expect(site.input("confirm")).to_be_enabled()
+    expect(site.input("skip")).to_be_enabled()
+    expect(site.page.get_by_text(f"Upload a new picture for {user.username}")).to_be_visible()
+
+    card.get_by_role("button", name="Log out").click()
+    expect(card.get_by_role("button", name=f"Log in as {user.username}")).to_be_visible()
+    expect(site.page.get_by_text("Current user")).to_have_count(0)
+    expect(site.page.locator("input[type=file]")).to_have_count(0)
+    assert site.page.context.cookies() == []
+
+
+def test_a_session_outlives_a_reload_and_is_shared_by_tabs(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    site.page.reload()
+    expect(site.card(user.username)).to_contain_text("Current user")
+    tab = site.page.context.new_page()
+    tab.goto(site.origin)
+    expect(tab.locator(f'[data-user="{user.username}"]')).to_contain_text("Current user")
+
+
+def test_another_browser_is_not_logged_in(site: Site, user: User, open_page: OpenPage) -> None:
+    site.log_in(user.username)
+    elsewhere = open_page()
+    elsewhere.goto(site.origin)
+    expect(elsewhere.locator("#users")).to_be_visible()
+    expect(elsewhere.get_by_text("Current user")).to_have_count(0)
+
+
+def test_one_can_become_somebody_else_without_logging_out(site: Site, user: User, other_user: User) -> None:
+    site.log_in(user.username)
+    site.turn_to(site.users, site.card(other_user.username))
+    site.card(other_user.username).get_by_role("button", name="Log in").click()
+    expect(site.card(other_user.username)).to_contain_text("Current user")
+    expect(site.page.get_by_text("Current user")).to_have_count(1)
+    expect(site.page.get_by_text(f"Upload a new picture for {other_user.username}")).to_be_visible()
+
+
+@pytest.mark.usefixtures("crowd")
+def test_ones_own_card_comes_first_where_the_page_would_not_have_it(site: Site, stack: Stack) -> None:
+    with make_user(stack) as user:
+        site.log_in(user.username)
+        site.turn_to(site.users, site.users.locator(f'li:first-child[data-user="{user.username}"]'))
+        expect(site.card(user.username)).to_have_count(1)
+
+
+def test_a_user_who_is_gone_since_is_told_of(site: Site, user: User, stack: Stack, noise: Noise) -> None:
+    site.turn_to(site.users, site.card(user.username))
+    key: Any = {"Username": {"S": user.username}}
+    stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=key)
+    noise.expect("status of 404")
+    site.card(user.username).get_by_role("button", name="Log in").click()
+    expect(site.failure).to_contain_text("urn:problem:unknown-user")
+    expect(site.failure).to_contain_text(re.compile("no user", re.IGNORECASE))
+    expect(site.card(user.username).get_by_role("button", name="Log in")).to_be_enabled()
+
+
+def test_the_session_is_out_of_scripts_reach(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    (session,) = site.page.context.cookies()
+    assert session.get("httpOnly") is True
+    assert session.get("sameSite") == "Lax"
+    assert site.page.evaluate("document.cookie") == ""
+    assert site.page.evaluate("localStorage.length + sessionStorage.length") == 0

@@ -1,0 +1,80 @@
+"""What the page shows of the two strategies, and of the lifecycle rules that both rely on."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PHOTOGRAPH, read_key
+from tests.conftest import only_prefix, only_tag
+from tests.eventually import eventually
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Site
+    from tests.conftest import Bucket, User
+
+
+def test_the_page_says_which_strategy_is_on(site: Site, user: User, strategy: str) -> None:
+    site.log_in(user.username)
+    expect(site.page.locator("#strategy")).to_have_attribute("data-strategy", strategy)
+    expect(site.page.locator("#strategy")).to_contain_text(f"Strategy {strategy}:")
+
+
+@only_prefix
+def test_a_post_after_the_confirm_lands_beside_the_avatar(site: Site, user: User, bucket: Bucket) -> None:
+    site.log_in(user.username)
+    site.input("repeat").set_input_files(PHOTOGRAPH)
+    expect(site.lines).to_have_count(4)
+    expect(site.lines.nth(3)).to_contain_text("the avatar is untouched")
+    key = read_key(site.lines.nth(0))
+    avatar = key.replace("pending/", "avatars/")
+    site.turn_to(site.bucket, site.object(avatar))
+    expect(site.object(avatar)).to_have_attribute("data-state", "live")
+    expect(site.object(avatar).locator(".expires")).to_have_text("never")
+    site.turn_to_end(site.bucket)
+    expect(site.object(key)).to_have_attribute("data-state", "pending")
+    expect(site.object(key)).to_contain_text(re.compile(r"deleted on \d+ \w{3} \d{4}"))
+    assert user.avatar == avatar
+    assert bucket.read(avatar) == PHOTOGRAPH.read_bytes()
+
+
+@only_tag
+def test_a_post_after_the_confirm_endangers_the_avatar_until_it_is_confirmed_again(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    site.input("repeat").set_input_files(PHOTOGRAPH)
+    expect(site.lines).to_have_count(4)
+    expect(site.lines.nth(3)).to_contain_text("The live avatar is pending again")
+    key = read_key(site.lines.nth(0))
+    assert user.avatar == key
+    site.turn_to(site.bucket, site.object(key))
+    row = site.object(key)
+    expect(row).to_have_attribute("data-state", "live")
+    expect(row).to_contain_text("but deleted on")
+    expect(row).to_contain_text("Status=Pending")
+
+    site.page.get_by_role("button", name="Confirm again").click()
+    expect(site.lines).to_have_count(1)
+    expect(site.lines.nth(0)).to_contain_text("nothing will delete it")
+    expect(row.locator(".expires")).to_have_text("never")
+    expect(row).not_to_contain_text("Status=Pending")
+
+
+def test_days_that_pass_take_what_was_never_confirmed(site: Site, user: User, bucket: Bucket) -> None:
+    site.log_in(user.username)
+    site.input("skip").set_input_files(PHOTOGRAPH)
+    expect(site.lines).to_have_count(3)
+    key = read_key(site.lines.nth(0))
+    lifecycle = site.page.locator("#lifecycle")
+    button = lifecycle.get_by_role("button", name="Let a day pass")
+    before = lifecycle.locator("[data-clock]").inner_text()
+    # A day after the upload, and then the next midnight: two days are always enough.
+    for _ in range(2):
+        with site.page.expect_response(re.compile("/_lifecycle$")):
+            button.click()
+        expect(button).to_be_enabled()
+    expect(lifecycle.locator("[data-clock]")).not_to_have_text(before)
+    expect(lifecycle.locator("[data-clock]")).to_contain_text("ahead")
+    eventually(lambda: bucket.keys(user.username) == [user.avatar])
+    assert key != user.avatar

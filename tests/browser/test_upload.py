@@ -1,0 +1,247 @@
+"""The three phases as the browser makes them, and what is seen of them afterwards."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+import uuid_utils
+from playwright.sync_api import expect
+
+from services.keys import UploadId
+from tests.browser.conftest import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, read_key
+from tests.conftest import WAITS_UNDER, make_user
+from tests.eventually import eventually
+from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Page, Request, Response, Route
+
+    from infra.local.stack import Stack
+    from tests.browser.conftest import Site
+    from tests.conftest import Bucket, User
+
+UUID7 = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
+MADE: dict[str, Callable[[], bytes]] = {
+    "camera.jpg": make_camera_photograph,
+    "camera-with-long-header.jpg": lambda: push_dimensions_back(make_camera_photograph(), 200_000),
+    "one-pixel.png": lambda: make_picture(size=(1, 1), seed=3),
+    "wide.webp": lambda: make_picture("image/webp", size=(900, 120), seed=4),
+    "tall.gif": lambda: make_picture("image/gif", size=(120, 900), seed=5),
+} | {f"small.{name.removeprefix('image/')}": lambda name=name: make_picture(name, seed=2) for name in FORMATS}
+
+
+def record_calls(page: Page) -> list[Request | Response]:
+    """Each POST and each answer to one, in the order in which they happen."""
+    calls: list[Request | Response] = []
+
+    def hear_request(request: Request) -> None:
+        if request.method == "POST":
+            calls.append(request)
+
+    def hear_response(response: Response) -> None:
+        if response.request.method == "POST":
+            calls.append(response)
+
+    page.on("request", hear_request)
+    page.on("response", hear_response)
+    return calls
+
+
+def test_a_photograph_is_presigned_posted_and_confirmed(site: Site, user: User, strategy: str) -> None:
+    site.log_in(user.username)
+    calls: list[Any] = record_calls(site.page)
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    expect(site.lines).to_have_count(3)
+
+    assert [(type(call).__name__, urlsplit(call.url).path) for call in calls] == [
+        ("Request", "/uploads/presign"),
+        ("Response", "/uploads/presign"),
+        ("Request", urlsplit(calls[2].url).path),
+        ("Response", urlsplit(calls[2].url).path),
+        ("Request", "/uploads/confirm"),
+        ("Response", "/uploads/confirm"),
+    ]
+    presign, presigned, post, posted, confirm, confirmed = calls
+
+    file = PHOTOGRAPH.read_bytes()
+    assert presign.url == f"{site.origin}/uploads/presign"
+    assert presign.post_data_json == {
+        "content_type": "image/jpeg",
+        "size": len(file),
+        "sha256": base64.b64encode(hashlib.sha256(file).digest()).decode(),
+    }
+    assert presigned.status == 200
+    form = presigned.json()
+    proof = {"key", "upload_token"} if strategy == "tag" else {"key"}
+    assert form.keys() == {"method", "url", "fields", "expires"} | proof
+    assert form["method"] == "POST"
+    assert re.fullmatch(WAITS_UNDER[strategy] + UUID7, form["key"])
+    assert form["expires"] == 300
+    assert form["fields"]["key"] == form["key"]
+    assert form["fields"]["Content-Type"] == "image/jpeg"
+
+    assert post.url == form["url"]
+    assert origin_of(post) != site.origin
+    assert post.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert post.all_headers().keys().isdisjoint({"cookie", "authorization"})
+    assert posted.status == 204
+
+    assert confirm.url == f"{site.origin}/uploads/confirm"
+    assert confirm.post_data_json == {name: form[name] for name in proof}
+    assert confirmed.status == 200
+    assert confirmed.json() == {"username": user.username, "avatar": form["key"].replace("pending/", "avatars/")}
+
+
+def test_what_is_shown_follows_the_upload_by_itself(site: Site, user: User, bucket: Bucket) -> None:
+    old = user.avatar
+    assert old is not None
+    site.log_in(user.username)
+    site.turn_to(site.table, site.row(user.username))
+    site.turn_to(site.bucket, site.object(old))
+    expect(site.object(old)).to_have_attribute("data-state", "live")
+    before = site.see_picture(user.username)
+
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    expect(site.lines).to_have_count(3)
+    expect(site.failure).to_have_count(0)
+    avatar = read_key(site.lines.nth(2))
+    assert avatar.startswith("avatars/")
+    site.expect_avatar(user.username, avatar)
+    after = site.see_picture(user.username)
+    assert difference(after, draw_avatar(PHOTOGRAPH)) < SAME
+    assert difference(before, draw_avatar(PHOTOGRAPH)) > ANOTHER
+
+    expect(site.row(user.username).locator("td").nth(2)).to_have_text(avatar)
+    expect(site.object(avatar)).to_have_attribute("data-state", "live")
+    expect(site.object(avatar).locator(".expires")).to_have_text("never")
+    expect(site.object(old)).to_have_count(0)
+    assert user.avatar == avatar
+    eventually(lambda: bucket.keys(user.username) == [avatar])
+    assert bucket.read(avatar) == PHOTOGRAPH.read_bytes()
+
+
+def test_without_the_third_phase_the_avatar_stays_and_the_upload_expires(
+    site: Site, user: User, bucket: Bucket, strategy: str
+) -> None:
+    old = user.avatar
+    assert old is not None
+    site.log_in(user.username)
+    site.turn_to(site.table, site.row(user.username))
+    site.turn_to_end(site.bucket)
+    before = site.see_picture(user.username)
+    calls: list[Any] = record_calls(site.page)
+
+    site.input("skip").set_input_files(PHOTOGRAPH)
+    expect(site.lines).to_have_count(3)
+    expect(site.lines.nth(2)).to_have_class("left-out")
+    key = read_key(site.lines.nth(0))
+    assert key.startswith(WAITS_UNDER[strategy])
+    # The last page of the bucket has it by itself, or a further page if that one was full.
+    expect(site.object(key).or_(site.bucket.get_by_role("link", name="Next page"))).to_be_visible()
+    site.turn_to(site.bucket, site.object(key))
+    expect(site.object(key)).to_have_attribute("data-state", "pending")
+    expect(site.object(key).locator(".expires")).to_have_text(re.compile(r"\d{4}-\d\d-\d\d 00:00:00"))
+
+    assert [urlsplit(call.url).path for call in calls[:2]] == ["/uploads/presign"] * 2
+    assert [origin_of(call) for call in calls[2:]] == [origin_of(calls[2])] * 2
+    assert origin_of(calls[2]) != site.origin
+    site.expect_avatar(user.username, old)
+    assert difference(site.see_picture(user.username), before) == 0
+    expect(site.row(user.username).locator("td").nth(2)).to_have_text(old)
+    assert user.avatar == old
+    assert sorted(bucket.keys(user.username)) == sorted([old, key])
+    assert "Expiration" in bucket.head(key)
+    assert "Expiration" not in bucket.head(old)
+
+
+def test_what_is_slow_to_go_is_seen_going(site: Site, user: User, stack: Stack) -> None:
+    name, leftover = stack.resources.bucket, UploadId(str(uuid_utils.uuid7())).avatar_key
+    stack.aws.s3.put_object(Bucket=name, Key=leftover, Body=b"x", Metadata={"username": user.username})
+    site.log_in(user.username)
+    site.turn_to(site.bucket, site.object(leftover))
+    expect(site.object(leftover)).to_have_attribute("data-state", "orphan")
+    looks = itertools.count()
+
+    def delete_before_the_second_look(route: Route) -> None:
+        if next(looks) == 1:
+            stack.aws.s3.delete_object(Bucket=name, Key=leftover)
+        route.continue_()
+
+    site.page.route(lambda url: urlsplit(url).path == "/", delete_before_the_second_look)
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    expect(site.lines).to_have_count(3)
+    expect(site.object(leftover)).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_picture_of_each_kind_is_drawn_as_the_avatar(site: Site, user: User, name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_bytes(MADE[name]())
+    site.log_in(user.username)
+    before = site.see_picture(user.username)
+    site.input("confirm").set_input_files(file)
+    expect(site.lines).to_have_count(3)
+    expect(site.failure).to_have_count(0)
+    avatar = read_key(site.lines.nth(2))
+    site.expect_avatar(user.username, avatar)
+    assert difference(site.see_picture(user.username), draw_avatar(file)) < SAME
+    assert difference(before, draw_avatar(file)) > ANOTHER
+    assert user.avatar == avatar
+
+
+@pytest.mark.parametrize("name", [name for name in MADE if name.startswith("camera")])
+def test_photographs_of_cameras_are_as_large_here_as_cameras_make_them(name: str) -> None:
+    assert 3_000_000 < len(MADE[name]()) < 5_000_000
+
+
+def test_a_first_picture_takes_the_place_of_the_initials(site: Site, stack: Stack) -> None:
+    with make_user(stack, portrait=False) as user:
+        site.log_in(user.username)
+        expect(site.card(user.username).get_by_role("img", name=f"{user.name} has no avatar yet")).to_have_text("TN")
+        site.input("confirm").set_input_files(PHOTOGRAPH)
+        expect(site.card(user.username).get_by_role("img", name=f"Avatar of {user.name}")).to_be_visible()
+        assert difference(site.see_picture(user.username), draw_avatar(PHOTOGRAPH)) < SAME
+
+
+def test_of_two_pictures_in_turn_the_second_is_the_avatar(
+    site: Site, user: User, bucket: Bucket, tmp_path: Path
+) -> None:
+    second = tmp_path / "second.png"
+    second.write_bytes(make_picture(seed=6))
+    site.log_in(user.username)
+    for file in (PHOTOGRAPH, second):
+        old = user.avatar
+        assert old is not None
+        site.input("confirm").set_input_files(file)
+        expect(site.picture(user.username)).not_to_have_attribute("src", re.compile(re.escape(old)))
+    assert difference(site.see_picture(user.username), draw_avatar(second)) < SAME
+    eventually(lambda: bucket.keys(user.username) == [user.avatar])
+
+
+def test_an_object_that_is_pending_by_its_tag_is_shown_so(site: Site, user: User, stack: Stack) -> None:
+    name, key = stack.resources.bucket, UploadId(str(uuid_utils.uuid7())).avatar_key
+    stack.aws.s3.put_object(
+        Bucket=name, Key=key, Body=b"x", Metadata={"username": user.username}, Tagging="Status=Pending"
+    )
+    try:
+        site.open()
+        site.turn_to(site.bucket, site.object(key))
+        assert "Status=Pending" in site.object(key).inner_text()
+        assert site.object(key).get_attribute("data-state") == "pending"
+    finally:
+        stack.aws.s3.delete_object(Bucket=name, Key=key)
+
+
+def origin_of(call: Request | Response) -> str:
+    url = urlsplit(call.url)
+    return f"{url.scheme}://{url.netloc}"

@@ -1,0 +1,74 @@
+"""AWS clients that never reach AWS, and an executor without threads."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.stub import Stubber
+
+from services.aws import CLIENT_CONFIG, S3_CONFIG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+
+CLIENT: dict[str, Any] = {
+    "region_name": "eu-central-1",
+    "aws_access_key_id": "AKIAEXAMPLE",
+    "aws_secret_access_key": "not-a-secret",
+}
+# A developer's AWS_ENDPOINT_URL must not change what is tested.
+OWN_ENDPOINTS = Config(ignore_configured_endpoint_urls=True)  # pyright: ignore[reportCallIssue] - the stubs lack it
+
+
+@pytest.fixture(scope="session")
+def s3_client() -> S3Client:
+    return boto3.client("s3", config=S3_CONFIG.merge(OWN_ENDPOINTS), **CLIENT)
+
+
+@pytest.fixture(scope="session")
+def dynamodb_client() -> DynamoDBClient:
+    return boto3.client("dynamodb", config=CLIENT_CONFIG.merge(OWN_ENDPOINTS), **CLIENT)
+
+
+@pytest.fixture
+def s3_stub(s3_client: S3Client) -> Iterator[Stubber]:
+    """Answers from a queue, checks each call's parameters, and lets no other call out."""
+    with Stubber(s3_client) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+@pytest.fixture
+def dynamodb_stub(dynamodb_client: DynamoDBClient) -> Iterator[Stubber]:
+    with Stubber(dynamodb_client) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+class InlineExecutor(Executor):
+    """Runs what it is given at once, so that a test sees calls in one order."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the future
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture
+def executor() -> Executor:
+    return InlineExecutor()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

@@ -1,0 +1,85 @@
+"""Each service is made from settings and clients alone, without a call to anybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from services.auth import app as auth
+from services.auth.settings import Settings as AuthSettings
+from services.frontend import app as frontend
+from services.frontend.settings import Settings as FrontendSettings
+from services.uploads import app as uploads
+from services.uploads.settings import Settings as UploadsSettings
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_kms import KMSClient
+    from types_boto3_s3 import S3Client
+
+ORIGIN = "https://pictures.example"
+JWKS_URL = "http://auth/jwks"
+
+
+def find_calls(application: Litestar) -> set[str]:
+    """What the service answers, its own documentation apart."""
+    return {
+        f"{method} {route.path}"
+        for route in application.routes
+        if not any(part in route.path for part in ("/schema", "/static"))
+        for method in getattr(route, "methods", ())
+        if method != "OPTIONS"
+    }
+
+
+@pytest.mark.usefixtures("dynamodb_stub")  # which lets no call out
+def test_the_auth_service_is_made(dynamodb_client: DynamoDBClient) -> None:
+    settings = AuthSettings(origin=ORIGIN, table="users", signing_keys="one, two")
+    # A key is asked for when the service starts, not when it is made.
+    application = auth.create_app(settings, dynamodb=dynamodb_client, kms=cast("KMSClient", None))
+    assert find_calls(application) == {
+        "POST /auth/login",
+        "POST /auth/logout",
+        "GET /auth/me",
+        "GET /auth/.well-known/jwks.json",
+        "GET /auth/healthz",
+        "GET /healthz",
+    }
+
+
+@pytest.mark.usefixtures("dynamodb_stub", "s3_stub")
+def test_the_uploads_service_is_made(dynamodb_client: DynamoDBClient, s3_client: S3Client) -> None:
+    settings = UploadsSettings(origin=ORIGIN, table="users", bucket="pictures", jwks_url=JWKS_URL)
+    application = uploads.create_app(settings, s3=s3_client, dynamodb=dynamodb_client)
+    assert find_calls(application) == {
+        "POST /uploads/presign",
+        "POST /uploads/confirm",
+        "GET /uploads/healthz",
+        "GET /healthz",
+    }
+
+
+@pytest.mark.usefixtures("dynamodb_stub", "s3_stub")
+def test_the_frontend_is_made_and_lets_nothing_in_but_its_own_and_the_bucket_s(
+    dynamodb_client: DynamoDBClient, s3_client: S3Client
+) -> None:
+    settings = FrontendSettings(origin=ORIGIN, table="users", bucket="pictures", jwks_url=JWKS_URL)
+    application = frontend.create_app(settings, s3=s3_client, dynamodb=dynamodb_client)
+    assert find_calls(application) == {
+        "GET /",
+        "GET /users",
+        "GET /users/{username:str}/avatar",
+        "GET /inspector/objects",
+        "GET /inspector/users",
+        "GET /healthz",
+    }
+    headers = {header.name: header.value for header in application.response_headers or ()}
+    assert headers["Content-Security-Policy"] == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        "img-src 'self' https://pictures.s3.eu-central-1.amazonaws.com; "
+        "connect-src 'self' https://pictures.s3.eu-central-1.amazonaws.com; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    assert headers["X-Content-Type-Options"] == "nosniff"

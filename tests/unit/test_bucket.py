@@ -1,0 +1,266 @@
+"""What the bucket adapter asks of S3, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+
+from services.uploads.bucket import BLANK, Bucket, ChangedError
+from services.uploads.pending import Copy
+from services.uploads.picture import HEAD_BYTES, identify, measure
+from services.uploads.upload import Stored
+from tests.pictures import cut_off, make_picture, push_dimensions_back
+
+if TYPE_CHECKING:
+    from botocore.stub import Stubber
+    from types_boto3_s3 import S3Client
+
+KEY = "pending/019b0000-0000-7000-8000-000000000002"
+TARGET = "avatars/019b0000-0000-7000-8000-000000000002"
+LONG_HEADED = push_dimensions_back(make_picture("image/jpeg", size=(37, 21)), HEAD_BYTES)
+STEP = Copy(KEY, TARGET, '"checked"', "image/png", {"username": "ada"}, "no-cache")
+
+
+@pytest.fixture
+def bucket(s3_client: S3Client) -> Bucket:
+    return Bucket(s3_client, "pictures")
+
+
+def answer_with(
+    stub: Stubber, picture: bytes, *, last: int = HEAD_BYTES - 1, etag: str = '"e"', content_type: str = "image/png"
+) -> None:
+    """Expect a read of the first bytes and answer as S3 does: 206 with what there is of them."""
+    part = picture[: last + 1]
+    stub.add_response(
+        "get_object",
+        {
+            "Body": StreamingBody(io.BytesIO(part), len(part)),
+            "ETag": etag,
+            "ContentLength": len(part),
+            "ContentRange": f"bytes 0-{len(part) - 1}/{len(picture)}",
+            "ContentType": content_type,
+            "Metadata": {"username": "ada"},
+        },
+        {"Bucket": "pictures", "Key": KEY, "Range": f"bytes=0-{last}"},
+    )
+
+
+def refuse(stub: Stubber, method: str, code: str, status: int) -> None:
+    stub.add_client_error(method, code, http_status_code=status)
+
+
+def test_a_form_allows_the_named_fields_and_size_and_nothing_else(bucket: Bucket) -> None:
+    pinned = {"Content-Type": "image/png", "x-amz-meta-username": "ada"}
+    form = bucket.presign(KEY, pinned, 500, 300)
+    signature = {"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature", "policy"}
+    assert set(form.fields) == {"key", *pinned, *signature}
+    assert form.fields.items() >= pinned.items()
+    policy: dict[str, Any] = json.loads(base64.b64decode(form.fields["policy"]))
+    signed = [{name: form.fields[name]} for name in ("x-amz-algorithm", "x-amz-credential", "x-amz-date")]
+    for condition in signed:
+        policy["conditions"].remove(condition)
+    assert sorted(policy["conditions"], key=str) == sorted(
+        [
+            {"bucket": "pictures"},
+            {"key": KEY},
+            {"Content-Type": "image/png"},
+            {"x-amz-meta-username": "ada"},
+            ["content-length-range", 500, 500],
+        ],
+        key=str,
+    )
+    made = datetime.strptime(form.fields["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    assert 290 < (datetime.fromisoformat(policy["expiration"]) - made).total_seconds() <= 301
+
+
+def test_a_form_is_posted_to_the_bucket_s_own_region_with_signature_version_4(bucket: Bucket) -> None:
+    form = bucket.presign(KEY, {}, 500, 300)
+    assert form.url == "https://pictures.s3.eu-central-1.amazonaws.com/"
+    assert form.fields["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+
+
+def test_an_object_is_told_by_one_read(bucket: Bucket, s3_stub: Stubber) -> None:
+    picture = make_picture("image/png", size=(37, 21))
+    answer_with(s3_stub, picture)
+    assert bucket.inspect(KEY) == Stored('"e"', len(picture), "image/png", {"username": "ada"}, "image/png", (37, 21))
+
+
+def test_the_size_is_that_of_the_object_and_not_of_what_was_read(bucket: Bucket, s3_stub: Stubber) -> None:
+    answer_with(s3_stub, make_picture("image/png", size=(37, 21)) + bytes(100_000))
+    stored = bucket.inspect(KEY)
+    assert stored
+    assert stored.size > 100_000
+    assert stored.dimensions == (37, 21)
+
+
+def test_an_answer_without_range_is_the_whole_object(bucket: Bucket, s3_stub: Stubber) -> None:
+    picture = make_picture("image/png")
+    whole: dict[str, Any] = {
+        "Body": StreamingBody(io.BytesIO(picture), len(picture)),
+        "ETag": '"e"',
+        "ContentType": "image/png",
+        "Metadata": {},
+    }
+    s3_stub.add_response("get_object", whole)
+    stored = bucket.inspect(KEY)
+    assert stored
+    assert stored.size == len(picture)
+
+
+def test_a_long_header_is_read_on(bucket: Bucket, s3_stub: Stubber) -> None:
+    answer_with(s3_stub, LONG_HEADED)
+    answer_with(s3_stub, LONG_HEADED, last=len(LONG_HEADED) - 1)
+    stored = bucket.inspect(KEY)
+    assert stored
+    assert (stored.format, stored.dimensions) == ("image/jpeg", (37, 21))
+    assert stored.size == len(LONG_HEADED)
+
+
+def test_what_is_told_of_an_object_is_all_of_one_version(bucket: Bucket, s3_stub: Stubber) -> None:
+    # It was replaced between the two reads: nothing of the first may be mixed with the ETag that will be copied.
+    answer_with(s3_stub, LONG_HEADED, etag='"one"')
+    other = make_picture("image/gif", size=(5, 4))
+    answer_with(s3_stub, other, last=len(LONG_HEADED) - 1, etag='"two"', content_type="image/gif")
+    assert bucket.inspect(KEY) == Stored('"two"', len(other), "image/gif", {"username": "ada"}, "image/gif", (5, 4))
+
+
+def test_an_object_that_goes_between_two_reads_is_missing(bucket: Bucket, s3_stub: Stubber) -> None:
+    answer_with(s3_stub, LONG_HEADED)
+    refuse(s3_stub, "get_object", "NoSuchKey", 404)
+    assert bucket.inspect(KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "content_type"),
+    [
+        pytest.param(b"a text" * 20_000, None, id="no picture, however long"),
+        pytest.param(cut_off(make_picture("image/jpeg")), "image/jpeg", id="cut off, and no more to read"),
+    ],
+)
+def test_there_is_no_second_read_where_it_would_tell_nothing(
+    bucket: Bucket, s3_stub: Stubber, file: bytes, content_type: str | None
+) -> None:
+    answer_with(s3_stub, file)
+    stored = bucket.inspect(KEY)
+    assert stored
+    assert (stored.format, stored.dimensions) == (content_type, None)
+
+
+@pytest.mark.parametrize(("code", "status"), [("NoSuchKey", 404), ("InvalidRange", 416)])
+def test_a_missing_object_is_none(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+    refuse(s3_stub, "get_object", code, status)
+    assert bucket.inspect(KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404), ("SlowDown", 503), ("InternalError", 500)]
+)
+def test_any_other_refusal_to_read_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+    refuse(s3_stub, "get_object", code, status)
+    with pytest.raises(ClientError, match=code):
+        bucket.inspect(KEY)
+
+
+def test_a_copy_is_of_the_checked_bytes_and_carries_just_what_is_said(bucket: Bucket, s3_stub: Stubber) -> None:
+    s3_stub.add_response(
+        "copy_object",
+        {},
+        {
+            "Bucket": "pictures",
+            "Key": TARGET,
+            "CopySource": {"Bucket": "pictures", "Key": KEY},
+            "CopySourceIfMatch": '"checked"',
+            "MetadataDirective": "REPLACE",
+            "ContentType": "image/png",
+            "CacheControl": "no-cache",
+            "Metadata": {"username": "ada"},
+            "TaggingDirective": "REPLACE",
+        },
+    )
+    bucket.copy(STEP)
+
+
+@pytest.mark.parametrize(("code", "status"), [("PreconditionFailed", 412), ("NoSuchKey", 404)])
+def test_a_source_that_is_not_the_checked_one_has_changed(
+    bucket: Bucket, s3_stub: Stubber, code: str, status: int
+) -> None:
+    refuse(s3_stub, "copy_object", code, status)
+    with pytest.raises(ChangedError):
+        bucket.copy(STEP)
+
+
+@pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404)])
+def test_any_other_refusal_to_copy_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+    refuse(s3_stub, "copy_object", code, status)
+    with pytest.raises(ClientError, match=code):
+        bucket.copy(STEP)
+
+
+STORED = Stored('"checked"', 500, "image/png", {"username": "ada"}, None, None, tagged=True)
+
+
+def test_a_blank_picture_takes_the_place_of_just_the_object_that_was_looked_at(
+    bucket: Bucket, s3_stub: Stubber
+) -> None:
+    s3_stub.add_response(
+        "put_object",
+        {},
+        {
+            "Bucket": "pictures",
+            "Key": TARGET,
+            "Body": BLANK.read_bytes(),
+            "IfMatch": '"checked"',
+            "ContentType": "image/png",
+            "Metadata": {"username": "ada"},
+        },
+    )
+    bucket.blank(TARGET, STORED)
+
+
+def test_the_blank_picture_is_one() -> None:
+    blank = BLANK.read_bytes()
+    assert identify(blank) == "image/png"
+    assert measure(blank) == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("PreconditionFailed", 412), ("NoSuchKey", 404), ("ConditionalRequestConflict", 409)]
+)
+def test_an_object_that_is_not_the_one_that_was_looked_at_has_changed(
+    bucket: Bucket, s3_stub: Stubber, code: str, status: int
+) -> None:
+    refuse(s3_stub, "put_object", code, status)
+    with pytest.raises(ChangedError):
+        bucket.blank(TARGET, STORED)
+
+
+def test_any_other_refusal_to_put_the_blank_surfaces(bucket: Bucket, s3_stub: Stubber) -> None:
+    refuse(s3_stub, "put_object", "AccessDenied", 403)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        bucket.blank(TARGET, STORED)
+
+
+def test_keys_are_deleted_in_one_call(bucket: Bucket, s3_stub: Stubber) -> None:
+    expected = {"Bucket": "pictures", "Delete": {"Objects": [{"Key": KEY}, {"Key": TARGET}], "Quiet": True}}
+    s3_stub.add_response("delete_objects", {}, expected)
+    bucket.delete((KEY, TARGET))
+
+
+def test_a_key_that_is_not_deleted_is_an_error(bucket: Bucket, s3_stub: Stubber) -> None:
+    # S3 answers 200 to the call as a whole.
+    s3_stub.add_response("delete_objects", {"Errors": [{"Key": KEY, "Code": "AccessDenied"}]})
+    with pytest.raises(RuntimeError, match="AccessDenied"):
+        bucket.delete((KEY, TARGET))
+
+
+def test_a_refusal_to_delete_surfaces(bucket: Bucket, s3_stub: Stubber) -> None:
+    refuse(s3_stub, "delete_objects", "AccessDenied", 403)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        bucket.delete((KEY,))

@@ -1,0 +1,142 @@
+"""The documents that say who may do what; production and the local stack take the same ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.documents.bucket import OWNERSHIP_RULES, PUBLIC_ACCESS_BLOCK, cors_rules, lifecycle_rules
+from infra.documents.policies import auth_policy, frontend_policy, uploads_policy
+from infra.documents.routing import ROUTES, find_service
+from infra.documents.table import table_definition
+from services.keys import UploadId
+from services.state import PENDING_TAG
+
+BUCKET, TABLE, KEY = "arn:aws:s3:::pictures", "arn:aws:dynamodb:::table/users", "arn:aws:kms:::key/1"
+PREFIXES = [f"{BUCKET}/pending/*", f"{BUCKET}/avatars/*"]
+
+POLICIES = {
+    "auth": auth_policy(table_arn=TABLE, key_arn=KEY),
+    "uploads": uploads_policy(bucket_arn=BUCKET, table_arn=TABLE),
+    "frontend": frontend_policy(bucket_arn=BUCKET, table_arn=TABLE),
+}
+ALLOWED: dict[str, dict[str, list[str]]] = {
+    "auth": {
+        "dynamodb:GetItem": [TABLE],
+        "kms:Sign": [KEY],
+        "kms:GetPublicKey": [KEY],
+    },
+    "uploads": {
+        "s3:PutObject": PREFIXES,
+        "s3:GetObject": PREFIXES,
+        "s3:DeleteObject": PREFIXES,
+        "s3:PutObjectTagging": [f"{BUCKET}/avatars/*"],
+        "s3:GetObjectTagging": [f"{BUCKET}/avatars/*"],
+        "s3:ListBucket": [BUCKET],
+        "dynamodb:GetItem": [TABLE],
+        "dynamodb:UpdateItem": [TABLE],
+    },
+    "frontend": {
+        "s3:ListBucket": [BUCKET],
+        "s3:GetObject": PREFIXES,
+        "s3:GetObjectTagging": PREFIXES,
+        "dynamodb:Scan": [TABLE],
+        "dynamodb:GetItem": [TABLE],
+        "dynamodb:BatchGetItem": [TABLE],
+    },
+}
+
+
+@pytest.mark.parametrize("service", POLICIES)
+def test_a_service_may_do_just_this(service: str) -> None:
+    allowed: dict[str, list[str]] = {}
+    for statement in POLICIES[service]["Statement"]:
+        for action in statement["Action"]:
+            assert action not in allowed
+            allowed[action] = statement["Resource"]
+    assert allowed == ALLOWED[service]
+
+
+@pytest.mark.parametrize("service", POLICIES)
+def test_every_statement_names_its_actions_its_resources_and_itself(service: str) -> None:
+    document = POLICIES[service]
+    assert document["Version"] == "2012-10-17"
+    for statement in document["Statement"]:
+        assert set(statement) == {"Sid", "Effect", "Action", "Resource"}
+        assert statement["Effect"] == "Allow"
+        assert statement["Sid"].isalnum()
+        assert not any("*" in action for action in statement["Action"])
+        # A wildcard stands for names under a prefix of this bucket, and for nothing else.
+        assert not any("*" in resource.removesuffix("/*") for resource in statement["Resource"])
+        assert all(resource.startswith((BUCKET, TABLE, KEY)) for resource in statement["Resource"])
+    sids = [statement["Sid"] for statement in document["Statement"]]
+    assert len(set(sids)) == len(sids)
+
+
+def test_only_pages_of_the_given_origin_may_post() -> None:
+    [rule] = cors_rules("https://pictures.example")
+    assert rule["AllowedOrigins"] == ["https://pictures.example"]
+    assert rule["AllowedMethods"] == ["POST"]
+    assert not any("*" in header for header in rule["AllowedHeaders"])
+
+
+def test_what_waits_for_its_confirm_goes_after_a_day_and_nothing_else_does() -> None:
+    rules: dict[str, Any] = {rule["ID"]: rule for rule in lifecycle_rules()}
+    assert all(rule["Status"] == "Enabled" for rule in rules.values())
+    expiring = {name: rule["Filter"] for name, rule in rules.items() if "Expiration" in rule}
+    name, value = PENDING_TAG
+    assert expiring == {
+        "pending-prefix": {"Prefix": "pending/"},
+        "pending-tag": {"Tag": {"Key": name, "Value": value}},
+    }
+    assert all(rules[rule]["Expiration"] == {"Days": 1} for rule in expiring)
+    upload = UploadId("019b0000-0000-7000-8000-000000000002")
+    assert upload.pending_key.startswith("pending/")
+    assert not upload.avatar_key.startswith("pending/")
+
+
+def test_parts_of_an_upload_that_was_given_up_go_too() -> None:
+    [rule] = [rule for rule in lifecycle_rules() if "AbortIncompleteMultipartUpload" in rule]
+    assert rule["Filter"] == {"Prefix": ""}
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+
+
+def test_the_bucket_is_closed_to_the_public() -> None:
+    assert len(PUBLIC_ACCESS_BLOCK) == 4
+    assert all(PUBLIC_ACCESS_BLOCK.values())
+    assert OWNERSHIP_RULES == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+
+
+@pytest.mark.parametrize(
+    ("path", "service"),
+    [
+        ("/auth/login", "auth"),
+        ("/auth/.well-known/jwks.json", "auth"),
+        ("/auth/", "auth"),
+        ("/uploads/presign", "uploads"),
+        ("/uploads/confirm", "uploads"),
+        ("/", "frontend"),
+        ("/users", "frontend"),
+        ("/users/uploads/avatar", "frontend"),
+        ("/static/page.js", "frontend"),
+        ("/healthz", "frontend"),
+        ("/auth", "frontend"),
+        ("/authors/1", "frontend"),
+        ("/uploadsx", "frontend"),
+        ("/AUTH/login", "frontend"),
+        ("/x/auth/login", "frontend"),
+    ],
+)
+def test_a_path_leads_to_its_service(path: str, service: str) -> None:
+    assert find_service(path) == service
+
+
+def test_the_last_route_takes_what_is_left() -> None:
+    assert ROUTES[-1] == ("/*", "frontend")
+
+
+def test_the_table_is_keyed_by_username() -> None:
+    definition = table_definition()
+    assert definition["KeySchema"] == [{"AttributeName": "Username", "KeyType": "HASH"}]
+    assert definition["AttributeDefinitions"] == [{"AttributeName": "Username", "AttributeType": "S"}]

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import pytest
+
+from services.auth.settings import Settings as AuthSettings
+from services.environment import InvalidSettingsError, ServiceSettings, read_settings
+from services.frontend.settings import Settings as FrontendSettings
+from services.server import serve
+from services.uploads.settings import Settings as UploadsSettings
+from services.uploads.upload import Limits
+
+NEEDED = {
+    "ORIGIN": "https://pictures.example",
+    "TABLE": "users",
+    "BUCKET": "pictures",
+    "JWKS_URL": "http://auth/jwks",
+    "SIGNING_KEYS": "one,two",
+}
+
+
+def read(**given: str) -> UploadsSettings:
+    return read_settings(UploadsSettings, NEEDED | given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (
+            UploadsSettings,
+            UploadsSettings(
+                origin="https://pictures.example",
+                table="users",
+                host="127.0.0.1",
+                port=8000,
+                bucket="pictures",
+                jwks_url="http://auth/jwks",
+                max_bytes=5_000_000,
+                max_width=8192,
+                max_height=8192,
+                form_seconds=300,
+                confirm_seconds=3600,
+            ),
+        ),
+        (
+            AuthSettings,
+            AuthSettings(
+                origin="https://pictures.example",
+                table="users",
+                host="127.0.0.1",
+                port=8000,
+                signing_keys="one,two",
+                token_seconds=3600,
+            ),
+        ),
+        (
+            FrontendSettings,
+            FrontendSettings(
+                origin="https://pictures.example",
+                table="users",
+                host="127.0.0.1",
+                port=8000,
+                bucket="pictures",
+                jwks_url="http://auth/jwks",
+                picture_url_seconds=600,
+            ),
+        ),
+    ],
+)
+def test_what_is_not_set_has_its_default(kind: type[ServiceSettings], expected: ServiceSettings) -> None:
+    assert read_settings(kind, NEEDED) == expected
+
+
+def test_numbers_become_numbers() -> None:
+    settings = read(PORT="9000", MAX_BYTES="1", MAX_WIDTH="2", MAX_HEIGHT="3", FORM_SECONDS="4", CONFIRM_SECONDS="5")
+    assert settings.port == 9000
+    assert settings.limits == Limits(max_bytes=1, max_width=2, max_height=3, form_seconds=4, confirm_seconds=5)
+
+
+def test_variables_of_others_are_ignored() -> None:
+    assert read(PATH="/bin", port="9000", Port="9000", AWS_REGION="eu-central-1") == read()
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert read(PORT="", MAX_BYTES="") == read()
+
+
+@pytest.mark.parametrize("environ", [{}, {"ORIGIN": "", "TABLE": "", "BUCKET": "", "JWKS_URL": ""}])
+def test_all_missing_variables_are_named_at_once(environ: dict[str, str]) -> None:
+    with pytest.raises(InvalidSettingsError) as caught:
+        read_settings(UploadsSettings, environ)
+    assert str(caught.value) == "Missing from the environment: ORIGIN, TABLE, BUCKET, JWKS_URL"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PORT", "http", "int"),
+        ("PORT", "80.5", "int"),
+        ("PORT", "0", ">= 1"),
+        ("PORT", "65536", "<= 65535"),
+        ("TABLE", "ab", "length >= 3"),
+        ("BUCKET", "ab", "length >= 3"),
+        ("JWKS_URL", "/jwks", "https?://"),
+        ("MAX_BYTES", "0", ">= 1"),
+        ("MAX_BYTES", "5000000001", "<= 5000000000"),
+        ("MAX_WIDTH", "0", ">= 1"),
+        ("MAX_HEIGHT", "-1", ">= 1"),
+        ("FORM_SECONDS", "0", ">= 1"),
+        ("FORM_SECONDS", "3601", "<= 3600"),
+        ("CONFIRM_SECONDS", "43201", "<= 43200"),
+    ],
+)
+def test_a_wrong_variable_is_named_with_what_was_expected(name: str, value: str, expected: str) -> None:
+    with pytest.raises(InvalidSettingsError) as caught:
+        read(**{name: value})
+    message = str(caught.value)
+    assert message.startswith(f"In the environment: {name}: Expected ")
+    assert expected in message
+    assert "$" not in message.replace("]+$'", "")
+
+
+@pytest.mark.parametrize(("kind", "name"), [(AuthSettings, "TOKEN_SECONDS"), (FrontendSettings, "PICTURE_URL_SECONDS")])
+def test_a_time_span_is_at_least_a_second(kind: type[ServiceSettings], name: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=f"{name}: Expected `int` >= 1"):
+        read_settings(kind, NEEDED | {name: "0"})
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:8000", "https://example.com", "http://127.0.0.1:8000", "https://a-1.b.example:8443"]
+)
+def test_an_origin_is_scheme_host_and_port(origin: str) -> None:
+    assert read(ORIGIN=origin).origin == origin
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "example.com",
+        "//example.com",
+        "ftp://example.com",
+        "https://",
+        "https://example.com/",
+        "https://example.com/page",
+        "https://example.com?page",
+        "https://example.com#page",
+        "https://user@example.com",
+        " https://example.com",
+        "https://example.com ",
+        "https://example.com\n",
+        "https://EXAMPLE.com",
+    ],
+)
+def test_what_no_browser_sends_as_origin_is_refused(origin: str) -> None:
+    # With such a one every call with a cookie would be answered as one from another site's page.
+    with pytest.raises(InvalidSettingsError, match="ORIGIN: Expected"):
+        read(ORIGIN=origin)
+
+
+def test_a_confirm_may_not_be_due_before_the_form_is() -> None:
+    assert read(FORM_SECONDS="300", CONFIRM_SECONDS="300").limits.confirm_seconds == 300
+    with pytest.raises(InvalidSettingsError) as caught:
+        read(FORM_SECONDS="300", CONFIRM_SECONDS="299")
+    assert str(caught.value) == "In the environment: CONFIRM_SECONDS must not be shorter than FORM_SECONDS"
+
+
+def test_a_service_with_a_wrong_setting_ends_with_one_line() -> None:
+    created: list[ServiceSettings] = []
+
+    def create_app(settings: ServiceSettings) -> None:
+        created.append(settings)
+
+    with pytest.raises(SystemExit) as caught:
+        serve(UploadsSettings, NEEDED | {"PORT": "x"}, create_app)  # pyright: ignore[reportArgumentType]
+    assert caught.value.code == "In the environment: PORT: Expected `int`, got `str`"
+    assert not created

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from services.frontend.cursor import InvalidCursorError, encode_cursor
+from services.frontend.inspector import InspectedObject, Inspector, read_expiry
+from services.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from concurrent.futures import Executor
+
+    from botocore.stub import Stubber
+    from types_boto3_s3 import S3Client
+
+    from services.frontend.people import People
+
+MODIFIED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+EXPIRES = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@dataclass
+class FakePeople:
+    avatars: dict[str, str | None]
+    asked: list[list[str]] = field(default_factory=list[list[str]])
+
+    def find_avatars(self, usernames: Iterable[str]) -> Mapping[str, str | None]:
+        self.asked.append(list(usernames))
+        return self.avatars
+
+
+@pytest.fixture
+def people() -> FakePeople:
+    return FakePeople({"ada": "avatars/1"})
+
+
+@pytest.fixture
+def inspector(s3_client: S3Client, people: FakePeople, executor: Executor) -> Inspector:
+    return Inspector(s3_client, "pictures", cast("People", people), executor)
+
+
+def list_keys(stub: Stubber, *keys: str, after: str = "", more: bool = False) -> None:
+    stub.add_response(
+        "list_objects_v2",
+        {"IsTruncated": more, **({"Contents": [{"Key": key, "Size": 500} for key in keys]} if keys else {})},
+        {"Bucket": "pictures", "MaxKeys": 10, "StartAfter": after},
+    )
+
+
+def describe(stub: Stubber, key: str, **more: Any) -> None:
+    answer = {
+        "Body": io.BytesIO(b"x"),
+        "ContentType": "image/png",
+        "LastModified": MODIFIED,
+        "Metadata": {"username": "ada"},
+        **more,
+    }
+    stub.add_response("get_object", answer, {"Bucket": "pictures", "Key": key, "Range": "bytes=0-0"})
+
+
+def test_an_object_is_shown_with_all_that_s3_says_of_it(inspector: Inspector, s3_stub: Stubber) -> None:
+    list_keys(s3_stub, "avatars/1", "avatars/2", "pending/3")
+    describe(s3_stub, "avatars/1")
+    describe(s3_stub, "avatars/2", TagCount=1)
+    tagging = {"TagSet": [{"Key": "Colour", "Value": "red"}]}
+    s3_stub.add_response("get_object_tagging", tagging, {"Bucket": "pictures", "Key": "avatars/2"})
+    describe(s3_stub, "pending/3", Expiration='expiry-date="Tue, 24 Nov 2026 00:00:00 GMT", rule-id="pending"')
+    found = inspector.list_page(10, None)
+    same: dict[str, Any] = {
+        "size": 500,
+        "content_type": "image/png",
+        "last_modified": MODIFIED,
+        "metadata": {"username": "ada"},
+    }
+    assert found.objects == [
+        InspectedObject(key="avatars/1", tags={}, expires=None, state=State.LIVE, **same),
+        InspectedObject(key="avatars/2", tags={"Colour": "red"}, expires=None, state=State.ORPHAN, **same),
+        InspectedObject(key="pending/3", tags={}, expires=EXPIRES, state=State.PENDING, **same),
+    ]
+    assert found.cursor is None
+
+
+def test_an_object_is_live_by_the_row_of_its_own_user(
+    inspector: Inspector, s3_stub: Stubber, people: FakePeople
+) -> None:
+    list_keys(s3_stub, "avatars/1", "avatars/2")
+    describe(s3_stub, "avatars/1", Metadata={"username": "bob"})
+    describe(s3_stub, "avatars/2", Metadata={})
+    assert [entry.state for entry in inspector.list_page(10, None).objects] == [State.ORPHAN, State.ORPHAN]
+    assert people.asked == [["bob"]]
+
+
+def test_pages_follow_each_other(inspector: Inspector, s3_stub: Stubber) -> None:
+    list_keys(s3_stub, "avatars/1", more=True)
+    describe(s3_stub, "avatars/1")
+    list_keys(s3_stub, "avatars/2", after="avatars/1")
+    describe(s3_stub, "avatars/2")
+    first = inspector.list_page(10, None)
+    assert first.cursor == encode_cursor("avatars/1")
+    second = inspector.list_page(10, first.cursor)
+    assert [entry.key for entry in second.objects] == ["avatars/2"]
+    assert second.cursor is None
+
+
+def test_an_empty_bucket_is_an_empty_page(inspector: Inspector, s3_stub: Stubber) -> None:
+    list_keys(s3_stub)
+    assert inspector.list_page(10, None).objects == []
+
+
+@pytest.mark.usefixtures("s3_stub")  # which lets no call out
+def test_a_cursor_that_is_none_of_ours_is_refused(inspector: Inspector) -> None:
+    with pytest.raises(InvalidCursorError):
+        inspector.list_page(10, "?")
+
+
+def test_what_goes_while_it_is_looked_at_is_left_out(inspector: Inspector, s3_stub: Stubber) -> None:
+    list_keys(s3_stub, "avatars/1", "avatars/2", "avatars/3", more=True)
+    s3_stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+    describe(s3_stub, "avatars/2")
+    describe(s3_stub, "avatars/3", TagCount=1)
+    s3_stub.add_client_error("get_object_tagging", "NoSuchKey", http_status_code=404)
+    found = inspector.list_page(10, None)
+    assert [entry.key for entry in found.objects] == ["avatars/2"]
+    assert found.cursor == encode_cursor("avatars/3")
+
+
+def list_an_empty_object(stub: Stubber) -> None:
+    empty = {"IsTruncated": False, "Contents": [{"Key": "avatars/1", "Size": 0}]}
+    stub.add_response("list_objects_v2", empty)
+
+
+def test_an_empty_object_has_no_first_byte_to_ask_for(inspector: Inspector, s3_stub: Stubber) -> None:
+    list_an_empty_object(s3_stub)
+    head: dict[str, Any] = {"ContentType": "text/plain", "LastModified": MODIFIED, "Metadata": {}}
+    s3_stub.add_response("head_object", head, {"Bucket": "pictures", "Key": "avatars/1"})
+    [entry] = inspector.list_page(10, None).objects
+    assert (entry.size, entry.state) == (0, State.ORPHAN)
+
+
+def test_an_empty_object_that_goes_is_left_out(inspector: Inspector, s3_stub: Stubber) -> None:
+    list_an_empty_object(s3_stub)
+    s3_stub.add_client_error("head_object", "404", http_status_code=404)  # HEAD has no body to say more
+    assert inspector.list_page(10, None).objects == []
+
+
+@pytest.mark.parametrize("method", ["list_objects_v2", "get_object", "get_object_tagging"])
+def test_a_refusal_surfaces(inspector: Inspector, s3_stub: Stubber, method: str) -> None:
+    if method != "list_objects_v2":
+        list_keys(s3_stub, "avatars/1")
+    if method == "get_object_tagging":
+        describe(s3_stub, "avatars/1", TagCount=1)
+    s3_stub.add_client_error(method, "AccessDenied", http_status_code=403)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        inspector.list_page(10, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "expires"),
+    [
+        ('expiry-date="Tue, 24 Nov 2026 00:00:00 GMT", rule-id="pending-prefix"', EXPIRES),
+        ('rule-id="expiry-date", expiry-date="Tue, 24 Nov 2026 00:00:00 GMT"', EXPIRES),
+        (None, None),
+        ("", None),
+        ('rule-id="pending-prefix"', None),
+    ],
+)
+def test_the_expiry_is_read_from_its_header(header: str | None, expires: datetime | None) -> None:
+    assert read_expiry(header) == expires

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+import uuid_utils
+
+from services.keys import AVATAR_PREFIX, PENDING_PREFIX, USERNAME_PATTERN, UploadId, parse_key
+
+# RFC 9562, appendix A.6: the RFC's own UUIDv7, of 2022-02-22 19:22:22 UTC.
+EXAMPLE = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+
+
+def test_an_id_is_a_version_7_uuid_in_its_canonical_spelling() -> None:
+    assert UploadId.parse(EXAMPLE) == UploadId(EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        EXAMPLE.upper(),
+        EXAMPLE.replace("-", ""),
+        "{" + EXAMPLE + "}",
+        "urn:uuid:" + EXAMPLE,
+        EXAMPLE + "\n",
+        " " + EXAMPLE,
+        EXAMPLE + "\0",
+        EXAMPLE + "0",
+        EXAMPLE[:-1],
+        EXAMPLE + "/",
+        "../" + EXAMPLE,
+        EXAMPLE + "/../" + EXAMPLE,
+        "b1b9c1de-8f0b-4d8a-9a3e-0d8a7c8f6a51",  # version 4
+        EXAMPLE.replace("-7cc3", "-6cc3"),
+        EXAMPLE.replace("-98c4", "-c8c4"),  # another variant than the RFC's
+        EXAMPLE.replace("0", "\N{FULLWIDTH DIGIT ZERO}"),
+        EXAMPLE.replace("0", "\N{ARABIC-INDIC DIGIT ZERO}"),
+        EXAMPLE.replace("e", "g"),
+    ],
+)
+def test_no_other_text_is_an_id(text: str) -> None:
+    assert UploadId.parse(text) is None
+
+
+def test_an_id_tells_when_it_was_made() -> None:
+    assert UploadId(EXAMPLE).created == 1_645_557_742.0
+    assert UploadId("00000000-0001-7000-8000-000000000000").created == 0.001
+
+
+def test_ids_sort_as_text_in_the_order_of_time() -> None:
+    moments = [0, 1, 999, 1_645_557_742_000, 1_645_557_742_001, 2**47]
+    made = [UploadId(str(uuid_utils.uuid7(nanoseconds=moment * 1_000_000))) for moment in moments]
+    assert [upload_id.created for upload_id in made] == [moment / 1000 for moment in moments]
+    assert sorted(made, reverse=True) == made[::-1]
+    assert sorted(upload_id.avatar_key for upload_id in made) == [upload_id.avatar_key for upload_id in made]
+
+
+def test_keys_and_ids_translate_into_each_other() -> None:
+    upload_id = UploadId(EXAMPLE)
+    assert upload_id.pending_key == f"pending/{EXAMPLE}"
+    assert upload_id.avatar_key == f"avatars/{EXAMPLE}"
+    assert parse_key(upload_id.pending_key, PENDING_PREFIX) == upload_id
+    assert parse_key(upload_id.avatar_key, AVATAR_PREFIX) == upload_id
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        PENDING_PREFIX,
+        EXAMPLE,
+        f"avatars/{EXAMPLE}",
+        f"/pending/{EXAMPLE}",
+        f"Pending/{EXAMPLE}",
+        f"pending//{EXAMPLE}",
+        f"pending/./{EXAMPLE}",
+        f"pending/../avatars/{EXAMPLE}",
+        f"pending/pending/{EXAMPLE}",
+        f"pending/{EXAMPLE}/",
+        f"pending/{EXAMPLE}\n",
+        f"pending%2F{EXAMPLE}",
+    ],
+)
+def test_no_other_key_is_that_of_a_pending_upload(key: str) -> None:
+    assert parse_key(key, PENDING_PREFIX) is None
+
+
+@pytest.mark.parametrize("username", ["a", "7", "Cooper12", "a.b_c-d", "a" * 64])
+def test_a_username_may_be(username: str) -> None:
+    assert re.fullmatch(USERNAME_PATTERN, username)
+
+
+@pytest.mark.parametrize("username", ["", "a" * 65, ".a", "-a", "_a", "a b", "a/b", "a\n", "a\0", "é", "٣"])
+def test_a_username_may_not_be(username: str) -> None:
+    assert not re.fullmatch(USERNAME_PATTERN, username)

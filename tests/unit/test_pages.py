@@ -1,0 +1,230 @@
+"""What the page shows, and how: cursors, pictures' URLs, the view and its template."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from services.auth.verifier import Caller
+from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
+from services.frontend.inspector import InspectedObject, Inspector, ObjectsPage
+from services.frontend.people import People, PeoplePage, Person, UnknownUserError
+from services.frontend.pictures import Pictures
+from services.frontend.templates import create_environment
+from services.frontend.view import CARDS, ROWS, Cursors, View
+from services.state import State
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from types_boto3_s3 import S3Client
+
+ADA, BOB = Person("ada", "Ada Lovelace", "avatars/1"), Person("bob", "Bob", None)
+NO_CURSORS = Cursors(None, None, None)
+
+
+@pytest.mark.parametrize("last", ["a", "ab", "abc", "avatars/019b-1", "é", "🙂", " ", "\0", "a" * 1000])
+def test_a_cursor_leads_back_to_where_the_page_ended(last: str) -> None:
+    cursor = encode_cursor(last)
+    assert decode_cursor(cursor) == last
+    assert cursor.isascii()
+    assert cursor.replace("-", "").replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize("cursor", ["", "=", "a", "abcde", "a b", "YQ\n", "+/+/", "é", "____", "/w", "YQ&x=1"])
+def test_what_was_never_a_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidCursorError):
+        decode_cursor(cursor)
+
+
+class Signer:
+    """Makes URLs that say until when they are good."""
+
+    now = 0.0
+
+    def generate_presigned_url(self, method: str, *, Params: dict[str, str], ExpiresIn: int) -> str:  # noqa: N803 - boto3's
+        assert method == "get_object"
+        return f"https://{Params['Bucket']}/{Params['Key']}?until={self.now + ExpiresIn}"
+
+
+@pytest.fixture
+def signer() -> Signer:
+    return Signer()
+
+
+@pytest.fixture
+def pictures(signer: Signer) -> Pictures:
+    return Pictures(cast("S3Client", signer), "pictures", 600, lambda: signer.now)
+
+
+def test_a_picture_s_url_stays_the_same_within_a_span_and_no_longer(pictures: Pictures, signer: Signer) -> None:
+    seen: list[str] = []
+    for signer.now in (1200, 1500, 1799.9, 1800, 2399.9):
+        seen.append(pictures.url("avatars/1"))
+    assert len(set(seen[:3])) == len(set(seen[3:])) == 1
+    assert seen[0] != seen[3]
+
+
+def test_each_picture_has_its_own_url(pictures: Pictures) -> None:
+    assert pictures.url("avatars/1") != pictures.url("avatars/2")
+
+
+def test_a_picture_s_url_is_always_good_for_a_whole_span(pictures: Pictures, signer: Signer) -> None:
+    dice = random.Random(1)  # noqa: S311 - moments, not secrets
+    for _ in range(2000):
+        signer.now += dice.choice([0.1, 50, 599, 601])
+        url = pictures.url("avatars/1")
+        assert float(url.rpartition("=")[2]) - signer.now >= 600
+
+
+def test_a_picture_s_url_is_signed_for_two_spans_and_this_object_only(s3_client: S3Client) -> None:
+    url = urlsplit(Pictures(s3_client, "pictures", 600, lambda: 0.0).url("avatars/1"))
+    assert f"{url.scheme}://{url.netloc}{url.path}" == "https://pictures.s3.eu-central-1.amazonaws.com/avatars/1"
+    query = parse_qs(url.query)
+    assert query["X-Amz-Expires"] == ["1200"]
+    assert query["X-Amz-SignedHeaders"] == ["host"]
+
+
+def test_the_bucket_s_origin_is_where_the_pictures_are(s3_client: S3Client) -> None:
+    pictures = Pictures(s3_client, "pictures", 600, lambda: 0.0)
+    assert pictures.origin == "https://pictures.s3.eu-central-1.amazonaws.com"
+
+
+@dataclass
+class FakePeople:
+    found: list[str] = field(default_factory=list[str])
+
+    def list_page(self, limit: int, cursor: str | None) -> PeoplePage:
+        return PeoplePage([ADA], f"{limit} after {cursor}")
+
+    def find(self, username: str) -> Person:
+        self.found.append(username)
+        if username != "bob":
+            raise UnknownUserError
+        return BOB
+
+
+class FakeInspector:
+    def list_page(self, limit: int, cursor: str | None) -> ObjectsPage:
+        return ObjectsPage([], f"{limit} after {cursor}")
+
+
+@pytest.fixture
+def people() -> FakePeople:
+    return FakePeople()
+
+
+@pytest.fixture
+def view(people: FakePeople, executor: Executor) -> View:
+    return View(cast("People", people), cast("Inspector", FakeInspector()), executor, "prefix", lifecycle_clock=True)
+
+
+def test_each_list_of_the_page_goes_its_own_way(view: View) -> None:
+    shown = view.gather(None, Cursors("u", "o", "r"))
+    assert shown["cards"].cursor == f"{CARDS} after u"
+    assert shown["bucket"].cursor == f"{ROWS} after o"
+    assert shown["table"].cursor == f"{ROWS} after r"
+    assert shown["cursors"] == {"users": "u", "objects": "o", "rows": "r"}
+
+
+@pytest.mark.parametrize(
+    ("caller", "current", "found"),
+    [
+        (None, None, []),
+        (Caller("ada"), ADA, []),
+        (Caller("bob"), BOB, ["bob"]),
+        (Caller("gone"), None, ["gone"]),
+    ],
+    ids=["nobody", "on a card in view", "on another page", "without a row any more"],
+)
+def test_the_current_user_is_shown(
+    view: View, people: FakePeople, caller: Caller | None, current: Person | None, found: list[str]
+) -> None:
+    assert view.gather(caller, NO_CURSORS)["current"] == current
+    assert people.found == found
+
+
+def render(source: str, **context: Any) -> str:
+    return create_environment().from_string(source).render(**context)
+
+
+@pytest.mark.parametrize(
+    ("cursors", "address"),
+    [
+        ({"users": "a", "rows": None}, "/?users=a"),
+        ({"users": "a", "rows": "b"}, "/?users=a&amp;rows=b"),
+        ({"users": None}, "/"),
+        ({"users": ""}, "/"),
+        ({"users": "a&b=c/d e"}, "/?users=a%26b%3Dc%2Fd+e"),
+    ],
+)
+def test_an_address_holds_the_cursors_there_are(cursors: dict[str, str | None], address: str) -> None:
+    assert render("{{ cursors | address }}", cursors=cursors) == address
+
+
+def test_a_moment_is_shown_to_the_second() -> None:
+    when = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    assert render("{{ when | moment }}", when=when) == "2026-01-02 03:04:05"
+
+
+@pytest.mark.parametrize(
+    ("name", "initials"),
+    [
+        ("Ada Lovelace", "AL"),
+        ("ada king lovelace", "AK"),
+        ("Ada", "A"),
+        ("  ada  lovelace ", "AL"),
+        ("", ""),
+        ("Élise", "É"),
+    ],
+)
+def test_initials_stand_for_a_missing_picture(name: str, initials: str) -> None:
+    assert render("{{ name | initials }}", name=name) == initials
+
+
+def show_page(view: View, caller: Caller | None = None, cursors: Cursors = NO_CURSORS, **changed: Any) -> str:
+    return create_environment().get_template("page.html").render(view.gather(caller, cursors) | changed)
+
+
+def test_an_empty_page_says_so(view: View) -> None:
+    page = show_page(view, cards=PeoplePage([], None), table=PeoplePage([], None))
+    assert "The bucket is empty." in page
+    assert "The table is empty." in page
+    assert 'type="file"' not in page
+
+
+def test_nothing_that_users_or_the_bucket_say_is_taken_for_html(view: View) -> None:
+    evil = "\"'><script>alert(1)</script>"
+    person = Person(evil, evil, evil)
+    entry = InspectedObject(
+        evil, 1, evil, datetime(2026, 1, 1, tzinfo=UTC), {evil: evil}, {evil: evil}, None, State.ORPHAN
+    )
+    page = show_page(
+        view,
+        cursors=Cursors(evil, evil, evil),
+        current=person,
+        cards=PeoplePage([person], evil),
+        table=PeoplePage([person], evil),
+        bucket=ObjectsPage([entry], evil),
+    )
+    assert "<script>alert" not in page
+    assert "\"'>" not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 10
+
+
+def test_the_current_user_has_a_card_and_a_file_input_on_each_page_of_users(view: View) -> None:
+    page = show_page(view, Caller("bob"))
+    assert page.count('data-user="bob"') == page.count('data-user="ada"') == 1
+    assert page.count("Current user") == 1
+    assert 'data-flow="confirm" accept="image/png,image/jpeg,image/webp,image/gif,image/avif"' in page
+
+
+def test_a_list_s_next_page_leaves_the_other_lists_where_they_are(view: View) -> None:
+    page = show_page(view, cursors=Cursors("u", None, "r"), table=PeoplePage([], "next"))
+    assert 'href="/?users=u&amp;rows=next"' in page
+    assert 'href="/?users=u"' in page

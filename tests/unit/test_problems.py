@@ -1,0 +1,263 @@
+"""What a client sees of an error, through a small application with each service's own table of errors."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+from litestar import Litestar, get, post
+from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
+from litestar.params import JSONBody  # noqa: TC002 - Litestar reads annotations when it starts
+from litestar.testing import TestClient
+
+from services.auth import app as auth
+from services.auth import users as auth_users
+from services.auth.verifier import ForeignOriginError, KeysUnavailableError, NotLoggedInError, TokenExpiredError
+from services.aws import error_code, is_passing
+from services.frontend import app as frontend
+from services.frontend.cursor import InvalidCursorError
+from services.frontend.people import UnknownUserError as NobodyOnThePageError
+from services.frontend.pictures import NoAvatarError
+from services.problems import problem_details
+from services.uploads import app as uploads
+from services.uploads import upload
+from services.uploads.uploads import KeepsChangingError
+from services.uploads.users import UnknownUserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from services.problems import Problem
+
+SECRET = "arn:aws:s3:::bucket"  # noqa: S105 - what must not be shown
+
+CALLER: dict[type[Exception], tuple[str, int]] = {
+    NotLoggedInError: ("not-logged-in", 401),
+    TokenExpiredError: ("token-expired", 401),
+    ForeignOriginError: ("foreign-origin", 403),
+    KeysUnavailableError: ("unavailable", 503),
+}
+AUTH = CALLER | {auth_users.UnknownUserError: ("unknown-user", 404)}
+FRONTEND = CALLER | {
+    InvalidCursorError: ("invalid-cursor", 400),
+    NobodyOnThePageError: ("unknown-user", 404),
+    NoAvatarError: ("no-avatar", 404),
+}
+UPLOADS = CALLER | {
+    upload.TypeNotAllowedError: ("type-not-allowed", 415),
+    upload.EmptyFileError: ("empty-file", 422),
+    upload.TooLargeError: ("too-large", 413),
+    upload.UnknownUploadError: ("unknown-upload", 404),
+    upload.OtherStrategyError: ("other-strategy", 409),
+    upload.ExpiredError: ("expired", 410),
+    upload.SupersededError: ("superseded", 409),
+    upload.NotAPictureError: ("not-a-picture", 422),
+    upload.TypeMismatchError: ("type-mismatch", 422),
+    upload.UnreadablePictureError: ("unreadable-picture", 422),
+    upload.TooManyPixelsError: ("too-many-pixels", 422),
+    KeepsChangingError: ("changed", 409),
+    UnknownUserError: ("unknown-user", 404),
+}
+TABLES = [(auth.ERRORS, AUTH), (frontend.ERRORS, FRONTEND), (uploads.ERRORS, UPLOADS)]
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    size: Annotated[int, msgspec.Meta(ge=1)]
+
+
+@post("/body")
+async def take_body(data: JSONBody[Body]) -> None:
+    pass
+
+
+def ask(
+    error: Exception | None = None,
+    errors: Mapping[type[Exception], Problem] = uploads.ERRORS,
+    method: str = "GET",
+    path: str = "/",
+    content: bytes | None = None,
+) -> httpx.Response:
+    @get("/")
+    async def fail() -> None:
+        if error:
+            raise error
+
+    application = Litestar(
+        [fail, take_body],
+        plugins=[problem_details(errors)],
+        request_max_body_size=100,
+        logging_config=None,  # pytest's stays
+    )
+    with TestClient(application, raise_server_exceptions=False) as client:
+        return client.request(method, path, content=content, headers={"Content-Type": "application/json"})
+
+
+def check_problem(answer: httpx.Response, slug: str, status: int) -> dict[str, Any]:
+    """RFC 9457, with the status said twice, and texts for people."""
+    body: dict[str, Any] = answer.json()
+    assert answer.status_code == body["status"] == status
+    assert answer.headers["Content-Type"].partition(";")[0] == "application/problem+json"
+    assert body["type"] == f"urn:problem:{slug}"
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def fail_as_aws(code: str, status: int = 400) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": SECRET}, "ResponseMetadata": {"HTTPStatusCode": status}},  # pyright: ignore[reportArgumentType] - the parts that count
+        "GetObject",
+    )
+
+
+@pytest.mark.parametrize(("errors", "expected"), TABLES, ids=["auth", "frontend", "uploads"])
+def test_each_error_of_a_service_has_its_type_and_status(
+    errors: Mapping[type[Exception], Problem], expected: dict[type[Exception], tuple[str, int]]
+) -> None:
+    assert set(errors) == set(expected)
+    for kind, (slug, status) in expected.items():
+        body = check_problem(ask(kind("Said to the client."), errors), slug, status)
+        assert body["detail"] == "Said to the client."
+
+
+@pytest.mark.parametrize(("errors", "_"), TABLES, ids=["auth", "frontend", "uploads"])
+def test_different_errors_of_a_service_have_different_types(errors: Mapping[type[Exception], Problem], _: Any) -> None:
+    slugs = [problem.slug for problem in errors.values()]
+    assert len(set(slugs)) == len(slugs)
+
+
+def test_no_refusal_of_an_upload_was_forgotten() -> None:
+    assert set(upload.RefusedError.__subclasses__()) <= set(uploads.ERRORS)
+
+
+def test_who_is_not_logged_in_is_told_how_to() -> None:
+    assert ask(NotLoggedInError("x")).headers["WWW-Authenticate"] == "Bearer"
+    assert ask(TokenExpiredError("x")).headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
+def test_a_passing_error_says_when_to_come_again() -> None:
+    assert ask(KeysUnavailableError("x")).headers["Retry-After"] == "1"
+
+
+def test_an_error_without_text_has_its_title_for_detail() -> None:
+    body = check_problem(ask(upload.ExpiredError()), "expired", 410)
+    assert body["detail"] == body["title"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(SECRET),
+        KeyError(SECRET),
+        ParamValidationError(report=SECRET),
+        fail_as_aws("AccessDenied", 403),
+        fail_as_aws("NoSuchBucket", 404),
+        HTTPException(status_code=500, detail=SECRET),
+        HTTPException(status_code=503, detail=SECRET),
+    ],
+    ids=repr,
+)
+def test_a_bug_is_logged_and_shows_nothing_of_itself(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    answer = ask(error)
+    body = check_problem(answer, "internal", 500)
+    assert set(body) == {"type", "status", "title", "detail"}
+    assert SECRET not in answer.text
+    assert type(error).__name__ not in answer.text
+    logged = [record for record in caplog.records if record.name == "services.problems"]
+    assert [record.exc_info and record.exc_info[1] for record in logged] == [error]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        fail_as_aws("SlowDown", 503),
+        fail_as_aws("InternalError", 500),
+        fail_as_aws("ThrottlingException"),
+        EndpointConnectionError(endpoint_url=f"https://{SECRET}"),
+    ],
+    ids=repr,
+)
+def test_aws_out_of_breath_is_worth_another_try(error: Exception) -> None:
+    answer = ask(error)
+    check_problem(answer, "unavailable", 503)
+    assert answer.headers["Retry-After"] == "1"
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "slug", "status"),
+    [
+        ("GET", "/nowhere", None, "not-found", 404),
+        ("DELETE", "/", None, "method-not-allowed", 405),
+        ("POST", "/body", b"{", "malformed-json", 400),
+        ("POST", "/body", b"\xff", "malformed-json", 400),
+        ("POST", "/body", b"", "invalid-request", 400),
+        ("POST", "/body", b"{}", "invalid-request", 400),
+        ("POST", "/body", b"[]", "invalid-request", 400),
+        ("POST", "/body", b'{"size": 0}', "invalid-request", 400),
+        ("POST", "/body", b'{"size": 1, "more": 2}', "invalid-request", 400),
+        ("POST", "/body", b'{"size": ' + b"1" * 100 + b"}", "body-too-large", 413),
+    ],
+)
+def test_a_bad_request_is_the_client_s_fault(
+    method: str, path: str, content: bytes | None, slug: str, status: int
+) -> None:
+    check_problem(ask(method=method, path=path, content=content), slug, status)
+
+
+def test_an_invalid_body_is_told_what_is_wrong_with_it() -> None:
+    answer = ask(method="POST", path="/body", content=json.dumps({"size": 0}).encode())
+    assert answer.json()["detail"] == "size: Expected `int` >= 1"
+
+
+@pytest.mark.parametrize(
+    ("error", "slug", "status"),
+    [
+        (NotAuthorizedException(), "unauthenticated", 401),
+        (PermissionDeniedException(), "forbidden", 403),
+        (HTTPException(status_code=418, detail="short and stout"), "http-418", 418),
+    ],
+)
+def test_the_framework_s_own_errors_have_a_type_by_their_status(error: Exception, slug: str, status: int) -> None:
+    check_problem(ask(error), slug, status)
+
+
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (fail_as_aws("InternalError", 500), True),
+        (fail_as_aws("SomethingNew", 503), True),
+        (fail_as_aws("ProvisionedThroughputExceededException"), True),
+        (fail_as_aws("ThrottlingException"), True),
+        (fail_as_aws("RequestTimeout"), True),
+        (ConnectTimeoutError(endpoint_url="x"), True),
+        (ReadTimeoutError(endpoint_url="x"), True),
+        (EndpointConnectionError(endpoint_url="x"), True),
+        (NoCredentialsError(), True),
+        (fail_as_aws("AccessDenied", 403), False),
+        (fail_as_aws("NoSuchKey", 404), False),
+        (fail_as_aws("ValidationException"), False),
+        (ParamValidationError(report="x"), False),
+        (ValueError(), False),
+    ],
+    ids=repr,
+)
+def test_an_error_is_worth_another_try(error: Exception, passing: bool) -> None:  # noqa: FBT001 - a table
+    assert is_passing(error) is passing
+
+
+def test_an_error_of_aws_without_code_has_an_empty_one() -> None:
+    assert error_code(fail_as_aws("NoSuchKey", 404)) == "NoSuchKey"
+    assert not error_code(ClientError({}, "HeadObject"))

@@ -1,0 +1,478 @@
+"""Presign and confirm over a bucket and a table in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from services.keys import UploadId, parse_key
+from services.uploads.bucket import Bucket, ChangedError, Form
+from services.uploads.pending import Copy, Prefix, Strategy, Tag
+from services.uploads.upload import (
+    Declared,
+    ExpiredError,
+    Limits,
+    NotAPictureError,
+    OtherStrategyError,
+    Stored,
+    SupersededError,
+    TooLargeError,
+    UnknownUploadError,
+)
+from services.uploads.uploads import TRIES, Confirmed, KeepsChangingError, Uploads
+from services.uploads.users import NotForwardError, UnknownUserError, Users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor
+
+EARLIER = UploadId("019b0000-0000-7000-8000-000000000001")
+UPLOAD = UploadId("019b0000-0000-7000-8000-000000000002")
+LATER = UploadId("019b0000-0000-7000-8000-000000000003")
+LIMITS = Limits(max_bytes=1000, max_width=80, max_height=60, form_seconds=300, confirm_seconds=3600)
+PICTURE = Stored('"one"', 500, "image/png", {"username": "ada", "upload-token": "secret"}, "image/png", (40, 30))
+
+
+class CrashError(BaseException):
+    """The process is gone: nothing in it may go on."""
+
+
+@dataclass
+class World:
+    """What S3 and DynamoDB hold, each change to it in order, and what happens before a change."""
+
+    objects: dict[str, Stored]
+    rows: dict[str, str | None]
+    changes: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    before: Callable[[str], None] = lambda _: None
+
+    def change(self, *what: str) -> None:
+        self.before(what[0])
+        self.changes.append(what)
+
+    def check(self) -> None:
+        """I1: no row points at a missing object."""
+        assert all(avatar is None or avatar in self.objects for avatar in self.rows.values())
+
+
+@dataclass
+class FakeBucket:
+    world: World
+    forms: list[tuple[str, dict[str, str], int, int]] = field(
+        default_factory=list[tuple[str, dict[str, str], int, int]]
+    )
+
+    def presign(self, key: str, pinned: dict[str, str], size: int, seconds: int) -> Form:
+        self.forms.append((key, pinned, size, seconds))
+        return Form("https://bucket", {"key": key})
+
+    def inspect(self, key: str) -> Stored | None:
+        self.world.before("inspect")
+        return self.world.objects.get(key)
+
+    def copy(self, step: Copy) -> None:
+        self.world.change("copy", step.source, step.target)
+        self.world.objects[step.target] = replace(self.find(step.source, step.etag), tagged=False)
+
+    def blank(self, key: str, stored: Stored) -> None:
+        self.world.change("blank", key)
+        self.world.objects[key] = replace(self.find(key, stored.etag), etag='"blank"', format="image/png", tagged=False)
+
+    def find(self, key: str, etag: str) -> Stored:
+        found = self.world.objects.get(key)
+        if found is None or found.etag != etag:
+            raise ChangedError(key)
+        return found
+
+    def delete(self, keys: Sequence[str]) -> None:
+        self.world.change("delete", *keys)
+        for key in keys:
+            self.world.objects.pop(key, None)
+
+
+@dataclass
+class FakeUsers:
+    world: World
+
+    def avatar_of(self, username: str) -> str | None:
+        if username not in self.world.rows:
+            raise UnknownUserError(username)
+        return self.world.rows[username]
+
+    def advance(self, username: str, avatar: str) -> str | None:
+        self.world.change("advance", username, avatar)
+        before = self.avatar_of(username)
+        if before is not None and before >= avatar:
+            raise NotForwardError(before)
+        self.world.rows[username] = avatar
+        return before
+
+
+@pytest.fixture
+def world() -> World:
+    """Ada has an avatar, and has posted the next one."""
+    return World({EARLIER.avatar_key: PICTURE, UPLOAD.pending_key: PICTURE}, {"ada": EARLIER.avatar_key})
+
+
+@pytest.fixture
+def bucket(world: World) -> FakeBucket:
+    return FakeBucket(world)
+
+
+@pytest.fixture
+def uploads(world: World, bucket: FakeBucket, executor: Executor) -> Uploads:
+    return Uploads(
+        bucket=cast("Bucket", bucket),
+        users=cast("Users", FakeUsers(world)),
+        strategy=Prefix(),
+        limits=LIMITS,
+        clock=lambda: UPLOAD.created + 60,
+        executor=executor,
+    )
+
+
+def once(moment: str, action: Callable[[], None]) -> Callable[[str], None]:
+    """Something that another request does, the first time that this one gets to a moment."""
+    left = [action]
+
+    def act(what: str) -> None:
+        if what == moment and left:
+            left.pop()()
+
+    return act
+
+
+def test_a_form_pins_type_and_user_and_size(uploads: Uploads, bucket: FakeBucket) -> None:
+    presigned = uploads.presign("ada", Declared("image/png", 500))
+    assert presigned.token is None
+    assert presigned.form == Form("https://bucket", {"key": presigned.key})
+    pinned = {"Content-Type": "image/png", "x-amz-meta-username": "ada"}
+    assert bucket.forms == [(presigned.key, pinned, 500, LIMITS.form_seconds)]
+
+
+def test_a_form_pins_the_digest_where_there_is_one(uploads: Uploads, bucket: FakeBucket) -> None:
+    uploads.presign("ada", Declared("image/png", 500, "digest="))
+    assert bucket.forms[0][1] == {
+        "Content-Type": "image/png",
+        "x-amz-meta-username": "ada",
+        "x-amz-checksum-algorithm": "SHA256",
+        "x-amz-checksum-sha256": "digest=",
+    }
+
+
+def test_each_form_has_an_id_of_its_own_that_says_when_it_was_made(uploads: Uploads) -> None:
+    keys = [uploads.presign("ada", Declared("image/png", 500)).key for _ in range(2)]
+    first, second = (parse_key(key, "pending/") for key in keys)
+    assert first
+    assert second
+    assert first != second
+    assert first.created == pytest.approx(uploads.clock(), abs=0.001)
+
+
+def test_no_form_is_made_for_a_file_that_is_refused(uploads: Uploads, bucket: FakeBucket) -> None:
+    with pytest.raises(TooLargeError):
+        uploads.presign("ada", Declared("image/png", 1001))
+    assert not bucket.forms
+
+
+def test_a_confirm_copies_then_points_then_leaves_the_old_and_the_pending_one_over(
+    uploads: Uploads, world: World
+) -> None:
+    confirmed = uploads.confirm("ada", UPLOAD.pending_key)
+    assert confirmed == Confirmed(UPLOAD.avatar_key, (EARLIER.avatar_key, UPLOAD.pending_key))
+    assert world.changes == [
+        ("copy", UPLOAD.pending_key, UPLOAD.avatar_key),
+        ("advance", "ada", UPLOAD.avatar_key),
+    ]
+    uploads.discard(confirmed.leftovers)
+    assert world.objects == {UPLOAD.avatar_key: PICTURE}
+    world.check()
+
+
+def test_the_first_avatar_leaves_only_the_pending_object_over(uploads: Uploads, world: World) -> None:
+    world.rows["ada"] = None
+    assert uploads.confirm("ada", UPLOAD.pending_key).leftovers == (UPLOAD.pending_key,)
+
+
+def test_a_repeat_changes_nothing(uploads: Uploads, world: World) -> None:
+    uploads.discard(uploads.confirm("ada", UPLOAD.pending_key).leftovers)
+    world.changes.clear()
+    assert uploads.confirm("ada", UPLOAD.pending_key) == Confirmed(UPLOAD.avatar_key, ())
+    assert not world.changes
+
+
+def test_a_repeat_leaves_over_what_was_posted_again(uploads: Uploads, world: World) -> None:
+    uploads.discard(uploads.confirm("ada", UPLOAD.pending_key).leftovers)
+    world.objects[UPLOAD.pending_key] = replace(PICTURE, etag='"two"')
+    assert uploads.confirm("ada", UPLOAD.pending_key) == Confirmed(UPLOAD.avatar_key, (UPLOAD.pending_key,))
+
+
+@pytest.mark.parametrize(
+    ("stored", "seconds", "error"),
+    [
+        (None, 60, UnknownUploadError),
+        (replace(PICTURE, metadata={"username": "eve"}), 60, UnknownUploadError),
+        (replace(PICTURE, format=None), 60, NotAPictureError),
+        (PICTURE, 3601, ExpiredError),
+    ],
+)
+def test_a_refused_confirm_changes_nothing(
+    uploads: Uploads, world: World, stored: Stored | None, seconds: int, error: type[Exception]
+) -> None:
+    del world.objects[UPLOAD.pending_key]
+    if stored:
+        world.objects[UPLOAD.pending_key] = stored
+    late = replace(uploads, clock=lambda: UPLOAD.created + seconds)
+    with pytest.raises(error):
+        late.confirm("ada", UPLOAD.pending_key)
+    assert not world.changes
+
+
+@pytest.mark.parametrize("key", [UPLOAD.text, "pending/../avatars/x", ""])
+def test_a_key_that_is_none_of_ours_is_not_even_looked_at(uploads: Uploads, world: World, key: str) -> None:
+    looks: list[str] = []
+    world.before = looks.append
+    with pytest.raises(UnknownUploadError, match=r"^There is no upload of that key\.$"):
+        uploads.confirm("ada", key)
+    assert not looks
+
+
+def test_an_unknown_user_confirms_nothing(uploads: Uploads, world: World) -> None:
+    with pytest.raises(UnknownUserError):
+        uploads.confirm("nobody", UPLOAD.pending_key)
+    assert not world.changes
+
+
+def test_a_failure_to_read_the_object_is_not_taken_for_a_missing_object(uploads: Uploads, world: World) -> None:
+    def fail(_: str) -> None:
+        raise PermissionError
+
+    world.before = fail
+    with pytest.raises(PermissionError):
+        uploads.confirm("ada", UPLOAD.pending_key)
+
+
+def test_who_comes_too_late_at_the_row_deletes_the_own_copy_and_nothing_else(uploads: Uploads, world: World) -> None:
+    def confirm_a_later_one() -> None:
+        world.objects[LATER.avatar_key] = PICTURE
+        world.rows["ada"] = LATER.avatar_key
+
+    world.before = once("advance", confirm_a_later_one)
+    with pytest.raises(SupersededError):
+        uploads.confirm("ada", UPLOAD.pending_key)
+    assert world.changes[-1] == ("delete", UPLOAD.avatar_key, UPLOAD.pending_key)
+    assert world.rows == {"ada": LATER.avatar_key}
+    # The old avatar is for the one to delete who replaced it.
+    assert set(world.objects) == {EARLIER.avatar_key, LATER.avatar_key}
+
+
+def test_two_confirms_of_one_upload_both_succeed(uploads: Uploads, world: World) -> None:
+    answers: list[Confirmed] = []
+    world.before = once("advance", lambda: answers.append(uploads.confirm("ada", UPLOAD.pending_key)))
+    answers.append(uploads.confirm("ada", UPLOAD.pending_key))
+    assert [answer.avatar for answer in answers] == [UPLOAD.avatar_key] * 2
+    # The one who replaced the old avatar is the only one to delete it, and neither deletes the new one.
+    assert [answer.leftovers for answer in answers] == [
+        (EARLIER.avatar_key, UPLOAD.pending_key),
+        (UPLOAD.pending_key,),
+    ]
+    world.check()
+
+
+def test_an_object_that_was_replaced_is_checked_anew(uploads: Uploads, world: World) -> None:
+    other = replace(PICTURE, etag='"two"')
+
+    def post_another() -> None:
+        world.objects[UPLOAD.pending_key] = other
+
+    world.before = once("copy", post_another)
+    assert uploads.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
+    assert world.objects[UPLOAD.avatar_key] == other
+
+
+def test_rubbish_posted_after_the_check_does_not_become_the_avatar(uploads: Uploads, world: World) -> None:
+    def post_rubbish() -> None:
+        world.objects[UPLOAD.pending_key] = replace(PICTURE, etag='"two"', format=None)
+
+    world.before = once("copy", post_rubbish)
+    with pytest.raises(NotAPictureError):
+        uploads.confirm("ada", UPLOAD.pending_key)
+    assert UPLOAD.avatar_key not in world.objects
+    assert world.rows == {"ada": EARLIER.avatar_key}
+
+
+def test_an_object_that_is_replaced_again_and_again_is_given_up(uploads: Uploads, world: World) -> None:
+    copies: list[str] = []
+
+    def post_another(moment: str) -> None:
+        if moment == "copy":
+            copies.append(moment)
+            world.objects[UPLOAD.pending_key] = replace(PICTURE, etag=f'"{len(copies)}"')
+
+    world.before = post_another
+    with pytest.raises(KeepsChangingError):
+        uploads.confirm("ada", UPLOAD.pending_key)
+    assert len(copies) == TRIES
+    assert world.rows == {"ada": EARLIER.avatar_key}
+    assert UPLOAD.avatar_key not in world.objects
+
+
+@pytest.mark.parametrize("moment", ["inspect", "copy", "advance", "delete", "the end"])
+def test_a_confirm_that_stops_anywhere_is_finished_by_its_repeat(uploads: Uploads, world: World, moment: str) -> None:
+    def crash() -> None:
+        raise CrashError
+
+    world.before = once(moment, crash)
+    with pytest.raises(CrashError):  # noqa: PT012 - the end is a place to stop, too
+        uploads.discard(uploads.confirm("ada", UPLOAD.pending_key).leftovers)
+        raise CrashError
+    world.check()
+    assert world.rows["ada"] in {EARLIER.avatar_key, UPLOAD.avatar_key}
+    answer = uploads.confirm("ada", UPLOAD.pending_key)
+    assert answer.avatar == world.rows["ada"] == UPLOAD.avatar_key
+    uploads.discard(answer.leftovers)
+    world.check()
+    assert UPLOAD.pending_key not in world.objects
+
+
+def test_a_delete_that_fails_is_logged_and_left_to_the_sweep(
+    uploads: Uploads, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ConnectionError("S3 is away")
+
+    world.before = once("delete", fail)
+    uploads.discard((EARLIER.avatar_key,))
+    assert EARLIER.avatar_key in world.objects
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert EARLIER.avatar_key in record.getMessage()
+    assert record.exc_info
+
+
+def test_a_confirm_that_lost_says_so_even_if_its_copy_can_not_be_deleted(uploads: Uploads, world: World) -> None:
+    def get_in_the_way(moment: str) -> None:
+        if moment == "advance":
+            world.rows["ada"] = LATER.avatar_key
+        if moment == "delete":
+            raise ConnectionError
+
+    world.before = get_in_the_way
+    with pytest.raises(SupersededError):
+        uploads.confirm("ada", UPLOAD.pending_key)
+
+
+def test_nothing_to_discard_is_no_call(uploads: Uploads, world: World) -> None:
+    uploads.discard(())
+    assert not world.changes
+
+
+@pytest.mark.parametrize("moment", ["copy", "advance"])
+def test_other_failures_surface(uploads: Uploads, world: World, moment: str) -> None:
+    def fail() -> None:
+        raise PermissionError
+
+    world.before = once(moment, fail)
+    with pytest.raises(PermissionError):
+        uploads.confirm("ada", UPLOAD.pending_key)
+    assert world.rows == {"ada": EARLIER.avatar_key}
+    world.check()
+
+
+def test_an_upload_of_the_other_strategy_is_told_so_and_not_looked_at(uploads: Uploads, world: World) -> None:
+    looks: list[str] = []
+    world.before = looks.append
+    with pytest.raises(OtherStrategyError):
+        uploads.confirm("ada", UPLOAD.avatar_key)
+    with pytest.raises(OtherStrategyError):
+        replace(uploads, strategy=Tag()).confirm("ada", UPLOAD.pending_key, "secret")
+    assert not looks
+
+
+def test_a_loser_that_comes_back_is_deleted(uploads: Uploads, world: World) -> None:
+    world.rows["ada"] = LATER.avatar_key
+    with pytest.raises(SupersededError):
+        uploads.confirm("ada", UPLOAD.pending_key)
+    assert world.changes == [("delete", UPLOAD.pending_key)]
+
+
+def test_somebody_elses_object_is_not_deleted_for_a_loser(uploads: Uploads, world: World) -> None:
+    world.rows["ada"] = LATER.avatar_key
+    world.objects[UPLOAD.pending_key] = replace(PICTURE, metadata={"username": "eve"})
+    with pytest.raises(SupersededError):
+        uploads.confirm("ada", UPLOAD.pending_key)
+    assert not world.changes
+
+
+class TestTag:
+    """What is different where the object waits at its final key."""
+
+    KEY = UPLOAD.avatar_key
+
+    @pytest.fixture
+    def world(self) -> World:
+        waiting = replace(PICTURE, tagged=True)
+        return World({EARLIER.avatar_key: PICTURE, self.KEY: waiting}, {"ada": EARLIER.avatar_key})
+
+    @pytest.fixture
+    def uploads(self, uploads: Uploads) -> Uploads:
+        strategy: Strategy = Tag()
+        return replace(uploads, strategy=strategy)
+
+    def test_a_form_pins_the_token_that_is_handed_out(self, uploads: Uploads, bucket: FakeBucket) -> None:
+        tokens = [uploads.presign("ada", Declared("image/png", 500)).token for _ in range(2)]
+        assert tokens[0] != tokens[1]
+        assert [form[1]["x-amz-meta-upload-token"] for form in bucket.forms] == tokens
+        assert all(len(token or "") >= 43 for token in tokens)
+
+    def test_a_confirm_takes_the_tag_away_and_then_points(self, uploads: Uploads, world: World) -> None:
+        confirmed = uploads.confirm("ada", self.KEY, "secret")
+        assert confirmed == Confirmed(self.KEY, (EARLIER.avatar_key,))
+        assert world.changes == [("copy", self.KEY, self.KEY), ("advance", "ada", self.KEY)]
+        uploads.discard(confirmed.leftovers)
+        assert world.objects == {self.KEY: PICTURE}
+
+    def test_a_repeat_changes_nothing(self, uploads: Uploads, world: World) -> None:
+        uploads.confirm("ada", self.KEY, "secret")
+        world.changes.clear()
+        assert uploads.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
+        assert not world.changes
+
+    @pytest.mark.parametrize("token", ["guess", None])
+    def test_without_its_token_it_is_unknown(self, uploads: Uploads, world: World, token: str | None) -> None:
+        with pytest.raises(UnknownUploadError):
+            uploads.confirm("ada", self.KEY, token)
+        assert not world.changes
+
+    def test_what_is_posted_between_check_and_copy_is_checked_itself(self, uploads: Uploads, world: World) -> None:
+        def post_rubbish() -> None:
+            world.objects[self.KEY] = replace(PICTURE, etag='"two"', format=None, tagged=True)
+
+        world.before = once("copy", post_rubbish)
+        with pytest.raises(NotAPictureError):
+            uploads.confirm("ada", self.KEY, "secret")
+        assert world.objects[self.KEY].tagged
+        assert world.rows == {"ada": EARLIER.avatar_key}
+
+    def test_a_live_avatar_that_was_posted_again_is_restored(self, uploads: Uploads, world: World) -> None:
+        world.rows["ada"] = self.KEY
+        assert uploads.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
+        assert world.changes == [("copy", self.KEY, self.KEY)]
+        assert not world.objects[self.KEY].tagged
+
+    def test_rubbish_that_was_posted_over_a_live_avatar_goes_blank(self, uploads: Uploads, world: World) -> None:
+        world.rows["ada"] = self.KEY
+        world.objects[self.KEY] = replace(PICTURE, format=None, tagged=True)
+        with pytest.raises(NotAPictureError):
+            uploads.confirm("ada", self.KEY, "secret")
+        assert world.changes == [("blank", self.KEY)]
+        assert uploads.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
+        assert world.rows == {"ada": self.KEY}
+
+    def test_a_loser_is_deleted_where_it_waits(self, uploads: Uploads, world: World) -> None:
+        world.rows["ada"] = LATER.avatar_key
+        with pytest.raises(SupersededError):
+            uploads.confirm("ada", self.KEY, "secret")
+        assert world.changes == [("delete", self.KEY)]

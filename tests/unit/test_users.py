@@ -1,0 +1,119 @@
+"""The rows of users, as the uploads and the auth service read and write them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from services.auth import users as auth
+from services.uploads.users import NotForwardError, UnknownUserError, Users
+
+if TYPE_CHECKING:
+    from botocore.stub import Stubber
+    from types_boto3_dynamodb import DynamoDBClient
+
+OLD, NEW, LATER = "avatars/1", "avatars/2", "avatars/3"
+
+
+@pytest.fixture
+def users(dynamodb_client: DynamoDBClient) -> Users:
+    return Users(dynamodb_client, "users")
+
+
+@pytest.fixture
+def login_users(dynamodb_client: DynamoDBClient) -> auth.Users:
+    return auth.Users(dynamodb_client, "users")
+
+
+def fail_the_condition(stub: Stubber, row: dict[str, Any]) -> None:
+    stub.add_client_error(
+        "update_item", "ConditionalCheckFailedException", http_status_code=400, modeled_fields={"Item": row}
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "avatar"), [({"Avatar": {"S": OLD}}, OLD), ({}, None)], ids=["with avatar", "without avatar"]
+)
+def test_the_avatar_is_read_as_it_was_last_written(
+    users: Users, dynamodb_stub: Stubber, row: dict[str, Any], avatar: str | None
+) -> None:
+    expected = {
+        "TableName": "users",
+        "Key": {"Username": {"S": "ada"}},
+        "ProjectionExpression": "Avatar",
+        "ConsistentRead": True,
+    }
+    dynamodb_stub.add_response("get_item", {"Item": row}, expected)
+    assert users.avatar_of("ada") == avatar
+
+
+def test_a_user_without_row_is_unknown(users: Users, dynamodb_stub: Stubber) -> None:
+    dynamodb_stub.add_response("get_item", {})
+    with pytest.raises(UnknownUserError):
+        users.avatar_of("ada")
+
+
+@pytest.mark.parametrize(
+    ("before", "replaced"), [({"Avatar": {"S": OLD}}, OLD), ({}, None)], ids=["one before", "the first"]
+)
+def test_the_row_moves_on_and_gives_back_what_it_replaced(
+    users: Users, dynamodb_stub: Stubber, before: dict[str, Any], replaced: str | None
+) -> None:
+    expected = {
+        "TableName": "users",
+        "Key": {"Username": {"S": "ada"}},
+        "UpdateExpression": "SET Avatar = :new",
+        "ConditionExpression": "attribute_exists(Username) AND (attribute_not_exists(Avatar) OR Avatar < :new)",
+        "ExpressionAttributeValues": {":new": {"S": NEW}},
+        "ReturnValues": "UPDATED_OLD",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    dynamodb_stub.add_response("update_item", {"Attributes": before} if before else {}, expected)
+    assert users.advance("ada", NEW) == replaced
+
+
+@pytest.mark.parametrize("avatar", [NEW, LATER])
+def test_a_row_that_is_as_far_stays_and_says_how_far(users: Users, dynamodb_stub: Stubber, avatar: str) -> None:
+    fail_the_condition(dynamodb_stub, {"Username": {"S": "ada"}, "Avatar": {"S": avatar}})
+    with pytest.raises(NotForwardError) as caught:
+        users.advance("ada", NEW)
+    assert caught.value.avatar == avatar
+
+
+def test_no_row_is_made_for_a_user_without_one(users: Users, dynamodb_stub: Stubber) -> None:
+    dynamodb_stub.add_client_error("update_item", "ConditionalCheckFailedException", http_status_code=400)
+    with pytest.raises(UnknownUserError):
+        users.advance("ada", NEW)
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ThrottlingException"])
+def test_any_other_refusal_surfaces(users: Users, login_users: auth.Users, dynamodb_stub: Stubber, code: str) -> None:
+    for method in ("get_item", "update_item", "get_item"):
+        dynamodb_stub.add_client_error(method, code, http_status_code=400)
+    with pytest.raises(ClientError, match=code):
+        users.avatar_of("ada")
+    with pytest.raises(ClientError, match=code):
+        users.advance("ada", NEW)
+    with pytest.raises(ClientError, match=code):
+        login_users.require("ada")
+
+
+def test_whoever_has_a_row_may_log_in(login_users: auth.Users, dynamodb_stub: Stubber) -> None:
+    expected = {"TableName": "users", "Key": {"Username": {"S": "ada"}}, "ProjectionExpression": "Username"}
+    dynamodb_stub.add_response("get_item", {"Item": {"Username": {"S": "ada"}}}, expected)
+    login_users.require("ada")
+
+
+def test_whoever_has_no_row_may_not_log_in(login_users: auth.Users, dynamodb_stub: Stubber) -> None:
+    dynamodb_stub.add_response("get_item", {})
+    with pytest.raises(auth.UnknownUserError):
+        login_users.require("ada")
+
+
+@pytest.mark.usefixtures("dynamodb_stub")  # which lets no call out
+@pytest.mark.parametrize("username", ["", " ", "ada\n", "a" * 65, "ada/..", "é"])
+def test_what_is_no_username_is_not_even_looked_for(login_users: auth.Users, username: str) -> None:
+    with pytest.raises(auth.UnknownUserError):
+        login_users.require(username)

@@ -1,0 +1,358 @@
+"""Tokens that a service must believe, and those that it must not."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import httpx2
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from services.auth.verifier import (
+    FIRST_FETCH_SECONDS,
+    MAX_AGE_SECONDS,
+    REFETCH_SECONDS,
+    REQUIRED_CLAIMS,
+    Audience,
+    Caller,
+    KeysUnavailableError,
+    NotLoggedInError,
+    TokenExpiredError,
+    Verifier,
+)
+
+pytestmark = pytest.mark.anyio
+
+OLD, NEW, STRANGER = (ec.derive_private_key(number, ec.SECP256R1()) for number in (11, 12, 13))
+AUDIENCE = Audience("https://pictures.example")
+PAST, FUTURE = 1_600_000_000, 4_000_000_000  # 2020 and 2096
+CLAIMS: dict[str, Any] = {
+    "iss": "https://pictures.example/auth",
+    "aud": "https://pictures.example",
+    "sub": "ada",
+    "iat": PAST,
+    "exp": FUTURE,
+    "jti": "1",
+}
+
+
+def encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def make_token(key: ec.EllipticCurvePrivateKey = OLD, kid: str = "old", /, **changed: Any) -> str:
+    """Good but for the claims that are `changed`; None takes one out."""
+    claims = {name: value for name, value in {**CLAIMS, **changed}.items() if value is not None}
+    return jwt.encode(claims, key, algorithm="ES256", headers={"kid": kid})
+
+
+def forge(header: Any, secret: bytes = b"", claims: Any = CLAIMS) -> str:
+    """A token with any header, signed by HMAC: what a library that makes tokens refuses to make."""
+    signed = f"{encode(json.dumps(header).encode())}.{encode(json.dumps(claims).encode())}"
+    return f"{signed}.{encode(hmac.digest(secret, signed.encode(), 'sha256'))}"
+
+
+def make_jwk(kid: str, key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
+    numbers = key.public_key().public_numbers()
+    x, y = (encode(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
+    return {"kty": "EC", "crv": "P-256", "kid": kid, "x": x, "y": y, "use": "sig", "alg": "ES256"}
+
+
+def make_key_set(**keys: ec.EllipticCurvePrivateKey) -> str:
+    return json.dumps({"keys": [make_jwk(kid, key) for kid, key in keys.items()]})
+
+
+class AuthService:
+    """Where the keys are fetched, and the clock of the one who fetches them."""
+
+    def __init__(self) -> None:
+        self.answer: str | Exception = make_key_set(old=OLD)
+        self.fetches = 0
+        self.now = 0.0
+
+    async def fetch(self) -> str:
+        self.fetches += 1
+        for _ in range(5):  # lets everybody else who wants the keys ask for them
+            await anyio.lowlevel.checkpoint()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def auth_service() -> AuthService:
+    return AuthService()
+
+
+@pytest.fixture
+def verifier(auth_service: AuthService) -> Verifier:
+    return Verifier(AUDIENCE, auth_service.fetch, lambda: auth_service.now)
+
+
+async def refuse(verifier: Verifier, token: str) -> Exception:
+    """Why the token is not good."""
+    with pytest.raises(NotLoggedInError) as caught:
+        await verifier.verify(token)
+    return caught.value
+
+
+async def test_a_good_token_names_the_caller(verifier: Verifier) -> None:
+    assert await verifier.verify(make_token()) == Caller("ada")
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+async def test_each_claim_is_required(verifier: Verifier, claim: str) -> None:
+    assert claim in REQUIRED_CLAIMS
+    assert type(await refuse(verifier, make_token(**{claim: None}))) is NotLoggedInError
+
+
+async def test_an_expired_token_is_told_from_a_bad_one(verifier: Verifier) -> None:
+    assert type(await refuse(verifier, make_token(exp=PAST + 1))) is TokenExpiredError
+
+
+async def test_a_forged_token_is_not_called_expired(verifier: Verifier) -> None:
+    assert type(await refuse(verifier, make_token(STRANGER, exp=PAST + 1))) is NotLoggedInError
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"nbf": FUTURE}, id="not yet valid"),
+        pytest.param({"iat": FUTURE}, id="issued in the future"),
+        pytest.param({"iss": "https://pictures.example"}, id="another issuer"),
+        pytest.param({"iss": "https://pictures.example/auth/"}, id="nearly the issuer"),
+        pytest.param({"aud": "https://other.example"}, id="another audience"),
+        pytest.param({"aud": "https://pictures.example.evil.example"}, id="nearly the audience"),
+        pytest.param({"aud": ["https://pictures.example"]}, id="a list of audiences"),
+        pytest.param({"aud": ["https://other.example", "https://pictures.example"]}, id="ours among the audiences"),
+        pytest.param({"sub": 7}, id="a subject that is no text"),
+        pytest.param({"exp": "tomorrow"}, id="an expiry that is no number"),
+        pytest.param({"iat": "now"}, id="a time of issue that is no number"),
+    ],
+)
+async def test_wrong_claims_are_refused(verifier: Verifier, changed: dict[str, Any]) -> None:
+    assert type(await refuse(verifier, make_token(**changed))) is NotLoggedInError
+
+
+PUBLIC = OLD.public_key()
+SECRETS = {
+    "PEM": PUBLIC.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    "DER": PUBLIC.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+    "point": PUBLIC.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint),
+    "JWK": json.dumps(make_jwk("old", OLD)).encode(),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "ES256", "none", "None", "", None, 7])
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+async def test_the_public_key_is_no_secret_to_sign_with(verifier: Verifier, algorithm: Any, secret: bytes) -> None:
+    await refuse(verifier, forge({"alg": algorithm, "kid": "old", "typ": "JWT"}, secret))
+
+
+@pytest.mark.parametrize("algorithm", ["none", "NONE", "ES256"])
+async def test_a_token_without_signature_is_refused(verifier: Verifier, algorithm: str) -> None:
+    signed, _, _ = forge({"alg": algorithm, "kid": "old"}).rpartition(".")
+    await refuse(verifier, f"{signed}.")
+
+
+async def test_a_key_that_the_token_brings_along_counts_for_nothing(verifier: Verifier) -> None:
+    headers = {"kid": "old", "jwk": make_jwk("old", STRANGER), "jku": "https://evil.example/jwks.json"}
+    await refuse(verifier, jwt.encode(CLAIMS, STRANGER, algorithm="ES256", headers=headers))
+
+
+async def test_our_key_id_over_another_key_is_refused(verifier: Verifier) -> None:
+    await refuse(verifier, make_token(STRANGER))
+
+
+async def test_another_algorithm_of_the_same_family_is_refused(verifier: Verifier) -> None:
+    key = ec.derive_private_key(11, ec.SECP384R1())
+    await refuse(verifier, jwt.encode(CLAIMS, key, algorithm="ES384", headers={"kid": "old"}))
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+async def test_a_token_that_was_tampered_with_is_refused(verifier: Verifier, part: int) -> None:
+    parts = make_token().split(".")
+    other = jwt.encode({**CLAIMS, "sub": "eve"}, STRANGER, algorithm="ES256", headers={"kid": "old", "x": 1})
+    parts[part] = other.split(".")[part]
+    await refuse(verifier, ".".join(parts))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": "ES256"},
+        {"alg": "ES256", "kid": None},
+        {"alg": "ES256", "kid": 7},
+        {"alg": "ES256", "kid": ["old"]},
+        {"alg": "ES256", "kid": {"old": 1}},
+        [],
+        "old",
+        None,
+    ],
+)
+async def test_a_token_that_names_no_key_is_refused_without_asking_for_keys(
+    verifier: Verifier, auth_service: AuthService, header: Any
+) -> None:
+    await refuse(verifier, forge(header))
+    assert auth_service.fetches == 0
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b.c",
+        "null",
+        "é.é.é",
+        "\0",
+        "A" * 10_000,
+        encode(b'{"alg":"ES256","kid":"old"') + ".e30.",
+        encode(b"\xff\xfe") + ".e30.",
+        encode(b"[" * 10_000) + ".e30.",
+        make_token() + ".more",
+        make_token() + "é",
+    ],
+)
+async def test_garbage_is_refused(verifier: Verifier, token: str) -> None:
+    await refuse(verifier, token)
+
+
+@pytest.mark.parametrize("claims", [[], "ada", 7, None])
+async def test_a_signed_token_of_no_claims_is_refused(verifier: Verifier, claims: Any) -> None:
+    token = jwt.PyJWS().encode(json.dumps(claims).encode(), OLD, algorithm="ES256", headers={"kid": "old"})
+    await refuse(verifier, token)
+
+
+async def test_the_keys_are_fetched_when_first_needed_and_kept(verifier: Verifier, auth_service: AuthService) -> None:
+    assert auth_service.fetches == 0
+    for moment in (0, 1, REFETCH_SECONDS, MAX_AGE_SECONDS - 1):
+        auth_service.now = moment
+        await verifier.verify(make_token())
+    assert auth_service.fetches == 1
+
+
+async def test_many_who_come_at_once_fetch_once(verifier: Verifier, auth_service: AuthService) -> None:
+    callers: list[Caller] = []
+
+    async def call() -> None:
+        callers.append(await verifier.verify(make_token()))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(50):
+            group.start_soon(call)
+    assert callers == [Caller("ada")] * 50
+    assert auth_service.fetches == 1
+
+
+async def test_an_unknown_key_makes_us_fetch_at_most_once_in_a_while(
+    verifier: Verifier, auth_service: AuthService
+) -> None:
+    await verifier.verify(make_token())
+    unknown = make_token(STRANGER, "unknown")
+    for moment, fetches in [
+        (0, 1),
+        (REFETCH_SECONDS - 0.1, 1),
+        (REFETCH_SECONDS, 2),
+        (REFETCH_SECONDS, 2),
+        (2 * REFETCH_SECONDS - 0.1, 2),
+        (2 * REFETCH_SECONDS, 3),
+    ]:
+        auth_service.now = moment
+        await refuse(verifier, unknown)
+        assert auth_service.fetches == fetches
+
+
+async def test_a_new_key_is_found_when_a_token_names_it(verifier: Verifier, auth_service: AuthService) -> None:
+    await verifier.verify(make_token())
+    auth_service.answer = make_key_set(new=NEW, old=OLD)
+    auth_service.now = REFETCH_SECONDS
+    assert await verifier.verify(make_token(NEW, "new")) == Caller("ada")
+    assert await verifier.verify(make_token()) == Caller("ada")
+
+
+async def test_a_key_that_was_taken_out_stops_verifying(verifier: Verifier, auth_service: AuthService) -> None:
+    await verifier.verify(make_token())
+    auth_service.answer = make_key_set(new=NEW)
+    auth_service.now = MAX_AGE_SECONDS - 1
+    await verifier.verify(make_token())
+    auth_service.now = MAX_AGE_SECONDS
+    await refuse(verifier, make_token())
+    assert await verifier.verify(make_token(NEW, "new")) == Caller("ada")
+
+
+async def test_without_any_key_nothing_can_be_said_of_a_token(verifier: Verifier, auth_service: AuthService) -> None:
+    auth_service.answer = httpx2.ConnectError("away")
+    with pytest.raises(KeysUnavailableError):
+        await verifier.verify(make_token())
+
+
+async def test_a_service_that_starts_first_soon_works(verifier: Verifier, auth_service: AuthService) -> None:
+    auth_service.answer, good = httpx2.ConnectError("away"), auth_service.answer
+    with pytest.raises(KeysUnavailableError):
+        await verifier.verify(make_token())
+    auth_service.answer = good
+    auth_service.now = FIRST_FETCH_SECONDS - 0.1
+    with pytest.raises(KeysUnavailableError):
+        await verifier.verify(make_token())
+    assert auth_service.fetches == 1
+    auth_service.now = FIRST_FETCH_SECONDS
+    assert await verifier.verify(make_token()) == Caller("ada")
+
+
+BAD_ANSWERS: dict[str, str | Exception] = {
+    "out of reach": httpx2.ConnectError("away"),
+    "too slow": httpx2.ReadTimeout("slow"),
+    "an error page": "<html>Bad Gateway</html>",
+    "nothing": "",
+    "no key set": "{}",
+    "a list": "[]",
+    "keys that are no list": '{"keys": {}}',
+    "an RSA key": '{"keys": [{"kty": "RSA", "kid": "old", "n": "AQAB", "e": "AQAB"}]}',
+    "a secret": '{"keys": [{"kty": "oct", "kid": "old", "k": "AQAB"}]}',
+    "another curve": json.dumps({"keys": [make_jwk("old", OLD) | {"crv": "P-384"}]}),
+    "a key without id": json.dumps({"keys": [{"kty": "EC", "crv": "P-256", "x": "AQAB", "y": "AQAB"}]}),
+    "a key cut off": json.dumps({"keys": [make_jwk("old", OLD) | {"x": "AQAB"}]}),
+    "a key of no base64": json.dumps({"keys": [make_jwk("old", OLD) | {"x": "é" * 43}]}),
+    "a point off the curve": json.dumps({"keys": [make_jwk("old", OLD) | {"x": encode(bytes(32))}]}),
+}
+
+
+@pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=BAD_ANSWERS)
+async def test_no_answer_or_a_bad_one_gives_no_keys_and_takes_none_away(
+    verifier: Verifier, auth_service: AuthService, caplog: pytest.LogCaptureFixture, answer: str | Exception
+) -> None:
+    auth_service.answer, good = answer, auth_service.answer
+    with pytest.raises(KeysUnavailableError):
+        await verifier.verify(make_token())
+    assert "could not be fetched" in caplog.text
+    auth_service.answer = good
+    auth_service.now = FIRST_FETCH_SECONDS
+    await verifier.verify(make_token())
+    auth_service.answer = answer
+    # A stopped auth service must not stop the others.
+    for moment in (MAX_AGE_SECONDS + 1, 10 * MAX_AGE_SECONDS):
+        auth_service.now = moment
+        assert await verifier.verify(make_token()) == Caller("ada")
+    assert auth_service.fetches == 4
+
+
+async def test_a_stopped_auth_service_is_asked_no_more_often_for_it(
+    verifier: Verifier, auth_service: AuthService
+) -> None:
+    await verifier.verify(make_token())
+    auth_service.answer = httpx2.ConnectError("away")
+    auth_service.now = MAX_AGE_SECONDS
+    for _ in range(5):
+        await verifier.verify(make_token())
+    assert auth_service.fetches == 2
