@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.conftest import User
 
 
-def test_the_cards_button_logs_in_and_the_other_out(site: Site, user: User) -> None:
+def test_the_cards_button_logs_in_and_the_other_out(user: User, site: Site) -> None:
     expect(site.input("confirm")).to_have_count(0)
     site.turn_to(site.users, site.card(user.username))
     card = site.card(user.username)
@@ -69,7 +69,7 @@ def test_ones_own_card_comes_first_where_the_page_would_not_have_it(site: Site, 
         expect(site.card(user.username)).to_have_count(1)
 
 
-def test_a_user_who_is_gone_since_is_told_of(site: Site, user: User, stack: Stack, noise: Noise) -> None:
+def test_a_user_who_is_gone_since_is_told_of(user: User, site: Site, stack: Stack, noise: Noise) -> None:
     site.turn_to(site.users, site.card(user.username))
     key: Any = {"Username": {"S": user.username}}
     stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=key)
