@@ -46,6 +46,8 @@ def test_the_keyboard_suffices_to_log_in_and_out(site: Site) -> None:
 
 
 def test_the_keyboard_suffices_to_upload(site: Site, user: User) -> None:
+    # Playwright takes over file choosers once somebody listens, and is not waited for: so that comes long before.
+    site.page.on("filechooser", lambda _: None)
     site.log_in(user.username)
     press_tab_to(site.page, 'input[data-flow="confirm"]')
     with site.page.expect_file_chooser() as chooser:

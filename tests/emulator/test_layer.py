@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import httpx2
 import pytest
 
+from infra.documents.bucket import lifecycle_rules
 from infra.local.emulator import layer
 from infra.local.emulator.clock import Clock
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
+from infra.local.ports import pick_free_ports
+from infra.local.processes import Processes
+from infra.local.stack import make_root, start_emulator
 from services.frontend.inspector import read_expiry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.emulator.conftest import S3
 
 PENDING = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>"
@@ -248,3 +255,26 @@ def test_dates_are_those_of_http(s3: S3) -> None:
     s3.put("pending/a")
     date = s3.head("pending/a")["Expiration"].split('"')[1]
     assert parsedate_to_datetime(date).strftime("%a, %d %b %Y %H:%M:%S GMT") == date
+
+
+def test_what_is_over_when_the_emulator_starts_goes_at_once(tmp_path: Path) -> None:
+    root = make_root(pick_free_ports(1)[0])
+    rules: Any = lifecycle_rules()
+    processes = Processes(tmp_path)
+    try:
+        start_emulator(processes, root, tmp_path / "data")
+        root.s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        root.s3.put_bucket_lifecycle_configuration(Bucket="kept", LifecycleConfiguration={"Rules": rules})
+        for key in ("pending/over", "pending/new", "avatars/live"):
+            root.s3.put_object(Bucket="kept", Key=key, Body=b"x")
+        processes.stop()
+        # As if one of them had been put there three days before.
+        (file,) = (path for path in (tmp_path / "data" / "s3").rglob("*over*") if "last_modified" in path.read_text())
+        kept = json.loads(file.read_text())
+        before = datetime.fromisoformat(kept["last_modified"]) - timedelta(days=3)
+        file.write_text(json.dumps(kept | {"last_modified": before.strftime("%Y-%m-%dT%H:%M:%S.000Z")}))
+        start_emulator(processes, root, tmp_path / "data")
+        listed = root.s3.list_objects_v2(Bucket="kept")["Contents"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - there are some
+        assert [entry.get("Key") for entry in listed] == ["avatars/live", "pending/new"]
+    finally:
+        processes.stop()

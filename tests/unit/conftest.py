@@ -18,23 +18,27 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
-CLIENT: dict[str, Any] = {
-    "region_name": "eu-central-1",
-    "aws_access_key_id": "AKIAEXAMPLE",
-    "aws_secret_access_key": "not-a-secret",
-}
+# Here boto3 still signs with Signature V2 and names the global endpoint if it is not told otherwise.
+REGION = "eu-west-1"
+CREDENTIALS: dict[str, Any] = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "not-a-secret"}
 # A developer's AWS_ENDPOINT_URL must not change what is tested.
 OWN_ENDPOINTS = Config(ignore_configured_endpoint_urls=True)  # pyright: ignore[reportCallIssue] - the stubs lack it
 
 
 @pytest.fixture(scope="session")
-def s3_client() -> S3Client:
-    return boto3.client("s3", config=S3_CONFIG.merge(OWN_ENDPOINTS), **CLIENT)
+def make_s3_client() -> Callable[[str], S3Client]:
+    """By region."""
+    return lambda region: boto3.client("s3", region, config=S3_CONFIG.merge(OWN_ENDPOINTS), **CREDENTIALS)
+
+
+@pytest.fixture(scope="session")
+def s3_client(make_s3_client: Callable[[str], S3Client]) -> S3Client:
+    return make_s3_client(REGION)
 
 
 @pytest.fixture(scope="session")
 def dynamodb_client() -> DynamoDBClient:
-    return boto3.client("dynamodb", config=CLIENT_CONFIG.merge(OWN_ENDPOINTS), **CLIENT)
+    return boto3.client("dynamodb", REGION, config=CLIENT_CONFIG.merge(OWN_ENDPOINTS), **CREDENTIALS)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -14,6 +15,8 @@ from services.uploads import app as uploads
 from services.uploads.settings import Settings as UploadsSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from litestar import Litestar
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_kms import KMSClient
@@ -21,6 +24,17 @@ if TYPE_CHECKING:
 
 ORIGIN = "https://pictures.example"
 JWKS_URL = "http://auth/jwks"
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Litestar sets up the logging of the whole process with each application."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    for handler in set(root.handlers) - set(handlers):
+        root.removeHandler(handler)
 
 
 def find_calls(application: Litestar) -> set[str]:
@@ -78,8 +92,8 @@ def test_the_frontend_is_made_and_lets_nothing_in_but_its_own_and_the_bucket_s(
     headers = {header.name: header.value for header in application.response_headers or ()}
     assert headers["Content-Security-Policy"] == (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
-        "img-src 'self' https://pictures.s3.eu-central-1.amazonaws.com; "
-        "connect-src 'self' https://pictures.s3.eu-central-1.amazonaws.com; "
+        "img-src 'self' https://pictures.s3.eu-west-1.amazonaws.com; "
+        "connect-src 'self' https://pictures.s3.eu-west-1.amazonaws.com; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     assert headers["X-Content-Type-Options"] == "nosniff"

@@ -32,6 +32,7 @@ def read(**given: str) -> UploadsSettings:
                 table="users",
                 host="127.0.0.1",
                 port=8000,
+                pending="prefix",
                 bucket="pictures",
                 jwks_url="http://auth/jwks",
                 max_bytes=5_000_000,
@@ -117,6 +118,12 @@ def test_a_wrong_variable_is_named_with_what_was_expected(name: str, value: str,
     assert message.startswith(f"In the environment: {name}: Expected ")
     assert expected in message
     assert "$" not in message.replace("]+$'", "")
+
+
+def test_there_are_two_strategies_and_no_other() -> None:
+    assert read(PENDING="tag").pending == "tag"
+    with pytest.raises(InvalidSettingsError, match="PENDING: .*'Tag'"):
+        read(PENDING="Tag")
 
 
 @pytest.mark.parametrize(("kind", "name"), [(AuthSettings, "TOKEN_SECONDS"), (FrontendSettings, "PICTURE_URL_SECONDS")])

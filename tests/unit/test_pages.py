@@ -84,7 +84,7 @@ def test_a_picture_s_url_is_always_good_for_a_whole_span(pictures: Pictures, sig
 
 def test_a_picture_s_url_is_signed_for_two_spans_and_this_object_only(s3_client: S3Client) -> None:
     url = urlsplit(Pictures(s3_client, "pictures", 600, lambda: 0.0).url("avatars/1"))
-    assert f"{url.scheme}://{url.netloc}{url.path}" == "https://pictures.s3.eu-central-1.amazonaws.com/avatars/1"
+    assert f"{url.scheme}://{url.netloc}{url.path}" == "https://pictures.s3.eu-west-1.amazonaws.com/avatars/1"
     query = parse_qs(url.query)
     assert query["X-Amz-Expires"] == ["1200"]
     assert query["X-Amz-SignedHeaders"] == ["host"]
@@ -92,7 +92,7 @@ def test_a_picture_s_url_is_signed_for_two_spans_and_this_object_only(s3_client:
 
 def test_the_bucket_s_origin_is_where_the_pictures_are(s3_client: S3Client) -> None:
     pictures = Pictures(s3_client, "pictures", 600, lambda: 0.0)
-    assert pictures.origin == "https://pictures.s3.eu-central-1.amazonaws.com"
+    assert pictures.origin == "https://pictures.s3.eu-west-1.amazonaws.com"
 
 
 @dataclass

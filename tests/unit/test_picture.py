@@ -46,8 +46,7 @@ def test_a_picture_is_known_by_its_first_bytes(content_type: str) -> None:
         (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp"),
         (b"RIFF\x10\0\0\0WEBPVP8L", "image/webp"),
         (b"RIFF\x10\0\0\0WEBPVP8X", "image/webp"),
-        (make_ftyp(b"avis", b"avif"), None),
-        (make_ftyp(b"mif1", b"miaf", b"avif"), "image/avif"),
+        (make_ftyp(b"avif", b"avis", b"mif1"), "image/avif"),
     ],
 )
 def test_each_kind_of_a_format_is_known(head: bytes, content_type: str) -> None:
@@ -134,17 +133,73 @@ def test_a_gif_is_as_large_as_browsers_make_it() -> None:
     assert measure(tiny_screen) == (3000, 2000)
 
 
-def test_an_avif_sequence_is_as_large_as_its_track() -> None:
-    # Browsers show its track, and what the still picture beside it says of dimensions means nothing.
+def make_gif(*frame: int, flags: int = 0, before: bytes = b"") -> bytes:
+    """The header of a GIF with a screen of 10 x 10 and a frame of so much to the left and the top, so wide and high."""
+    colours = bytes(3 << (flags & 7) + 1) if flags & 0x80 else b""
+    return b"GIF89a" + struct.pack("<HHBBB", 10, 10, flags, 0, 0) + colours + before + b"," + struct.pack("<4H", *frame)
+
+
+COMMENT = b"!\xfe" + b"\3abc" + b"\2,," + b"\0"
+
+
+@pytest.mark.parametrize(
+    ("gif", "dimensions"),
+    [
+        pytest.param(make_gif(0, 0, 5, 5), (10, 10), id="a frame within the screen"),
+        pytest.param(make_gif(0, 0, 30, 20), (30, 20), id="a frame beyond the screen"),
+        pytest.param(make_gif(0, 0, 30, 5), (30, 10), id="a frame beyond one side"),
+        pytest.param(make_gif(8, 9, 5, 5), (13, 14), id="a frame across the edge"),
+        pytest.param(make_gif(0, 0, 30, 20, flags=0x80), (30, 20), id="two colours"),
+        pytest.param(make_gif(0, 0, 30, 20, flags=0xF7), (30, 20), id="256 colours"),
+        pytest.param(make_gif(0, 0, 30, 20, flags=0x77), (30, 20), id="no colours but a number of them"),
+        pytest.param(make_gif(0, 0, 30, 20, before=COMMENT * 2), (30, 20), id="comments"),
+        pytest.param(make_gif(0, 0, 30, 20, before=COMMENT)[:-20], None, id="cut off in a comment"),
+        pytest.param(make_gif(0, 0, 30, 20)[:-1], None, id="cut off in the frame"),
+        pytest.param(make_gif(0, 0, 30, 20, before=b";"), None, id="an end before the frame"),
+    ],
+)
+def test_a_gif_is_measured_with_its_first_frame(gif: bytes, dimensions: tuple[int, int] | None) -> None:
+    assert measure(gif) == dimensions
+
+
+@pytest.mark.parametrize("major_brand", [b"avis", b"msf1", b"mif1"])
+def test_an_avif_whose_track_browsers_show_is_not_measured_by_its_still_picture(major_brand: bytes) -> None:
+    # They show the track of a file that has one unless its major brand is `avif` (seen in Chromium and Pillow).
     file = io.BytesIO()
     frames = [Image.new("RGB", (300, 200), (9, shade, 9)) for shade in (0, 99)]
     frames[0].save(file, "AVIF", save_all=True, append_images=frames[1:])
-    assert file.getvalue()[8:12] == b"avis"
-    tiny_still = file.getvalue().replace(
-        b"ispe" + struct.pack(">III", 0, 300, 200), b"ispe" + bytes(4) + b"\0\0\0\x01" * 2
-    )
+    still, tiny = (b"ispe" + struct.pack(">III", 0, *extent) for extent in [(300, 200), (1, 1)])
+    tiny_still = file.getvalue()[:8] + major_brand + file.getvalue()[12:].replace(still, tiny)
     assert Image.open(io.BytesIO(tiny_still)).size == (300, 200)
     assert identify(tiny_still) is None or measure(tiny_still) in {None, (300, 200)}
+
+
+@pytest.mark.parametrize("extents", [[(3000, 2000), (1, 1)], [(1, 1), (3000, 2000)]])
+def test_an_avif_that_says_its_extent_twice_is_not_measured_by_the_smaller(extents: list[tuple[int, int]]) -> None:
+    # Browsers take the first (seen in Chromium and Pillow); nothing good ever says it twice.
+    def make_box(kind: bytes, *parts: bytes) -> bytes:
+        return struct.pack(">I", 8 + sum(map(len, parts))) + kind + b"".join(parts)
+
+    version = bytes(4)
+    properties = make_box(b"ipco", *(make_box(b"ispe", version, struct.pack(">II", *extent)) for extent in extents))
+    both_of_item_1 = make_box(b"ipma", version, b"\0\0\0\1", b"\0\1", b"\2\1\2")
+    item_1 = make_box(b"pitm", version, b"\0\1")
+    picture = make_ftyp(b"avif") + make_box(b"meta", version, item_1, make_box(b"iprp", properties, both_of_item_1))
+    assert measure(picture) in {None, (3000, 2000)}
+
+
+def test_a_jpeg_is_read_as_decoders_read_it() -> None:
+    # They skip FF 00 and go on right behind it (libjpeg; seen in Chromium and Pillow). Who takes it for a segment lands
+    # in the comment further on, where other dimensions can be put.
+    file = io.BytesIO()
+    Image.new("RGB", (3000, 2000)).save(file, "JPEG")
+    start_of_image, rest = file.getvalue()[:2], file.getvalue()[2:]
+    headers, scan = rest[: rest.index(b"\xff\xda")], rest[rest.index(b"\xff\xda") :]
+    tiny_frame = b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, 1, 1, 3) + bytes(9)
+    skipped = headers + b"\xff\xfe" + struct.pack(">H", 2 + len(tiny_frame))
+    picture = start_of_image + b"\xff\0" + struct.pack(">H", 2 + len(skipped)) + skipped + tiny_frame + scan
+    assert Image.open(io.BytesIO(picture)).size == (3000, 2000)
+    assert measure(picture) in {None, (3000, 2000)}
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)

@@ -177,6 +177,15 @@ async def test_another_algorithm_of_the_same_family_is_refused(verifier: Verifie
     await refuse(verifier, jwt.encode(CLAIMS, key, algorithm="ES384", headers={"kid": "old"}))
 
 
+@pytest.mark.parametrize("algorithm", ["HS256", "ES384", "none"])
+async def test_the_algorithm_is_not_the_token_s_to_choose_even_if_our_key_signed_it(
+    verifier: Verifier, algorithm: str
+) -> None:
+    signed, _, _ = forge({"alg": algorithm, "kid": "old"}).rpartition(".")
+    signature = jwt.get_algorithm_by_name("ES256").sign(signed.encode(), OLD)
+    await refuse(verifier, f"{signed}.{encode(signature)}")
+
+
 @pytest.mark.parametrize("part", [0, 1, 2])
 async def test_a_token_that_was_tampered_with_is_refused(verifier: Verifier, part: int) -> None:
     parts = make_token().split(".")

@@ -11,8 +11,8 @@ import msgspec
 from litestar import Litestar, get, post
 
 from infra.local.emulator import layer
-from infra.local.emulator.clock import Clock
-from infra.local.emulator.lifecycle import LIFECYCLE_PATH, round_up_to_midnight
+from infra.local.emulator.clock import Clock, run_daily
+from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from services.problems import problem_details
 
 if TYPE_CHECKING:
@@ -64,18 +64,12 @@ class Emulator:
             if message["type"] == "lifespan.startup.complete":
                 # What is kept from earlier days goes before anybody can see it.
                 self._expire()
-                self._daily = asyncio.create_task(self._expire_daily())
+                self._daily = asyncio.create_task(run_daily(self._clock, self._expire))
             elif message["type"] == "lifespan.shutdown.complete" and self._daily:
                 self._daily.cancel()
             await send(message)
 
         return send_and_start
-
-    async def _expire_daily(self) -> None:
-        while True:
-            now = self._clock.now()
-            await asyncio.sleep((round_up_to_midnight(now + timedelta(seconds=1)) - now).total_seconds())
-            self._expire()
 
     def _expire(self) -> list[Deleted]:
         expired = layer.expire_objects(self._s3, self._region, self._clock.now())

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NoReturn
+
+from infra.local.emulator.lifecycle import round_up_to_midnight
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 
 @dataclass
@@ -15,3 +22,13 @@ class Clock:
 
     def move(self, by: timedelta) -> None:
         self.ahead += max(by, timedelta())
+
+
+async def run_daily(
+    clock: Clock, job: Callable[[], object], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> NoReturn:
+    """Run the job at each midnight UTC of the clock, as it is when the wait begins."""
+    while True:
+        now = clock.now()
+        await sleep((round_up_to_midnight(now + timedelta(microseconds=1)) - now).total_seconds())
+        job()
