@@ -122,7 +122,7 @@ def test_a_wrong_variable_is_named_with_what_was_expected(name: str, value: str,
 
 def test_there_are_two_strategies_and_no_other() -> None:
     assert read(PENDING="tag").pending == "tag"
-    with pytest.raises(InvalidSettingsError, match="PENDING: .*'Tag'"):
+    with pytest.raises(InvalidSettingsError, match=r"PENDING: .*'Tag'"):
         read(PENDING="Tag")
 
 
