@@ -1,0 +1,49 @@
+"""What a confirm asks of AWS: the README says five calls, in three round trips before the answer."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from services.uploads.bucket import Bucket
+from services.uploads.pending import STRATEGIES
+from services.uploads.upload import Limits
+from services.uploads.uploads import Uploads
+from services.uploads.users import Users
+from tests.pictures import make_picture
+
+if TYPE_CHECKING:
+    from infra.local.stack import Stack
+    from tests.conftest import User
+
+
+def test_a_confirm_is_five_calls_in_three_round_trips_before_the_answer(
+    stack: Stack, user: User, strategy: str
+) -> None:
+    form = user.put_up("image/png", make_picture())
+    aws = replace(stack.aws)  # with clients of its own, which tell of their calls
+    calls: list[str] = []
+
+    def record(model: Any, **_: Any) -> None:
+        calls.append(model.name)
+
+    for client in (aws.s3, aws.dynamodb):
+        client.meta.events.register("before-call", record)
+    with ThreadPoolExecutor() as executor:
+        uploads = Uploads(
+            Bucket(aws.s3, stack.resources.bucket),
+            Users(aws.dynamodb, stack.resources.table),
+            STRATEGIES[strategy],
+            Limits(5_000_000, 8192, 8192, 300, 3600),
+            time.time,
+            executor,
+        )
+        confirmed = uploads.confirm(user.username, form["key"], form.get("upload_token"))
+        # The first two in parallel: which of them comes first is nobody's business.
+        assert sorted(calls[:2]) == ["GetItem", "GetObject"]
+        assert calls[2:] == ["CopyObject", "UpdateItem"]
+        uploads.discard(confirmed.leftovers)
+        assert calls[4:] == ["DeleteObjects"]
+    assert user.avatar == confirmed.avatar
