@@ -16,9 +16,12 @@ CLIENT_CONFIG = Config(
 )
 
 S3_CONFIG = CLIENT_CONFIG.merge(
-    # Without these two boto3 signs a POST form with Signature V2 and names the global S3 endpoint, whose redirect to
+    # Without these boto3 signs a POST form with Signature V2 and names the global S3 endpoint, whose redirect to
     # the bucket's region breaks CORS in the browser.
-    Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+    Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
 )
 
 _PASSING_CODES = frozenset(

@@ -8,4 +8,6 @@ ROUTES = (("/auth/*", "auth"), ("/uploads/*", "uploads"), ("/*", "frontend"))
 
 
 def find_service(path: str) -> str:
-    return next(service for pattern, service in ROUTES if fnmatchcase(path, pattern))
+    fitting = (service for pattern, service in ROUTES if fnmatchcase(path, pattern))
+    # A load balancer has a default for what no rule fits, such as the `*` of OPTIONS.
+    return next(fitting, ROUTES[-1][1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from services.aws import error_code
-from services.uploads.picture import HEAD_BYTES, identify, measure
+from services.uploads.picture import HEAD_BYTES, MOST_BYTES, identify, measure
 from services.uploads.upload import Stored
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Bucket:
         stored, head = self._read(key, f"bytes=0-{HEAD_BYTES - 1}")
         if stored is None or stored.format is None or stored.dimensions is not None or stored.size <= len(head):
             return stored
-        whole, _ = self._read(key, f"bytes=0-{stored.size - 1}")
+        whole, _ = self._read(key, f"bytes=0-{min(stored.size, MOST_BYTES) - 1}")
         return whole
 
     def _read(self, key: str, span: str) -> tuple[Stored | None, bytes]:

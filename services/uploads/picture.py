@@ -1,24 +1,35 @@
-"""What a picture's first bytes say: its format and its dimensions, without decoding a pixel."""
+"""What a picture's first bytes say: its format and its dimensions, without decoding a pixel.
+
+The dimensions must be those that browsers show, whatever else a file says of itself. Where a format lets them be said
+more than once or be hidden, it is read here, strictly, or the largest counts; the rest is imagesize's.
+"""
 
 from __future__ import annotations
 
 import io
+import re
 import struct
 
 import imagesize
 
 HEAD_BYTES = 65_536
 """Enough for nearly every header; a JPEG may carry more than this before its dimensions, in EXIF, XMP or ICC."""
-
+MOST_BYTES = 5_000_000
+"""Of a header that is longer than that: what is read of it at most."""
+MOST_SEGMENTS = 20_000
+"""Of a JPEG before its dimensions, or of blocks of a GIF before its first frame; real files have a few hundred."""
 
 GIF_SCREEN_BYTES = 13
-
-AVIF_SEQUENCE = b"avis"
-"""The major brand of a moving AVIF. Browsers show its track, whose dimensions its header does not tell: not taken."""
+# Start-of-frame markers (ITU-T T.81, table B.1), and those that can stand before one without being a segment of it.
+SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+NO_SEGMENT_MARKERS = frozenset(range(0xC0)) | frozenset(range(0xD0, 0xDB)) | {0xFF}
 
 
 def identify(head: bytes) -> str | None:
-    """The content type by magic number (WHATWG MIME Sniffing, section 6.1; AVIF v1.1, section 6), or None."""
+    """The content type by magic number (WHATWG MIME Sniffing, section 6.1; AVIF v1.1, section 6), or None.
+
+    Of AVIF only the still picture: browsers show a moving one by its track, whose dimensions the header doesn't tell.
+    """
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if head.startswith(b"\xff\xd8\xff"):
@@ -27,40 +38,97 @@ def identify(head: bytes) -> str | None:
         return "image/webp"
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "image/gif"
-    if head[4:8] == b"ftyp" and head[8:12] != AVIF_SEQUENCE and b"avif" in _brands(head):
+    if head[4:12] == b"ftypavif":
         return "image/avif"
     return None
 
 
 def measure(head: bytes) -> tuple[int, int] | None:
     """Width and height as stored, in pixels. None where these bytes don't hold a whole, sane header."""
-    # imagesize's contract: (-1, -1) for whatever it can't read, and it never raises.
-    width, height = imagesize.get(io.BytesIO(head), exif_rotation=False)
-    if width <= 0 or height <= 0:
+    content_type = identify(head)
+    if content_type == "image/jpeg":
+        extent = _measure_jpeg(head)
+    else:
+        # imagesize's contract: (-1, -1) for whatever it can't read, and it never raises.
+        extent = imagesize.get(io.BytesIO(head), exif_rotation=False)
+    if extent is None or min(extent) <= 0:
         return None
-    return _enlarge_to_first_frame(head, width, height) if head.startswith(b"GIF") else (width, height)
+    if content_type == "image/gif":
+        return _enlarge_to_first_frame(head, *extent)
+    if content_type == "image/avif":
+        return _enlarge_to_items(head, *extent)
+    return extent
 
 
-def _brands(head: bytes) -> set[bytes]:
-    """Major and compatible brands of an ISO base media file (ISO/IEC 14496-12, section 4.3)."""
-    end = min(int.from_bytes(head[:4]), len(head))
-    return {head[8:12]} | {head[at : at + 4] for at in range(16, end, 4)}
+def _measure_jpeg(head: bytes) -> tuple[int, int] | None:
+    """The first frame header of a plain chain of segments (ITU-T T.81, annex B).
+
+    Decoders differ in what they make of anything else between segments, and so nothing else is taken.
+    """
+    at = 2
+    for _ in range(MOST_SEGMENTS):
+        while head[at : at + 2] == b"\xff\xff":
+            at += 1
+        if len(head) < at + 9 or head[at] != 0xFF:  # noqa: PLR2004 - which begins each marker
+            return None
+        marker = head[at + 1]
+        if marker in SOF_MARKERS:
+            height, width = struct.unpack_from(">HH", head, at + 5)
+            return width, height
+        length = int.from_bytes(head[at + 2 : at + 4])
+        if marker in NO_SEGMENT_MARKERS or length < 2:  # noqa: PLR2004 - the length counts itself
+            return None
+        at += 2 + length
+    return None
 
 
 def _enlarge_to_first_frame(gif: bytes, width: int, height: int) -> tuple[int, int] | None:
     """Browsers enlarge a GIF's logical screen to its first frame, which says where it lies and how large it is.
 
     GIF89a specification, sections 18 to 25: after the screen's descriptor and its colour table come extensions, each a
-    row of blocks that say how long they are, and then the first image descriptor.
+    row of blocks that say how long they are and end with an empty one, and then the first image descriptor.
     """
     flags = gif[10] if len(gif) > GIF_SCREEN_BYTES else 0
     at = GIF_SCREEN_BYTES + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
-    while gif[at : at + 1] == b"!":
-        at += 2
-        while at < len(gif) and gif[at]:
+    in_extension = False
+    for _ in range(MOST_SEGMENTS):
+        if len(gif) < at + 9:
+            return None
+        if in_extension:
+            in_extension = gif[at] != 0
             at += 1 + gif[at]
-        at += 1
-    if gif[at : at + 1] != b"," or len(gif) < at + 9:
+        elif gif[at : at + 1] == b"!":
+            in_extension = True
+            at += 2
+        elif gif[at : at + 1] == b",":
+            left, top, frame_width, frame_height = struct.unpack_from("<HHHH", gif, at + 1)
+            return max(width, left + frame_width), max(height, top + frame_height)
+        else:
+            return None
+    return None
+
+
+def _enlarge_to_items(avif: bytes, width: int, height: int) -> tuple[int, int] | None:
+    """A picture may name several extents (`ispe`, ISO/IEC 23008-12, section 6.5.3), and which one counts is a matter of
+    which decoder one asks: the largest does.
+    """
+    meta = _find_box(avif, b"meta")
+    if meta is None:
         return None
-    left, top, frame_width, frame_height = struct.unpack_from("<HHHH", gif, at + 1)
-    return max(width, left + frame_width), max(height, top + frame_height)
+    for found in re.finditer(b"ispe.{4}(.{8})", meta, re.DOTALL):
+        item_width, item_height = struct.unpack(">II", found[1])
+        width, height = max(width, item_width), max(height, item_height)
+    return width, height
+
+
+def _find_box(file: bytes, kind: bytes) -> bytes | None:
+    """The first top-level box of this kind, if it is whole (ISO/IEC 14496-12, section 4.2)."""
+    at = 0
+    while len(file) >= at + 8:
+        size = int.from_bytes(file[at : at + 4])
+        if size < 8:  # noqa: PLR2004 - what is larger than 4 GB or goes on to the end is no avatar
+            return None
+        if file[at + 4 : at + 8] == kind:
+            return file[at : at + size] if len(file) >= at + size else None
+        at += size
+    return None

@@ -41,7 +41,7 @@ class Users:
             ConsistentRead=True,
         )
         if "Item" not in found:
-            raise UnknownUserError(username)
+            raise UnknownUserError("There is no user of that name any more.")
         return found["Item"].get("Avatar", {}).get("S")
 
     def advance(self, username: str, avatar: str) -> str | None:
@@ -66,6 +66,6 @@ class Users:
                 raise
             row = error.response.get("Item")
             if not row:
-                raise UnknownUserError(username) from error
+                raise UnknownUserError("There is no user of that name any more.") from error
             raise NotForwardError(row["Avatar"]["S"]) from error
         return answer.get("Attributes", {}).get("Avatar", {}).get("S")

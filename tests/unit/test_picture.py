@@ -233,3 +233,26 @@ def test_a_damaged_picture_raises_nothing_and_has_positive_dimensions_or_none(co
         identify(bytes(damaged))
         dimensions = measure(bytes(damaged))
         assert dimensions is None or min(dimensions) > 0
+
+
+def test_an_avif_whose_pixels_come_before_its_header_is_read_all_the_same() -> None:
+    # Where its header begins is known only by going from box to box, past what might look like one.
+    picture = make_picture("image/avif", size=(37, 21))
+    ftyp = int.from_bytes(picture[:4])
+    decoy = struct.pack(">I", 28) + b"mdat" + b"ispe" + struct.pack(">III", 0, 9, 9) + bytes(4)
+    assert measure(picture[:ftyp] + decoy + picture[ftyp:]) == (37, 21)
+    assert measure(picture[:ftyp] + decoy) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 7])
+def test_an_avif_of_boxes_that_say_no_size_is_not_read(size: int) -> None:
+    picture = make_picture("image/avif")
+    ftyp = int.from_bytes(picture[:4])
+    assert measure(picture[:ftyp] + struct.pack(">I", size) + picture[ftyp + 4 :]) is None
+
+
+def test_a_header_of_endless_small_parts_is_given_up() -> None:
+    jpeg = b"\xff\xd8" + b"\xff\xe1\x00\x02" * 1_000_000 + make_picture("image/jpeg")[2:]
+    gif = make_picture("image/gif")
+    assert measure(jpeg) is None
+    assert measure(gif[:6] + b"\x01\x00\x01\x00\x00\x00\x00" + b"!\xfe" + b"\x01x" * 1_000_000) is None
