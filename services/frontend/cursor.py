@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 
+LONGEST_KEY_BYTES = 1024
+"""Of S3 (AWS: "Naming Amazon S3 objects"), and more than a username has; AWS refuses longer ones as a wrong call."""
+
 
 class InvalidCursorError(Exception):
     pass
@@ -23,6 +26,6 @@ def decode_cursor(cursor: str) -> str:
         last = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise InvalidCursorError("That is not a cursor of this list.") from error
-    if not last:
+    if not last or len(last.encode()) > LONGEST_KEY_BYTES:
         raise InvalidCursorError("That is not a cursor of this list.")
     return last

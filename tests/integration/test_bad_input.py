@@ -247,6 +247,7 @@ def test_a_file_that_is_no_good_picture(user: User, bucket: Bucket, problem: str
         ("cursor=%00%ff", "invalid-cursor"),
         ("cursor=", "invalid-cursor"),
         ("cursor=a", "invalid-cursor"),
+        ("cursor=" + "QUJD" * 500, "invalid-cursor"),
     ],
 )
 def test_a_page_that_is_none(http: httpx2.Client, path: str, query: str, slug: str) -> None:
