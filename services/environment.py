@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 
 Seconds = Annotated[int, msgspec.Meta(ge=1)]
 Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?\Z")]
+
+
+BucketName = Annotated[str, msgspec.Meta(min_length=3, description="S3 bucket of the pictures.")]
+JwksUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://", description="Where the auth service's keys are.")]
+PendingStrategy = Annotated[
+    Literal["prefix", "tag"], msgspec.Meta(description="How a pending object is marked: `prefix` or `tag`.")
+]
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):

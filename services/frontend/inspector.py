@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -62,32 +62,20 @@ class Inspector:
         entries = [_read_entry(entry) for entry in listed.get("Contents", [])]
         # What was deleted since it was listed is left out.
         found = [described for described in self.executor.map(self._describe, entries) if described]
-        owners = {described.key: described.metadata.get(USERNAME_FIELD, "") for described in found}
-        avatars = self.people.find_avatars(owner for owner in owners.values() if owner)
-        objects = [
-            replace(described, state=find_state(described.key, described.tags, avatars.get(owners[described.key])))
-            for described in found
-        ]
+        owners = (described.headers["Metadata"].get(USERNAME_FIELD) for described in found)
+        avatars = self.people.find_avatars(owner for owner in owners if owner)
+        objects = [_inspect(described, avatars) for described in found]
         return ObjectsPage(objects, encode_cursor(entries[-1].key) if listed["IsTruncated"] else None)
 
-    def _describe(self, entry: _Entry) -> InspectedObject | None:
+    def _describe(self, entry: _Entry) -> _Described | None:
         try:
-            answer = self._read_headers(entry)
-            tags = self._read_tags(entry.key) if answer.get("TagCount") else dict[str, str]()
+            headers = self._read_headers(entry)
+            tags = self._read_tags(entry.key) if headers.get("TagCount") else dict[str, str]()
         except ClientError as error:
             if error_code(error) in {"404", "NoSuchKey"}:
                 return None
             raise
-        return InspectedObject(
-            key=entry.key,
-            size=entry.size,
-            content_type=answer["ContentType"],
-            last_modified=answer["LastModified"],
-            tags=tags,
-            metadata=answer["Metadata"],
-            expires=read_expiry(answer.get("Expiration")),
-            state=State.ORPHAN,
-        )
+        return _Described(entry, headers, tags)
 
     def _read_headers(self, entry: _Entry) -> HeadObjectOutputTypeDef | GetObjectOutputTypeDef:
         if entry.size == 0:
@@ -106,6 +94,30 @@ class Inspector:
 class _Entry:
     key: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """An object with what S3 says of it; its state is the table's to say."""
+
+    entry: _Entry
+    headers: HeadObjectOutputTypeDef | GetObjectOutputTypeDef
+    tags: Mapping[str, str]
+
+
+def _inspect(described: _Described, avatars: Mapping[str, str | None]) -> InspectedObject:
+    entry, headers = described.entry, described.headers
+    owner = headers["Metadata"].get(USERNAME_FIELD, "")
+    return InspectedObject(
+        key=entry.key,
+        size=entry.size,
+        content_type=headers["ContentType"],
+        last_modified=headers["LastModified"],
+        tags=described.tags,
+        metadata=headers["Metadata"],
+        expires=read_expiry(headers.get("Expiration")),
+        state=find_state(entry.key, described.tags, avatars.get(owner)),
+    )
 
 
 def _read_entry(entry: ObjectTypeDef) -> _Entry:

@@ -148,6 +148,6 @@ def parse_upload(key: str, strategy: Strategy) -> UploadId | None:
     return parse_key(key, strategy.prefix)
 
 
-def is_of_another_strategy(key: str) -> bool:
+def is_of_some_strategy(key: str) -> bool:
     """Whether the key is one that some strategy's form posts to."""
     return any(parse_key(key, strategy.prefix) for strategy in STRATEGIES.values())

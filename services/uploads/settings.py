@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
-from services.environment import Seconds, ServiceSettings
+from services.environment import BucketName, JwksUrl, PendingStrategy, Seconds, ServiceSettings
 from services.uploads.upload import Limits
 
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
-    pending: Annotated[
-        Literal["prefix", "tag"], msgspec.Meta(description="How a pending object is marked: `prefix` or `tag`.")
-    ] = "prefix"
-    bucket: Annotated[str, msgspec.Meta(min_length=3, description="S3 bucket of the pictures.")]
-    jwks_url: Annotated[str, msgspec.Meta(pattern=r"^https?://", description="Where the auth service's keys are.")]
+    pending: PendingStrategy = "prefix"
+    bucket: BucketName
+    jwks_url: JwksUrl
     max_bytes: Annotated[
         int, msgspec.Meta(ge=1, le=5_000_000_000, description="Largest picture, in bytes; S3 takes 5 GB in a form.")
     ] = 5_000_000

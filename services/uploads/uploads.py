@@ -11,7 +11,7 @@ import uuid_utils
 
 from services.keys import USERNAME_FIELD, UploadId
 from services.uploads.bucket import Bucket, ChangedError, Form
-from services.uploads.pending import is_of_another_strategy, parse_upload
+from services.uploads.pending import is_of_some_strategy, parse_upload
 from services.uploads.upload import (
     AlreadyConfirmed,
     Declared,
@@ -99,7 +99,7 @@ class Uploads:
         """
         upload_id = parse_upload(key, self.strategy)
         if upload_id is None:
-            if is_of_another_strategy(key):
+            if is_of_some_strategy(key):
                 raise OtherStrategyError("This upload was begun in another way. Upload the picture again.")
             raise UnknownUploadError("There is no upload of that key.")
         for _ in range(TRIES):

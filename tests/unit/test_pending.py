@@ -9,7 +9,7 @@ from services.uploads.pending import (
     Prefix,
     Strategy,
     Tag,
-    is_of_another_strategy,
+    is_of_some_strategy,
     parse_upload,
 )
 from services.uploads.upload import Stored
@@ -37,13 +37,13 @@ def test_where_an_upload_waits_is_what_a_confirm_names(strategy: Strategy, key: 
 @pytest.mark.parametrize("key", [TEXT, f"pending/../avatars/{TEXT}", "pending/", "avatars/", f"avatars/{TEXT}/", ""])
 def test_no_other_key_can_be_confirmed(strategy: Strategy, key: str) -> None:
     assert parse_upload(key, strategy) is None
-    assert not is_of_another_strategy(key)
+    assert not is_of_some_strategy(key)
 
 
 @pytest.mark.parametrize(("strategy", "key"), [(Tag(), f"pending/{TEXT}"), (Prefix(), f"avatars/{TEXT}")])
 def test_the_other_strategys_key_is_told_from_rubbish(strategy: Strategy, key: str) -> None:
     assert parse_upload(key, strategy) is None
-    assert is_of_another_strategy(key)
+    assert is_of_some_strategy(key)
 
 
 def test_prefix_copies_just_the_object_that_was_checked_out_of_reach() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from litestar import Litestar, get, post
+from litestar.params import JSONBody
 
 from infra.local.emulator import layer
 from infra.local.emulator.clock import Clock, run_daily
@@ -81,7 +82,7 @@ class Emulator:
             return self._show([])
 
         @post(LIFECYCLE_PATH, status_code=200)
-        async def move(data: MoveRequest) -> LifecycleClock:
+        async def move(data: JSONBody[MoveRequest]) -> LifecycleClock:
             self._clock.move(timedelta(days=data.days))
             return self._show(self._expire())
 
