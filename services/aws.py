@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+)
 from botocore.exceptions import ConnectionError as AwsConnectionError
+from botocore.parsers import ResponseParserError
 
 CLIENT_CONFIG = Config(
-    # In one region an answer takes tens of milliseconds. Two tries of at most three seconds stay well below the 30 s
-    # after which an HTTP API gives up on its integration.
+    # In one region an answer takes tens of milliseconds. Two tries, each with a second to connect and three to answer,
+    # and a pause of at most one between them, make nine: a call that begins within 20 s of its request is over before
+    # the 30 s after which an HTTP API gives up on its integration.
     connect_timeout=1,
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 2},
@@ -37,13 +45,23 @@ _PASSING_CODES = frozenset(
     }
 )
 
+_PASSING_ERRORS = (
+    AwsConnectionError,
+    HTTPClientError,
+    # An answer that breaks off, or is none of AWS's.
+    IncompleteReadError,
+    ResponseParserError,
+    NoCredentialsError,
+    CredentialRetrievalError,
+)
+
 
 def is_passing(error: Exception) -> bool:
     """Whether the same call may well succeed in a moment: throttled, out of reach, or failed on AWS's side."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or error_code(error) in _PASSING_CODES  # noqa: PLR2004
-    return isinstance(error, (AwsConnectionError, HTTPClientError, NoCredentialsError))
+    return isinstance(error, _PASSING_ERRORS)
 
 
 def error_code(error: ClientError) -> str:

@@ -12,24 +12,25 @@ if TYPE_CHECKING:
 Seconds = Annotated[int, msgspec.Meta(ge=1)]
 Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?\Z")]
 
-
 BucketName = Annotated[str, msgspec.Meta(min_length=3, description="S3 bucket of the pictures.")]
 JwksUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://", description="Where the auth service's keys are.")]
 PendingStrategy = Annotated[
     Literal["prefix", "tag"], msgspec.Meta(description="How a pending object is marked: `prefix` or `tag`.")
 ]
+TableName = Annotated[str, msgspec.Meta(min_length=3, description="DynamoDB table of the users.")]
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What every service needs to know. AWS's own variables (region, credentials, endpoint) are boto3's to read."""
 
     origin: Annotated[Origin, msgspec.Meta(description="The page's origin: tokens' issuer and audience.")]
-    table: Annotated[str, msgspec.Meta(min_length=3, description="DynamoDB table of the users.")]
+    table: TableName
     host: Annotated[str, msgspec.Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535, description="Port to listen on.")] = 8000
 
 
-Settings = TypeVar("Settings", bound=ServiceSettings)
+Settings = TypeVar("Settings", bound=msgspec.Struct)
+ForService = TypeVar("ForService", bound=ServiceSettings)
 
 
 class InvalidSettingsError(Exception):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 
@@ -60,6 +61,7 @@ def problem_details(errors: Mapping[type[Exception], Problem]) -> ProblemDetails
         HTTPException: _from_framework,
         ClientError: _from_aws,
         BotoCoreError: _from_aws,
+        ResponseParserError: _from_aws,
         Exception: _from_bug,
     }
     return ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map=translations))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -10,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from litestar.exceptions import HTTPException
 
-from services.environment import InvalidSettingsError, Settings, read_settings
+from services.environment import ForService, InvalidSettingsError, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from litestar import Litestar, Request
+    from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
 GRACE_SECONDS = 10
-"""How long requests that have begun may take to finish once the process is told to stop."""
-
+"""How long what has begun may take to finish once the process is told to stop; ECS kills after 30 s of its own."""
 
 HANDLER_THREADS = 40
 """Requests that wait for AWS at once; asyncio's own default follows the CPUs, of which a small task has one."""
@@ -38,14 +40,72 @@ async def require_json(request: Request[Any, Any, Any]) -> None:
         raise HTTPException("The body must be application/json.", status_code=415)
 
 
-def serve(kind: type[Settings], environ: Mapping[str, str], create_app: Callable[[Settings], Litestar]) -> None:
-    """Serve until SIGTERM or SIGINT. A wrong setting ends the process with one line and status 1."""
+class Gate:
+    """An ASGI application around another one. Once it is closing it lets nothing new in: every request, that for the
+    health among them, is answered 503, so that a load balancer sends the next one elsewhere.
+    """
+
+    def __init__(self, application: ASGI3Application) -> None:
+        self._application = application
+        self._inside = 0
+        self._closing = False
+        self._empty = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+        elif self._closing:
+            await _turn_away(send)
+        else:
+            self._inside += 1
+            try:
+                # What follows an answer, such as deleting what it left over, is a part of this call.
+                await self._application(scope, receive, send)
+            finally:
+                self._inside -= 1
+                if not self._inside:
+                    self._empty.set()
+
+    async def close(self, seconds: float) -> None:
+        """Return when what is inside has finished, or after so many seconds."""
+        self._closing = True
+        self._empty.clear()
+        if self._inside:
+            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), seconds)
+
+
+class _Server(uvicorn.Server):
+    """Keeps listening while it finishes what has begun: a refused connection would tell a load balancer less."""
+
+    def __init__(self, config: uvicorn.Config, gate: Gate) -> None:
+        super().__init__(config)
+        self._gate = gate
+
+    async def main_loop(self) -> None:
+        await super().main_loop()
+        await self._gate.close(GRACE_SECONDS)
+
+
+async def _turn_away(send: ASGISendCallable) -> None:
+    title = "The service is stopping; another one takes its place"
+    problem = {"type": "urn:problem:unavailable", "status": 503, "title": title, "detail": title}
+    headers = [(b"content-type", b"application/problem+json"), (b"retry-after", b"1"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": json.dumps(problem).encode(), "more_body": False})
+
+
+def serve(kind: type[ForService], environ: Mapping[str, str], create_app: Callable[[ForService], Litestar]) -> None:
+    """Serve until SIGTERM or SIGINT, and then finish what has begun. A wrong setting ends the process with one line
+    and status 1.
+    """
     try:
         settings = read_settings(kind, environ)
     except InvalidSettingsError as error:
         sys.exit(str(error))
-    uvicorn.run(
-        create_app(settings),
+    gate = Gate(create_app(settings))  # pyright: ignore[reportArgumentType] - Litestar spells ASGI's types its own way
+    config = uvicorn.Config(
+        gate,
         host=settings.host,
         port=settings.port,
         access_log=False,
@@ -53,5 +113,7 @@ def serve(kind: type[Settings], environ: Mapping[str, str], create_app: Callable
         server_header=False,
         # The load balancer alone speaks to us; what it says of the client is believed from its addresses only.
         proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        # The gate has waited already; what is not done by now is cut off.
+        timeout_graceful_shutdown=1,
     )
+    _Server(config, gate).run()

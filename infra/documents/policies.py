@@ -35,6 +35,22 @@ def uploads_policy(*, bucket_arn: str, table_arn: str) -> Document:
     )
 
 
+def sweep_policy(*, bucket_arn: str, table_arn: str) -> Document:
+    avatars = [f"{bucket_arn}/{AVATAR_PREFIX}*"]
+    return _document(
+        # Every object there is; and a missing one is told from a forbidden one.
+        _allow("ListBucket", ["s3:ListBucket"], [bucket_arn]),
+        # Whose an object is, whether it is marked as pending, and whether it is a picture.
+        _allow("LookAtAvatars", ["s3:GetObject", "s3:GetObjectTagging"], avatars),
+        # A live one that is marked is copied onto itself without the tag; a copy of what has tags asks for both rights.
+        _allow("HealAvatars", ["s3:PutObject", "s3:PutObjectTagging"], avatars),
+        # What nothing points at any more. What is pending is left to the lifecycle rules.
+        _allow("DeleteOrphans", ["s3:DeleteObject"], avatars),
+        # Every row there is, and once more the one that an orphan belongs to.
+        _allow("ReadRows", ["dynamodb:Scan", "dynamodb:GetItem"], [table_arn]),
+    )
+
+
 def frontend_policy(*, bucket_arn: str, table_arn: str) -> Document:
     prefixes = [f"{bucket_arn}/{PENDING_PREFIX}*", f"{bucket_arn}/{AVATAR_PREFIX}*"]
     return _document(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.documents.bucket import OWNERSHIP_RULES, PUBLIC_ACCESS_BLOCK, cors_rules, lifecycle_rules
-from infra.documents.policies import Document, auth_policy, frontend_policy, uploads_policy
+from infra.documents.policies import Document, auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.documents.table import table_definition
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Resources:
     table: str
     key_arn: str
     credentials: Mapping[str, Mapping[str, str]]
-    """By service: the environment variables of an IAM user that has just that service's policy."""
+    """By service, and for the sweep: the environment variables of an IAM user that has just that service's policy."""
 
 
 def create_resources(aws: Aws, origin: str) -> Resources:
@@ -40,6 +40,7 @@ def create_resources(aws: Aws, origin: str) -> Resources:
     policies = {
         "auth": auth_policy(table_arn=table_arn, key_arn=key_arn),
         "uploads": uploads_policy(bucket_arn=bucket_arn, table_arn=table_arn),
+        "sweep": sweep_policy(bucket_arn=bucket_arn, table_arn=table_arn),
         "frontend": frontend_policy(bucket_arn=bucket_arn, table_arn=table_arn),
     }
     credentials = {service: _create_user(aws.iam, service, policy) for service, policy in policies.items()}

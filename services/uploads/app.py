@@ -9,12 +9,12 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
 from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier, fetch_over_http
-from services.problems import Problem, problem_details
+from services.problems import UNAVAILABLE, Problem, problem_details
 from services.server import require_json, widen_threads
 from services.uploads import routes, upload
 from services.uploads.bucket import Bucket
 from services.uploads.pending import STRATEGIES
-from services.uploads.uploads import KeepsChangingError, Uploads
+from services.uploads.uploads import KeepsChangingError, TooSlowError, Uploads
 from services.uploads.users import UnknownUserError, Users
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ ERRORS = PROBLEMS | {
     upload.UnreadablePictureError: Problem("unreadable-picture", 422, "The picture can't be read"),
     upload.TooManyPixelsError: Problem("too-many-pixels", 422, "The picture has too many pixels"),
     KeepsChangingError: Problem("changed", 409, "The upload keeps changing"),
+    TooSlowError: UNAVAILABLE,
     UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
 }
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from services.aws import error_code
+from services.keys import AVATAR_PREFIX, USERNAME_FIELD
 from services.uploads.picture import HEAD_BYTES, MOST_BYTES, identify, measure
-from services.uploads.upload import Stored
+from services.uploads.sweep.plan import Listed
+from services.uploads.upload import Replace, Restore, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from types_boto3_s3 import S3Client
 
@@ -23,6 +25,10 @@ BLANK = Path(__file__).parent / "blank.png"
 
 class ChangedError(Exception):
     """The object is gone, or is not the one that was checked any more."""
+
+
+class MissingObjectError(Exception):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +131,54 @@ class Bucket:
             _raise_if_changed(error, key)
             raise
 
+    def heal(self, step: Restore | Replace) -> None:
+        """
+        Raises:
+            ChangedError: the object is not the one that was looked at any more.
+        """
+        match step:
+            case Restore(copy):
+                self.copy(copy)
+            case Replace(key, stored):
+                self.blank(key, stored)
+
+    def list_avatars(self) -> Iterator[Listed]:
+        """In the order of their keys (AWS: ListObjectsV2, "UTF-8 binary order"), and so in that of their ids' times."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=AVATAR_PREFIX)
+        for page in pages:
+            for entry in page.get("Contents", []):
+                # boto3's types say that both may be missing; in an answer of S3 they are not.
+                yield Listed(entry["Key"], entry["LastModified"].timestamp())  # pyright: ignore[reportTypedDictNotRequiredAccess]
+
+    def find_owner(self, key: str) -> str | None:
+        """The user that the object is bound to, if any.
+
+        Raises:
+            MissingObjectError: there is no such object.
+        """
+        try:
+            return self.s3.head_object(Bucket=self.name, Key=key)["Metadata"].get(USERNAME_FIELD)
+        except ClientError as error:
+            # HEAD answers without a body, so that the status is all there is.
+            if error_code(error) in {"404", "NoSuchKey"}:
+                raise MissingObjectError(key) from error
+            raise
+
+    def read_tags(self, key: str) -> Mapping[str, str]:
+        """
+        Raises:
+            MissingObjectError: there is no such object.
+        """
+        try:
+            tag_set = self.s3.get_object_tagging(Bucket=self.name, Key=key)["TagSet"]
+        except ClientError as error:
+            if error_code(error) == "NoSuchKey":
+                raise MissingObjectError(key) from error
+            raise
+        return {tag["Key"]: tag["Value"] for tag in tag_set}
+
     def delete(self, keys: Sequence[str]) -> None:
-        """Deleting what is gone already is not an error; a key that can't be deleted is."""
+        """Of at most 1,000 keys (AWS: DeleteObjects). What is gone already is no error; what can't be deleted is."""
         answer = self.s3.delete_objects(
             Bucket=self.name, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
         )

@@ -7,22 +7,26 @@ import msgspec
 from services.environment import BucketName, JwksUrl, PendingStrategy, Seconds, ServiceSettings
 from services.uploads.upload import Limits
 
+MaxBytes = Annotated[
+    int, msgspec.Meta(ge=1, le=5_000_000_000, description="Largest picture, in bytes; S3 takes 5 GB in a form.")
+]
+MaxWidth = Annotated[int, msgspec.Meta(ge=1, description="Widest picture, in pixels.")]
+MaxHeight = Annotated[int, msgspec.Meta(ge=1, description="Highest picture, in pixels.")]
+ConfirmSeconds = Annotated[
+    Seconds, msgspec.Meta(le=43_200, description="How long an upload may be confirmed, from its presign.")
+]
+FormSeconds = Annotated[Seconds, msgspec.Meta(le=3600, description="How long a form may be posted, from its presign.")]
+
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
     pending: PendingStrategy = "prefix"
     bucket: BucketName
     jwks_url: JwksUrl
-    max_bytes: Annotated[
-        int, msgspec.Meta(ge=1, le=5_000_000_000, description="Largest picture, in bytes; S3 takes 5 GB in a form.")
-    ] = 5_000_000
-    max_width: Annotated[int, msgspec.Meta(ge=1, description="Widest picture, in pixels.")] = 8192
-    max_height: Annotated[int, msgspec.Meta(ge=1, description="Highest picture, in pixels.")] = 8192
-    form_seconds: Annotated[
-        Seconds, msgspec.Meta(le=3600, description="How long a form may be posted, from its presign.")
-    ] = 300
-    confirm_seconds: Annotated[
-        Seconds, msgspec.Meta(le=43_200, description="How long an upload may be confirmed, from its presign.")
-    ] = 3600
+    max_bytes: MaxBytes = 5_000_000
+    max_width: MaxWidth = 8192
+    max_height: MaxHeight = 8192
+    form_seconds: FormSeconds = 300
+    confirm_seconds: ConfirmSeconds = 3600
 
     def __post_init__(self) -> None:
         if self.confirm_seconds < self.form_seconds:

@@ -63,10 +63,14 @@ class TooManyPixelsError(RefusedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PictureLimits:
     max_bytes: int
     max_width: int
     max_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(PictureLimits):
     form_seconds: int
     confirm_seconds: int
 
@@ -174,6 +178,11 @@ def _decide_repeat(
         return AlreadyConfirmed()
     if not strategy.is_marked(upload_id, stored):
         return AlreadyConfirmed()
+    return decide_healing(upload_id, stored, limits, strategy)
+
+
+def decide_healing(upload_id: UploadId, stored: Stored, limits: PictureLimits, strategy: Strategy) -> Restore | Replace:
+    """For a live avatar that is marked as pending. Its bytes may be others than those that were confirmed."""
     try:
         check_stored(stored, limits)
     except RefusedError as reason:
@@ -192,7 +201,7 @@ def is_superseded(upload_id: UploadId, avatar: str | None) -> bool:
     return avatar is not None and avatar > upload_id.avatar_key
 
 
-def check_stored(stored: Stored, limits: Limits) -> None:
+def check_stored(stored: Stored, limits: PictureLimits) -> None:
     """
     Raises:
         TooLargeError, NotAPictureError, TypeMismatchError, UnreadablePictureError, TooManyPixelsError: the object is

@@ -44,7 +44,16 @@ TRIES = 3
 """How often a confirm starts anew because the object changed under it, which takes a user who posts all the while."""
 
 
+BEGIN_SECONDS = 20
+"""How long after it came in a confirm may still begin a call to AWS. With the nine seconds that one can take at most
+(`services.aws`), the answer comes before the gateway's 30 s; and no step is taken long after the clock was read."""
+
+
 class KeepsChangingError(Exception):
+    pass
+
+
+class TooSlowError(Exception):
     pass
 
 
@@ -96,15 +105,17 @@ class Uploads:
         Raises:
             RefusedError: by its subclass, why the upload can't become the avatar.
             KeepsChangingError: the object was replaced again and again between the check and the copy.
+            TooSlowError: AWS took so long that the answer would come too late. A repeat goes on from there.
         """
         upload_id = parse_upload(key, self.strategy)
         if upload_id is None:
             if is_of_some_strategy(key):
                 raise OtherStrategyError("This upload was begun in another way. Upload the picture again.")
             raise UnknownUploadError("There is no upload of that key.")
+        begun = self.clock()
         for _ in range(TRIES):
             try:
-                return self._confirm(username, upload_id, token)
+                return self._confirm(username, upload_id, token, begun)
             except ChangedError:
                 logger.info("%s changed while it was confirmed", key)
         raise KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again.")
@@ -118,25 +129,28 @@ class Uploads:
         except Exception:
             logger.warning("Not deleted, left to the sweep: %s", keys, exc_info=True)
 
-    def _confirm(self, username: str, upload_id: UploadId, token: str | None) -> Confirmed:
+    def _confirm(self, username: str, upload_id: UploadId, token: str | None, begun: float) -> Confirmed:
         facts = self._gather(username, upload_id, token)
         try:
             decision = decide(upload_id, facts, self.limits, self.strategy)
         except SupersededError:
             if facts.stored:
-                self.discard((self.strategy.awaiting_key(upload_id),))
+                # Also what an earlier try has copied before it stopped.
+                self.discard(_everything_of(upload_id, self.strategy))
             raise
+        self._hurry(begun)
         match decision:
             case AlreadyConfirmed():
                 return Confirmed(upload_id.avatar_key, self.strategy.leftovers(upload_id) if facts.stored else ())
-            case Restore(copy):
-                self.bucket.copy(copy)
+            case Restore():
+                self.bucket.heal(decision)
                 return Confirmed(upload_id.avatar_key, ())
-            case Replace(key, stored, reason):
-                self.bucket.blank(key, stored)
-                raise reason
+            case Replace():
+                self.bucket.heal(decision)
+                raise decision.reason
             case Promote(copy):
                 self.bucket.copy(copy)
+                self._hurry(begun)
                 return self._advance(username, upload_id)
 
     def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
@@ -147,13 +161,27 @@ class Uploads:
         except NotForwardError as error:
             if is_superseded(upload_id, error.avatar):
                 # The row only moves forward, so nothing will ever point at this object.
-                self.discard((upload_id.avatar_key, *leftovers))
+                self.discard(_everything_of(upload_id, self.strategy))
                 raise SupersededError("A later upload became the avatar meanwhile.") from error
             replaced = None
         return Confirmed(upload_id.avatar_key, (replaced, *leftovers) if replaced else leftovers)
 
     def _gather(self, username: str, upload_id: UploadId, token: str | None) -> Facts:
         """Everything a decision needs, in the time of one round trip."""
-        stored = self.executor.submit(self.bucket.inspect, self.strategy.awaiting_key(upload_id))
+        inspection = self.executor.submit(self.bucket.inspect, self.strategy.awaiting_key(upload_id))
         avatar = self.users.avatar_of(username)
-        return Facts(self.clock(), avatar, own(stored.result(), username, token, self.strategy))
+        stored = inspection.result()
+        if stored is None and avatar != upload_id.avatar_key:
+            # Another confirm of this upload may have come between the two: the row was read before it moved, and the
+            # object was looked for after it had gone.
+            avatar = self.users.avatar_of(username)
+        return Facts(self.clock(), avatar, own(stored, username, token, self.strategy))
+
+    def _hurry(self, begun: float) -> None:
+        if self.clock() > begun + BEGIN_SECONDS:
+            raise TooSlowError("The storage did not answer in time. Repeating the call is safe.")
+
+
+def _everything_of(upload_id: UploadId, strategy: Strategy) -> tuple[str, ...]:
+    """Each key that a confirm of this upload can have left an object at."""
+    return (upload_id.avatar_key, *strategy.leftovers(upload_id))

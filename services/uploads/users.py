@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from services.aws import error_code
+from services.uploads.sweep.plan import Reference
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from types_boto3_dynamodb import DynamoDBClient
 
 
@@ -43,6 +46,16 @@ class Users:
         if "Item" not in found:
             raise UnknownUserError("There is no user of that name any more.")
         return found["Item"].get("Avatar", {}).get("S")
+
+    def list_references(self) -> Iterator[Reference]:
+        """Every row that has an avatar, in no order. Each is read as it is at that moment, not all at one moment."""
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.table, ProjectionExpression="Username, Avatar", ConsistentRead=True
+        )
+        for page in pages:
+            for row in page["Items"]:
+                if avatar := row.get("Avatar", {}).get("S"):
+                    yield Reference(avatar, row["Username"]["S"])  # pyright: ignore[reportTypedDictNotRequiredAccess] - the table's key
 
     def advance(self, username: str, avatar: str) -> str | None:
         """Point the row at a later avatar and return the one before, which is then nobody's but the caller's to delete.

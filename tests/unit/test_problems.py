@@ -31,7 +31,7 @@ from services.frontend.pictures import NoAvatarError
 from services.problems import problem_details
 from services.uploads import app as uploads
 from services.uploads import upload
-from services.uploads.uploads import KeepsChangingError
+from services.uploads.uploads import KeepsChangingError, TooSlowError
 from services.uploads.users import UnknownUserError
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ UPLOADS = CALLER | {
     upload.UnreadablePictureError: ("unreadable-picture", 422),
     upload.TooManyPixelsError: ("too-many-pixels", 422),
     KeepsChangingError: ("changed", 409),
+    TooSlowError: ("unavailable", 503),
     UnknownUserError: ("unknown-user", 404),
 }
 TABLES = [(auth.ERRORS, AUTH), (frontend.ERRORS, FRONTEND), (uploads.ERRORS, UPLOADS)]
@@ -134,8 +135,8 @@ def test_each_error_of_a_service_has_its_type_and_status(
 
 @pytest.mark.parametrize(("errors", "_"), TABLES, ids=["auth", "frontend", "uploads"])
 def test_different_errors_of_a_service_have_different_types(errors: Mapping[type[Exception], Problem], _: Any) -> None:
-    slugs = [problem.slug for problem in errors.values()]
-    assert len(set(slugs)) == len(slugs)
+    different = {id(problem): problem.slug for problem in errors.values()}
+    assert len(set(different.values())) == len(different)
 
 
 def test_no_refusal_of_an_upload_was_forgotten() -> None:

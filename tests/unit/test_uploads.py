@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -16,12 +16,14 @@ from services.uploads.upload import (
     Limits,
     NotAPictureError,
     OtherStrategyError,
+    Replace,
+    Restore,
     Stored,
     SupersededError,
     TooLargeError,
     UnknownUploadError,
 )
-from services.uploads.uploads import TRIES, Confirmed, KeepsChangingError, Uploads
+from services.uploads.uploads import BEGIN_SECONDS, TRIES, Confirmed, KeepsChangingError, TooSlowError, Uploads
 from services.uploads.users import NotForwardError, UnknownUserError, Users
 
 if TYPE_CHECKING:
@@ -76,6 +78,13 @@ class FakeBucket:
         self.world.change("copy", step.source, step.target)
         self.world.objects[step.target] = replace(self.find(step.source, step.etag), tagged=False)
 
+    def heal(self, step: Restore | Replace) -> None:
+        match step:
+            case Restore(copy):
+                self.copy(copy)
+            case Replace(key, stored):
+                self.blank(key, stored)
+
     def blank(self, key: str, stored: Stored) -> None:
         self.world.change("blank", key)
         self.world.objects[key] = replace(self.find(key, stored.etag), etag='"blank"', format="image/png", tagged=False)
@@ -108,6 +117,21 @@ class FakeUsers:
             raise NotForwardError(before)
         self.world.rows[username] = avatar
         return before
+
+
+@dataclass
+class LazyFuture:
+    compute: Callable[[], Any]
+
+    def result(self) -> Any:
+        return self.compute()
+
+
+class LazyExecutor:
+    """Does a thing as late as possible: when somebody wants its result."""
+
+    def submit(self, function: Callable[..., Any], *given: Any) -> LazyFuture:
+        return LazyFuture(lambda: function(*given))
 
 
 @pytest.fixture
@@ -228,6 +252,39 @@ def test_a_refused_confirm_changes_nothing(
     with pytest.raises(error):
         late.confirm("ada", UPLOAD.pending_key)
     assert not world.changes
+
+
+def test_a_repeat_that_looked_at_the_row_too_early_looks_again(uploads: Uploads, world: World) -> None:
+    def finish_another_confirm(what: str) -> None:
+        """Between the row, which has been read, and the object, which is about to be looked for."""
+        if what == "inspect":
+            world.before = lambda _: None
+            uploads.discard(uploads.confirm("ada", UPLOAD.pending_key).leftovers)
+
+    world.before = finish_another_confirm
+    early = replace(uploads, executor=cast("Executor", LazyExecutor()))
+    assert early.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
+
+
+@pytest.mark.parametrize(("slow", "carried_out"), [("inspect", 0), ("copy", 1)])
+def test_a_confirm_that_takes_too_long_is_broken_off(
+    uploads: Uploads, world: World, slow: str, carried_out: int
+) -> None:
+    now = UPLOAD.created + 60
+
+    def take_long(what: str) -> None:
+        nonlocal now
+        if what == slow:
+            now += BEGIN_SECONDS + 1
+
+    world.before = take_long
+    slowed = replace(uploads, clock=lambda: now)
+    with pytest.raises(TooSlowError):
+        slowed.confirm("ada", UPLOAD.pending_key)
+    assert len(world.changes) == carried_out
+    assert world.rows == {"ada": EARLIER.avatar_key}
+    world.before = lambda _: None
+    assert slowed.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
 
 
 @pytest.mark.parametrize("key", [UPLOAD.text, "pending/../avatars/x", ""])
@@ -395,7 +452,8 @@ def test_a_loser_that_comes_back_is_deleted(uploads: Uploads, world: World) -> N
     world.rows["ada"] = LATER.avatar_key
     with pytest.raises(SupersededError):
         uploads.confirm("ada", UPLOAD.pending_key)
-    assert world.changes == [("delete", UPLOAD.pending_key)]
+    # What an earlier try may have copied goes along.
+    assert world.changes == [("delete", UPLOAD.avatar_key, UPLOAD.pending_key)]
 
 
 def test_somebody_elses_object_is_not_deleted_for_a_loser(uploads: Uploads, world: World) -> None:

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from tqdm import tqdm
+
+from services.aws import CLIENT_CONFIG, S3_CONFIG
+from services.environment import InvalidSettingsError, read_settings
+from services.uploads.bucket import Bucket
+from services.uploads.sweep.settings import Settings
+from services.uploads.sweep.sweeper import Sweeper
+from services.uploads.users import Users
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+THREADS = 32
+"""Objects looked at more closely at once; fewer than the connections that the clients keep."""
+
+DONE, NEEDS_A_PERSON, WRONG_SETTINGS = 0, 1, 2
+
+Item = TypeVar("Item")
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:], os.environ))
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """The exit status: 1 where a row dangles, something failed or too much was to be deleted; 2 for wrong settings."""
+    options = _parse(arguments)
+    try:
+        settings = read_settings(Settings, environ)
+    except InvalidSettingsError as error:
+        print(error, file=sys.stderr)
+        return WRONG_SETTINGS
+    logging.basicConfig(format="%(message)s")
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="look") as executor:
+        sweeper = Sweeper(
+            Bucket(boto3.client("s3", config=S3_CONFIG), settings.bucket),
+            Users(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.table),
+            settings.limits,
+            settings.confirm_seconds + settings.margin_seconds,
+            settings.most_deletions,
+            time.time,
+            executor,
+        )
+        try:
+            report = sweeper.sweep(dry_run=options.dry_run, track=_show_progress)
+        except (ClientError, BotoCoreError) as error:
+            print(f"The sweep could not go on: {error}", file=sys.stderr)
+            return NEEDS_A_PERSON
+    print(json.dumps(report.as_json()) if options.json else report.as_text())
+    return NEEDS_A_PERSON if report.needs_a_person else DONE
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.uploads.sweep",
+        description="Deletes permanent objects that no row points at, heals live ones that a lifecycle rule would"
+        " delete, and reports rows whose object is missing.",
+        epilog="Exit status: 0 when all is well again, 1 when a person has to look, 2 when a setting is wrong.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="change nothing, and say what would be done")
+    parser.add_argument("--json", action="store_true", help="print the summary as one line of JSON")
+    return parser.parse_args(arguments)
+
+
+def _show_progress(items: Iterable[Item], what: str, total: int | None) -> Iterable[Item]:
+    """A bar on a terminal, and nothing elsewhere. The objects are about as many as the rows."""
+    return tqdm(items, desc=what, total=total, unit="", file=sys.stderr, disable=None, leave=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from typing import TYPE_CHECKING
+
+from services.uploads.sweep.plan import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+    from typing import Self
+
+BATCH = 1000
+CACHE_KIBIBYTES = 8192
+
+
+class Ledger:
+    """What the rows point at, in the order of the keys, whatever the order it was written in.
+
+    Kept in a temporary file (SQLite: "Temporary Databases"), so that memory stays as it is with a million rows.
+    """
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+        self._database.execute("CREATE TABLE reference (avatar TEXT, username TEXT)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._database.close()
+
+    def write(self, references: Iterable[Reference]) -> int:
+        """How many there were."""
+        count = 0
+        remaining = iter(references)
+        self._database.execute("BEGIN")
+        while batch := list(itertools.islice(remaining, BATCH)):
+            rows = ((reference.avatar, reference.username) for reference in batch)
+            self._database.executemany("INSERT INTO reference VALUES (?, ?)", rows)
+            count += len(batch)
+        self._database.execute("COMMIT")
+        return count
+
+    def read(self) -> Iterator[Reference]:
+        """In UTF-8 binary order of the avatars, as S3 lists its keys."""
+        for avatar, username in self._database.execute("SELECT avatar, username FROM reference ORDER BY avatar"):
+            yield Reference(avatar, username)

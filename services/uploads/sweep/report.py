@@ -1,0 +1,77 @@
+"""What a sweep found and did: counted, and the worst of it by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+MOST_NAMES = 100
+"""Of what is named, so that a report stays readable and its size bounded."""
+
+
+class Outcome(StrEnum):
+    LIVE = "live"
+    YOUNG = "young"
+    PENDING = "pending"
+    FOREIGN = "foreign"
+    GONE = "gone"
+    DELETED = "deleted"
+    HEALED = "healed"
+    BLANKED = "blanked"
+    WITHHELD = "withheld"
+    DANGLING = "dangling"
+    FAILED = "failed"
+
+
+MEANINGS = {
+    Outcome.LIVE: "a row points at them",
+    Outcome.YOUNG: "not old enough to be judged: they may still become an avatar",
+    Outcome.PENDING: "never confirmed; a lifecycle rule deletes them",
+    Outcome.FOREIGN: "not named as an upload is; left alone",
+    Outcome.GONE: "deleted or changed by somebody else meanwhile",
+    Outcome.DELETED: "no row points at them, nor ever will",
+    Outcome.HEALED: "live ones that a lifecycle rule would have deleted",
+    Outcome.BLANKED: "likewise, with bytes that are no picture: a blank one took their place",
+    Outcome.WITHHELD: "orphans that were not deleted, as they are too many for it to be true",
+    Outcome.DANGLING: "rows whose object is missing",
+    Outcome.FAILED: "AWS refused or did not answer; the next sweep tries again",
+}
+
+NEED_A_PERSON = (Outcome.WITHHELD, Outcome.DANGLING, Outcome.FAILED)
+
+
+@dataclass
+class Report:
+    dry_run: bool
+    rows: int = 0
+    """Those with an avatar."""
+    counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    names: dict[Outcome, list[str]] = field(default_factory=lambda: {kind: [] for kind in NEED_A_PERSON})
+    """The first of what needs a person: keys, and users of dangling rows."""
+
+    def add(self, outcome: Outcome, name: str) -> None:
+        self.counts[outcome] += 1
+        named = self.names.get(outcome)
+        if named is not None and len(named) < MOST_NAMES:
+            named.append(name)
+
+    @property
+    def needs_a_person(self) -> bool:
+        return any(self.counts[outcome] for outcome in NEED_A_PERSON)
+
+    def as_json(self) -> dict[str, object]:
+        counts = {outcome.value: count for outcome, count in self.counts.items()}
+        names = {outcome.value: named for outcome, named in self.names.items() if named}
+        return {"dry_run": self.dry_run, "rows": self.rows, **counts, "names": names}
+
+    def as_text(self) -> str:
+        lines = [f"{self.rows:>10,} rows with an avatar"]
+        lines += [
+            f"{self.counts[outcome]:>10,} {outcome}: {meaning}"
+            for outcome, meaning in MEANINGS.items()
+            if self.counts[outcome]
+        ]
+        lines += [f"           {outcome}: {name}" for outcome, named in self.names.items() for name in named]
+        if self.dry_run:
+            lines.append("Dry run: this is what would have been done.")
+        return "\n".join(lines)
