@@ -45,6 +45,9 @@ _PASSING_CODES = frozenset(
     }
 )
 
+_PASSING_STATUSES = frozenset({408, 429})
+"""Of RFC 9110 and RFC 6585, whatever the code beside them."""
+
 _PASSING_ERRORS = (
     AwsConnectionError,
     HTTPClientError,
@@ -60,7 +63,7 @@ def is_passing(error: Exception) -> bool:
     """Whether the same call may well succeed in a moment: throttled, out of reach, or failed on AWS's side."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or error_code(error) in _PASSING_CODES  # noqa: PLR2004
+        return status >= 500 or status in _PASSING_STATUSES or error_code(error) in _PASSING_CODES  # noqa: PLR2004
     return isinstance(error, _PASSING_ERRORS)
 
 

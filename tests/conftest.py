@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -15,11 +16,30 @@ from infra.local.stack import Options, Stack, run_stack
 from infra.seed.people import PORTRAITS, Person
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from infra.local.aws import Aws
 
 _numbers = itertools.count(1)
+
+_tls = ssl.create_default_context()
+"""One for all clients, since it takes longer to make than an upload does; there is no TLS here to use it."""
+
+COVERED = pytest.StashKey[list[str]]()
+"""Lines that say what was covered, where a test alone would not."""
+
+
+@pytest.fixture(scope="session")
+def covered(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Say in one line what was covered; it is shown at the end of the run."""
+    return pytestconfig.stash.setdefault(COVERED, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash.get(COVERED, None):
+        terminalreporter.section("covered")
+        for line in lines:
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session", params=["prefix", "tag"])
@@ -74,7 +94,7 @@ def make_user(stack: Stack, *, portrait: bool = True) -> User:
     person = Person(f"Tester{number:04}", f"Tess Number {number}", PORTRAITS[number % 3] if portrait else None)
     row = make_row(stack.aws, stack.resources.bucket, person)
     stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=row)
-    user = User(stack, person.username, person.name, httpx2.Client(base_url=stack.origin, timeout=20))
+    user = User(stack, person.username, person.name, httpx2.Client(base_url=stack.origin, timeout=20, verify=_tls))
     answer = user.http.post("/auth/login", json={"username": user.username}).raise_for_status()
     # Programs use the Bearer header; the cookie is the browser's, and the tests of it set it themselves.
     user.http.cookies.clear()
@@ -155,4 +175,4 @@ class User:
 def post_form(form: dict[str, Any], file: bytes, **changed: str | None) -> httpx2.Response:
     """The second phase, without anybody's credentials. `changed`: fields to set instead, or to leave out if None."""
     fields = {name: value for name, value in {**form["fields"], **changed}.items() if value is not None}
-    return httpx2.post(form["url"], data=fields, files={"file": ("picture", file)}, timeout=20)
+    return httpx2.post(form["url"], data=fields, files={"file": ("picture", file)}, timeout=20, verify=_tls)

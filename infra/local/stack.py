@@ -136,7 +136,15 @@ def _inherited() -> dict[str, str]:
 def _start_services(
     processes: Processes, services: Mapping[str, str], aws: Aws, resources: Resources, origin: str, pending: str
 ) -> Iterator[Process]:
-    everyone = {"ORIGIN": origin, "TABLE": resources.table}
+    for name, url in services.items():
+        environ = make_environ(name, services, aws, resources, origin, pending)
+        yield processes.start(name, f"services.{name}", health=f"{url}/healthz", environ=environ)
+
+
+def make_environ(
+    name: str, services: Mapping[str, str], aws: Aws, resources: Resources, origin: str, pending: str
+) -> dict[str, str]:
+    """What this one of the services is told: where it and the others are, and its own credentials."""
     jwks_url = f"{services['auth']}/auth/.well-known/jwks.json"
     settings = {
         "auth": {"SIGNING_KEYS": resources.key_arn},
@@ -148,24 +156,20 @@ def _start_services(
             "LIFECYCLE_CLOCK": "true",
         },
     }
-    for name, url in services.items():
-        yield processes.start(
-            name,
-            f"services.{name}",
-            health=f"{url}/healthz",
-            environ=_inherited()
-            | everyone
-            | settings[name]
-            | dict(resources.credentials[name])
-            | {
-                "AWS_ENDPOINT_URL": aws.endpoint,
-                "AWS_REGION": aws.region,
-                "AWS_DEFAULT_REGION": aws.region,
-                "AWS_EC2_METADATA_DISABLED": "true",
-                "HOST": HOST,
-                "PORT": url.rpartition(":")[2],
-            },
-        )
+    return (
+        _inherited()
+        | {"ORIGIN": origin, "TABLE": resources.table}
+        | settings[name]
+        | dict(resources.credentials[name])
+        | {
+            "AWS_ENDPOINT_URL": aws.endpoint,
+            "AWS_REGION": aws.region,
+            "AWS_DEFAULT_REGION": aws.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "HOST": HOST,
+            "PORT": services[name].rpartition(":")[2],
+        }
+    )
 
 
 def _start_gateway(processes: Processes, services: Mapping[str, str], aws: Aws, origin: str, port: int) -> Process:

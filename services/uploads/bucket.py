@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from services.aws import error_code
 from services.keys import AVATAR_PREFIX, USERNAME_FIELD
@@ -96,7 +96,7 @@ class Bucket:
             ChangedError: the source is not the object that was checked.
         """
         try:
-            self.s3.copy_object(
+            answer = self.s3.copy_object(
                 Bucket=self.name,
                 Key=step.target,
                 CopySource={"Bucket": self.name, "Key": step.source},
@@ -111,6 +111,9 @@ class Bucket:
         except ClientError as error:
             _raise_if_changed(error, step.source)
             raise
+        if "ETag" not in answer.get("CopyObjectResult", {}):
+            # S3 may send status 200 before the copy is made; without what follows it, nobody knows whether it was.
+            raise HTTPClientError(error="CopyObject did not say what it made")
 
     def blank(self, key: str, stored: Stored) -> None:
         """Put a blank picture in the place of this very object, with no tags.

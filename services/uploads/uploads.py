@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import uuid_utils
@@ -132,7 +132,7 @@ class Uploads:
     def _confirm(self, username: str, upload_id: UploadId, token: str | None, begun: float) -> Confirmed:
         facts = self._gather(username, upload_id, token)
         try:
-            decision = decide(upload_id, facts, self.limits, self.strategy)
+            decision = self._decide(username, upload_id, facts)
         except SupersededError:
             if facts.stored:
                 # Also what an earlier try has copied before it stopped.
@@ -170,12 +170,18 @@ class Uploads:
         """Everything a decision needs, in the time of one round trip."""
         inspection = self.executor.submit(self.bucket.inspect, self.strategy.awaiting_key(upload_id))
         avatar = self.users.avatar_of(username)
-        stored = inspection.result()
-        if stored is None and avatar != upload_id.avatar_key:
-            # Another confirm of this upload may have come between the two: the row was read before it moved, and the
-            # object was looked for after it had gone.
-            avatar = self.users.avatar_of(username)
-        return Facts(self.clock(), avatar, own(stored, username, token, self.strategy))
+        return Facts(self.clock(), avatar, own(inspection.result(), username, token, self.strategy))
+
+    def _decide(
+        self, username: str, upload_id: UploadId, facts: Facts
+    ) -> AlreadyConfirmed | Promote | Restore | Replace:
+        try:
+            return decide(upload_id, facts, self.limits, self.strategy)
+        except UnknownUploadError:
+            # Another confirm may have come between the two reads: the row was read before it moved, and the object was
+            # looked for after it had gone. By now the row tells.
+            latest = replace(facts, avatar=self.users.avatar_of(username))
+            return decide(upload_id, latest, self.limits, self.strategy)
 
     def _hurry(self, begun: float) -> None:
         if self.clock() > begun + BEGIN_SECONDS:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 from botocore.response import StreamingBody
 
+from services.aws import is_passing
 from services.uploads.bucket import BLANK, Bucket, ChangedError
 from services.uploads.pending import Copy
 from services.uploads.picture import HEAD_BYTES, identify, measure
@@ -197,7 +198,7 @@ def test_any_other_refusal_to_read_surfaces(bucket: Bucket, s3_stub: Stubber, co
 def test_a_copy_is_of_the_checked_bytes_and_carries_just_what_is_said(bucket: Bucket, s3_stub: Stubber) -> None:
     s3_stub.add_response(
         "copy_object",
-        {},
+        {"CopyObjectResult": {"ETag": '"copy"'}},
         {
             "Bucket": "pictures",
             "Key": TARGET,
@@ -220,6 +221,13 @@ def test_a_source_that_is_not_the_checked_one_has_changed(
     refuse(s3_stub, "copy_object", code, status)
     with pytest.raises(ChangedError):
         bucket.copy(STEP)
+
+
+def test_a_copy_that_does_not_say_what_it_made_is_worth_another_try(bucket: Bucket, s3_stub: Stubber) -> None:
+    s3_stub.add_response("copy_object", {})
+    with pytest.raises(HTTPClientError) as raised:
+        bucket.copy(STEP)
+    assert is_passing(raised.value)
 
 
 @pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404)])

@@ -1,0 +1,410 @@
+"""A proxy between a service and AWS that delays, loses and falsifies what passes through it, as a test plans it.
+
+What it does not meddle with it hands on byte for byte, so that signatures hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import json
+import threading
+from collections import Counter
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import parse_qs
+
+import h11
+import httpx2
+
+from infra.local.ports import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+DELAY_SECONDS = 0.3
+"""How late an answer is that still comes in time."""
+
+KEEPALIVE_SECONDS = 1
+"""How long a connection to AWS may be idle and be used again: uvicorn closes one after five."""
+
+READ_BYTES = 65_536
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class When(enum.Enum):
+    BEFORE = "before"
+    """AWS never sees the call."""
+    AFTER = "after"
+    """AWS has carried the call out, and its answer does not come through as it was."""
+
+
+class Kind(enum.Enum):
+    KILL = "kill"
+    """The connection breaks without an answer."""
+    DELAY = "delay"
+    """The true answer, late but in time."""
+    ERROR_500 = "error-500"
+    SLOW_DOWN = "slow-down"
+    """Throttled, in the words of the service that is called."""
+    ERROR_IN_200 = "error-in-200"
+    """S3 may find out that a call fails when it has sent status 200 already (AWS: "CopyObject")."""
+    EMPTY_200 = "empty-200"
+    """That status, and nothing of what follows it."""
+    SILENCE = "silence"
+    """No answer for as long as the client waits."""
+    STALL = "stall"
+    """Half an answer, and then silence."""
+    HALF = "half"
+    """Half an answer, and then the connection breaks."""
+    LATE = "late"
+    """AWS sees the call only once the client has given up."""
+    HOLD = "hold"
+    """All stands still until the test says so, or the client is gone."""
+
+
+Effect = tuple[When, Kind]
+
+_ONLY_WHEN = {Kind.LATE: When.BEFORE, Kind.STALL: When.AFTER, Kind.HALF: When.AFTER}
+_ANSWERED_IN_XML = frozenset({"CopyObject", "DeleteObjects", "ListObjectsV2"})
+
+
+def can_befall(call: str, effect: Effect) -> bool:
+    """Whether there is such a thing."""
+    when, kind = effect
+    if kind is Kind.ERROR_IN_200 and call not in _ANSWERED_IN_XML:
+        return False
+    if kind is Kind.EMPTY_200 and call != "CopyObject":
+        return False
+    return _ONLY_WHEN.get(kind, when) is when
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is to befall which call. Planned for `times` calls, or for all until it is lifted."""
+
+    call: str
+    """Its name, such as `CopyObject`."""
+    when: When
+    kind: Kind
+    about: str = ""
+    """Only a call whose target, headers or body contain this, so that tests don't get in each other's way."""
+    times: int | None = 1
+
+    def __str__(self) -> str:
+        often = "always" if self.times is None else f"{self.times}x"
+        return f"{self.call} {self.when.value} {self.kind.value} {often}"
+
+
+@dataclass(eq=False)
+class Planned:
+    """A fault that the proxy looks out for."""
+
+    fault: Fault
+    _loop: asyncio.AbstractEventLoop
+    struck: int = 0
+    """How many calls it befell."""
+    held: threading.Event = field(default_factory=threading.Event)
+    """Set once a call stands still."""
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def release(self) -> None:
+        """What stands still goes on, and what would have to stand still does not."""
+        self._loop.call_soon_threadsafe(self.released.set)
+
+    def fits(self, call: Call) -> bool:
+        is_over = self.fault.times is not None and self.struck >= self.fault.times
+        return not is_over and call.name == self.fault.call and call.is_about(self.fault.about)
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+
+    @property
+    def operation(self) -> str:
+        """What the protocols of DynamoDB and KMS name a call by; S3 has no such header."""
+        return self.header(b"x-amz-target")
+
+    @property
+    def name(self) -> str:
+        return self.operation.rpartition(".")[2] or self._name_by_s3()
+
+    def header(self, name: bytes) -> str:
+        return next((value.decode("latin-1") for header, value in self.headers if header.lower() == name), "")
+
+    def is_about(self, text: str) -> bool:
+        places = (self.target.encode(), self.body, *(value for _, value in self.headers))
+        return any(text.encode() in place for place in places)
+
+    def _name_by_s3(self) -> str:
+        # By path, as S3's clients do it where the endpoint is an IP address.
+        path, _, query = self.target.partition("?")
+        key = path.lstrip("/").partition("/")[2]
+        asked = parse_qs(query, keep_blank_values=True)
+        if key:
+            name = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}[self.method]
+            if "tagging" in asked:
+                return f"{name}Tagging"
+            return "CopyObject" if self.header(b"x-amz-copy-source") else name
+        if self.method == "POST":
+            return "DeleteObjects" if "delete" in asked else "PostObject"
+        return "ListObjectsV2" if "list-type" in asked else f"{self.method} {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    reason: bytes
+    headers: Headers
+    body: bytes
+
+
+class _GoneError(Exception):
+    """The client has closed the connection."""
+
+
+class _BrokenError(Exception):
+    """The connection is to be broken."""
+
+
+class Proxy:
+    """Its methods are for the threads of tests; faults strike in the proxy's own."""
+
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.url = url
+        self.calls = Counter[str]()
+        """How often each call came, by its name."""
+        self.struck = Counter[str]()
+        """How often some fault befell it."""
+        self.choose: Callable[[str], Effect | None] | None = None
+        """Chaos: asked for each call, by its name, that no planned fault befalls. Not for HOLD, which nobody ends."""
+        self._loop = loop
+        self._planned: list[Planned] = []
+        self._lock = threading.Lock()
+
+    def plan(self, fault: Fault) -> Planned:
+        assert can_befall(fault.call, (fault.when, fault.kind)), f"There is no such fault: {fault}"
+        planned = Planned(fault, self._loop)
+        with self._lock:
+            self._planned.append(planned)
+        return planned
+
+    def lift(self, planned: Planned) -> None:
+        """It befalls no more calls, and what it holds goes on. Silence stays silent."""
+        with self._lock:
+            self._planned.remove(planned)
+        planned.release()
+
+    def strike(self, call: Call) -> tuple[Effect, Planned | None] | None:
+        """What befalls this call."""
+        self.calls[call.name] += 1
+        with self._lock:
+            planned = next((planned for planned in self._planned if planned.fits(call)), None)
+            if planned:
+                planned.struck += 1
+        if planned:
+            effect = (planned.fault.when, planned.fault.kind)
+        else:
+            effect = self.choose(call.name) if self.choose else None
+        if effect is None or not can_befall(call.name, effect):
+            return None
+        self.struck[call.name] += 1
+        return effect, planned
+
+
+@contextlib.contextmanager
+def run_proxy(target: str, *, port: int = 0) -> Generator[Proxy, None, None]:
+    """In front of what listens at the URL `target`, in a thread of its own. A port of 0 is any that is free."""
+    started = Future[tuple[Proxy, "Callable[[], object]"]]()
+    thread = threading.Thread(target=lambda: asyncio.run(_run(target, port, started)), name="proxy")
+    thread.start()
+    proxy, stop = started.result()
+    try:
+        yield proxy
+    finally:
+        stop()
+        thread.join()
+
+
+async def _run(target: str, port: int, started: Future[tuple[Proxy, Callable[[], object]]]) -> None:
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    tasks = set[asyncio.Task[None]]()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = loop.create_task(_Connection(proxy, transport, target, reader, writer).serve())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    limits = httpx2.Limits(keepalive_expiry=KEEPALIVE_SECONDS)
+    async with httpx2.AsyncHTTPTransport(limits=limits) as transport:
+        try:
+            server = await asyncio.start_server(connected, HOST, port, start_serving=False)
+        except OSError as error:
+            started.set_exception(error)
+            return
+        proxy = Proxy(f"http://{HOST}:{server.sockets[0].getsockname()[1]}", loop)
+        await server.start_serving()
+        started.set_result((proxy, lambda: loop.call_soon_threadsafe(stopped.set)))
+        await stopped.wait()
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Connection:
+    """One connection of a client, with one call after the other."""
+
+    def __init__(
+        self,
+        proxy: Proxy,
+        transport: httpx2.AsyncHTTPTransport,
+        target: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._proxy = proxy
+        self._transport = transport
+        self._target = target
+        self._reader = reader
+        self._writer = writer
+        self._http = h11.Connection(h11.SERVER)
+
+    async def serve(self) -> None:
+        try:
+            while call := await self._read_call():
+                await self._answer(call)
+                if self._http.our_state is not h11.DONE:
+                    break
+                self._http.start_next_cycle()
+        except (_BrokenError, _GoneError, ConnectionError, h11.RemoteProtocolError, httpx2.TransportError):
+            self._writer.transport.abort()
+        finally:
+            self._writer.close()
+
+    async def _answer(self, call: Call) -> None:
+        struck = self._proxy.strike(call)
+        if struck is None:
+            await self._send(call, await self._forward(call))
+            return
+        (when, kind), planned = struck
+        answer = await self._forward(call) if when is When.AFTER else None
+        if kind is Kind.KILL:
+            raise _BrokenError
+        if kind is Kind.SILENCE:
+            await self._wait_until_gone()
+        if kind is Kind.LATE:
+            with contextlib.suppress(_GoneError, ConnectionError):
+                await self._wait_until_gone()
+            await self._forward(call)
+            raise _BrokenError
+        if kind in {Kind.STALL, Kind.HALF} and answer:
+            await self._send(call, answer, half=True)
+            if kind is Kind.STALL:
+                await self._wait_until_gone()
+            raise _BrokenError
+        if kind in {Kind.ERROR_500, Kind.SLOW_DOWN, Kind.ERROR_IN_200, Kind.EMPTY_200}:
+            answer = _make_error(call, kind)
+        elif kind is Kind.DELAY:
+            await asyncio.sleep(DELAY_SECONDS)
+        elif kind is Kind.HOLD and planned:
+            await self._hold(planned)
+        await self._send(call, answer or await self._forward(call))
+
+    async def _hold(self, planned: Planned) -> None:
+        planned.held.set()
+        released = asyncio.ensure_future(planned.released.wait())
+        gone = asyncio.ensure_future(self._wait_until_gone())
+        try:
+            await asyncio.wait({released, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                gone.result()
+        finally:
+            released.cancel()
+            gone.cancel()
+
+    async def _wait_until_gone(self) -> NoReturn:
+        while data := await self._reader.read(READ_BYTES):
+            self._http.receive_data(data)
+        raise _GoneError
+
+    async def _read_call(self) -> Call | None:
+        request = await self._next_event()
+        if not isinstance(request, h11.Request):
+            return None
+        body = b""
+        while isinstance(data := await self._next_event(), h11.Data):
+            body += data.data
+        method, target = request.method.decode("ascii"), request.target.decode("latin-1")
+        return Call(method, target, request.headers.raw_items(), body)
+
+    async def _next_event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            if self._http.they_are_waiting_for_100_continue:
+                self._write(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
+            self._http.receive_data(await self._reader.read(READ_BYTES))
+        return event
+
+    async def _forward(self, call: Call) -> Answer:
+        # A transport and not a client, which would add headers of its own.
+        answer = await self._transport.handle_async_request(
+            httpx2.Request(call.method, self._target + call.target, headers=call.headers, content=call.body or None)
+        )
+        try:
+            body = b"".join([chunk async for chunk in answer.aiter_raw()])
+        finally:
+            await answer.aclose()
+        return Answer(answer.status_code, answer.extensions.get("reason_phrase", b""), answer.headers.raw, body)
+
+    async def _send(self, call: Call, answer: Answer, *, half: bool = False) -> None:
+        self._write(h11.Response(status_code=answer.status, headers=answer.headers, reason=answer.reason))
+        if call.method != "HEAD":
+            self._write(h11.Data(data=answer.body[: len(answer.body) // 2] if half else answer.body))
+        if not half:
+            self._write(h11.EndOfMessage())
+        await self._writer.drain()
+
+    def _write(self, event: h11.Event) -> None:
+        self._writer.write(self._http.send(event) or b"")
+
+
+def _make_error(call: Call, kind: Kind) -> Answer:
+    if kind is Kind.EMPTY_200:
+        return _make_answer(200, "application/xml", "")
+    if call.operation.startswith("DynamoDB"):
+        code, status = {
+            Kind.ERROR_500: ("InternalServerError", 500),
+            Kind.SLOW_DOWN: ("ProvisionedThroughputExceededException", 400),
+        }[kind]
+        return _make_json_error(status, f"com.amazonaws.dynamodb.v20120810#{code}", "application/x-amz-json-1.0")
+    if call.operation:
+        code, status = {
+            Kind.ERROR_500: ("KMSInternalException", 500),
+            Kind.SLOW_DOWN: ("ThrottlingException", 400),
+        }[kind]
+        return _make_json_error(status, code, "application/x-amz-json-1.1")
+    code, status = {
+        Kind.ERROR_500: ("InternalError", 500),
+        Kind.SLOW_DOWN: ("SlowDown", 503),
+        Kind.ERROR_IN_200: ("InternalError", 200),
+    }[kind]
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>Planned.</Message></Error>'
+    return _make_answer(status, "application/xml", body)
+
+
+def _make_json_error(status: int, code: str, content_type: str) -> Answer:
+    return _make_answer(status, content_type, json.dumps({"__type": code, "message": "Planned."}))
+
+
+def _make_answer(status: int, content_type: str, text: str) -> Answer:
+    body = text.encode()
+    headers = [(b"Content-Type", content_type.encode()), (b"Content-Length", str(len(body)).encode())]
+    return Answer(status, b"", headers, body)

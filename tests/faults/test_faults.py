@@ -1,0 +1,125 @@
+"""A confirm while AWS, or the way to it, fails at any of its calls: what it answers and what it leaves."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.eventually import eventually
+from tests.faults.conftest import CALLS, Upload, begin_upload, check_done, check_left, check_not_dangling, check_swept
+from tests.faults.proxy import Fault, Kind, When, can_befall
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    import httpx2
+
+    from infra.local.stack import Stack
+    from tests.faults.proxy import Planned, Proxy
+
+TRIES = 2
+"""How often a client makes a call that fails."""
+
+WORKERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    upload: Upload
+    planned: Planned
+    done: bool
+    """Whether the confirm was answered 200 in spite of the fault."""
+
+    @property
+    def fault(self) -> Fault:
+        return self.planned.fault
+
+
+def make_faults(call: str) -> list[Fault]:
+    """All there are of this call. Those that cost time come first."""
+    slow = [Kind.SILENCE, Kind.STALL, Kind.LATE]
+    kinds = [*slow, *(kind for kind in Kind if kind not in {*slow, Kind.HOLD})]
+    return [
+        Fault(call, when, kind, times=times)
+        for kind in kinds
+        for times in (None, 1)
+        for when in When
+        if can_befall(call, (when, kind))
+    ]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_confirm_is_done_or_can_be_repeated(
+    stack: Stack, service: str, proxy: Proxy, call: str, tally: Counter[str], subtests: pytest.Subtests
+) -> None:
+    def run(seed: int, fault: Fault) -> Outcome:
+        with begin_upload(stack, service, seed) as upload:
+            planned = proxy.plan(replace(fault, about=upload.about(call)))
+            answer = upload.confirm()
+            check_faulty(answer, upload, planned, stack)
+            proxy.lift(planned)
+            for _ in range(2):
+                repeated = upload.confirm()
+                assert (repeated.status_code, repeated.json()) == (200, upload.answer)
+            check_done(stack, upload)
+            return Outcome(upload, planned, done=answer.status_code == 200)
+
+    ran: list[Outcome] = []
+    with ThreadPoolExecutor(WORKERS) as threads:
+        running = {fault: threads.submit(run, seed, fault) for seed, fault in enumerate(make_faults(call))}
+        for fault, outcome in running.items():
+            with subtests.test(str(fault)):
+                ran.append(outcome.result())
+    # What happens once is mostly healed by the clients' own second try.
+    assert any(outcome.done for outcome in ran if outcome.fault.times and outcome.fault.kind is not Kind.DELAY)
+    tally["cases"] += len(ran)
+    tally["faults struck"] += sum(outcome.planned.struck for outcome in ran)
+    tally["answered 503"] += sum(not outcome.done for outcome in ran)
+    check_left(
+        stack,
+        {
+            str(outcome.fault): (outcome.upload, {outcome.upload.old} if loses_the_old_avatar(outcome.fault) else set())
+            for outcome in ran
+        },
+    )
+    check_swept(stack, [outcome.upload.user for outcome in ran])
+
+
+def check_faulty(answer: httpx2.Response, upload: Upload, planned: Planned, stack: Stack) -> None:
+    """The answer under the fault, and the state right after it."""
+    fault = planned.fault
+    check_not_dangling(stack, upload)
+    harmless = fault.kind is Kind.DELAY or fault.call == "DeleteObjects"
+    if answer.status_code == 200:
+        assert harmless or fault.times
+        assert answer.json() == upload.answer
+        assert upload.user.avatar == upload.new
+    else:
+        assert not harmless
+        check_unavailable(answer)
+        # Each try may have been carried out, though no answer said so.
+        expected = {upload.new} if fault.call == "UpdateItem" and fault.when is When.AFTER else {upload.old}
+        late = {upload.new} if fault.call == "UpdateItem" and fault.kind is Kind.LATE else set[str]()
+        assert upload.user.avatar in expected | late
+    # What follows the answer must have met the fault before that is lifted.
+    strikes = TRIES if fault.call == "DeleteObjects" and fault.kind is not Kind.DELAY and not fault.times else 1
+    eventually(lambda: planned.struck >= strikes)
+
+
+def check_unavailable(answer: httpx2.Response) -> None:
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"].partition(";")[0] == "application/problem+json"
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.json()["type"] == "urn:problem:unavailable"
+
+
+def loses_the_old_avatar(fault: Fault) -> bool:
+    """Whether this leaves an object that no confirm will ever delete: the only answer that named it is lost, or the
+    one call that would have deleted it.
+    """
+    if fault.call == "UpdateItem":
+        return fault.kind is Kind.LATE or (fault.when is When.AFTER and fault.kind is not Kind.DELAY)
+    return fault.call == "DeleteObjects" and fault.when is When.BEFORE and fault.times is None

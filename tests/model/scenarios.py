@@ -1,0 +1,237 @@
+"""Small worlds, and who is at work in them: each with every order of its steps is one exhaustive proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from services.keys import AVATAR_PREFIX, PENDING_TAG, TOKEN_FIELD, USERNAME_FIELD, UploadId, parse_key
+from services.uploads.pending import STRATEGIES
+from tests.model.programs import LIMITS, MARGIN_SECONDS, Confirm, Program, Sweep, make_token
+from tests.model.world import PICTURES, Object, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SETTLE_SECONDS = LIMITS.confirm_seconds + MARGIN_SECONDS
+DAY = 86_400
+
+START = 1_750_000_000
+"""When the first upload is presigned, in seconds since the epoch."""
+
+
+def make_id(seconds: float) -> UploadId:
+    """That of an upload presigned so long after the start."""
+    text = f"{int((START + seconds) * 1000):012x}"
+    return UploadId(f"{text[:8]}-{text[8:]}-7000-8000-000000000000")
+
+
+SEED, A, B, C = make_id(-10 * DAY), make_id(0), make_id(1), make_id(2)
+D = make_id(SETTLE_SECONDS + 30)
+"""Presigned when the first three are settled."""
+
+OPEN = START + 60.0
+"""A, B and C can be confirmed."""
+LATE = START + LIMITS.confirm_seconds + 30.0
+"""Their window is over; a confirm that looked at the clock before may still be at work."""
+SETTLED = START + SETTLE_SECONDS + 60.0
+"""The margin is over, too; D can be confirmed."""
+D_SETTLED = START + 3 * SETTLE_SECONDS
+LAST = START + 12 * DAY
+"""Whatever was pending is taken by a lifecycle rule."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """A form is posted, for the first time or again."""
+
+    upload_id: UploadId
+    key: str
+    stored: Object
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    strategy: str
+    programs: tuple[Program, ...]
+    world: World
+    posts: tuple[Post, ...] = ()
+    mishaps: int = 0
+    """How often a program may die or a call not be answered, beside everything dying at once, which is always tried."""
+    moments: tuple[float, ...] = (OPEN,)
+
+    @property
+    def settled(self) -> float:
+        return SETTLED if not self._has_later else D_SETTLED
+
+    @property
+    def last(self) -> float:
+        return LAST
+
+    @property
+    def _has_later(self) -> bool:
+        return any(isinstance(program, Confirm) and program.upload_id == D for program in self.programs)
+
+    @staticmethod
+    def settled_at(upload_id: UploadId) -> float:
+        return upload_id.created + SETTLE_SECONDS
+
+    # The invariants of the design
+
+    def find_problem(self, world: World) -> str | None:
+        """What must hold in every state of the world, whatever is under way in it."""
+        for username, avatar in world.rows:
+            problem = self._find_problem_of_row(world, username, avatar)
+            if problem:
+                return problem
+        for key, stored in world.objects:
+            if key.startswith(AVATAR_PREFIX) and not stored.tags and stored.body not in PICTURES:
+                return f"I3: {key} is permanent, and its bytes are {stored.body}"
+        return None
+
+    def _find_problem_of_row(self, world: World, username: str, avatar: str | None) -> str | None:
+        if avatar is None:
+            return None
+        stored = world.find(avatar)
+        if stored is None:
+            return f"I1: the row of {username} points at {avatar}, which is not there"
+        if dict(stored.metadata).get(USERNAME_FIELD) != username:
+            return f"I2: the row of {username} points at somebody else's {avatar}"
+        if stored.tags and self.strategy == "prefix":
+            return f"I1: a lifecycle rule will delete {avatar}, to which the row of {username} points"
+        before = self.world.avatar_of(username)
+        if before is not None and avatar < before:
+            return f"The row of {username} went back to {avatar}"
+        return None
+
+    def find_leftovers(self, world: World) -> str | None:
+        """What must hold when everything has been cleared up (I5): each object is somebody's avatar, and for good."""
+        referenced = sorted(avatar for _, avatar in world.rows if avatar)
+        if [key for key, _ in world.objects] != referenced:
+            return f"I5: there are {[key for key, _ in world.objects]}, and the rows point at {referenced}"
+        if marked := [key for key, stored in world.objects if stored.tags]:
+            return f"I1: lifecycle rules will delete {marked}"
+        return None
+
+    def judge(self, program: Confirm, outcome: str, world: World, mishaps_left: int) -> str | None:
+        """What is wrong with answering a client so, at this moment."""
+        # A copy that comes late looks like one more post.
+        if mishaps_left < self.mishaps and outcome in {"Unavailable", "KeepsChangingError"}:
+            return None
+        if outcome in {"ExpiredError", "TooSlowError"} and world.now > OPEN:
+            return None
+        return self.judge_answer(program, outcome, world)
+
+    def judge_answer(self, program: Confirm, outcome: str, world: World) -> str | None:
+        avatar, key = world.avatar_of(program.username) or "", program.upload_id.avatar_key
+        if not self.is_own(program):
+            return None if outcome == "UnknownUploadError" else f"I2: {outcome} for somebody else's upload"
+        match outcome:
+            case "Confirmed":
+                fits = avatar >= key
+            case "SupersededError":
+                fits = avatar > key
+            case "NotAPictureError":
+                fits = any(post.stored.body == "bad" and post.upload_id == program.upload_id for post in self.posts)
+            case "KeepsChangingError":
+                fits = any(post.upload_id == program.upload_id for post in self.posts)
+            case "UnknownUploadError":
+                fits = not self._was_posted(program.upload_id)
+            case _:
+                fits = False
+        return None if fits else f"I6: {outcome} for {key} of {program.username}, whose row points at {avatar}"
+
+    def is_own(self, program: Confirm) -> bool:
+        return program.username == "ada"
+
+    def _was_posted(self, upload_id: UploadId) -> bool:
+        """From the start, so that nobody can have been too early."""
+        return all(post.upload_id != upload_id or self.world.find(post.key) for post in self.posts)
+
+    def repeats(self, world: World) -> Iterator[Confirm]:
+        """Who may come back after everything has died: the owner of each upload that can still be confirmed."""
+        seen: set[UploadId] = set()
+        for program in self.programs:
+            if isinstance(program, Confirm) and self.is_own(program) and program.upload_id not in seen:
+                seen.add(program.upload_id)
+                if program.upload_id.created < world.now <= program.upload_id.created + LIMITS.confirm_seconds:
+                    yield program
+
+
+def make_post(strategy: str, upload_id: UploadId, body: str = "good", username: str = "ada") -> Post:
+    """What the form of this upload makes of these bytes."""
+    chosen = STRATEGIES[strategy]
+    metadata = {USERNAME_FIELD: username}
+    if chosen.with_token:
+        metadata[TOKEN_FIELD] = make_token(upload_id)
+    tags = (PENDING_TAG,) if chosen.with_token else ()
+    return Post(upload_id, chosen.awaiting_key(upload_id), Object(body, tuple(sorted(metadata.items())), tags))
+
+
+def make_world(
+    strategy: str, *posted: UploadId, rows: tuple[str, ...] = ("ada",), without: tuple[str, ...] = ()
+) -> World:
+    """Each user has a seeded picture, or is without one; these uploads of Ada's wait for their confirm."""
+    world = World(START - 10.0 * DAY)
+    for number, username in enumerate(rows):
+        key = AVATAR_PREFIX + SEED.text[:-1] + str(number)
+        assert parse_key(key, AVATAR_PREFIX)
+        world = world.put(key, Object("good", ((USERNAME_FIELD, username),))).point(username, key)
+    pictureless = tuple((username, None) for username in without)
+    world = World(OPEN, world.objects, tuple(sorted((*world.rows, *pictureless))))
+    for upload_id in posted:
+        post = make_post(strategy, upload_id)
+        world = world.put(post.key, post.stored)
+    return world
+
+
+def make_scenarios(strategy: str) -> tuple[Scenario, ...]:
+    def confirm(upload_id: UploadId, username: str = "ada", *, object_first: bool = True) -> Confirm:
+        return Confirm(username, upload_id, strategy, object_first)
+
+    def scene(name: str, *programs: Program, world: World | None = None, **more: Any) -> Scenario:
+        return Scenario(name, strategy, programs, world or make_world(strategy, A, B, C), **more)
+
+    a, a_row_first, b, b_row_first, c, d = (
+        confirm(A),
+        confirm(A, object_first=False),
+        confirm(B),
+        confirm(B, object_first=False),
+        confirm(C),
+        confirm(D),
+    )
+    sweep = Sweep()
+    again, rubbish, b_again = (
+        make_post(strategy, A, "other"),
+        make_post(strategy, A, "bad"),
+        make_post(strategy, B, "other"),
+    )
+    first, d_first = make_post(strategy, A), make_post(strategy, D)
+    only_a, nothing_yet = make_world(strategy, A), make_world(strategy)
+    with_eve = make_world(strategy, A, rows=("ada", "eve"))
+    without_avatar = make_world(strategy, A, B, C, rows=("eve",), without=("ada",))
+    night: dict[str, Any] = {"moments": (OPEN, LATE, SETTLED, LAST)}
+    # The small ones first, so that what is wrong shows soon.
+    return (
+        scene("one confirm", a, world=only_a, posts=(again, rubbish), mishaps=3),
+        scene("confirmed before it is posted", a, a_row_first, world=nothing_yet, posts=(first,), mishaps=1),
+        scene("somebody else's upload", a, confirm(A, "eve"), a_row_first, world=with_eve, mishaps=1),
+        scene("the first avatar", a, b, world=without_avatar, mishaps=1),
+        scene("a sweep beside a confirm", a, sweep, world=only_a, posts=(again,), mishaps=1, **night),
+        scene("a sweep, rubbish, and the night", a, sweep, world=only_a, posts=(rubbish,), mishaps=1, **night),
+        scene("a sweep beside a confirm and its repeat", a, a_row_first, sweep, world=only_a, **night),
+        scene("two sweeps at once", a, sweep, sweep, world=only_a, posts=(rubbish,), **night),
+        scene("a sweep beside a later upload", a, d, sweep, posts=(d_first,), moments=(OPEN, SETTLED, D_SETTLED, LAST)),
+        scene("a sweep beside two uploads", a, b, sweep, posts=(again,), **night),
+        scene("two uploads, the rows read first", a_row_first, b_row_first, posts=(rubbish, b_again), mishaps=1),
+        scene("a confirm and its repeat", a, a_row_first, world=only_a, mishaps=3),
+        scene("a confirm, its repeat, and rubbish", a, a_row_first, world=only_a, posts=(rubbish,), mishaps=2),
+        scene("three uploads, one posted again", a, b_row_first, c, posts=(again,)),
+        scene("a later upload, an earlier one, and the later again", b, a, b_row_first, mishaps=1),
+        scene("three uploads", a, b, c, mishaps=1),
+        scene("a confirm, its repeat, and another post", a, a_row_first, world=only_a, posts=(again,), mishaps=2),
+        scene("two uploads", a, b, posts=(again,), mishaps=2),
+        scene("a confirm, its repeat, and a later upload", a, a_row_first, b, posts=(rubbish,), mishaps=1),
+        scene("three confirms of one upload", a, a_row_first, a, world=only_a, posts=(again,), mishaps=1),
+    )

@@ -1,0 +1,245 @@
+"""Beyond the small worlds: users, uploads, strategies, sweeps, days and mishaps as Hypothesis thinks of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.model.explore import is_expired
+from tests.model.programs import ANSWER, CLOCK, LIMITS, Code, Confirm, Direct, Program, Sweep, find_next
+from tests.model.scenarios import DAY, SETTLE_SECONDS, START, Scenario, make_id, make_post, make_world
+from tests.model.world import WRITES, Call, Now, Timeout, take_step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from services.keys import UploadId
+
+CODE = Code()
+STRATEGIES = st.sampled_from(["prefix", "tag"])
+PEOPLE = st.sampled_from(["ada", "eve"])
+PICK = st.integers(0, 11)
+
+
+@dataclass(frozen=True)
+class Upload:
+    upload_id: UploadId
+    owner: str
+    strategy: str
+
+
+@dataclass
+class Process:
+    program: Program
+    answers: tuple[Any, ...] = ()
+    progress: Any = None
+    wronged: bool = False
+
+
+@dataclass
+class Ghost:
+    call: Call
+    progress: Any
+    program: Program
+
+
+class Lives(RuleBasedStateMachine):
+    covered: ClassVar[dict[str, int]] = {"runs": 0, "steps": 0, "mishaps": 0}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = make_world("tag", rows=("ada", "eve"))
+        # Tags may be on live objects, as one of the two strategies has it.
+        self.scenario = Scenario("machine", "tag", (), self.world)
+        self.uploads: list[Upload] = []
+        self.posted: dict[UploadId, set[str]] = {}
+        self.processes: list[Process] = []
+        self.ghosts: list[Ghost] = []
+        self.covered["runs"] += 1
+
+    @initialize(strategy=STRATEGIES)
+    def begin_with_an_upload(self, strategy: str) -> None:
+        self.presign("ada", strategy)
+        self.post(0, "good")
+
+    # What clients do
+
+    @rule(owner=PEOPLE, strategy=STRATEGIES)
+    def presign(self, owner: str, strategy: str) -> None:
+        upload_id = make_id(self.world.now - START + len(self.uploads) / 1000)
+        self.uploads.append(Upload(upload_id, owner, strategy))
+
+    @rule(which=PICK, body=st.sampled_from(["good", "other", "bad"]))
+    def post(self, which: int, body: str) -> None:
+        upload = _pick(self.uploads, which)
+        if self.world.now < upload.upload_id.created + LIMITS.confirm_seconds:
+            post = make_post(upload.strategy, upload.upload_id, body, upload.owner)
+            self.world = self.world.put(post.key, post.stored)
+            self.posted.setdefault(upload.upload_id, set()).add(body)
+
+    @rule(
+        which=PICK, username=PEOPLE, service=STRATEGIES, key_of=STRATEGIES, as_it_is=st.booleans(), first=st.booleans()
+    )
+    def confirm(self, which: int, username: str, service: str, key_of: str, *, as_it_is: bool, first: bool) -> None:
+        upload = _pick(self.uploads, which)
+        if as_it_is:
+            username, service, key_of = upload.owner, upload.strategy, upload.strategy
+        self.processes.append(Process(Confirm(username, upload.upload_id, key_of, first, service)))
+
+    @rule()
+    def sweep(self) -> None:
+        self.processes.append(Process(Sweep()))
+
+    # What becomes of it
+
+    @precondition(lambda self: self.processes)
+    @rule(which=PICK)
+    def go_on(self, which: int) -> None:
+        self._go_on(_pick(self.processes, which))
+
+    @precondition(lambda self: self.processes)
+    @rule(which=PICK)
+    def finish(self, which: int) -> None:
+        process = _pick(self.processes, which)
+        while process in self.processes:
+            self._go_on(process)
+
+    @precondition(lambda self: self.processes)
+    @rule(which=PICK, how=st.sampled_from(["dies", "gives up", "tries again"]), runs_on=st.booleans())
+    def go_wrong(self, which: int, how: str, *, runs_on: bool) -> None:
+        process = _pick(self.processes, which)
+        call = find_next(process.program, CODE, process.answers)
+        if call is None or call == CLOCK or call.operation == ANSWER:
+            return
+        self.covered["mishaps"] += 1
+        process.wronged = True
+        if runs_on and call.operation in WRITES:
+            self.ghosts.append(Ghost(call, process.progress, process.program))
+        process.progress = None
+        if how == "dies":
+            self.processes.remove(process)
+        elif how == "gives up":
+            process.answers += (Timeout(),)
+
+    @precondition(lambda self: self.ghosts)
+    @rule(which=PICK, way=PICK)
+    def come_late(self, which: int, way: int) -> None:
+        ghost = _pick(self.ghosts, which)
+        step = _pick([*take_step(self.world, ghost.call, ghost.progress)], way)
+        self.world, ghost.progress = step.world, step.progress
+        if step.is_over:
+            self.ghosts.remove(ghost)
+
+    # Time
+
+    @rule(seconds=st.sampled_from([30, 600, LIMITS.confirm_seconds, SETTLE_SECONDS + 1]))
+    def wait(self, seconds: int) -> None:
+        """Not past the margin of what is under way: that comes to its end before."""
+        later = self.world.now + seconds
+        is_long = seconds > LIMITS.confirm_seconds
+        for process in [*self.processes]:
+            if self._is_settled(process.program, later, is_long=is_long):
+                while process in self.processes:
+                    self._go_on(process)
+        self.ghosts = [ghost for ghost in self.ghosts if not self._is_settled(ghost.program, later, is_long=is_long)]
+        self.world = replace(self.world, now=later)
+
+    @rule()
+    def let_days_pass(self) -> None:
+        """With their sweeps, of which one comes to its end, and then their lifecycle rules."""
+        self.wait(SETTLE_SECONDS + 1)
+        self._sweep_alone()
+        self.wait(3 * DAY)
+        for key, stored in self.world.objects:
+            if is_expired(key, stored, self.world.now):
+                self.world = self.world.remove(key)
+
+    # What holds
+
+    @invariant()
+    def nothing_is_broken(self) -> None:
+        problem = self.scenario.find_problem(self.world)
+        assert problem is None, problem
+
+    def teardown(self) -> None:
+        """Everything dies, and is cleared up."""
+        self.processes.clear()
+        self.ghosts.clear()
+        self.let_days_pass()
+        self._sweep_alone()
+        problem = self.scenario.find_problem(self.world) or self.scenario.find_leftovers(self.world)
+        assert problem is None, problem
+
+    def _go_on(self, process: Process) -> None:
+        self.covered["steps"] += 1
+        call = find_next(process.program, CODE, process.answers)
+        if call is None:
+            self.processes.remove(process)
+        elif call == CLOCK:
+            process.answers += (self.world.now,)
+        elif call.operation == ANSWER:
+            if isinstance(process.program, Confirm):
+                self._judge(process.program, call.given[0], wronged=process.wronged)
+            process.answers += (None,)
+        else:
+            step = next(take_step(self.world, call, process.progress))
+            self.world, process.progress = step.world, step.progress
+            if step.is_over:
+                process.answers += (step.answer,)
+
+    def _judge(self, confirm: Confirm, outcome: str, *, wronged: bool) -> None:
+        upload = next(upload for upload in self.uploads if upload.upload_id == confirm.upload_id)
+        avatar = self.world.avatar_of(confirm.username) or ""
+        posted = self.posted.get(upload.upload_id, set())
+        may_be: dict[str, bool] = {
+            "Confirmed": avatar >= upload.upload_id.avatar_key and confirm.username == upload.owner,
+            "SupersededError": avatar > upload.upload_id.avatar_key,
+            "ExpiredError": self.world.now > upload.upload_id.created + LIMITS.confirm_seconds,
+            "TooSlowError": True,
+            "NotAPictureError": "bad" in posted,
+            "UnknownUploadError": confirm.username != upload.owner or confirm.strategy != upload.strategy or not posted,
+            "OtherStrategyError": confirm.service != confirm.strategy,
+            # Other posts, copies that come late, and other confirms that heal look alike to it.
+            "KeepsChangingError": True,
+            "Unavailable": wronged,
+        }
+        assert may_be[outcome], f"{outcome} for {confirm}, whose row points at {avatar}"
+
+    def _sweep_alone(self) -> None:
+        now = Now(self.world)
+        Direct(now.call, self.world.now).run(Sweep(), CODE)
+        self.world = now.world
+
+    @staticmethod
+    def _is_settled(program: Program, later: float, *, is_long: bool) -> bool:
+        return later >= program.upload_id.created + SETTLE_SECONDS if isinstance(program, Confirm) else is_long
+
+
+def _pick(choices: Sequence[Any], which: int) -> Any:
+    return choices[which % len(choices)]
+
+
+Lives.TestCase.settings = settings(
+    max_examples=400,
+    stateful_step_count=60,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+class TestLives(Lives.TestCase):
+    pass
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _report(covered: Callable[[str], None]) -> Iterator[None]:
+    yield
+    counted = ", ".join(f"{count:,} {name}" for name, count in Lives.covered.items())
+    covered(f"model, by chance: {counted}")
