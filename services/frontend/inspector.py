@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from services.aws import error_code
 from services.frontend.cursor import decode_cursor, encode_cursor
-from services.keys import USERNAME_FIELD
-from services.state import State, find_state
+from services.keys import AVATAR_PREFIX, USERNAME_FIELD
+from services.state import State, find_avatar_state, find_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef, ObjectTypeDef
 
-    from services.frontend.people import People
+    from services.frontend.people import People, PeoplePage, Person
+
+MISSING = frozenset({"404", "NoSuchKey"})
+"""A missing object's code: HEAD answers without a body, so that the status is all there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,19 @@ class InspectedObject:
 @dataclass(frozen=True, slots=True)
 class ObjectsPage:
     objects: list[InspectedObject]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedRow:
+    person: Person
+    state: State | None
+    """Of what the row points at; None where it points at nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsPage:
+    rows: list[InspectedRow]
     cursor: str | None
 
 
@@ -67,12 +83,36 @@ class Inspector:
         objects = [_inspect(described, avatars) for described in found]
         return ObjectsPage(objects, encode_cursor(entries[-1].key) if listed["IsTruncated"] else None)
 
+    def inspect_rows(self, page: PeoplePage) -> RowsPage:
+        """One call for each row that has an avatar, all at once: only its object can tell whether it is there."""
+        return RowsPage([*self.executor.map(self._inspect_row, page.people)], page.cursor)
+
+    def _inspect_row(self, person: Person) -> InspectedRow:
+        if person.avatar is None:
+            return InspectedRow(person, None)
+        # No other key is one that this service may ask for, nor one that lasts.
+        is_there = person.avatar.startswith(AVATAR_PREFIX) and self._is_there(person.avatar)
+        latest = person if is_there else self.people.find(person.username)
+        if latest.avatar != person.avatar:
+            # Replaced since the row was read, and the old picture is deleted right after.
+            return self._inspect_row(latest)
+        return InspectedRow(person, find_avatar_state(person.avatar, is_there=is_there))
+
+    def _is_there(self, key: str) -> bool:
+        try:
+            self.s3.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                return False
+            raise
+        return True
+
     def _describe(self, entry: _Entry) -> _Described | None:
         try:
             headers = self._read_headers(entry)
             tags = self._read_tags(entry.key) if headers.get("TagCount") else dict[str, str]()
         except ClientError as error:
-            if error_code(error) in {"404", "NoSuchKey"}:
+            if error_code(error) in MISSING:
                 return None
             raise
         return _Described(entry, headers, tags)

@@ -10,7 +10,7 @@ from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Redirect, Template
 
 from services.auth.verifier import Doorkeeper
-from services.frontend.inspector import InspectedObject, Inspector
+from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
 from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.view import CARDS, ROWS, Cursors, View
@@ -31,11 +31,12 @@ class UsersAnswer(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, rename={"username": "Username", "name": "Name", "avatar": "Avatar"}):
-    """As the table has it, names and all."""
+    """As the table has it, names and all; and what has become of its object."""
 
     username: str
     name: str
     avatar: str | None
+    state: Annotated[str | None, msgspec.Meta(description="`live`, or `dangling` where the object is missing.")]
 
 
 class RowsAnswer(msgspec.Struct, frozen=True):
@@ -97,14 +98,20 @@ def list_objects(inspector: SkipValidation[Inspector], limit: Limit = ROWS, curs
 
 
 @get("/inspector/users", sync_to_thread=True)
-def list_rows(people: SkipValidation[People], limit: Limit = ROWS, cursor: Cursor = None) -> RowsAnswer:
-    found = people.list_page(limit, cursor)
-    return RowsAnswer([Row(person.username, person.name, person.avatar) for person in found.people], found.cursor)
+def list_rows(
+    people: SkipValidation[People], inspector: SkipValidation[Inspector], limit: Limit = ROWS, cursor: Cursor = None
+) -> RowsAnswer:
+    found = inspector.inspect_rows(people.list_page(limit, cursor))
+    return RowsAnswer([_row(entry) for entry in found.rows], found.cursor)
 
 
 @get("/healthz", include_in_schema=False)
 async def healthz() -> Response[dict[str, str]]:
     return Response({"status": "ok"})
+
+
+def _row(entry: InspectedRow) -> Row:
+    return Row(entry.person.username, entry.person.name, entry.person.avatar, entry.state)
 
 
 def _object(entry: InspectedObject) -> Object:

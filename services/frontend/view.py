@@ -48,7 +48,7 @@ class View:
         return {
             "current": self._find_current(caller, cards.result().people),
             "cards": cards.result(),
-            "table": table.result(),
+            "table": self.inspector.inspect_rows(table.result()),
             "bucket": bucket,
             "cursors": asdict(cursors),
             "strategy": self.strategy,

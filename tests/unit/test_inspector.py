@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.inspector import InspectedObject, Inspector, read_expiry
+from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, read_expiry
+from services.frontend.people import PeoplePage, Person
 from services.state import State
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ EXPIRES = datetime(2026, 11, 24, tzinfo=UTC)
 class FakePeople:
     avatars: dict[str, str | None]
     asked: list[list[str]] = field(default_factory=list[list[str]])
+
+    def find(self, username: str) -> Person:
+        return Person(username, "Ada L", self.avatars[username])
 
     def find_avatars(self, usernames: Iterable[str]) -> Mapping[str, str | None]:
         self.asked.append(list(usernames))
@@ -172,3 +176,47 @@ def test_a_refusal_surfaces(inspector: Inspector, s3_stub: Stubber, method: str)
 )
 def test_the_expiry_is_read_from_its_header(header: str | None, expires: datetime | None) -> None:
     assert read_expiry(header) == expires
+
+
+def ask_for(stub: Stubber, key: str, *, is_there: bool) -> None:
+    request = {"Bucket": "pictures", "Key": key}
+    if is_there:
+        stub.add_response("head_object", {}, request)
+    else:
+        stub.add_client_error("head_object", "404", http_status_code=404, expected_params=request)
+
+
+def inspect_row(inspector: Inspector, avatar: str | None) -> InspectedRow:
+    found = inspector.inspect_rows(PeoplePage([Person("ada", "Ada L", avatar)], "next"))
+    assert found.cursor == "next"
+    (row,) = found.rows
+    return row
+
+
+def test_a_row_points_at_what_is_there_or_dangles(inspector: Inspector, s3_stub: Stubber) -> None:
+    ask_for(s3_stub, "avatars/1", is_there=True)
+    assert inspect_row(inspector, "avatars/1").state is State.LIVE
+    ask_for(s3_stub, "avatars/1", is_there=False)
+    assert inspect_row(inspector, "avatars/1").state is State.DANGLING
+
+
+@pytest.mark.usefixtures("s3_stub")
+def test_a_row_that_points_at_nothing_or_at_no_avatar_needs_no_look(inspector: Inspector, people: FakePeople) -> None:
+    assert inspect_row(inspector, None).state is None
+    people.avatars["ada"] = "pending/1"
+    assert inspect_row(inspector, "pending/1").state is State.DANGLING
+
+
+def test_a_row_that_moved_on_meanwhile_is_shown_as_it_is_now(
+    inspector: Inspector, s3_stub: Stubber, people: FakePeople
+) -> None:
+    people.avatars["ada"] = "avatars/2"
+    ask_for(s3_stub, "avatars/1", is_there=False)
+    ask_for(s3_stub, "avatars/2", is_there=True)
+    assert inspect_row(inspector, "avatars/1") == InspectedRow(Person("ada", "Ada L", "avatars/2"), State.LIVE)
+
+
+def test_a_forbidden_look_at_a_row_s_object_surfaces(inspector: Inspector, s3_stub: Stubber) -> None:
+    s3_stub.add_client_error("head_object", "403", http_status_code=403)
+    with pytest.raises(ClientError):
+        inspect_row(inspector, "avatars/1")

@@ -12,7 +12,7 @@ import pytest
 
 from services.auth.verifier import Caller
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
-from services.frontend.inspector import InspectedObject, Inspector, ObjectsPage
+from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, ObjectsPage, RowsPage
 from services.frontend.people import People, PeoplePage, Person, UnknownUserError
 from services.frontend.pictures import Pictures
 from services.frontend.templates import create_environment
@@ -113,6 +113,9 @@ class FakeInspector:
     def list_page(self, limit: int, cursor: str | None) -> ObjectsPage:
         return ObjectsPage([], f"{limit} after {cursor}")
 
+    def inspect_rows(self, page: PeoplePage) -> RowsPage:
+        return RowsPage([InspectedRow(person, State.LIVE) for person in page.people], page.cursor)
+
 
 @pytest.fixture
 def people() -> FakePeople:
@@ -192,7 +195,7 @@ def show_page(view: View, caller: Caller | None = None, cursors: Cursors = NO_CU
 
 
 def test_an_empty_page_says_so(view: View) -> None:
-    page = show_page(view, cards=PeoplePage([], None), table=PeoplePage([], None))
+    page = show_page(view, cards=PeoplePage([], None), table=RowsPage([], None))
     assert "The bucket is empty." in page
     assert "The table is empty." in page
     assert 'type="file"' not in page
@@ -209,12 +212,19 @@ def test_nothing_that_users_or_the_bucket_say_is_taken_for_html(view: View) -> N
         cursors=Cursors(evil, evil, evil),
         current=person,
         cards=PeoplePage([person], evil),
-        table=PeoplePage([person], evil),
+        table=RowsPage([InspectedRow(person, State.DANGLING)], evil),
         bucket=ObjectsPage([entry], evil),
     )
     assert "<script>alert" not in page
     assert "\"'>" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 10
+
+
+@pytest.mark.parametrize(("state", "is_said"), [(State.DANGLING, True), (State.LIVE, False)])
+def test_a_row_whose_object_is_missing_is_told_from_others(view: View, state: State, is_said: bool) -> None:  # noqa: FBT001
+    page = show_page(view, table=RowsPage([InspectedRow(ADA, state)], None))
+    assert f'<tr data-username="ada" data-state="{state}">' in page
+    assert ("there is no such object" in page) == is_said
 
 
 def test_the_current_user_has_a_card_and_a_file_input_on_each_page_of_users(view: View) -> None:
@@ -225,6 +235,6 @@ def test_the_current_user_has_a_card_and_a_file_input_on_each_page_of_users(view
 
 
 def test_a_list_s_next_page_leaves_the_other_lists_where_they_are(view: View) -> None:
-    page = show_page(view, cursors=Cursors("u", None, "r"), table=PeoplePage([], "next"))
+    page = show_page(view, cursors=Cursors("u", None, "r"), table=RowsPage([], "next"))
     assert 'href="/?users=u&amp;rows=next"' in page
     assert 'href="/?users=u"' in page

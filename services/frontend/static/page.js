@@ -80,7 +80,7 @@ async function repeatConfirm(form) {
 
 const AFTERMATH = {
   prefix: "A second object lies under pending/ and expires; the avatar is untouched.",
-  tag: "The live avatar is pending again, and a lifecycle rule would delete it. A repeat of the confirm heals it.",
+  tag: "The live avatar is pending again, and a lifecycle rule would delete it. A repeat of the confirm heals it, and so does the hourly sweep.",
 };
 
 function strategy() {
