@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botocore.config import Config
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     CredentialRetrievalError,
     HTTPClientError,
@@ -31,6 +32,9 @@ S3_CONFIG = CLIENT_CONFIG.merge(
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
 )
+
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+"""All that a call to AWS can raise: it refused, it could not be asked, or its answer could not be read."""
 
 _PASSING_CODES = frozenset(
     {

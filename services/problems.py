@@ -6,12 +6,10 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 
-from services.aws import is_passing
+from services.aws import AWS_ERRORS, is_passing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,9 +57,7 @@ def problem_details(errors: Mapping[type[Exception], Problem]) -> ProblemDetails
     }
     translations |= {
         HTTPException: _from_framework,
-        ClientError: _from_aws,
-        BotoCoreError: _from_aws,
-        ResponseParserError: _from_aws,
+        **dict.fromkeys(AWS_ERRORS, _from_aws),
         Exception: _from_bug,
     }
     return ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map=translations))

@@ -1,10 +1,17 @@
+"""The sweep over the running system, with the permissions that it has and no others, at some later time."""
+
 from __future__ import annotations
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+import httpx2
+
+from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from services.environment import read_settings
 from services.uploads.bucket import Bucket
 from services.uploads.sweep.settings import Settings
@@ -12,31 +19,50 @@ from services.uploads.sweep.sweeper import Sweeper
 from services.uploads.users import Users
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from infra.local.aws import Aws
     from infra.local.stack import Stack
     from services.uploads.sweep.report import Report
 
-LATER_SECONDS = 3 * 3600
+LATER_SECONDS = 5 * 3600
 """When whatever is under way now is long over, and no lifecycle rule has come to it yet."""
 
 
-def sweep(stack: Stack, *, later: float = LATER_SECONDS, dry_run: bool = False) -> Report:
-    """The whole bucket, with the sweep's own permissions, as if it were so many seconds later."""
-    resources = stack.resources
-    credentials = resources.credentials["sweep"]
-    aws = replace(
+def act_as_sweep(stack: Stack) -> Aws:
+    """Clients that may do what the sweep may do."""
+    credentials = stack.resources.credentials["sweep"]
+    return replace(
         stack.aws,
         access_key_id=credentials["AWS_ACCESS_KEY_ID"],
         secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
     )
-    settings = read_settings(Settings, {"BUCKET": resources.bucket, "TABLE": resources.table})
+
+
+def read_clock(stack: Stack) -> Callable[[], float]:
+    """The time as S3 has it, which a test of the page may have moved by days."""
+    shown = httpx2.get(stack.aws.endpoint + LIFECYCLE_PATH).raise_for_status().json()
+    ahead = datetime.fromisoformat(shown["now"]).timestamp() - time.time()
+    return lambda: time.time() + ahead
+
+
+@contextlib.contextmanager
+def open_sweeper(stack: Stack, later: float = LATER_SECONDS) -> Generator[Sweeper, None, None]:
+    """Its clock is so many seconds ahead."""
+    aws, clock = act_as_sweep(stack), read_clock(stack)
+    settings = read_settings(Settings, {"BUCKET": stack.resources.bucket, "TABLE": stack.resources.table})
     with ThreadPoolExecutor(16) as executor:
-        sweeper = Sweeper(
-            Bucket(aws.s3, resources.bucket),
-            Users(aws.dynamodb, resources.table),
+        yield Sweeper(
+            Bucket(aws.s3, settings.bucket),
+            Users(aws.dynamodb, settings.table),
             settings.limits,
             settings.confirm_seconds + settings.margin_seconds,
             settings.most_deletions,
-            lambda: time.time() + later,
+            lambda: clock() + later,
             executor,
         )
-        return sweeper.sweep(dry_run=dry_run)
+
+
+def sweep(stack: Stack) -> Report:
+    with open_sweeper(stack) as sweeper:
+        return sweeper.sweep()

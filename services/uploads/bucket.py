@@ -31,6 +31,14 @@ class MissingObjectError(Exception):
     pass
 
 
+class NotDeletedError(Exception):
+    """S3 did not delete these keys; the others it did."""
+
+    def __init__(self, keys: Sequence[str], reason: str) -> None:
+        super().__init__(f"{reason}: {', '.join(keys)}")
+        self.keys = keys
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """Where to post, with which fields before the file."""
@@ -181,12 +189,16 @@ class Bucket:
         return {tag["Key"]: tag["Value"] for tag in tag_set}
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Of at most 1,000 keys (AWS: DeleteObjects). What is gone already is no error; what can't be deleted is."""
+        """Of at most 1,000 keys (AWS: DeleteObjects). What is gone already is no error.
+
+        Raises:
+            NotDeletedError: S3 refused some of them.
+        """
         answer = self.s3.delete_objects(
             Bucket=self.name, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
         )
         if failed := answer.get("Errors"):
-            raise RuntimeError(f"S3 did not delete {failed}")
+            raise NotDeletedError([error.get("Key", "") for error in failed], failed[0].get("Code", ""))
 
 
 def _raise_if_changed(error: ClientError, key: str) -> None:

@@ -13,10 +13,11 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.response import StreamingBody
 
 from services.aws import is_passing
-from services.uploads.bucket import BLANK, Bucket, ChangedError
+from services.uploads.bucket import BLANK, Bucket, ChangedError, MissingObjectError, NotDeletedError
 from services.uploads.pending import Copy
 from services.uploads.picture import HEAD_BYTES, identify, measure
-from services.uploads.upload import Stored
+from services.uploads.sweep.plan import Listed
+from services.uploads.upload import NotAPictureError, Replace, Restore, Stored
 from tests.pictures import cut_off, make_picture, push_dimensions_back
 
 if TYPE_CHECKING:
@@ -290,11 +291,118 @@ def test_keys_are_deleted_in_one_call(bucket: Bucket, s3_stub: Stubber) -> None:
 def test_a_key_that_is_not_deleted_is_an_error(bucket: Bucket, s3_stub: Stubber) -> None:
     # S3 answers 200 to the call as a whole.
     s3_stub.add_response("delete_objects", {"Errors": [{"Key": KEY, "Code": "AccessDenied"}]})
-    with pytest.raises(RuntimeError, match="AccessDenied"):
+    with pytest.raises(NotDeletedError, match="AccessDenied") as raised:
         bucket.delete((KEY, TARGET))
+    assert raised.value.keys == [KEY]
 
 
 def test_a_refusal_to_delete_surfaces(bucket: Bucket, s3_stub: Stubber) -> None:
     refuse(s3_stub, "delete_objects", "AccessDenied", 403)
     with pytest.raises(ClientError, match="AccessDenied"):
         bucket.delete((KEY,))
+
+
+def test_healing_is_the_copy_or_the_blank_picture(bucket: Bucket, s3_stub: Stubber) -> None:
+    s3_stub.add_response("copy_object", {"CopyObjectResult": {"ETag": '"copy"'}})
+    bucket.heal(Restore(STEP))
+    s3_stub.add_response("put_object", {})
+    bucket.heal(Replace(TARGET, STORED, NotAPictureError()))
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "NoSuchKey"])
+def test_what_is_not_the_one_to_heal_any_more_has_changed(bucket: Bucket, s3_stub: Stubber, code: str) -> None:
+    refuse(s3_stub, "copy_object", code, 412)
+    with pytest.raises(ChangedError):
+        bucket.heal(Restore(STEP))
+    refuse(s3_stub, "put_object", code, 412)
+    with pytest.raises(ChangedError):
+        bucket.heal(Replace(TARGET, STORED, NotAPictureError()))
+
+
+def expect_listing(stub: Stubber, answer: dict[str, Any], **more: str) -> None:
+    stub.add_response("list_objects_v2", answer, {"Bucket": "pictures", "Prefix": "avatars/", **more})
+
+
+def test_avatars_are_listed_page_by_page(bucket: Bucket, s3_stub: Stubber) -> None:
+    moment = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+    first = {"Key": TARGET, "LastModified": moment}
+    # S3 encodes keys since XML can't carry all of them, and boto3 decodes them.
+    second = {"Key": "avatars/a%20b%2B%C3%A9", "LastModified": moment}
+    expect_listing(
+        s3_stub,
+        {"Contents": [first], "IsTruncated": True, "NextContinuationToken": "next", "EncodingType": "url"},
+    )
+    expect_listing(s3_stub, {"IsTruncated": True, "NextContinuationToken": "last"}, ContinuationToken="next")
+    expect_listing(
+        s3_stub, {"Contents": [second], "IsTruncated": False, "EncodingType": "url"}, ContinuationToken="last"
+    )
+    assert list(bucket.list_avatars()) == [
+        Listed(TARGET, moment.timestamp()),
+        Listed("avatars/a b+\u00e9", moment.timestamp()),
+    ]
+
+
+def test_the_next_page_is_asked_for_when_it_is_needed(bucket: Bucket, s3_stub: Stubber) -> None:
+    entry = {"Key": TARGET, "LastModified": datetime(2026, 11, 22, tzinfo=UTC)}
+    expect_listing(s3_stub, {"Contents": [entry], "IsTruncated": True, "NextContinuationToken": "next"})
+    listed = bucket.list_avatars()
+    assert next(listed).key == TARGET
+    refuse(s3_stub, "list_objects_v2", "SlowDown", 503)
+    with pytest.raises(ClientError, match="SlowDown"):
+        next(listed)
+
+
+def test_no_avatars_are_none(bucket: Bucket, s3_stub: Stubber) -> None:
+    expect_listing(s3_stub, {"IsTruncated": False, "KeyCount": 0})
+    assert list(bucket.list_avatars()) == []
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket"])
+def test_a_refusal_to_list_surfaces(bucket: Bucket, s3_stub: Stubber, code: str) -> None:
+    refuse(s3_stub, "list_objects_v2", code, 403)
+    with pytest.raises(ClientError, match=code):
+        list(bucket.list_avatars())
+
+
+@pytest.mark.parametrize(("metadata", "owner"), [({"username": "ada", "upload-token": "x"}, "ada"), ({}, None)])
+def test_the_owner_is_the_one_whom_the_object_is_bound_to(
+    bucket: Bucket, s3_stub: Stubber, metadata: dict[str, str], owner: str | None
+) -> None:
+    s3_stub.add_response("head_object", {"Metadata": metadata}, {"Bucket": "pictures", "Key": TARGET})
+    assert bucket.find_owner(TARGET) == owner
+
+
+@pytest.mark.parametrize("code", ["404", "NoSuchKey"])
+def test_a_missing_object_has_no_owner(bucket: Bucket, s3_stub: Stubber, code: str) -> None:
+    refuse(s3_stub, "head_object", code, 404)
+    with pytest.raises(MissingObjectError, match=TARGET):
+        bucket.find_owner(TARGET)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("403", 403), ("400", 400), ("503", 503), ("AccessDenied", 403), ("NoSuchBucket", 404)]
+)
+def test_any_other_refusal_to_tell_the_owner_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+    refuse(s3_stub, "head_object", code, status)
+    with pytest.raises(ClientError, match=code):
+        bucket.find_owner(TARGET)
+
+
+@pytest.mark.parametrize("tags", [{}, {"Status": "Pending"}, {"Status": "Pending", "Other": ""}])
+def test_tags_are_read_by_name(bucket: Bucket, s3_stub: Stubber, tags: dict[str, str]) -> None:
+    tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
+    s3_stub.add_response("get_object_tagging", {"TagSet": tag_set}, {"Bucket": "pictures", "Key": TARGET})
+    assert bucket.read_tags(TARGET) == tags
+
+
+def test_a_missing_object_has_no_tags(bucket: Bucket, s3_stub: Stubber) -> None:
+    refuse(s3_stub, "get_object_tagging", "NoSuchKey", 404)
+    with pytest.raises(MissingObjectError, match=TARGET):
+        bucket.read_tags(TARGET)
+
+
+@pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404), ("SlowDown", 503)])
+def test_any_other_refusal_to_tell_the_tags_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+    refuse(s3_stub, "get_object_tagging", code, status)
+    with pytest.raises(ClientError, match=code):
+        bucket.read_tags(TARGET)

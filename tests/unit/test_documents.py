@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.documents.bucket import OWNERSHIP_RULES, PUBLIC_ACCESS_BLOCK, cors_rules, lifecycle_rules
-from infra.documents.policies import auth_policy, frontend_policy, uploads_policy
+from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.documents.routing import ROUTES, find_service
 from infra.documents.table import table_definition
 from services.keys import UploadId
@@ -19,6 +19,7 @@ PREFIXES = [f"{BUCKET}/pending/*", f"{BUCKET}/avatars/*"]
 POLICIES = {
     "auth": auth_policy(table_arn=TABLE, key_arn=KEY),
     "uploads": uploads_policy(bucket_arn=BUCKET, table_arn=TABLE),
+    "sweep": sweep_policy(bucket_arn=BUCKET, table_arn=TABLE),
     "frontend": frontend_policy(bucket_arn=BUCKET, table_arn=TABLE),
 }
 ALLOWED: dict[str, dict[str, list[str]]] = {
@@ -36,6 +37,16 @@ ALLOWED: dict[str, dict[str, list[str]]] = {
         "s3:ListBucket": [BUCKET],
         "dynamodb:GetItem": [TABLE],
         "dynamodb:UpdateItem": [TABLE],
+    },
+    "sweep": {
+        "s3:ListBucket": [BUCKET],
+        "s3:GetObject": [f"{BUCKET}/avatars/*"],
+        "s3:GetObjectTagging": [f"{BUCKET}/avatars/*"],
+        "s3:PutObject": [f"{BUCKET}/avatars/*"],
+        "s3:PutObjectTagging": [f"{BUCKET}/avatars/*"],
+        "s3:DeleteObject": [f"{BUCKET}/avatars/*"],
+        "dynamodb:Scan": [TABLE],
+        "dynamodb:GetItem": [TABLE],
     },
     "frontend": {
         "s3:ListBucket": [BUCKET],

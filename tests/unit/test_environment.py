@@ -7,7 +7,8 @@ from services.environment import InvalidSettingsError, ServiceSettings, read_set
 from services.frontend.settings import Settings as FrontendSettings
 from services.server import serve
 from services.uploads.settings import Settings as UploadsSettings
-from services.uploads.upload import Limits
+from services.uploads.sweep.settings import Settings as SweepSettings
+from services.uploads.upload import Limits, PictureLimits
 
 NEEDED = {
     "ORIGIN": "https://pictures.example",
@@ -168,6 +169,64 @@ def test_a_confirm_may_not_be_due_before_the_form_is() -> None:
     with pytest.raises(InvalidSettingsError) as caught:
         read(FORM_SECONDS="300", CONFIRM_SECONDS="299")
     assert str(caught.value) == "In the environment: CONFIRM_SECONDS must not be shorter than FORM_SECONDS"
+
+
+def read_sweep(**given: str) -> SweepSettings:
+    return read_settings(SweepSettings, {"BUCKET": "pictures", "TABLE": "users"} | given)
+
+
+def test_the_sweep_needs_to_know_only_where_things_are() -> None:
+    assert read_sweep() == SweepSettings(
+        bucket="pictures",
+        table="users",
+        max_bytes=5_000_000,
+        max_width=8192,
+        max_height=8192,
+        confirm_seconds=3600,
+        margin_seconds=3600,
+        most_deletions=10_000,
+    )
+    with pytest.raises(InvalidSettingsError, match=r"^Missing from the environment: BUCKET, TABLE$"):
+        read_settings(SweepSettings, {})
+
+
+def test_the_sweep_reckons_with_the_defaults_of_the_service() -> None:
+    service, sweep = read(), read_sweep()
+    assert sweep.limits == PictureLimits(service.max_bytes, service.max_width, service.max_height)
+    assert sweep.confirm_seconds == service.confirm_seconds
+
+
+def test_the_sweep_takes_numbers_as_a_service_does() -> None:
+    settings = read_sweep(
+        MAX_BYTES="1", MAX_WIDTH="2", MAX_HEIGHT="3", CONFIRM_SECONDS="4", MARGIN_SECONDS="2700", MOST_DELETIONS="1"
+    )
+    assert settings.limits == PictureLimits(1, 2, 3)
+    assert (settings.confirm_seconds, settings.margin_seconds, settings.most_deletions) == (4, 2700, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        # Three quarters of an hour: clocks may be off by one each, and a request under way for the third.
+        ("MARGIN_SECONDS", "2699", ">= 2700"),
+        ("MARGIN_SECONDS", "0", ">= 2700"),
+        ("MARGIN_SECONDS", "-3600", ">= 2700"),
+        ("MARGIN_SECONDS", "1h", "int"),
+        ("MOST_DELETIONS", "0", ">= 1"),
+        ("MOST_DELETIONS", "all", "int"),
+        ("CONFIRM_SECONDS", "0", ">= 1"),
+        ("CONFIRM_SECONDS", "43201", "<= 43200"),
+        ("MAX_BYTES", "5000000001", "<= 5000000000"),
+        ("BUCKET", "ab", "length >= 3"),
+        ("TABLE", "ab", "length >= 3"),
+    ],
+)
+def test_a_wrong_variable_of_the_sweep_is_named_with_what_was_expected(name: str, value: str, expected: str) -> None:
+    with pytest.raises(InvalidSettingsError) as caught:
+        read_sweep(**{name: value})
+    message = str(caught.value)
+    assert message.startswith(f"In the environment: {name}: Expected ")
+    assert expected in message
 
 
 def test_a_service_with_a_wrong_setting_ends_with_one_line() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.state import State, find_state
+from services.state import State, find_avatar_state, find_state, is_marked
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,36 @@ from services.state import State, find_state
 )
 def test_an_object_is(key: str, tags: dict[str, str], owners_avatar: str | None, state: State) -> None:
     assert find_state(key, tags, owners_avatar) is state
+
+
+@pytest.mark.parametrize(
+    ("avatar", "is_there", "state"),
+    [
+        ("avatars/1", True, State.LIVE),
+        ("avatars/1", False, State.DANGLING),
+        # A lifecycle rule deletes it, or nobody ever heard of it.
+        ("pending/1", True, State.DANGLING),
+        ("pending/1", False, State.DANGLING),
+        ("elsewhere", True, State.DANGLING),
+        ("avatars", True, State.DANGLING),
+        ("", True, State.DANGLING),
+    ],
+)
+def test_what_a_row_points_at_is(avatar: str, is_there: bool, state: State) -> None:  # noqa: FBT001 - a table
+    assert find_avatar_state(avatar, is_there=is_there) is state
+
+
+@pytest.mark.parametrize(
+    ("tags", "marked"),
+    [
+        ({"Status": "Pending"}, True),
+        ({"Status": "Pending", "Other": "Tag"}, True),
+        ({}, False),
+        ({"Status": ""}, False),
+        ({"Status": "pending"}, False),
+        ({"status": "Pending"}, False),
+        ({"Pending": "Status"}, False),
+    ],
+)
+def test_an_object_is_marked_by_just_that_tag(tags: dict[str, str], marked: bool) -> None:  # noqa: FBT001 - a table
+    assert is_marked(tags) is marked

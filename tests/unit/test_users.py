@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.auth import users as auth
+from services.uploads.sweep.plan import Reference
 from services.uploads.users import NotForwardError, UnknownUserError, Users
 
 if TYPE_CHECKING:
@@ -98,6 +99,51 @@ def test_any_other_refusal_surfaces(users: Users, login_users: auth.Users, dynam
         users.advance("ada", NEW)
     with pytest.raises(ClientError, match=code):
         login_users.require("ada")
+
+
+def expect_scan(
+    stub: Stubber, rows: list[dict[str, Any]], *, last: str | None = None, after: str | None = None
+) -> None:
+    expected: dict[str, Any] = {
+        "TableName": "users",
+        "ProjectionExpression": "Username, Avatar",
+        "ConsistentRead": True,
+    }
+    if after:
+        expected["ExclusiveStartKey"] = {"Username": {"S": after}}
+    answer: dict[str, Any] = {"Items": rows}
+    if last:
+        answer["LastEvaluatedKey"] = {"Username": {"S": last}}
+    stub.add_response("scan", answer, expected)
+
+
+def make_row(username: str, avatar: str | None) -> dict[str, Any]:
+    return {"Username": {"S": username}} | ({"Avatar": {"S": avatar}} if avatar is not None else {})
+
+
+def test_all_rows_that_have_an_avatar_are_read_as_they_were_last_written(users: Users, dynamodb_stub: Stubber) -> None:
+    expect_scan(dynamodb_stub, [make_row("ada", OLD), make_row("bob", None)], last="bob")
+    # A page may well be empty, and is not the last one for that.
+    expect_scan(dynamodb_stub, [], last="bea", after="bob")
+    expect_scan(dynamodb_stub, [make_row("cleo", NEW), make_row("dan", ""), make_row("eve", OLD)], after="bea")
+    assert list(users.list_references()) == [Reference(OLD, "ada"), Reference(NEW, "cleo"), Reference(OLD, "eve")]
+
+
+def test_a_table_without_rows_has_no_references(users: Users, dynamodb_stub: Stubber) -> None:
+    expect_scan(dynamodb_stub, [])
+    assert list(users.list_references()) == []
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ProvisionedThroughputExceededException"])
+def test_a_scan_that_is_refused_midway_does_not_end_as_if_that_had_been_all(
+    users: Users, dynamodb_stub: Stubber, code: str
+) -> None:
+    expect_scan(dynamodb_stub, [make_row("ada", OLD)], last="ada")
+    dynamodb_stub.add_client_error("scan", code, http_status_code=400)
+    references = users.list_references()
+    assert next(references) == Reference(OLD, "ada")
+    with pytest.raises(ClientError, match=code):
+        next(references)
 
 
 def test_whoever_has_a_row_may_log_in(login_users: auth.Users, dynamodb_stub: Stubber) -> None:

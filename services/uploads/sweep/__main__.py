@@ -4,16 +4,18 @@ import argparse
 import json
 import logging
 import os
+import sqlite3
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
-from services.aws import CLIENT_CONFIG, S3_CONFIG
+from services.aws import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
 from services.environment import InvalidSettingsError, read_settings
 from services.uploads.bucket import Bucket
 from services.uploads.sweep.settings import Settings
@@ -26,13 +28,16 @@ if TYPE_CHECKING:
 THREADS = 32
 """Objects looked at more closely at once; fewer than the connections that the clients keep."""
 
-DONE, NEEDS_A_PERSON, WRONG_SETTINGS = 0, 1, 2
+DONE, NEEDS_A_PERSON, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
 
 Item = TypeVar("Item")
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:], os.environ))
+    try:
+        sys.exit(run(sys.argv[1:], os.environ))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -40,14 +45,16 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     options = _parse(arguments)
     try:
         settings = read_settings(Settings, environ)
-    except InvalidSettingsError as error:
+        s3 = boto3.client("s3", config=S3_CONFIG)
+        dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
+    except (InvalidSettingsError, BotoCoreError, ValueError) as error:  # the last two: of boto3's own settings
         print(error, file=sys.stderr)
         return WRONG_SETTINGS
     logging.basicConfig(format="%(message)s")
     with ThreadPoolExecutor(THREADS, thread_name_prefix="look") as executor:
         sweeper = Sweeper(
-            Bucket(boto3.client("s3", config=S3_CONFIG), settings.bucket),
-            Users(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.table),
+            Bucket(s3, settings.bucket),
+            Users(dynamodb, settings.table),
             settings.limits,
             settings.confirm_seconds + settings.margin_seconds,
             settings.most_deletions,
@@ -55,8 +62,9 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             executor,
         )
         try:
-            report = sweeper.sweep(dry_run=options.dry_run, track=_show_progress)
-        except (ClientError, BotoCoreError) as error:
+            with logging_redirect_tqdm():
+                report = sweeper.sweep(dry_run=options.dry_run, track=_show_progress)
+        except (*AWS_ERRORS, sqlite3.Error) as error:  # the last: there is no room for the ledger
             print(f"The sweep could not go on: {error}", file=sys.stderr)
             return NEEDS_A_PERSON
     print(json.dumps(report.as_json()) if options.json else report.as_text())

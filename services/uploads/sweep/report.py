@@ -45,6 +45,8 @@ class Report:
     dry_run: bool
     rows: int = 0
     """Those with an avatar."""
+    tried: int = 0
+    """Orphans that S3 was told to delete, whatever it answered: a call that failed may have done it all the same."""
     counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     names: dict[Outcome, list[str]] = field(default_factory=lambda: {kind: [] for kind in NEED_A_PERSON})
     """The first of what needs a person: keys, and users of dangling rows."""

@@ -7,11 +7,10 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-
+from services.aws import AWS_ERRORS
+from services.keys import AVATAR_PREFIX
 from services.state import State, find_avatar_state, find_state, is_marked
-from services.uploads.bucket import Bucket, ChangedError, MissingObjectError
+from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError
 from services.uploads.pending import STRATEGIES
 from services.uploads.sweep.ledger import Ledger
 from services.uploads.sweep.plan import Finding, Foreign, Live, Missing, Rules, Unreferenced, Young, compare
@@ -59,8 +58,8 @@ class Sweeper:
     def sweep(self, *, dry_run: bool = False, track: Track = track_nothing) -> Report:
         """
         Raises:
-            ClientError, BotoCoreError: the table or the bucket could not be read to the end. What was read in full
-                before that has been dealt with, and nothing else.
+            ClientError, BotoCoreError, ResponseParserError: the table or the bucket could not be read to the end.
+                What was read in full before that has been dealt with, and nothing else.
         """
         rules = Rules(self.clock(), self.settle_seconds)
         report = Report(dry_run)
@@ -81,26 +80,31 @@ class Sweeper:
             name = _name(finding)
             if outcome is not Outcome.DELETED:
                 report.add(outcome, name)
-            elif self._may_delete(report, len(orphans)):
+            elif self._may_delete(report):
+                report.tried += 1
                 orphans.append(name)
             else:
                 report.add(Outcome.WITHHELD, name)
-        deleted = Outcome.DELETED if report.dry_run or self._delete(orphans) else Outcome.FAILED
+        kept = set[str]() if report.dry_run else self._delete(orphans)
         for key in orphans:
-            report.add(deleted, key)
+            report.add(Outcome.FAILED if key in kept else Outcome.DELETED, key)
 
-    def _may_delete(self, report: Report, chosen: int) -> bool:
+    def _may_delete(self, report: Report) -> bool:
         """A table without a single avatar is more likely the wrong table than one that has lost them all."""
-        return report.rows > 0 and report.counts[Outcome.DELETED] + chosen < self.most_deletions
+        return report.rows > 0 and report.tried < self.most_deletions
 
-    def _delete(self, keys: Sequence[str]) -> bool:
+    def _delete(self, keys: Sequence[str]) -> set[str]:
+        """Those that were not deleted."""
         try:
             if keys:
                 self.bucket.delete(keys)
-        except (ClientError, BotoCoreError, ResponseParserError, RuntimeError) as error:
+        except NotDeletedError as error:
             logger.warning("Not deleted: %s", error)
-            return False
-        return True
+            return set(error.keys)
+        except AWS_ERRORS as error:
+            logger.warning("Not deleted: %s", error)
+            return set(keys)
+        return set()
 
     def _look(self, finding: Finding, dry_run: bool) -> Outcome:  # noqa: FBT001 - handed on by map
         """What is to be said of it, after a closer look at what needs one. `DELETED` is left to be done."""
@@ -108,7 +112,7 @@ class Sweeper:
             return self._find_outcome(finding, dry_run=dry_run)
         except (MissingObjectError, ChangedError):
             return Outcome.GONE
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
+        except AWS_ERRORS as error:
             logger.warning("%s: %s", _name(finding), error)
             return Outcome.FAILED
 
@@ -150,7 +154,8 @@ class Sweeper:
                 return Outcome.LIVE
 
     def _look_at_missing(self, avatar: str, username: str) -> Outcome:
-        is_there = self._is_there(avatar)
+        # What is no avatar is nothing that the sweep may look at: S3 would refuse it, whether it is there or not.
+        is_there = avatar.startswith(AVATAR_PREFIX) and self._is_there(avatar)
         # Only now the row again: had it been asked first, a confirm could have replaced the picture in between.
         if self._find_avatar(username) != avatar:
             return Outcome.GONE

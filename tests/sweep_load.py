@@ -1,0 +1,105 @@
+"""Sweeps a made-up bucket of so many objects and prints the most memory that it took: `python -m tests.sweep_load N`.
+
+A process of its own, since no other one's memory is only the sweep's. Rows and objects are made as they are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from services.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.uploads.bucket import MissingObjectError
+from services.uploads.sweep.plan import Listed, Reference
+from services.uploads.sweep.sweeper import Sweeper
+from services.uploads.upload import PictureLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from services.uploads.bucket import Bucket
+    from services.uploads.users import Users
+
+STATUS = Path("/proc/self/status")
+STRIDE = 7_368_787
+"""A prime, so that its multiples come by every row once, in an order that is not that of the keys."""
+ORPHAN_EVERY, DANGLING_EVERY = 10, 100
+NOW = 1_800_000_000
+FIRST = NOW - 10_000_000
+
+
+def upload_id(number: int) -> UploadId:
+    """In the order of the numbers, a millisecond apart."""
+    text = f"{FIRST * 1000 + number:012x}"
+    return UploadId(f"{text[:8]}-{text[8:]}-7000-8000-000000000000")
+
+
+def is_there(number: int) -> bool:
+    return number % DANGLING_EVERY != 1
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Every tenth object has no row, and every hundredth row no object."""
+
+    count: int
+
+    def list_references(self) -> Iterator[Reference]:
+        for step in range(self.count):
+            number = step * STRIDE % self.count
+            if number % ORPHAN_EVERY:
+                yield Reference(upload_id(number).avatar_key, f"user{number:060}")
+
+    def avatar_of(self, username: str) -> str:
+        return upload_id(int(username.removeprefix("user"))).avatar_key
+
+    def list_avatars(self) -> Iterator[Listed]:
+        for number in range(self.count):
+            if is_there(number):
+                yield Listed(upload_id(number).avatar_key, NOW - 10_000)
+
+    def find_owner(self, key: str) -> str | None:
+        """Of an orphan, whose user has another avatar by now."""
+        found = parse_key(key, AVATAR_PREFIX)
+        if found is None or not is_there(round((found.created - FIRST) * 1000)):
+            raise MissingObjectError(key)
+        return f"user{1:060}"
+
+    def read_tags(self, key: str) -> Mapping[str, str]:
+        assert key.startswith(AVATAR_PREFIX)
+        return {}
+
+    def delete(self, keys: Sequence[str]) -> None:
+        assert keys
+
+
+def read_peak_kibibytes() -> int:
+    """Not getrusage's, which begins with that of the process that started this one (Linux: `exec_mmap`)."""
+    [peak] = re.findall(r"^VmHWM:\s+(\d+) kB$", STATUS.read_text(), re.MULTILINE)
+    return int(peak)
+
+
+def main() -> None:
+    count = int(sys.argv[1])
+    generated = Generated(count)
+    with ThreadPoolExecutor(4) as executor:
+        sweeper = Sweeper(
+            bucket=cast("Bucket", generated),
+            users=cast("Users", generated),
+            limits=PictureLimits(max_bytes=1000, max_width=80, max_height=60),
+            settle_seconds=7200,
+            most_deletions=count,
+            clock=lambda: NOW,
+            executor=executor,
+        )
+        report = sweeper.sweep()
+    print(json.dumps({"peak": read_peak_kibibytes(), **report.as_json()}))  # noqa: T201 - what it is asked for
+
+
+if __name__ == "__main__":
+    main()

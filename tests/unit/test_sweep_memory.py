@@ -1,0 +1,33 @@
+"""That the sweep takes as much memory for many objects as for few."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sweep_load import STATUS
+
+ROOT = Path(__file__).parents[2]
+FEW, MANY = 1_000, 200_000
+MOST_MORE_MEBIBYTES = 24
+"""SQLite's cache and its sort take eight each, and a batch the rest. A set of so many keys would take 27 more."""
+
+pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="the peak is read where only Linux has it")
+
+
+def sweep(count: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.sweep_load", str(count)]
+    return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)  # noqa: S603 - our own
+
+
+def test_memory_does_not_grow_with_the_bucket() -> None:
+    few, many = sweep(FEW), sweep(MANY)
+    assert (few["deleted"], few["dangling"]) == (FEW // 10, FEW // 100)
+    assert (many["deleted"], many["dangling"]) == (MANY // 10, MANY // 100)
+    assert many["rows"] == many["live"] + many["dangling"] == MANY - MANY // 10
+    assert many["peak"] - few["peak"] < MOST_MORE_MEBIBYTES * 1024

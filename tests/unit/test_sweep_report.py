@@ -1,0 +1,96 @@
+"""What a sweep says of itself, to a person and to a program."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from services.uploads.sweep.report import MEANINGS, MOST_NAMES, NEED_A_PERSON, Outcome, Report
+
+
+def test_each_outcome_is_counted() -> None:
+    report = Report(dry_run=False)
+    for times, outcome in enumerate(Outcome):
+        for _ in range(times):
+            report.add(outcome, "x")
+    assert list(report.counts.values()) == list(range(len(Outcome)))
+
+
+def test_each_outcome_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(Outcome)
+
+
+def test_reports_share_nothing() -> None:
+    Report(dry_run=False).add(Outcome.DANGLING, "x")
+    assert not Report(dry_run=False).needs_a_person
+    assert Report(dry_run=False).names == {outcome: [] for outcome in NEED_A_PERSON}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_person_is_needed_for_what_no_next_sweep_puts_right(outcome: Outcome) -> None:
+    report = Report(dry_run=False)
+    assert not report.needs_a_person
+    report.add(outcome, "x")
+    assert report.needs_a_person is (outcome in {Outcome.WITHHELD, Outcome.DANGLING, Outcome.FAILED})
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_what_needs_a_person_is_named_and_nothing_else_is(outcome: Outcome) -> None:
+    report = Report(dry_run=False)
+    report.add(outcome, "ada -> avatars/1")
+    assert report.as_json()["names"] == ({outcome.value: ["ada -> avatars/1"]} if outcome in NEED_A_PERSON else {})
+    assert ("ada -> avatars/1" in report.as_text()) is (outcome in NEED_A_PERSON)
+
+
+def test_names_are_the_first_ones_and_bounded() -> None:
+    report = Report(dry_run=False)
+    for number in range(MOST_NAMES + 50):
+        report.add(Outcome.FAILED, f"avatars/{number}")
+    report.add(Outcome.DANGLING, "ada")
+    assert report.counts[Outcome.FAILED] == MOST_NAMES + 50
+    assert report.names[Outcome.FAILED] == [f"avatars/{number}" for number in range(MOST_NAMES)]
+    assert report.names[Outcome.DANGLING] == ["ada"]
+    assert len(report.as_text().splitlines()) == 1 + 2 + MOST_NAMES + 1
+
+
+def test_the_json_has_every_count_and_is_one_line() -> None:
+    report = Report(dry_run=True, rows=3)
+    report.add(Outcome.LIVE, "avatars/1")
+    report.add(Outcome.DANGLING, "ada -> avatars/2")
+    line = json.dumps(report.as_json())
+    assert "\n" not in line
+    assert json.loads(line) == {
+        "dry_run": True,
+        "rows": 3,
+        "live": 1,
+        "young": 0,
+        "pending": 0,
+        "foreign": 0,
+        "gone": 0,
+        "deleted": 0,
+        "healed": 0,
+        "blanked": 0,
+        "withheld": 0,
+        "dangling": 1,
+        "failed": 0,
+        "names": {"dangling": ["ada -> avatars/2"]},
+    }
+
+
+def test_the_text_says_what_there_was_and_what_it_means() -> None:
+    report = Report(dry_run=False, rows=1234567)
+    for _ in range(1200):
+        report.add(Outcome.DELETED, "avatars/1")
+    report.add(Outcome.DANGLING, "ada -> avatars/2")
+    assert report.as_text().splitlines() == [
+        " 1,234,567 rows with an avatar",
+        "     1,200 deleted: no row points at them, nor ever will",
+        "         1 dangling: rows whose object is missing",
+        "           dangling: ada -> avatars/2",
+    ]
+
+
+def test_a_dry_run_says_that_it_was_one() -> None:
+    assert "Dry run" in Report(dry_run=True).as_text()
+    assert "Dry run" not in Report(dry_run=False).as_text()
