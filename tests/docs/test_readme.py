@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -14,16 +13,15 @@ from infra.local.demo import parse_options
 from services.auth.settings import Settings as AuthSettings
 from services.frontend.settings import Settings as FrontendSettings
 from services.uploads.settings import Settings as UploadsSettings
-
-if TYPE_CHECKING:
-    from services.environment import ServiceSettings
+from services.uploads.sweep.settings import Settings as SweepSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-SERVICES: dict[str, type[ServiceSettings]] = {
+SERVICES: dict[str, type[msgspec.Struct]] = {
     "auth": AuthSettings,
     "uploads": UploadsSettings,
     "frontend": FrontendSettings,
+    "sweep": SweepSettings,
 }
 
 
@@ -68,6 +66,6 @@ def test_the_demos_options_are_described(option: str) -> None:
 
 def test_every_folder_of_the_map_is_there() -> None:
     map_of_code = README.partition("## Where things are")[2]
-    folders = re.findall(r"^(services/\w+|infra(?:/\w+)?|tests(?:/\w+)?)/", map_of_code, flags=re.MULTILINE)
+    folders = re.findall(r"^(services/\w+(?:/sweep)?|infra(?:/\w+)?|tests(?:/\w+)?)/", map_of_code, flags=re.MULTILINE)
     assert len(folders) > 5
     assert all((ROOT / folder).is_dir() for folder in folders)
