@@ -86,8 +86,8 @@ def take_any(stored: Any, *_: Any) -> Any:
     return stored
 
 
-def delete_nothing(*_: Any) -> bool:
-    return True
+def delete_nothing(*_: Any) -> set[str]:
+    return set()
 
 
 def see_nothing(*_: Any, **__: Any) -> Outcome:
