@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 CALLS = ("GetObject", "GetItem", "CopyObject", "UpdateItem", "DeleteObjects")
 """Of a confirm, in their order; the first two go out together, the last one follows the answer."""
 
-IMPATIENT = Config(connect_timeout=1, read_timeout=1)
-"""So that a silent answer costs one second and not three."""
+IMPATIENT = Config(connect_timeout=1, read_timeout=2)
+"""So that a silent answer costs two seconds and not three; a slow machine answers faster than that."""
 
 
 @pytest.fixture(scope="session")
