@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PHOTOGRAPH, SAME, Site, difference, draw_avatar
+from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.browser.conftest import OpenPage
     from tests.conftest import User
+
+# What this is about is the same under either strategy.
+pytestmark = only_prefix
 
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},

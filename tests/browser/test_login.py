@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import make_user
+from tests.conftest import make_user, only_prefix
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.browser.conftest import Noise, OpenPage, Site
     from tests.conftest import User
+
+# What this is about is the same under either strategy.
+pytestmark = only_prefix
 
 
 def test_the_cards_button_logs_in_and_the_other_out(user: User, site: Site) -> None:
