@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import difference
-from tests.conftest import WAITS_UNDER
+from tests.conftest import WAITS_UNDER, only_prefix
 from tests.pictures import BAD_PICTURES, make_picture
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from tests.browser.conftest import Noise, Site
     from tests.conftest import Bucket, User
+
+# What this is about is the same under either strategy.
+pytestmark = only_prefix
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="96"><rect width="96" height="96"/></svg>'
 

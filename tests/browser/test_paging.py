@@ -9,13 +9,16 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from tests.conftest import only_prefix
+
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route
 
     from infra.local.stack import Stack
     from tests.browser.conftest import OpenPage, Site
 
-pytestmark = pytest.mark.usefixtures("crowd")
+# What this is about is the same under either strategy.
+pytestmark = [only_prefix, pytest.mark.usefixtures("crowd")]
 
 LISTS = {
     "users": ("#users", "data-user", 12),

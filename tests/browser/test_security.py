@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.conftest import only_prefix
+
 if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.browser.conftest import Noise, Site
     from tests.conftest import User
+
+# What this is about is the same under either strategy.
+pytestmark = only_prefix
 
 INJECTIONS = {
     "inline-script": (
