@@ -10,8 +10,8 @@ PENDING_DAYS = 1
 """S3 counts from the upload and rounds up to the next midnight UTC (AWS: "Lifecycle configuration elements")."""
 
 
-def cors_rules(origin: str) -> list[dict[str, Any]]:
-    """Pages of this origin may post forms and read the answer; nobody else's may."""
+def cors_rules(origin: Any) -> list[dict[str, Any]]:
+    """Pages of this origin may post forms and read the answer; nobody else's may. It may be Pulumi's output."""
     return [
         {
             "AllowedOrigins": [origin],

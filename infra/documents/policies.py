@@ -63,6 +63,97 @@ def frontend_policy(*, bucket_arn: str, table_arn: str) -> Document:
     )
 
 
+def execution_policy(*, repository_arn: str, log_group_arn: str) -> Document:
+    """For what ECS does on behalf of a task before and around it."""
+    return _document(
+        # ECR gives out its login for a whole registry and knows no resource for that (AWS: "Actions for Amazon ECR").
+        _allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
+        # This service's image.
+        _allow("PullImage", ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [repository_arn]),
+        # What it prints.
+        _allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"]),
+    )
+
+
+def schedule_policy(
+    *, task_definition_arn: str, cluster_arn: str, task_role_arn: str, execution_role_arn: str
+) -> Document:
+    """For the scheduler that starts the sweep."""
+    run = _allow("RunSweep", ["ecs:RunTask"], [task_definition_arn])
+    run["Condition"] = {"ArnEquals": {"ecs:cluster": cluster_arn}}
+    # A task runs under its roles, so who starts it must be allowed to hand them on: to ECS, and to nobody else.
+    hand_on = _allow("HandRolesToTask", ["iam:PassRole"], [task_role_arn, execution_role_arn])
+    hand_on["Condition"] = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    return _document(run, hand_on)
+
+
+def assume_policy(*, service: str, account: str) -> Document:
+    """This AWS service may take on the role, on behalf of this account only (AWS: "Confused deputy prevention")."""
+    return _document(
+        {
+            "Sid": "ActForThisAccount",
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        }
+    )
+
+
+def bucket_policy(*, bucket_arn: str) -> Document:
+    return _document(
+        # Nobody reads or writes in the clear (AWS: "Security best practices for Amazon S3").
+        {
+            "Sid": "RefusePlainHttp",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [bucket_arn, f"{bucket_arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    )
+
+
+KEY_ADMINISTRATION = [
+    "kms:CreateAlias",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:EnableKey",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:GetPublicKey",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:ScheduleKeyDeletion",
+    "kms:CancelKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateKeyDescription",
+]
+"""All but the use of the key."""
+
+
+def signing_key_policy(*, administrator: str, signer: str) -> Document:
+    """A key's policy rules alone over what it does not hand on to the account's own policies (AWS: "Key policies")."""
+    return _document(
+        {
+            "Sid": "Administer",
+            "Effect": "Allow",
+            "Principal": {"AWS": administrator},
+            "Action": KEY_ADMINISTRATION,
+            "Resource": "*",
+        },
+        {
+            "Sid": "Sign",
+            "Effect": "Allow",
+            "Principal": {"AWS": signer},
+            "Action": ["kms:Sign", "kms:GetPublicKey"],
+            "Resource": "*",
+        },
+    )
+
+
 def _document(*statements: Document) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 

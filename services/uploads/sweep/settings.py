@@ -9,6 +9,17 @@ from services.uploads.settings import ConfirmSeconds, MaxBytes, MaxHeight, MaxWi
 from services.uploads.upload import PictureLimits
 
 
+# AWS takes a signed request for fifteen minutes and so lets no clock be further off than that: one quarter of an hour for
+# a request on its way, one for the clock of the service, one for the clock of the sweep.
+MarginSeconds = Annotated[
+    int,
+    msgspec.Meta(ge=2700, le=86_400, description="How long after the confirm window an object is left alone."),
+]
+MostDeletions = Annotated[
+    int, msgspec.Meta(ge=1, description="More orphans than this a sweep leaves to a person, and says so.")
+]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the sweep needs to know; the window and the limits have to be those of the service."""
 
@@ -18,14 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_width: MaxWidth = 8192
     max_height: MaxHeight = 8192
     confirm_seconds: ConfirmSeconds = 3600
-    # AWS takes a signed request for fifteen minutes and so lets no clock be further off than that: one quarter of an
-    # hour for a request on its way, one for the clock of the service, one for the clock of the sweep.
-    margin_seconds: Annotated[
-        int, msgspec.Meta(ge=2700, description="How long after the confirm window an object is left alone.")
-    ] = 3600
-    most_deletions: Annotated[
-        int, msgspec.Meta(ge=1, description="More orphans than this a sweep leaves to a person, and says so.")
-    ] = 10_000
+    margin_seconds: MarginSeconds = 3600
+    most_deletions: MostDeletions = 10_000
 
     @property
     def limits(self) -> PictureLimits:

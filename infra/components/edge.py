@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.components.network import LISTENER_PORT, Network
+
+TIMEOUT_MILLISECONDS = 30_000
+"""The most that an HTTP API gives its integration (AWS: "Quotas for HTTP APIs")."""
+
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "ip": "$context.identity.sourceIp",
+    "time": "$context.requestTime",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "status": "$context.status",
+    "bytes": "$context.responseLength",
+    "latency": "$context.responseLatency",
+    "integrationLatency": "$context.integrationLatency",
+    "error": "$context.error.message",
+    "integrationError": "$context.integrationErrorMessage",
+}
+"""No header and no query: tokens and signatures are in those."""
+
+
+class Edge(pulumi.ComponentResource):
+    """HTTPS on the HTTP API's own domain, and from there to an internal load balancer that nobody else can reach."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        network: Network,
+        requests_per_second: int,
+        log_days: int,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        super().__init__("three-phase-upload:infra:Edge", name, None, opts)
+        here = pulumi.ResourceOptions(parent=self)
+        api = aws.apigatewayv2.Api(name, protocol_type="HTTP", opts=here)
+        # Known before anything stands behind it, so that bucket and services can be told of it.
+        self.origin = api.api_endpoint
+        self.api_id = api.id
+
+        balancer = aws.lb.LoadBalancer(
+            name,
+            internal=True,
+            load_balancer_type="application",
+            security_groups=[network.balancer_group_id],
+            subnets=network.subnet_ids,
+            drop_invalid_header_fields=True,
+            enable_deletion_protection=False,
+            opts=here,
+        )
+        listener = aws.lb.Listener(
+            name,
+            load_balancer_arn=balancer.arn,
+            port=LISTENER_PORT,
+            protocol="HTTP",
+            # Each service has a rule; the last of them fits everything.
+            default_actions=[
+                {
+                    "type": "fixed-response",
+                    "fixed_response": {"content_type": "text/plain", "status_code": "404", "message_body": "Not found"},
+                }
+            ],
+            opts=here,
+        )
+        self.listener_arn = listener.arn
+        self.balancer_suffix = balancer.arn_suffix
+        self.internal_url = pulumi.Output.concat("http://", balancer.dns_name)
+
+        link = aws.apigatewayv2.VpcLink(
+            name, security_group_ids=[network.link_group_id], subnet_ids=network.subnet_ids, opts=here
+        )
+        integration = aws.apigatewayv2.Integration(
+            name,
+            api_id=api.id,
+            integration_type="HTTP_PROXY",
+            integration_method="ANY",
+            integration_uri=listener.arn,
+            connection_type="VPC_LINK",
+            connection_id=link.id,
+            payload_format_version="1.0",
+            timeout_milliseconds=TIMEOUT_MILLISECONDS,
+            opts=here,
+        )
+        route = aws.apigatewayv2.Route(
+            name,
+            api_id=api.id,
+            route_key="$default",
+            target=pulumi.Output.concat("integrations/", integration.id),
+            opts=here,
+        )
+        logs = aws.cloudwatch.LogGroup(f"{name}-access", retention_in_days=log_days, opts=here)
+        aws.apigatewayv2.Stage(
+            name,
+            api_id=api.id,
+            name="$default",
+            auto_deploy=True,
+            default_route_settings={
+                "throttling_rate_limit": requests_per_second,
+                "throttling_burst_limit": 2 * requests_per_second,
+            },
+            access_log_settings={"destination_arn": logs.arn, "format": pulumi.Output.json_dumps(ACCESS_LOG)},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[route]),
+        )
+        self.register_outputs({"origin": self.origin})

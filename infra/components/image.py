@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_docker_build as docker_build
+
+ROOT = Path(__file__).parents[2]
+KEPT_IMAGES = 10
+PLATFORMS = {"ARM64": docker_build.Platform.LINUX_ARM64, "X86_64": docker_build.Platform.LINUX_AMD64}
+
+
+class Image(pulumi.ComponentResource):
+    """A service's image, built here and pushed to a repository of its own. Deployed by its digest, so that what runs
+    is what was built; tagged by what went into it, so that a person can tell.
+    """
+
+    def __init__(self, service: str, *, architecture: str, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("three-phase-upload:infra:Image", service, None, opts)
+        here = pulumi.ResourceOptions(parent=self)
+        repository = aws.ecr.Repository(
+            service,
+            # An interrupted update may push once more what is there already.
+            image_tag_mutability="MUTABLE",
+            image_scanning_configuration={"scan_on_push": True},
+            force_delete=True,
+            opts=here,
+        )
+        aws.ecr.LifecyclePolicy(
+            service,
+            repository=repository.name,
+            policy=json.dumps(
+                {
+                    "rules": [
+                        {
+                            "rulePriority": 1,
+                            "description": "Enough to go back to",
+                            "selection": {
+                                "tagStatus": "any",
+                                "countType": "imageCountMoreThan",
+                                "countNumber": KEPT_IMAGES,
+                            },
+                            "action": {"type": "expire"},
+                        }
+                    ]
+                }
+            ),
+            opts=here,
+        )
+        login = pulumi.Output.secret(
+            aws.ecr.get_authorization_token_output(
+                registry_id=repository.registry_id, opts=pulumi.InvokeOutputOptions(parent=self)
+            )
+        )
+        image = docker_build.Image(
+            service,
+            context={"location": str(ROOT)},
+            dockerfile={"location": str(ROOT / "Dockerfile")},
+            build_args={"SERVICE": service},
+            platforms=[PLATFORMS[architecture]],
+            tags=[pulumi.Output.concat(repository.repository_url, ":", hash_contents(service))],
+            push=True,
+            build_on_preview=False,
+            registries=[
+                {
+                    "address": repository.repository_url,
+                    "username": login.user_name,
+                    "password": login.password,
+                }
+            ],
+            opts=here,
+        )
+        self.ref = image.ref
+        self.repository_arn = repository.arn
+        self.register_outputs({"ref": self.ref})
+
+
+def hash_contents(service: str) -> str:
+    """Of all that the image is made from: the Dockerfile, the packages, the code."""
+    digest = hashlib.sha256()
+    code = (path for path in (ROOT / "services").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    for path in sorted([ROOT / "Dockerfile", ROOT / "requirements" / f"{service}.txt", *code]):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return base64.b32encode(digest.digest()).decode().lower()[:16]

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pulumi
+import pulumi_aws as aws
+
+ZONES = 2
+TASK_PORT = 8000
+LISTENER_PORT = 80
+
+
+class Network(pulumi.ComponentResource):
+    """Two zones without a NAT gateway: tasks have public addresses that nobody may call, and reach S3 and DynamoDB by
+    gateway endpoints. From the outside there is one way in: VPC link, load balancer, task.
+    """
+
+    def __init__(self, name: str, *, region: str, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("three-phase-upload:infra:Network", name, None, opts)
+        here = pulumi.ResourceOptions(parent=self)
+        vpc = aws.ec2.Vpc(name, cidr_block="10.0.0.0/16", enable_dns_hostnames=True, enable_dns_support=True, opts=here)
+        # What nothing uses allows nothing.
+        aws.ec2.DefaultSecurityGroup(name, vpc_id=vpc.id, ingress=[], egress=[], opts=here)
+        gateway = aws.ec2.InternetGateway(name, vpc_id=vpc.id, opts=here)
+        table = aws.ec2.RouteTable(name, vpc_id=vpc.id, opts=here)
+        out = aws.ec2.Route(
+            name, route_table_id=table.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id, opts=here
+        )
+        for service in ("s3", "dynamodb"):
+            aws.ec2.VpcEndpoint(
+                f"{name}-{service}",
+                vpc_id=vpc.id,
+                service_name=f"com.amazonaws.{region}.{service}",
+                vpc_endpoint_type="Gateway",
+                route_table_ids=[table.id],
+                opts=here,
+            )
+        zones = aws.get_availability_zones_output(
+            state="available",
+            # Local and Wavelength zones are no places for Fargate.
+            filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        )
+        self.vpc_id = vpc.id
+        self.subnet_ids: list[pulumi.Output[str]] = []
+        for number in range(ZONES):
+            subnet = aws.ec2.Subnet(
+                f"{name}-{number}",
+                vpc_id=vpc.id,
+                cidr_block=f"10.0.{number}.0/24",
+                availability_zone=zones.names[number],
+                opts=here,
+            )
+            aws.ec2.RouteTableAssociation(
+                f"{name}-{number}",
+                subnet_id=subnet.id,
+                route_table_id=table.id,
+                # Whoever is in the subnet may count on the way out.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[out]),
+            )
+            self.subnet_ids.append(subnet.id)
+
+        self.link_group_id = self._make_group("link", "The HTTP API's VPC link", vpc.id)
+        self.balancer_group_id = self._make_group("balancer", "The internal load balancer", vpc.id)
+        self.task_group_id = self._make_group("task", "The services' tasks", vpc.id)
+        self._connect("link-to-balancer", self.link_group_id, self.balancer_group_id, LISTENER_PORT)
+        self._connect("balancer-to-task", self.balancer_group_id, self.task_group_id, TASK_PORT)
+        # For the keys that tokens are verified with, by the way that everybody's requests take.
+        self._connect("task-to-balancer", self.task_group_id, self.balancer_group_id, LISTENER_PORT)
+        aws.vpc.SecurityGroupEgressRule(
+            "task-to-aws",
+            security_group_id=self.task_group_id,
+            description="AWS: images, logs, KMS, S3, DynamoDB",
+            ip_protocol="tcp",
+            from_port=443,
+            to_port=443,
+            cidr_ipv4="0.0.0.0/0",
+            opts=here,
+        )
+        self.register_outputs({"vpc_id": self.vpc_id, "subnet_ids": self.subnet_ids})
+
+    def _make_group(self, name: str, description: str, vpc_id: pulumi.Output[str]) -> pulumi.Output[str]:
+        return aws.ec2.SecurityGroup(
+            name, description=description, vpc_id=vpc_id, opts=pulumi.ResourceOptions(parent=self)
+        ).id
+
+    def _connect(self, name: str, source: pulumi.Output[str], target: pulumi.Output[str], port: int) -> None:
+        here = pulumi.ResourceOptions(parent=self)
+        aws.vpc.SecurityGroupEgressRule(
+            name,
+            security_group_id=source,
+            referenced_security_group_id=target,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            opts=here,
+        )
+        aws.vpc.SecurityGroupIngressRule(
+            name,
+            security_group_id=target,
+            referenced_security_group_id=source,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            opts=here,
+        )
