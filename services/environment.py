@@ -18,6 +18,9 @@ PendingStrategy = Annotated[
     Literal["prefix", "tag"], msgspec.Meta(description="How a pending object is marked: `prefix` or `tag`.")
 ]
 TableName = Annotated[str, msgspec.Meta(min_length=3, description="DynamoDB table of the users.")]
+WriteMetrics = Annotated[
+    bool, msgspec.Meta(description="Whether metrics are written to standard output, for CloudWatch Logs to find.")
+]
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 `application/problem+json`: the one place where they get a type and a status."""
+"""Errors as RFC 9457 `application/problem+json`: the one place where they get a type and a status and are counted."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from services.aws import AWS_ERRORS, is_passing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from services.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -35,23 +37,49 @@ class Problem:
     status: int
     title: str
     headers: dict[str, str] = field(default_factory=dict[str, str])
+    metric: str | None = None
+    """What it is counted as, where it is not one of the reasons of `Refused`."""
+
+    @property
+    def urn(self) -> str:
+        return f"urn:problem:{self.slug}"
 
     def about(self, error: Exception) -> ProblemDetailsException:
         return ProblemDetailsException(
             status_code=self.status,
-            type_=f"urn:problem:{self.slug}",
+            type_=self.urn,
             title=self.title,
             detail=str(error) or self.title,
             headers=self.headers,
         )
 
+    def count(self, metrics: Metrics) -> None:
+        if self.metric:
+            metrics.count(self.metric)
+        else:
+            metrics.count("Refused", Reason=self.slug)
 
-UNAVAILABLE = Problem("unavailable", 503, "Try again in a moment", {"Retry-After": "1"})
-INTERNAL = Problem("internal", 500, "Something went wrong on our side")
+
+UNAVAILABLE = Problem("unavailable", 503, "Try again in a moment", {"Retry-After": "1"}, metric="Unavailable")
+INTERNAL = Problem("internal", 500, "Something went wrong on our side", metric="Internal")
 
 
-def problem_details(errors: Mapping[type[Exception], Problem]) -> ProblemDetailsPlugin:
-    """Answer each of `errors` as its problem, the framework's own by status, and anything else as a plain 500."""
+def problem_details(errors: Mapping[type[Exception], Problem], metrics: Metrics | None = None) -> ProblemDetailsPlugin:
+    """Answer each of `errors` as its problem, the framework's own by status, and anything else as a plain 500.
+
+    With `metrics` each is counted but the framework's own: what can't be read as one of our calls, or is none.
+    """
+    counted: dict[str | None, Problem] = {problem.urn: problem for problem in (*errors.values(), UNAVAILABLE, INTERNAL)}
+
+    def count(translate: Callable[[Any], ProblemDetailsException]) -> Callable[[Any], ProblemDetailsException]:
+        def translate_and_count(error: Any) -> ProblemDetailsException:
+            details = translate(error)
+            if metrics and (problem := counted.get(details.type_)):
+                problem.count(metrics)
+            return details
+
+        return translate_and_count
+
     translations: dict[type[Exception], Callable[[Any], ProblemDetailsException]] = {
         kind: problem.about for kind, problem in errors.items()
     }
@@ -60,7 +88,11 @@ def problem_details(errors: Mapping[type[Exception], Problem]) -> ProblemDetails
         **dict.fromkeys(AWS_ERRORS, _from_aws),
         Exception: _from_bug,
     }
-    return ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map=translations))
+    return ProblemDetailsPlugin(
+        ProblemDetailsConfig(
+            exception_to_problem_detail_map={kind: count(translate) for kind, translate in translations.items()}
+        )
+    )
 
 
 def _from_framework(error: HTTPException) -> ProblemDetailsException:

@@ -113,7 +113,7 @@ def serve(kind: type[ForService], environ: Mapping[str, str], create_app: Callab
         server_header=False,
         # The load balancer alone speaks to us; what it says of the client is believed from its addresses only.
         proxy_headers=False,
-        # Longer than the load balancer keeps an idle connection (60 s), or it would send a request into one that closes.
+        # Longer than the load balancer keeps an idle one (60 s), or it would send a request into one that is closing.
         timeout_keep_alive=75,
         # The gate has waited already; what is not done by now is cut off.
         timeout_graceful_shutdown=1,

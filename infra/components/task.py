@@ -90,7 +90,7 @@ class Task(pulumi.ComponentResource):
             "portMappings": [] if command else [{"containerPort": TASK_PORT, "protocol": "tcp"}],
             "environment": [
                 {"name": variable, "value": value}
-                for variable, value in sorted({"AWS_REGION": place.region, "METRICS": "true", **environment}.items())
+                for variable, value in sorted({"AWS_REGION": place.region, **environment}.items())
             ],
             "stopTimeout": STOP_SECONDS,
             "logConfiguration": {

@@ -15,6 +15,8 @@ Environment = dict[str, Any]
 
 JWKS_PATH = "/auth/.well-known/jwks.json"
 
+METRICS = {"METRICS": "true"}
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -33,6 +35,7 @@ def auth_environment(names: Names, settings: Settings) -> Environment:
         "TABLE": names.table,
         "SIGNING_KEYS": names.signing_key,
         "TOKEN_SECONDS": str(settings.token_seconds),
+        **METRICS,
     }
 
 
@@ -41,6 +44,7 @@ def uploads_environment(names: Names, settings: Settings) -> Environment:
         _verifying(names, settings)
         | _limits(settings)
         | {"FORM_SECONDS": str(settings.form_seconds), "CONFIRM_SECONDS": str(settings.confirm_seconds)}
+        | METRICS
     )
 
 
@@ -55,6 +59,7 @@ def sweep_environment(names: Names, settings: Settings) -> Environment:
         "CONFIRM_SECONDS": str(settings.confirm_seconds),
         "MARGIN_SECONDS": str(settings.margin_seconds),
         "MOST_DELETIONS": str(settings.most_deletions),
+        **METRICS,
     }
 
 

@@ -13,6 +13,7 @@ from services.auth import routes
 from services.auth.tokens import SigningKey, Tokens
 from services.auth.users import UnknownUserError, Users
 from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier
+from services.metrics import Metrics
 from services.problems import Problem, problem_details
 from services.server import require_json, widen_threads
 
@@ -28,8 +29,15 @@ ERRORS = PROBLEMS | {UnknownUserError: Problem("unknown-user", 404, "There is no
 
 
 def create_app(
-    settings: Settings, *, dynamodb: DynamoDBClient, kms: KMSClient, clock: Callable[[], float] = time.time
+    settings: Settings,
+    *,
+    dynamodb: DynamoDBClient,
+    kms: KMSClient,
+    clock: Callable[[], float] = time.time,
+    metrics: Metrics | None = None,
 ) -> Litestar:
+    """`metrics`: those of the settings where there are no others."""
+    counting = metrics or Metrics("auth", settings.metrics)
     audience = Audience(settings.origin)
     keys = tuple(SigningKey(kms, key_id.strip()) for key_id in settings.signing_keys.split(","))
     tokens = Tokens(keys, audience, settings.token_seconds, clock)
@@ -50,10 +58,11 @@ def create_app(
             "users": Provide(lambda: users, sync_to_thread=False),
             "tokens": Provide(lambda: tokens, sync_to_thread=False),
             "audience": Provide(lambda: audience, sync_to_thread=False),
+            "metrics": Provide(lambda: counting, sync_to_thread=False),
         },
         before_request=require_json,
         on_startup=[widen_threads, load_keys],
-        plugins=[problem_details(ERRORS)],
+        plugins=[problem_details(ERRORS, counting)],
         request_max_body_size=16_384,
         openapi_config=OpenAPIConfig(title="auth", version="1", path="/auth/schema"),
     )

@@ -10,6 +10,7 @@ from litestar.params import JSONBody, SkipValidation
 from services.auth.tokens import Tokens
 from services.auth.users import Users
 from services.auth.verifier import Audience, Caller, require_own_origin
+from services.metrics import Metrics
 
 
 class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,12 +34,14 @@ def login(
     users: SkipValidation[Users],
     tokens: SkipValidation[Tokens],
     audience: SkipValidation[Audience],
+    metrics: SkipValidation[Metrics],
 ) -> Response[LoginAnswer]:
     # Another site must not log its visitors in here as a user of its choosing; programs send no Origin.
     if "Origin" in request.headers:
         require_own_origin(request, audience)
     users.require(data.username)
     token = tokens.issue(data.username)
+    metrics.count("LoggedIn")
     return Response(
         LoginAnswer(access_token=token, expires_in=tokens.lifetime),
         cookies=[_session(audience, token, tokens.lifetime)],

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from services.environment import Seconds, ServiceSettings
+from services.environment import Seconds, ServiceSettings, WriteMetrics
 
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
@@ -16,3 +16,4 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
         ),
     ]
     token_seconds: Annotated[Seconds, msgspec.Meta(description="How long a login lasts.")] = 3600
+    metrics: WriteMetrics = False

@@ -9,6 +9,7 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
 from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier, fetch_over_http
+from services.metrics import Metrics
 from services.problems import UNAVAILABLE, Problem, problem_details
 from services.server import require_json, widen_threads
 from services.uploads import routes, upload
@@ -32,7 +33,7 @@ ERRORS = PROBLEMS | {
     upload.UnknownUploadError: Problem("unknown-upload", 404, "There is no such upload"),
     upload.OtherStrategyError: Problem("other-strategy", 409, "The upload was begun in another way"),
     upload.ExpiredError: Problem("expired", 410, "The upload was not confirmed in time"),
-    upload.SupersededError: Problem("superseded", 409, "A later upload is the avatar"),
+    upload.SupersededError: Problem("superseded", 409, "A later upload is the avatar", metric="Superseded"),
     upload.NotAPictureError: Problem("not-a-picture", 422, "The file is not a picture"),
     upload.TypeMismatchError: Problem("type-mismatch", 422, "The file is not what it was declared to be"),
     upload.UnreadablePictureError: Problem("unreadable-picture", 422, "The picture can't be read"),
@@ -47,8 +48,15 @@ GATHERING_THREADS = 40
 
 
 def create_app(
-    settings: Settings, *, s3: S3Client, dynamodb: DynamoDBClient, clock: Callable[[], float] = time.time
+    settings: Settings,
+    *,
+    s3: S3Client,
+    dynamodb: DynamoDBClient,
+    clock: Callable[[], float] = time.time,
+    metrics: Metrics | None = None,
 ) -> Litestar:
+    """`metrics`: those of the settings where there are no others."""
+    counting = metrics or Metrics("uploads", settings.metrics)
     audience = Audience(settings.origin)
     doorkeeper = Doorkeeper(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
     executor = ThreadPoolExecutor(GATHERING_THREADS, thread_name_prefix="gather")
@@ -66,11 +74,12 @@ def create_app(
             "caller": Provide(doorkeeper.provide_caller),
             "uploads": Provide(lambda: uploads, sync_to_thread=False),
             "limits": Provide(lambda: settings.limits, sync_to_thread=False),
+            "metrics": Provide(lambda: counting, sync_to_thread=False),
         },
         before_request=require_json,
         on_startup=[widen_threads],
         on_shutdown=[executor.shutdown],
-        plugins=[problem_details(ERRORS)],
+        plugins=[problem_details(ERRORS, counting)],
         request_max_body_size=16_384,
         openapi_config=OpenAPIConfig(title="uploads", version="1", path="/uploads/schema"),
     )

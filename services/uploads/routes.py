@@ -8,6 +8,7 @@ from litestar.background_tasks import BackgroundTask
 from litestar.params import JSONBody, SkipValidation
 
 from services.auth.verifier import Caller
+from services.metrics import Metrics
 from services.uploads.upload import Declared, Limits
 from services.uploads.uploads import Uploads
 
@@ -45,8 +46,10 @@ async def presign(
     caller: SkipValidation[Caller],
     uploads: SkipValidation[Uploads],
     limits: SkipValidation[Limits],
+    metrics: SkipValidation[Metrics],
 ) -> PresignAnswer:
     presigned = uploads.presign(caller.username, Declared(data.content_type, data.size, data.sha256))
+    metrics.count("Presigned")
     return PresignAnswer(
         method="POST",
         url=presigned.form.url,
@@ -59,9 +62,13 @@ async def presign(
 
 @post("/uploads/confirm", status_code=200, sync_to_thread=True)
 def confirm(
-    data: JSONBody[ConfirmRequest], caller: SkipValidation[Caller], uploads: SkipValidation[Uploads]
+    data: JSONBody[ConfirmRequest],
+    caller: SkipValidation[Caller],
+    uploads: SkipValidation[Uploads],
+    metrics: SkipValidation[Metrics],
 ) -> Response[ConfirmAnswer]:
     confirmed = uploads.confirm(caller.username, data.key, data.upload_token)
+    metrics.count("Confirmed")
     return Response(
         ConfirmAnswer(caller.username, confirmed.avatar),
         background=BackgroundTask(uploads.discard, confirmed.leftovers),

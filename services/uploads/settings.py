@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from services.environment import BucketName, JwksUrl, PendingStrategy, Seconds, ServiceSettings
+from services.environment import BucketName, JwksUrl, PendingStrategy, Seconds, ServiceSettings, WriteMetrics
 from services.uploads.upload import Limits
 
 MaxBytes = Annotated[
@@ -27,6 +27,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     max_height: MaxHeight = 8192
     form_seconds: FormSeconds = 300
     confirm_seconds: ConfirmSeconds = 3600
+    metrics: WriteMetrics = False
 
     def __post_init__(self) -> None:
         if self.confirm_seconds < self.form_seconds:

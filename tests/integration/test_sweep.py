@@ -27,6 +27,7 @@ from services.uploads.bucket import Bucket as SweptBucket
 from services.uploads.pending import STRATEGIES
 from services.uploads.sweep.report import Outcome
 from tests.conftest import only_prefix, only_tag, post_form
+from tests.embedded import read_counts
 from tests.eventually import eventually
 from tests.pictures import make_picture
 from tests.sweeping import act_as_sweep, open_sweeper, read_clock
@@ -422,6 +423,21 @@ class TestCommand:
         text = place.run()
         assert text.returncode == 1
         assert f"dangling: bob -> {avatar}\n" in text.stdout
+
+    def test_it_writes_its_metrics_where_it_is_told_to(self, place: Place) -> None:
+        place.add_user("ada")
+        place.add_user("bob", body=None)
+        metrics, report = place.run("--json", METRICS="true").stdout.splitlines()
+        counts = read_counts([metrics])
+        assert counts["Swept", ("Service", "sweep")] == 1
+        assert counts["Live", ("Service", "sweep")] == json.loads(report)["live"] == 1
+        assert counts["Dangling", ("Service", "sweep")] == json.loads(report)["dangling"] == 1
+
+    def test_a_sweep_that_changes_nothing_or_comes_to_no_end_writes_no_metrics(self, place: Place) -> None:
+        place.add_user("ada")
+        [report] = place.run("--json", "--dry-run", METRICS="true").stdout.splitlines()
+        assert json.loads(report)["dry_run"]
+        assert place.run(METRICS="true", TABLE="three-phase-upload").stdout == ""
 
     def test_a_dry_run_only_says_what_it_would_do(self, place: Place) -> None:
         avatar = place.add_user("ada", tagging="Status=Pending")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -15,8 +14,6 @@ from services.uploads import app as uploads
 from services.uploads.settings import Settings as UploadsSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from litestar import Litestar
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_kms import KMSClient
@@ -26,15 +23,7 @@ ORIGIN = "https://pictures.example"
 JWKS_URL = "http://auth/jwks"
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """Litestar sets up the logging of the whole process with each application."""
-    root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
-    yield
-    root.setLevel(level)
-    for handler in set(root.handlers) - set(handlers):
-        root.removeHandler(handler)
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def find_calls(application: Litestar) -> set[str]:

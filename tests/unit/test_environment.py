@@ -41,6 +41,7 @@ def read(**given: str) -> UploadsSettings:
                 max_height=8192,
                 form_seconds=300,
                 confirm_seconds=3600,
+                metrics=False,
             ),
         ),
         (
@@ -52,6 +53,7 @@ def read(**given: str) -> UploadsSettings:
                 port=8000,
                 signing_keys="one,two",
                 token_seconds=3600,
+                metrics=False,
             ),
         ),
         (
@@ -78,6 +80,11 @@ def test_numbers_become_numbers() -> None:
     assert settings.limits == Limits(max_bytes=1, max_width=2, max_height=3, form_seconds=4, confirm_seconds=5)
 
 
+@pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("false", False), ("0", False)])
+def test_what_is_on_or_off_is_said_in_words_or_digits(value: str, expected: bool) -> None:  # noqa: FBT001 - a table
+    assert read(METRICS=value).metrics is expected
+
+
 def test_variables_of_others_are_ignored() -> None:
     assert read(PATH="/bin", port="9000", Port="9000", AWS_REGION="eu-central-1") == read()
 
@@ -96,6 +103,7 @@ def test_all_missing_variables_are_named_at_once(environ: dict[str, str]) -> Non
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
+        ("METRICS", "maybe", "bool"),
         ("PORT", "http", "int"),
         ("PORT", "80.5", "int"),
         ("PORT", "0", ">= 1"),
@@ -185,6 +193,7 @@ def test_the_sweep_needs_to_know_only_where_things_are() -> None:
         confirm_seconds=3600,
         margin_seconds=3600,
         most_deletions=10_000,
+        metrics=False,
     )
     with pytest.raises(InvalidSettingsError, match=r"^Missing from the environment: BUCKET, TABLE$"):
         read_settings(SweepSettings, {})

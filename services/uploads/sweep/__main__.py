@@ -17,6 +17,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from services.aws import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
 from services.environment import InvalidSettingsError, read_settings
+from services.metrics import Metrics
 from services.uploads.bucket import Bucket
 from services.uploads.sweep.settings import Settings
 from services.uploads.sweep.sweeper import Sweeper
@@ -67,6 +68,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         except (*AWS_ERRORS, sqlite3.Error) as error:  # the last: there is no room for the ledger
             print(f"The sweep could not go on: {error}", file=sys.stderr)
             return NEEDS_A_PERSON
+    if not report.dry_run:
+        Metrics("sweep", settings.metrics).record(report.as_metrics())
     print(json.dumps(report.as_json()) if options.json else report.as_text())
     return NEEDS_A_PERSON if report.needs_a_person else DONE
 

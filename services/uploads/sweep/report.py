@@ -37,6 +37,17 @@ MEANINGS = {
     Outcome.FAILED: "AWS refused or did not answer; the next sweep tries again",
 }
 
+METRICS = {
+    Outcome.LIVE: "Live",
+    Outcome.PENDING: "Pending",
+    Outcome.DELETED: "Orphans",
+    Outcome.HEALED: "Healed",
+    Outcome.BLANKED: "Blanked",
+    Outcome.WITHHELD: "Withheld",
+    Outcome.DANGLING: "Dangling",
+    Outcome.FAILED: "Failed",
+}
+
 NEED_A_PERSON = (Outcome.WITHHELD, Outcome.DANGLING, Outcome.FAILED)
 
 
@@ -65,6 +76,10 @@ class Report:
         counts = {outcome.value: count for outcome, count in self.counts.items()}
         names = {outcome.value: named for outcome, named in self.names.items() if named}
         return {"dry_run": self.dry_run, "rows": self.rows, **counts, "names": names}
+
+    def as_metrics(self) -> dict[str, int]:
+        """Zeros as well, so that a graph shows them and an alarm ends."""
+        return {"Swept": 1} | {name: self.counts[outcome] for outcome, name in METRICS.items()}
 
     def as_text(self) -> str:
         lines = [f"{self.rows:>10,} rows with an avatar"]

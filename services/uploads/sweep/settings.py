@@ -4,13 +4,12 @@ from typing import Annotated
 
 import msgspec
 
-from services.environment import BucketName, TableName
+from services.environment import BucketName, TableName, WriteMetrics
 from services.uploads.settings import ConfirmSeconds, MaxBytes, MaxHeight, MaxWidth
 from services.uploads.upload import PictureLimits
 
-
-# AWS takes a signed request for fifteen minutes and so lets no clock be further off than that: one quarter of an hour for
-# a request on its way, one for the clock of the service, one for the clock of the sweep.
+# AWS takes a signed request for fifteen minutes and so lets no clock be further off than that: one quarter of an hour
+# for a request on its way, one for the clock of the service, one for the clock of the sweep.
 MarginSeconds = Annotated[
     int,
     msgspec.Meta(ge=2700, le=86_400, description="How long after the confirm window an object is left alone."),
@@ -31,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     confirm_seconds: ConfirmSeconds = 3600
     margin_seconds: MarginSeconds = 3600
     most_deletions: MostDeletions = 10_000
+    metrics: WriteMetrics = False
 
     @property
     def limits(self) -> PictureLimits:

@@ -1,0 +1,60 @@
+"""What happened, counted: lines of CloudWatch's embedded metric format, which CloudWatch Logs makes metrics of.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+NAMESPACE = "ThreePhaseUpload"
+
+
+def write_line(line: str) -> None:
+    """To standard output, past Python's buffer and in one write, so that what threads write is never mixed up."""
+    # What is counted has happened, and must not fail because it could not be counted.
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Of one service. Safe to use from several threads."""
+
+    service: str
+    on: bool = True
+    write: Callable[[str], object] = write_line
+    clock: Callable[[], float] = time.time
+
+    def count(self, name: str, **dimensions: str) -> None:
+        """One more of this name: of the service as a whole, and of these dimensions.
+
+        CloudWatch keeps a metric for each value of a dimension, so that only a few values may be possible.
+        """
+        self.record({name: 1}, **dimensions)
+
+    def record(self, numbers: Mapping[str, int], **dimensions: str) -> None:
+        """Of each name so many, in one line."""
+        if not self.on:
+            return
+        # A fresh one each time, since they are no use to two threads. The empty name keeps POWERTOOLS_SERVICE_NAME from
+        # adding a dimension of its own.
+        line = EphemeralMetrics(namespace=NAMESPACE, service="", default_dimensions={"Service": self.service})
+        if dimensions:
+            line.add_dimensions(**dimensions)
+        for name, number in numbers.items():
+            line.add_metric(name, MetricUnit.Count, number)
+        line.set_timestamp(int(self.clock() * 1000))
+        # Not by its own `flush_metrics`, which prints, in two writes, and obeys POWERTOOLS_METRICS_DISABLED.
+        self.write(json.dumps(line.serialize_metric_set()))

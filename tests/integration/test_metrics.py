@@ -1,0 +1,77 @@
+"""What a service says of itself on its standard output, which on AWS goes to CloudWatch Logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from infra.local.ports import HOST, pick_free_ports
+from infra.local.processes import Processes
+from infra.local.stack import make_environ
+from tests.conftest import only_prefix
+from tests.embedded import read_counts
+from tests.pictures import make_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from infra.local.stack import Stack
+    from tests.conftest import User
+
+PICTURE = make_picture()
+
+pytestmark = only_prefix
+
+
+@dataclass(frozen=True)
+class Service:
+    url: str
+    log: Path
+
+
+@pytest.fixture
+def service(stack: Stack, strategy: str, tmp_path: Path) -> Iterator[Service]:
+    """Another process of the uploads service, which writes metrics."""
+    url = f"http://{HOST}:{pick_free_ports(1)[0]}"
+    services = {**stack.services, "uploads": url}
+    environ = make_environ("uploads", services, stack.aws, stack.resources, stack.origin, strategy)
+    processes = Processes(tmp_path)
+    try:
+        process = processes.start(
+            "uploads", "services.uploads", health=f"{url}/healthz", environ=environ | {"METRICS": "true"}
+        )
+        process.wait_until_ready()
+        yield Service(url, process.log)
+    finally:
+        processes.stop()
+
+
+def test_a_service_writes_its_metrics_as_they_happen(service: Service, user: User) -> None:
+    form = user.put_up("image/png", PICTURE)
+    with httpx2.Client(base_url=service.url, timeout=20, headers=user.http.headers) as http:
+        assert http.post("/uploads/presign", json={"content_type": "image/png", "size": 1}).status_code == 200
+        assert http.post("/uploads/presign", json={"content_type": "image/png", "size": 0}).status_code == 422
+        for _ in range(2):
+            assert http.post("/uploads/confirm", json={"key": form["key"]}).status_code == 200
+    # It is still running: nothing waits in a buffer.
+    said = service.log.read_text()
+    uploads = ("Service", "uploads")
+    assert read_counts(line for line in said.splitlines() if "_aws" in line) == {
+        ("Presigned", uploads): 1,
+        ("Refused", uploads): 1,
+        ("Refused", uploads, ("Reason", "empty-file")): 1,
+        ("Confirmed", uploads): 2,
+    }
+    assert user.username not in said
+    assert form["key"] not in said
+
+
+def test_the_demo_s_logs_have_none(stack: Stack, user: User) -> None:
+    user.confirm(user.put_up("image/png", PICTURE)).raise_for_status()
+    logs = {path.stem: path.read_text() for path in stack.processes.logs.glob("*.log")}
+    assert {"auth", "uploads"} <= set(logs)
+    assert not any("_aws" in said for said in logs.values())
