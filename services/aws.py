@@ -13,6 +13,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError as BrokenAnswerError
 
 CLIENT_CONFIG = Config(
     # In one region an answer takes tens of milliseconds. Two tries, each with a second to connect and three to answer,
@@ -33,8 +34,9 @@ S3_CONFIG = CLIENT_CONFIG.merge(
     )
 )
 
-AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
-"""All that a call to AWS can raise: it refused, it could not be asked, or its answer could not be read."""
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, BrokenAnswerError)
+"""All that a call to AWS can raise: it refused, it could not be asked, or its answer could not be read. The last is
+what botocore lets through where an error that answers a GetObject breaks off."""
 
 _PASSING_CODES = frozenset(
     {
@@ -58,6 +60,7 @@ _PASSING_ERRORS = (
     # An answer that breaks off, or is none of AWS's.
     IncompleteReadError,
     ResponseParserError,
+    BrokenAnswerError,
     NoCredentialsError,
     CredentialRetrievalError,
 )

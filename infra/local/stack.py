@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,6 +34,8 @@ class Options:
     users: int = 3
     pending: Literal["prefix", "tag"] = "prefix"
     data: Path | None = None
+    uploads_endpoint: str | None = None
+    """Where the uploads service finds AWS, if not straight at the emulator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def run_stack(options: Options, announce: Callable[[str, str], None]) -> Generat
         seed(aws, resources, options.users)
         announce("users", f"{options.users} seeded")
 
-        waiting = [*_start_services(processes, services, aws, resources, origin, options.pending)]
+        waiting = [*_start_services(processes, services, aws, resources, origin, options)]
         waiting.append(_start_gateway(processes, services, aws, origin, port))
         for process in waiting:
             process.wait_until_ready()
@@ -134,10 +136,12 @@ def _inherited() -> dict[str, str]:
 
 
 def _start_services(
-    processes: Processes, services: Mapping[str, str], aws: Aws, resources: Resources, origin: str, pending: str
+    processes: Processes, services: Mapping[str, str], aws: Aws, resources: Resources, origin: str, options: Options
 ) -> Iterator[Process]:
+    endpoints = {"uploads": options.uploads_endpoint or aws.endpoint}
     for name, url in services.items():
-        environ = make_environ(name, services, aws, resources, origin, pending)
+        reached = replace(aws, endpoint=endpoints.get(name, aws.endpoint))
+        environ = make_environ(name, services, reached, resources, origin, options.pending)
         yield processes.start(name, f"services.{name}", health=f"{url}/healthz", environ=environ)
 
 

@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import only_prefix
 from tests.eventually import eventually
-from tests.faults.conftest import CALLS, Upload, begin_upload, check_done, check_left, check_not_dangling, check_swept
+from tests.faults.conftest import (
+    CALLS,
+    Upload,
+    begin_upload,
+    check_done,
+    check_left,
+    check_not_dangling,
+    check_swept,
+    list_keys,
+)
 from tests.faults.proxy import Fault, Kind, When, can_befall
 
 if TYPE_CHECKING:
@@ -86,6 +96,20 @@ def test_a_confirm_is_done_or_can_be_repeated(
         },
     )
     check_swept(stack, [outcome.upload.user for outcome in ran])
+
+
+@only_prefix
+@pytest.mark.parametrize("kind", [Kind.HALF, Kind.STALL])
+def test_a_repeat_is_told_to_come_again_when_the_answer_that_nothing_is_there_breaks_off(
+    stack: Stack, service: str, proxy: Proxy, kind: Kind
+) -> None:
+    with begin_upload(stack, service, 1) as upload:
+        assert upload.confirm().status_code == 200
+        eventually(lambda: not list_keys(stack, upload.form["key"]))
+        planned = proxy.plan(Fault("GetObject", When.AFTER, kind, upload.about("GetObject"), times=None))
+        check_unavailable(upload.confirm())
+        proxy.lift(planned)
+        assert upload.confirm().json() == upload.answer
 
 
 def check_faulty(answer: httpx2.Response, upload: Upload, planned: Planned, stack: Stack) -> None:

@@ -1,0 +1,322 @@
+"""`uv run soak`: the whole system under load while things go wrong, and then a look at what is left.
+
+The clients know what they did and what they were told. Held against that are each answer, and the bucket and the table
+at the end: as they are, after a sweep, and some days later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+import httpx2
+
+from infra.local.emulator.lifecycle import LIFECYCLE_PATH
+from infra.local.ports import HOST, PortInUseError, pick_free_ports
+from infra.local.processes import STOP_SECONDS, ProcessError
+from infra.local.stack import Options, Stack, make_environ, run_stack
+from infra.seed.people import invent_people
+from tests.faults.proxy import Proxy, run_proxy
+from tests.soak.chaos import POST, Faults, Killer, Outages
+from tests.soak.client import Counts, Shared
+from tests.soak.drive import Drive
+from tests.soak.files import find_digests, make_files
+from tests.soak.history import History
+from tests.soak.invariants import Known, find_remaining, find_unsafe, find_unswept
+from tests.soak.jobs import draw_jobs
+from tests.soak.judge import CONNECTION_BROKEN
+from tests.soak.state import read_rows, take_snapshot
+from tests.soak.summary import describe_drive, describe_faults, describe_violations, indent
+from tests.sweeping import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import FrameType
+
+INTERRUPTED = 130
+"""The exit status that shells give a command that Ctrl-C has ended."""
+
+SETTLE_SECONDS = 2
+"""Until what a service that is gone has sent has been carried out; the emulator answers in milliseconds."""
+
+DAYS = 3
+"""After which the lifecycle rules have dealt with all that is pending."""
+
+MOST_SECONDS = 3000
+"""A login lasts an hour."""
+
+MOST_AT_ONCE = 200
+"""As many connections as the gateway makes to the services."""
+
+MOST_FAULTS = 25
+"""Percent. With more of them a client's repeats come to an end before a call gets through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    uploads: int
+    at_once: int
+    users: int
+    pending: Literal["prefix", "tag"]
+    faults: float
+    """Percent."""
+    kills: int
+    seed: int
+    seconds: int
+
+    def __str__(self) -> str:
+        kills = "1 kill" if self.kills == 1 else f"{self.kills:,} kills"
+        return (
+            f"{self.pending}, {self.uploads:,} uploads of {self.users:,} users, {self.at_once} at once,"
+            f" {self.faults:g} % faults, {kills}, seed {self.seed}, at most {self.seconds:,} s"
+        )
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit status: 1 where something was wrong or a part failed."""
+    plan = parse_plan(arguments)
+    _heed_signals()
+    print("soak:", plan, flush=True)
+    try:
+        return _run(plan)
+    except KeyboardInterrupt:
+        print("Stopped before the end.", file=sys.stderr)
+        return INTERRUPTED
+    except (PortInUseError, ProcessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _run(plan: Plan) -> int:
+    (emulator_port,) = pick_free_ports(1)
+    with run_proxy(f"http://{HOST}:{emulator_port}") as proxy:
+        options = Options(0, emulator_port, plan.users, plan.pending, uploads_endpoint=proxy.url)
+        with run_stack(options, lambda _part, _where: None) as stack:
+            return _soak(plan, stack, proxy)
+
+
+def _soak(plan: Plan, stack: Stack, proxy: Proxy) -> int:
+    files = make_files()
+    known = Known(plan.pending, find_digests(files), read_rows(stack), History())
+    outages = Outages()
+    killer = _make_killer(plan, stack, proxy, outages)
+    counts = Counts()
+    shared = Shared(plan.pending, outages, known.history, counts, faults=plan.faults > 0)
+    # By its address, since a name is looked up for each connection.
+    origin = f"http://{HOST}:{stack.origin.rpartition(':')[2]}"
+    usernames = [person.username for person in invent_people(plan.users)]
+    jobs = draw_jobs(plan.seed, usernames, plan.uploads)
+    kills = [(number + 0.5) * plan.uploads / plan.kills for number in range(plan.kills)]
+    drive = Drive(origin, shared, files, jobs, plan.uploads, plan.at_once, plan.seconds, killer, kills)
+    faults = Faults(plan.faults, random.Random(plan.seed))  # noqa: S311 - a lot, no secret
+
+    print("ready", stack.origin, flush=True)
+    try:
+        proxy.choose = faults.choose
+        is_complete = asyncio.run(drive.run(usernames))
+        (_heed_signals if is_complete else _ignore_signals)()
+    finally:
+        proxy.choose = None
+        violations = [*counts.violations, *_find_unexplained(counts, proxy)]
+        _print(describe_drive(counts, drive.took, len(killer.killed)))
+        _print(describe_faults(faults.struck, proxy.calls))
+        _print(describe_violations(violations))
+    if not is_complete:
+        raise KeyboardInterrupt
+    violations += [*_report("stopping", _settle(killer)), *_check(stack, known)]
+    if violations:
+        print("What the services said is kept in", _keep_logs(stack), flush=True)
+    return 1 if violations else 0
+
+
+def _make_killer(plan: Plan, stack: Stack, proxy: Proxy, outages: Outages) -> Killer:
+    aws = replace(stack.aws, endpoint=proxy.url)
+    environ = make_environ("uploads", stack.services, aws, stack.resources, stack.origin, plan.pending)
+    (uploads,) = (process for process in stack.processes.started if process.name == "uploads")
+    return Killer(stack.processes, environ, uploads.health, outages, uploads)
+
+
+def _find_unexplained(counts: Counts, proxy: Proxy) -> list[str]:
+    """More connections that broke to S3 than the proxy has broken."""
+    broken, struck = counts.answers["post", CONNECTION_BROKEN], proxy.struck[POST]
+    return [f"{broken} connections to S3 broke, and only {struck} were broken on purpose"] if broken > struck else []
+
+
+def _settle(killer: Killer) -> list[str]:
+    """Let the service finish what it does after its answers, by telling it to stop; and say if it does not."""
+    service = killer.current.popen
+    killer.killed.append(killer.current)
+    service.terminate()
+    try:
+        service.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        service.kill()
+        service.wait()
+        return [f"the service did not stop within {STOP_SECONDS} s"]
+    finally:
+        time.sleep(SETTLE_SECONDS)
+    return []
+
+
+def _keep_logs(stack: Stack) -> str:
+    folder = tempfile.mkdtemp(prefix="soak-")
+    for log in stack.processes.logs.glob("*.log"):
+        shutil.copy(log, folder)
+    return folder
+
+
+def _check(stack: Stack, known: Known) -> list[str]:
+    """What is wrong with bucket and table."""
+    before = take_snapshot(stack)
+    print(f"left: {len(before.rows):,} rows with an avatar, {len(before.objects):,} objects", flush=True)
+    unsafe = _report("before the sweep", find_unsafe(before, known))
+
+    report = sweep(stack)
+    _print(["sweep:", *indent(report.as_text().splitlines())])
+    failed = ["the sweep needs a person"] if report.needs_a_person else []
+    after = take_snapshot(stack)
+    unswept = _report("after the sweep", [*failed, *find_unswept(before, after, known)])
+
+    moved = httpx2.post(stack.aws.endpoint + LIFECYCLE_PATH, json={"days": DAYS}, timeout=60).raise_for_status()
+    print(f"deleted by lifecycle rules within {DAYS} days: {len(moved.json()['deleted']):,}", flush=True)
+    remaining = _report(f"{DAYS} days later", find_remaining(take_snapshot(stack)))
+    return unsafe + unswept + remaining
+
+
+def _report(when: str, violations: Iterable[str]) -> list[str]:
+    found = list(violations)
+    first, *rest = describe_violations(found)
+    _print([f"{when}, {first}", *rest])
+    return found
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+
+def _heed_signals() -> None:
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, _stop)
+
+
+def _ignore_signals() -> None:
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, signal.SIG_IGN)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # Once is enough: who presses Ctrl-C again must not break off the orderly stop.
+    _ignore_signals()
+    raise KeyboardInterrupt
+
+
+def parse_plan(arguments: Sequence[str]) -> Plan:
+    parser = argparse.ArgumentParser(
+        prog="soak",
+        description="The whole system under load while calls to AWS fail and the service is killed; then the sweep, and"
+        " a look at what is left.",
+        epilog="Exit status: 0 when everything was as promised, 1 when something was not.",
+    )
+    parser.add_argument("--uploads", type=_count, default=10_000, metavar="N", help="in all (default: %(default)s)")
+    parser.add_argument(
+        "--at-once", type=_at_once, default=50, metavar="N", help="clients that are busy at once (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--users", type=_users, default=200, metavar="N", help="whose uploads these are (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--pending",
+        choices=["prefix", "tag"],
+        default="prefix",
+        help="how a pending object is marked (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--faults",
+        type=_percent,
+        default=2.0,
+        metavar="PERCENT",
+        help="of the calls to AWS that a confirm makes, how many go wrong (default: 2)",
+    )
+    parser.add_argument(
+        "--kills", type=_number, default=10, metavar="N", help="how often the service is killed (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=_number,
+        default=random.randrange(1_000_000),  # noqa: S311 - a lot, no secret
+        metavar="N",
+        help="the same draws the same jobs (default: any)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=1800,
+        metavar="N",
+        help="after so many no upload is begun any more (default: %(default)s)",
+    )
+    given = parser.parse_args(arguments)
+    return Plan(
+        given.uploads,
+        given.at_once,
+        given.users,
+        given.pending,
+        given.faults,
+        given.kills,
+        given.seed,
+        given.seconds,
+    )
+
+
+def _number(text: str) -> int:
+    return _within(text, 0, sys.maxsize)
+
+
+def _count(text: str) -> int:
+    return _within(text, 1, sys.maxsize)
+
+
+def _at_once(text: str) -> int:
+    return _within(text, 1, MOST_AT_ONCE)
+
+
+def _users(text: str) -> int:
+    # One tries to confirm what is another's.
+    return _within(text, 2, sys.maxsize)
+
+
+def _seconds(text: str) -> int:
+    return _within(text, 1, MOST_SECONDS)
+
+
+def _within(text: str, least: int, most: int) -> int:
+    with contextlib.suppress(ValueError):
+        if least <= int(text) <= most:
+            return int(text)
+    bounds = f"of at least {least}" if most == sys.maxsize else f"from {least} to {most}"
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {bounds}")
+
+
+def _percent(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= MOST_FAULTS:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a percentage from 0 to {MOST_FAULTS}")
+
+
+if __name__ == "__main__":
+    main()

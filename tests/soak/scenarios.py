@@ -1,0 +1,150 @@
+"""What clients do in each scenario. What they are answered is judged where they ask."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import uuid_utils
+
+from services.keys import UploadId
+from services.uploads.pending import STRATEGIES
+from tests.soak.client import Upload
+from tests.soak.jobs import Scenario
+from tests.soak.judge import DONE, Case
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from tests.soak.client import Client
+    from tests.soak.files import Files
+    from tests.soak.jobs import Job
+
+    Play = Callable[[Client, Job, Files], Awaitable[None]]
+
+MOST_REPEATS = 2
+MOST_POSTS = 4
+
+
+async def play(client: Client, job: Job, files: Files) -> None:
+    client.shared.counts.scenarios[job.scenario.value] += 1
+    await _PLAYS[job.scenario](client, job, files)
+
+
+async def _confirm(client: Client, job: Job, files: Files) -> None:
+    if upload := await _upload_good(client, job, files):
+        await client.confirm(upload, Case.GOOD)
+
+
+async def _repeat(client: Client, job: Job, files: Files) -> None:
+    upload = await _upload_good(client, job, files)
+    if upload is None:
+        return
+    repeats = job.dice.randint(1, MOST_REPEATS)
+    at_once = job.dice.randint(0, repeats)
+    await asyncio.gather(*(client.confirm(upload, Case.GOOD) for _ in range(1 + at_once)))
+    for _ in range(repeats - at_once):
+        await client.confirm(upload, Case.GOOD)
+
+
+async def _race(client: Client, job: Job, files: Files) -> None:
+    racing = [await _upload_good(client, job, files) for _ in range(2)]
+    job.dice.shuffle(racing)
+    await asyncio.gather(*(client.confirm(upload, Case.GOOD) for upload in racing if upload))
+
+
+async def _abandon(client: Client, job: Job, files: Files) -> None:
+    await client.upload(job.username, job.dice.choice([*files.good, files.rubbish]))
+
+
+async def _post_again(client: Client, job: Job, files: Files) -> None:
+    first, other = job.dice.sample(files.good, 2)
+    upload = await client.upload(job.username, first)
+    if upload is None:
+        return
+    await client.confirm(upload, Case.GOOD)
+    file = job.dice.choice([first, other, files.rubbish])
+    if not await client.post(upload, file) or job.dice.random() < 1 / 2:
+        return
+    answer = await client.confirm(upload, Case.SPOILED if file is files.rubbish else Case.GOOD)
+    if answer.name != DONE:
+        # A blank picture is there by now.
+        await client.confirm(upload, Case.GOOD)
+
+
+async def _post_meanwhile(client: Client, job: Job, files: Files) -> None:
+    upload = await client.upload(job.username, job.dice.choice(files.good))
+    if upload is None:
+        return
+    posts = job.dice.choices([*files.good, files.rubbish], k=job.dice.randint(1, MOST_POSTS))
+    case = Case.SPOILING if files.rubbish in posts else Case.CHANGING
+
+    async def post() -> None:
+        for file in posts:
+            await client.post(upload, file)
+
+    await asyncio.gather(client.confirm(upload, case), post())
+    if job.dice.random() < 1 / 2:
+        # What the row points at by now, and which bytes were confirmed, the first answer alone does not tell.
+        await client.confirm(upload, Case.SPOILING if files.rubbish in posts else Case.GOOD)
+
+
+async def _rubbish(client: Client, job: Job, files: Files) -> None:
+    upload = await client.upload(job.username, files.rubbish)
+    if upload is None:
+        return
+    await client.confirm(upload, Case.RUBBISH)
+    if job.dice.random() < 1 / 2 and await client.post(upload, job.dice.choice(files.good)):
+        await client.confirm(upload, Case.GOOD)
+
+
+async def _foreign(client: Client, job: Job, files: Files) -> None:
+    upload = await _upload_good(client, job, files)
+    if upload is None:
+        return
+    # At most at the same moment; it must make no difference.
+    await asyncio.gather(
+        client.confirm(upload, Case.UNKNOWN, by=job.stranger), *_later(client, upload, job.dice.random() < 1 / 2)
+    )
+    await client.confirm(upload, Case.GOOD)
+
+
+def _later(client: Client, upload: Upload, is_now: bool) -> list[Awaitable[object]]:  # noqa: FBT001
+    return [client.confirm(upload, Case.GOOD)] if is_now else []
+
+
+async def _unknown(client: Client, job: Job, files: Files) -> None:
+    upload_id = UploadId(str(uuid_utils.uuid7()))
+    strategy = STRATEGIES[client.shared.strategy]
+    (other,) = (other for name, other in STRATEGIES.items() if name != client.shared.strategy)
+    case = job.dice.choice([Case.UNKNOWN, Case.NO_KEY, Case.OTHERS_KEY])
+    if case is Case.UNKNOWN and job.dice.random() < 1 / 2:
+        presigned = await client.presign(job.username, files.rubbish)
+        if presigned:
+            await client.confirm(presigned, case)
+        return
+    key = {
+        Case.UNKNOWN: strategy.awaiting_key(upload_id),
+        Case.NO_KEY: job.dice.choice(
+            ["", "avatars/", "pending/../avatars/x", strategy.prefix + upload_id.text.upper()]
+        ),
+        Case.OTHERS_KEY: other.awaiting_key(upload_id),
+    }[case]
+    await client.confirm(Upload(job.username, key, upload_id.avatar_key), case)
+
+
+async def _upload_good(client: Client, job: Job, files: Files) -> Upload | None:
+    return await client.upload(job.username, job.dice.choice(files.good), pin=job.dice.random() < 1 / 2)
+
+
+_PLAYS: Mapping[Scenario, Play] = {
+    Scenario.CONFIRM: _confirm,
+    Scenario.REPEAT: _repeat,
+    Scenario.RACE: _race,
+    Scenario.ABANDON: _abandon,
+    Scenario.POST_AGAIN: _post_again,
+    Scenario.POST_MEANWHILE: _post_meanwhile,
+    Scenario.RUBBISH: _rubbish,
+    Scenario.FOREIGN: _foreign,
+    Scenario.UNKNOWN: _unknown,
+}

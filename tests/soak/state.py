@@ -1,0 +1,41 @@
+"""Bucket and table as somebody sees them who may do everything."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from services.keys import USERNAME_FIELD
+from tests.soak.files import digest
+from tests.soak.invariants import Seen, Snapshot
+
+if TYPE_CHECKING:
+    from infra.local.aws import Aws
+    from infra.local.stack import Stack
+
+THREADS = 16
+
+
+def take_snapshot(stack: Stack) -> Snapshot:
+    """Of what stands still meanwhile."""
+    aws, bucket = stack.aws, stack.resources.bucket
+    pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = [entry.get("Key", "") for page in pages for entry in page.get("Contents", [])]
+    with ThreadPoolExecutor(THREADS) as executor:
+        seen = executor.map(_look, itertools.repeat(aws), itertools.repeat(bucket), keys)
+        return Snapshot(read_rows(stack), dict(zip(keys, seen, strict=True)))
+
+
+def read_rows(stack: Stack) -> dict[str, str]:
+    """What each row points at that points at anything."""
+    pages = stack.aws.dynamodb.get_paginator("scan").paginate(TableName=stack.resources.table, ConsistentRead=True)
+    items: list[Any] = [item for page in pages for item in page["Items"]]
+    return {item["Username"]["S"]: item["Avatar"]["S"] for item in items if "Avatar" in item}
+
+
+def _look(aws: Aws, bucket: str, key: str) -> Seen:
+    answer = aws.s3.get_object(Bucket=bucket, Key=key)
+    owner = answer["Metadata"].get(USERNAME_FIELD)
+    # One tag is all that an object can have here.
+    return Seen(owner, digest(answer["Body"].read()), tagged=answer.get("TagCount", 0) > 0)

@@ -1,0 +1,53 @@
+"""What is printed at the end of a soak. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from tests.faults.proxy import Effect
+    from tests.soak.client import Counts
+
+MOST_VIOLATIONS = 50
+"""That are named; the others are counted."""
+
+
+def describe_drive(counts: Counts, seconds: float, kills: int) -> Iterator[str]:
+    speed = counts.uploads / seconds if seconds else 0
+    yield f"uploads: {counts.uploads:,} in {seconds:.1f} s, {speed:.1f}/s"
+    if len(counts.confirms) > 1:
+        cuts = statistics.quantiles(counts.confirms, n=100)
+        yield (
+            f"confirms answered 200: half within {cuts[49]:.3f} s, 99 % within {cuts[98]:.3f} s,"
+            f" all within {max(counts.confirms):.3f} s"
+        )
+    yield f"kills: {kills}"
+    yield from _describe("scenarios", counts.scenarios)
+    yield from _describe("requests", counts.requests)
+    yield from _describe("answers", {f"{call}: {name}": count for (call, name), count in counts.answers.items()})
+
+
+def describe_faults(struck: Counter[Effect], calls: Mapping[str, int]) -> Iterator[str]:
+    """`calls`: how many came through the proxy."""
+    yield from _describe("calls to S3 and DynamoDB", calls)
+    yield from _describe("faults", {f"{kind.value} {when.value}": count for (when, kind), count in struck.items()})
+
+
+def describe_violations(violations: Sequence[str]) -> Iterator[str]:
+    yield f"violations: {len(violations):,}"
+    yield from (f"  {violation}" for violation in violations[:MOST_VIOLATIONS])
+    if len(violations) > MOST_VIOLATIONS:
+        yield "  ..."
+
+
+def indent(lines: Iterable[str]) -> Iterator[str]:
+    return (f"  {line}" for line in lines)
+
+
+def _describe(title: str, counted: Mapping[str, int]) -> Iterator[str]:
+    yield f"{title}: {sum(counted.values()):,}"
+    yield from (f"{count:>10,} {name}" for name, count in sorted(counted.items()))
