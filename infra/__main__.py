@@ -56,23 +56,11 @@ def main() -> None:
         jwks_url=pulumi.Output.concat(edge.internal_url, environments.JWKS_PATH),
     )
     stored = {"bucket_arn": storage.bucket_arn, "table_arn": storage.table_arn}
-    parts = {
-        "auth": (
-            environments.auth_environment(names, settings),
-            write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arn=key.arn),
-        ),
-        "uploads": (
-            environments.uploads_environment(names, settings),
-            write_policy(policies.uploads_policy, **stored),
-        ),
-        "frontend": (
-            environments.frontend_environment(names, settings),
-            write_policy(policies.frontend_policy, **stored),
-        ),
-        "sweep": (
-            environments.sweep_environment(names, settings),
-            write_policy(policies.sweep_policy, **stored),
-        ),
+    allowed = {
+        "auth": write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arn=key.arn),
+        "uploads": write_policy(policies.uploads_policy, **stored),
+        "frontend": write_policy(policies.frontend_policy, **stored),
+        "sweep": write_policy(policies.sweep_policy, **stored),
     }
     images = {service: Image(service, architecture=settings.architecture, opts=here) for _, service in ROUTES}
     tasks = {
@@ -83,11 +71,11 @@ def main() -> None:
             place=place,
             role=roles[name],
             policy=policy,
-            environment=environment,
+            environment=environments.ENVIRONMENTS[name](names, settings),
             command=["python", "-m", "services.uploads.sweep", "--json"] if name == "sweep" else None,
             opts=here,
         )
-        for name, (environment, policy) in parts.items()
+        for name, policy in allowed.items()
     }
     cluster = aws.ecs.Cluster(
         "cluster",

@@ -63,6 +63,14 @@ def sweep_environment(names: Names, settings: Settings) -> Environment:
     }
 
 
+ENVIRONMENTS = {
+    "auth": auth_environment,
+    "uploads": uploads_environment,
+    "frontend": frontend_environment,
+    "sweep": sweep_environment,
+}
+
+
 def _verifying(names: Names, settings: Settings) -> Environment:
     return {
         "ORIGIN": names.origin,

@@ -11,18 +11,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from infra.documents.environments import ENVIRONMENTS, JWKS_PATH, Names
 from infra.local.aws import Aws
 from infra.local.gateway import HEALTH_PATH
 from infra.local.ports import HOST, pick_free_ports, require_free
 from infra.local.processes import Process, Processes
 from infra.local.resources import Resources, create_resources
 from infra.local.seeds import seed
+from infra.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
 REGION = "eu-central-1"
 SERVICES = ("auth", "uploads", "frontend")
+LOCAL = {"frontend": {"LIFECYCLE_CLOCK": "true"}}
+"""What no deployment has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,30 +150,32 @@ def _start_services(
 
 
 def make_environ(
-    name: str, services: Mapping[str, str], aws: Aws, resources: Resources, origin: str, pending: str
+    name: str,
+    services: Mapping[str, str],
+    aws: Aws,
+    resources: Resources,
+    origin: str,
+    pending: Literal["prefix", "tag"],
 ) -> dict[str, str]:
     """What this one of the services is told: where it and the others are, and its own credentials."""
-    jwks_url = f"{services['auth']}/auth/.well-known/jwks.json"
-    settings = {
-        "auth": {"SIGNING_KEYS": resources.key_arn},
-        "uploads": {"BUCKET": resources.bucket, "JWKS_URL": jwks_url, "PENDING": pending},
-        "frontend": {
-            "BUCKET": resources.bucket,
-            "JWKS_URL": jwks_url,
-            "PENDING": pending,
-            "LIFECYCLE_CLOCK": "true",
-        },
-    }
+    names = Names(
+        origin=origin,
+        table=resources.table,
+        bucket=resources.bucket,
+        signing_key=resources.key_arn,
+        jwks_url=services["auth"] + JWKS_PATH,
+    )
     return (
         _inherited()
-        | {"ORIGIN": origin, "TABLE": resources.table}
-        | settings[name]
+        | ENVIRONMENTS[name](names, Settings(pending=pending))
+        | LOCAL.get(name, {})
         | dict(resources.credentials[name])
         | {
             "AWS_ENDPOINT_URL": aws.endpoint,
             "AWS_REGION": aws.region,
             "AWS_DEFAULT_REGION": aws.region,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "METRICS": "false",
             "HOST": HOST,
             "PORT": services[name].rpartition(":")[2],
         }
