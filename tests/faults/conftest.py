@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 import pytest
@@ -57,7 +57,7 @@ def proxy(stack: Stack) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def service(stack: Stack, strategy: str, proxy: Proxy) -> Iterator[str]:
+def service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy) -> Iterator[str]:
     """The URL of an uploads service behind the proxy, in this process. Its AWS clients are fresh for each test, since
     they stop to retry once they have met too many faults.
     """
@@ -109,7 +109,7 @@ class Replica:
 
 
 @pytest.fixture
-def replica(stack: Stack, strategy: str, proxy: Proxy, tmp_path: Path) -> Iterator[Replica]:
+def replica(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, tmp_path: Path) -> Iterator[Replica]:
     url = f"http://{HOST}:{pick_free_ports(1)[0]}"
     processes = Processes(tmp_path)
     try:
@@ -118,7 +118,7 @@ def replica(stack: Stack, strategy: str, proxy: Proxy, tmp_path: Path) -> Iterat
         processes.stop()
 
 
-def _environ(stack: Stack, strategy: str, proxy: Proxy, url: str) -> dict[str, str]:
+def _environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:
     services = {**stack.services, "uploads": url}
     aws = replace(stack.aws, endpoint=proxy.url)
     return make_environ("uploads", services, aws, stack.resources, stack.origin, strategy)

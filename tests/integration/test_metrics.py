@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import httpx2
 import pytest
@@ -34,7 +34,7 @@ class Service:
 
 
 @pytest.fixture
-def service(stack: Stack, strategy: str, tmp_path: Path) -> Iterator[Service]:
+def service(stack: Stack, strategy: Literal["prefix", "tag"], tmp_path: Path) -> Iterator[Service]:
     """Another process of the uploads service, which writes metrics."""
     url = f"http://{HOST}:{pick_free_ports(1)[0]}"
     services = {**stack.services, "uploads": url}
