@@ -51,10 +51,8 @@ class Image(pulumi.ComponentResource):
             ),
             opts=here,
         )
-        login = pulumi.Output.secret(
-            aws.ecr.get_authorization_token_output(
-                registry_id=repository.registry_id, opts=pulumi.InvokeOutputOptions(parent=self)
-            )
+        login = aws.ecr.get_authorization_token_output(
+            registry_id=repository.registry_id, opts=pulumi.InvokeOutputOptions(parent=self)
         )
         image = docker_build.Image(
             service,
@@ -69,7 +67,7 @@ class Image(pulumi.ComponentResource):
                 {
                     "address": repository.repository_url,
                     "username": login.user_name,
-                    "password": login.password,
+                    "password": pulumi.Output.secret(login.password),
                 }
             ],
             opts=here,

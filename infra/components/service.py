@@ -105,8 +105,8 @@ class Service(pulumi.ComponentResource):
             wait_for_steady_state=True,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Targets belong to a load balancer only by a rule.
-                depends_on=[rule],
+                # Targets belong to a load balancer only by a rule, and an image comes only where there is a way out.
+                depends_on=[rule, network],
                 # The scaling below decides how many.
                 ignore_changes=["desiredCount"],
             ),

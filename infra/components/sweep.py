@@ -63,6 +63,6 @@ class SweepSchedule(pulumi.ComponentResource):
                 # The next hour's sweep does what this one did not.
                 "retry_policy": {"maximum_retry_attempts": 1, "maximum_event_age_in_seconds": 1800},
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, network]),
         )
         self.register_outputs({})

@@ -86,11 +86,15 @@ class Task(pulumi.ComponentResource):
             "readonlyRootFilesystem": True,
             # For the sweep's temporary file: the image gives this folder to its user.
             "mountPoints": [{"sourceVolume": "tmp", "containerPath": "/tmp", "readOnly": False}],  # noqa: S108
-            "linuxParameters": {"capabilities": {"drop": ["ALL"]}, "initProcessEnabled": False},
+            "linuxParameters": {
+                "capabilities": {"drop": ["ALL"]},
+                # As process 1 Python would not hear of a SIGTERM before it has a handler, and the sweep never has one.
+                "initProcessEnabled": True,
+            },
             "portMappings": [] if command else [{"containerPort": TASK_PORT, "protocol": "tcp"}],
             "environment": [
                 {"name": variable, "value": value}
-                for variable, value in sorted({"AWS_REGION": place.region, **environment}.items())
+                for variable, value in sorted({"AWS_DEFAULT_REGION": place.region, **environment}.items())
             ],
             "stopTimeout": STOP_SECONDS,
             "logConfiguration": {

@@ -1,0 +1,54 @@
+# One service's image: docker build --build-arg SERVICE=uploads .
+# (No "syntax" line: the builder's own frontend knows all of this, and an extra image need not be fetched.)
+ARG PYTHON=python:3.13-slim
+ARG SERVICE
+
+FROM ${PYTHON} AS build
+ARG UV=0.13.9
+RUN python -m pip install --quiet --no-cache-dir --disable-pip-version-check --root-user-action ignore "uv==${UV}"
+ARG SERVICE
+COPY requirements/${SERVICE}.txt /requirements.txt
+# Wheels only: neither a compiler nor a package's own build script ever runs.
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv pip install --quiet --python /usr/local/bin/python --target /packages --link-mode copy \
+        --require-hashes --only-binary :all: --requirements /requirements.txt \
+ && rm -rf /packages/bin /packages/.lock
+COPY services/*.py /app/services/
+COPY services/auth/__init__.py services/auth/verifier.py /app/services/auth/
+COPY services/${SERVICE} /app/services/${SERVICE}
+# The root file system is read-only at run time. "Unchecked", so that a copy's new date does not make it all stale.
+# Faker and Pygments are large, Litestar requires them for commands of its own, and no service ever imports them.
+RUN python -m compileall -q -j 0 -x '/(faker|pygments)/' --invalidation-mode unchecked-hash /packages /app \
+ && chmod -R a+rX /packages /app
+
+FROM ${PYTHON} AS run
+# The official image has no bytecode of the standard library, which every start would then compile again.
+RUN python -m pip uninstall --quiet --yes --root-user-action ignore pip \
+ && library=$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))') \
+ && rm -rf "$library/ensurepip" \
+ && python -m compileall -q -j 0 -x 'site-packages|idlelib|tkinter|turtle|test' "$library"
+ENV PYTHONPATH=/app:/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000
+WORKDIR /app
+COPY --from=build /packages /packages
+COPY --from=build /app /app
+USER 10001:10001
+EXPOSE 8000
+
+FROM run AS service-auth
+CMD ["python", "-m", "services.auth"]
+
+FROM run AS service-uploads
+# The sweep (python -m services.uploads.sweep) sorts in a temporary file.
+VOLUME /tmp
+CMD ["python", "-m", "services.uploads"]
+
+FROM run AS service-frontend
+CMD ["python", "-m", "services.frontend"]
+
+FROM service-${SERVICE}
+ARG SERVICE
+ARG VERSION
+ARG SOURCE
+LABEL org.opencontainers.image.title="three-phase-upload ${SERVICE}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.source="${SOURCE}"

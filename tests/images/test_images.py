@@ -1,0 +1,147 @@
+"""What is in each service's image, and how it runs where it may do next to nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.requirements import FOLDER, SERVICES
+from services.server import GRACE_SECONDS
+from tests.images.conftest import ROOT, docker, only_uploads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.images.conftest import Container, Image
+
+SHARED = {path.relative_to(ROOT / "services").as_posix() for path in (ROOT / "services").glob("*.py")}
+VERIFIER = {"auth/__init__.py", "auth/verifier.py"}
+
+# Runs in the image; `import_module` is what a start does before it reads its settings.
+LOOK = """
+import importlib, importlib.metadata, json, os, pathlib, shutil, sys
+service, *others = sys.argv[1:]
+importlib.import_module(f"services.{service}.__main__")
+def is_there(name):
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        return False
+    return True
+root = pathlib.Path("/app/services")
+print(json.dumps({
+    "code": [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"],
+    "packages": [found.name for found in importlib.metadata.distributions()],
+    "modules": [name for name in ("pip", "setuptools", "ensurepip", "uv", "pytest") if is_there(name)],
+    "commands": [name for name in ("pip", "pip3", "uv", "gcc", "cc", "make", "git") if shutil.which(name)],
+    "others": [name for name in others if is_there(name)],
+    "uncompiled": [name for name, module in list(sys.modules.items())
+                   if (compiled := getattr(module, "__cached__", None)) and not os.path.exists(compiled)],
+    "writable": [where for top in ("/app", "/packages") for where, _, _ in os.walk(top) if os.access(where, os.W_OK)],
+    "uid": os.getuid(),
+}))
+"""
+
+# More rows than the ledger keeps in memory; SQLite deletes the file's name at once and holds it open.
+SPILL = """
+import os
+from services.uploads.sweep.ledger import Ledger
+from services.uploads.sweep.plan import Reference
+with Ledger() as ledger:
+    ledger.write(Reference(f"avatars/{number:060}", f"user-{number}") for number in range(200_000))
+    print([at for fd in os.listdir("/proc/self/fd") if os.path.lexists(at := f"/proc/self/fd/{fd}")
+           and os.readlink(at).startswith("/tmp/")])
+"""
+
+
+def names_in(requirements: str) -> dict[str, bool]:
+    """Each package, and whether some platform goes without it."""
+    lines = re.findall(r"^([a-z0-9-]+)==\S+ (;)?", requirements, flags=re.MULTILINE)
+    return {name: bool(marker) for name, marker in lines}
+
+
+@pytest.fixture(scope="session")
+def inside(image: Image) -> dict[str, Any]:
+    # The verifier makes `services.auth` a package everywhere.
+    others = [f"services.{name}" + ".app" * (name == "auth") for name in SERVICES if name != image.service]
+    done = image.run("python", "-c", LOOK, image.service, *others, options=("--network", "none"))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_service_answers_and_ends_by_itself_when_told_to(start: Callable[[], Container]) -> None:
+    container = start()
+    assert container.healthz().status_code == 200
+    told = time.monotonic()
+    docker("stop", "--time", str(GRACE_SECONDS + 15), container.name)
+    assert time.monotonic() - told < GRACE_SECONDS + 5
+    assert container.inspect("{{.State.ExitCode}} {{.State.OOMKilled}}") == "0 false"
+    assert container.log() == ""
+
+
+def test_a_service_that_is_told_nothing_says_in_one_line_what_is_missing(image: Image) -> None:
+    done = image.run()
+    assert done.returncode == 1
+    assert re.fullmatch(r"Missing from the environment: .*ORIGIN.*\n", done.stderr)
+
+
+def test_the_image_says_what_it_is_and_how_it_runs(image: Image) -> None:
+    config = json.loads(docker("image", "inspect", "--format", "{{json .Config}}", image.tag).stdout)
+    assert config["User"] == "10001:10001"
+    assert config["Cmd"] == ["python", "-m", f"services.{image.service}"]
+    assert config["Entrypoint"] is None
+    assert config["ExposedPorts"] == {"8000/tcp": {}}
+    assert {"HOST=0.0.0.0", "PORT=8000", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1"} <= set(config["Env"])
+    labels = {name.rpartition(".")[2]: text for name, text in config["Labels"].items() if "opencontainers" in name}
+    assert labels == {
+        "title": f"three-phase-upload {image.service}",
+        "version": "1.2.3",
+        "source": "https://source.example",
+    }
+
+
+def test_the_image_holds_the_code_of_its_service_and_the_token_verifier(image: Image, inside: dict[str, Any]) -> None:
+    own = ROOT / "services" / image.service
+    files = {
+        path.relative_to(ROOT / "services").as_posix()
+        for path in own.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert set(inside["code"]) == SHARED | VERIFIER | files
+    assert inside["others"] == []
+
+
+def test_the_image_holds_the_packages_of_its_service_only(image: Image, inside: dict[str, Any]) -> None:
+    listed = names_in((FOLDER / f"{image.service}.txt").read_text())
+    installed = {re.sub(r"[-_.]+", "-", name).lower() for name in inside["packages"]}
+    assert installed <= listed.keys()
+    assert all(is_optional for name, is_optional in listed.items() if name not in installed)
+    assert inside["modules"] == inside["commands"] == []
+
+
+def test_a_start_compiles_nothing_and_can_change_nothing(inside: dict[str, Any]) -> None:
+    assert inside["uncompiled"] == []
+    assert inside["writable"] == []
+    assert inside["uid"] == 10001
+
+
+@only_uploads
+def test_the_sweep_is_in_the_uploads_image(image: Image) -> None:
+    sweep = ("python", "-m", "services.uploads.sweep")
+    helped = image.run(*sweep, "--help")
+    assert helped.returncode == 0
+    assert "--dry-run" in helped.stdout
+    lacking = image.run(*sweep)
+    assert lacking.returncode == 2
+    assert lacking.stderr == "Missing from the environment: BUCKET, TABLE\n"
+
+
+@only_uploads
+def test_the_sweep_finds_room_for_its_ledger(image: Image) -> None:
+    done = image.run("python", "-c", SPILL)
+    assert done.returncode == 0, done.stderr
+    assert "/proc/self/fd/" in done.stdout

@@ -1,0 +1,398 @@
+"""The project's own program, as Pulumi's engine would be told of it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from infra.components.storage import make_seed_id
+from infra.settings import NAMES, InvalidConfigurationError, read_settings
+from services.auth.settings import Settings as AuthSettings
+from services.environment import read_settings as read_environment
+from services.frontend.settings import Settings as FrontendSettings
+from services.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.uploads.settings import Settings as UploadsSettings
+from services.uploads.sweep.settings import Settings as SweepSettings
+from tests.infra.checks import CHECKS
+from tests.infra.engine import STACK
+from tests.infra.order import find_missing_dependencies, find_surprises
+from tests.infra.policies import documents_of
+from tests.infra.reach import INTERNET, find_hops, find_ports, find_ways
+from tests.infra.runs import Runs
+from tests.infra.simulate import Decision, decide, is_allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.infra.engine import Deployment, Registration
+
+INFRA = Path(__file__).parents[2] / "infra"
+SERVICES = ("auth", "uploads", "frontend")
+TASKS = (*SERVICES, "sweep")
+KINDS: dict[str, type[msgspec.Struct]] = {
+    "auth": AuthSettings,
+    "uploads": UploadsSettings,
+    "frontend": FrontendSettings,
+    "sweep": SweepSettings,
+}
+CONFIGURED = {
+    "architecture": "ARM64",
+    "tasks": "3",
+    "mostTasks": "7",
+    "cpu": "512",
+    "memory": "2048",
+    "pending": "tag",
+    "maxBytes": "123456",
+    "confirmSeconds": "1800",
+    "marginSeconds": "2700",
+    "tokenSeconds": "600",
+    "bucket": "my-own-bucket",
+    "logDays": "7",
+    "alarmTopic": "arn:aws:sns:eu-west-1:123456789012:alarms",
+    "region": "eu-west-1",
+}
+
+
+@pytest.fixture(scope="session")
+def program_runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(tmp_path_factory.mktemp("own"), project="three-phase-upload", stack="test")
+
+
+@pytest.fixture(scope="session")
+def up(program_runs: Runs) -> Deployment:
+    return ran(program_runs.run(INFRA, config={"architecture": "ARM64"}))
+
+
+@pytest.fixture(scope="session")
+def preview(program_runs: Runs) -> Deployment:
+    return ran(program_runs.run(INFRA, config={"architecture": "ARM64"}, preview=True))
+
+
+@pytest.fixture(scope="session")
+def configured(program_runs: Runs) -> Deployment:
+    return ran(program_runs.run(INFRA, config=CONFIGURED))
+
+
+def ran(deployment: Deployment) -> Deployment:
+    assert deployment.error is None
+    assert not [line for line in deployment.logs if line.severity in {"WARNING", "ERROR"}]
+    return deployment
+
+
+def container(deployment: Deployment, name: str) -> dict[str, Any]:
+    definition = deployment.one("aws:ecs/taskDefinition:TaskDefinition", name)
+    (only,) = json.loads(definition.inputs["containerDefinitions"])
+    return only
+
+
+def environment(deployment: Deployment, name: str) -> dict[str, str]:
+    return {entry["name"]: entry["value"] for entry in container(deployment, name)["environment"]}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=[check.__name__ for check in CHECKS])
+def test_a_check_finds_nothing(
+    check: Callable[[Deployment], list[str]], up: Deployment, preview: Deployment, configured: Deployment
+) -> None:
+    assert check(preview) == check(up) == check(configured) == []
+
+
+def test_a_preview_tells_what_an_up_will_do(preview: Deployment, up: Deployment) -> None:
+    assert find_surprises(preview, up) == []
+
+
+def test_nothing_runs_before_what_it_needs(up: Deployment) -> None:
+    assert find_missing_dependencies(up) == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_there_is_one_way_in(up: Deployment, service: str) -> None:
+    hops = find_hops(up)
+    way = (INTERNET, "Api edge", "VpcLink edge", "LoadBalancer edge", f"Service {service}")
+    assert find_ways(hops, INTERNET, f"Service {service}") == {way}
+    assert find_ports(hops, "LoadBalancer edge", f"Service {service}") == {"tcp 8000"}
+    assert find_ports(hops, f"Service {service}", INTERNET) == {"tcp 443"}
+
+
+def test_nobody_calls_the_sweep(up: Deployment) -> None:
+    assert not [way for way in find_ways(find_hops(up), INTERNET, "Schedule sweep") if len(way) < 5]
+    assert not up.one("aws:scheduler/schedule:Schedule", "sweep").inputs["target"].get("loadBalancers")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_told_what_its_settings_want(up: Deployment, name: str) -> None:
+    told = environment(up, name)
+    known = {field.name.upper() for field in msgspec.structs.fields(KINDS[name])}
+    assert told.keys() - {"AWS_DEFAULT_REGION"} <= known
+    read_environment(KINDS[name], told)
+
+
+def test_tasks_are_told_of_each_other_and_of_what_was_made(up: Deployment) -> None:
+    bucket = up.one("aws:s3/bucket:Bucket", "storage")
+    table = up.one("aws:dynamodb/table:Table", "storage")
+    balancer = up.one("aws:lb/loadBalancer:LoadBalancer", "edge")
+    for name in ("uploads", "frontend"):
+        told = environment(up, name)
+        assert told["BUCKET"] == bucket.outputs["bucket"]
+        assert told["JWKS_URL"] == f"http://{balancer.outputs['dnsName']}/auth/.well-known/jwks.json"
+    for name in SERVICES:
+        assert environment(up, name)["ORIGIN"] == up.exports["url"]
+    assert {environment(up, name)["TABLE"] for name in TASKS} == {table.outputs["name"]}
+    assert environment(up, "auth")["SIGNING_KEYS"] == up.one("aws:kms/key:Key", "signing").outputs["arn"]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_container_can_do_little(up: Deployment, name: str) -> None:
+    made = container(up, name)
+    assert made["readonlyRootFilesystem"]
+    assert made["linuxParameters"] == {"capabilities": {"drop": ["ALL"]}, "initProcessEnabled": True}
+    assert "privileged" not in made
+    assert made["stopTimeout"] > 11
+    assert made["logConfiguration"]["options"]["awslogs-group"] == up.exports["logs"][name]
+    assert "@sha256:" in made["image"]
+
+
+def test_the_sweep_runs_the_image_of_uploads(up: Deployment) -> None:
+    assert container(up, "sweep")["image"] == container(up, "uploads")["image"]
+    assert container(up, "sweep")["command"][:3] == ["python", "-m", "services.uploads.sweep"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_found_by_its_path_and_its_health(up: Deployment, service: str) -> None:
+    targets = up.one("aws:lb/targetGroup:TargetGroup", service)
+    assert targets.inputs["healthCheck"]["path"] == "/healthz"
+    assert container(up, service)["portMappings"] == [{"containerPort": targets.inputs["port"], "protocol": "tcp"}]
+    made = up.one("aws:ecs/service:Service", service).inputs
+    assert made["loadBalancers"][0]["containerPort"] == targets.inputs["port"]
+    assert made["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
+    assert up.one("aws:ecs/service:Service", service).ignore_changes == ("desiredCount",)
+
+
+def test_paths_lead_to_the_services_in_the_order_of_their_rules(up: Deployment) -> None:
+    rules = sorted(up.of("aws:lb/listenerRule:ListenerRule"), key=lambda rule: rule.inputs["priority"])
+    paths = [rule.inputs["conditions"][0]["pathPattern"]["values"] for rule in rules]
+    assert [(rule.name, path) for rule, path in zip(rules, paths, strict=True)] == [
+        ("auth", ["/auth/*"]),
+        ("uploads", ["/uploads/*"]),
+        ("frontend", ["/*"]),
+    ]
+
+
+# Permissions, by simulation
+
+ACCOUNT = "123456789012"
+
+
+def arns(deployment: Deployment) -> dict[str, str]:
+    bucket = deployment.one("aws:s3/bucket:Bucket", "storage").outputs["arn"]
+    return {
+        "bucket": bucket,
+        "avatar": f"{bucket}/avatars/0",
+        "pending": f"{bucket}/pending/0",
+        "table": deployment.one("aws:dynamodb/table:Table", "storage").outputs["arn"],
+        "key": deployment.one("aws:kms/key:Key", "signing").outputs["arn"],
+    }
+
+
+MADE_CALLS: dict[str, set[tuple[str, str]]] = {
+    "auth": {("dynamodb:GetItem", "table"), ("kms:Sign", "key"), ("kms:GetPublicKey", "key")},
+    "uploads": {
+        *(
+            (action, kind)
+            for action in ("s3:PutObject", "s3:GetObject", "s3:DeleteObject")
+            for kind in ("avatar", "pending")
+        ),
+        ("s3:PutObjectTagging", "avatar"),
+        ("s3:GetObjectTagging", "avatar"),
+        ("s3:ListBucket", "bucket"),
+        ("dynamodb:GetItem", "table"),
+        ("dynamodb:UpdateItem", "table"),
+    },
+    "frontend": {
+        *((action, kind) for action in ("s3:GetObject", "s3:GetObjectTagging") for kind in ("avatar", "pending")),
+        ("s3:ListBucket", "bucket"),
+        *((f"dynamodb:{action}", "table") for action in ("Scan", "GetItem", "BatchGetItem")),
+    },
+    "sweep": {
+        *(
+            (f"s3:{action}", "avatar")
+            for action in ("GetObject", "GetObjectTagging", "PutObject", "PutObjectTagging", "DeleteObject")
+        ),
+        ("s3:ListBucket", "bucket"),
+        ("dynamodb:Scan", "table"),
+        ("dynamodb:GetItem", "table"),
+    },
+}
+CALLS = sorted(set().union(*MADE_CALLS.values()) | {("dynamodb:PutItem", "table"), ("dynamodb:DeleteItem", "table")})
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_may_make_its_calls_and_no_other(up: Deployment, name: str) -> None:
+    documents = documents_of(up, up.one("aws:iam/role:Role", name))
+    known = arns(up)
+    allowed = {(action, kind) for action, kind in CALLS if is_allowed(documents, action, known[kind])}
+    assert allowed == MADE_CALLS[name]
+
+
+def test_only_the_auth_task_can_sign(up: Deployment) -> None:
+    policy = json.loads(up.one("aws:kms/key:Key", "signing").inputs["policy"])
+    roles = {role.name: role.outputs["arn"] for role in up.of("aws:iam/role:Role")}
+    key = arns(up)["key"]
+    signers = [
+        name
+        for name, arn in {**roles, "administrator": f"arn:aws:iam::{ACCOUNT}:root"}.items()
+        if decide([policy], "kms:Sign", key, principal=arn) is Decision.ALLOWED
+    ]
+    assert signers == ["auth"]
+
+
+def test_the_bucket_refuses_plain_http(up: Deployment) -> None:
+    policy = json.loads(up.one("aws:s3/bucketPolicy:BucketPolicy", "storage").inputs["policy"])
+    role = up.one("aws:iam/role:Role", "uploads").outputs["arn"]
+    for secure, expected in (("false", Decision.DENIED), ("true", Decision.NOT_ALLOWED)):
+        found = decide(
+            [policy], "s3:GetObject", arns(up)["avatar"], principal=role, context={"aws:SecureTransport": secure}
+        )
+        assert found is expected
+
+
+def test_a_task_s_own_role_is_not_the_one_that_starts_it(up: Deployment) -> None:
+    for definition in up.of("aws:ecs/taskDefinition:TaskDefinition"):
+        assert definition.inputs["taskRoleArn"] != definition.inputs["executionRoleArn"]
+
+
+# What is kept, and what goes
+
+
+def test_everything_can_be_destroyed(up: Deployment) -> None:
+    assert not [str(each) for each in up.registrations if each.protect or each.retain_on_delete]
+    assert up.one("aws:s3/bucket:Bucket", "storage").inputs["forceDestroy"]
+    assert all(repository.inputs["forceDelete"] for repository in up.of("aws:ecr/repository:Repository"))
+    assert not up.one("aws:dynamodb/table:Table", "storage").inputs["deletionProtectionEnabled"]
+    assert not up.one("aws:lb/loadBalancer:LoadBalancer", "edge").inputs["enableDeletionProtection"]
+    assert up.one("aws:kms/key:Key", "signing").inputs["deletionWindowInDays"] == 7
+    assert not [group for group in up.of("aws:cloudwatch/logGroup:LogGroup") if group.inputs.get("skipDestroy")]
+
+
+def test_everything_is_tagged_and_in_the_region_of_the_settings(configured: Deployment) -> None:
+    (provider,) = configured.of("pulumi:providers:aws")
+    assert json.loads(provider.inputs["defaultTags"]) == {"tags": {"Project": "three-phase-upload"}}
+    assert provider.inputs["region"] == "eu-west-1"
+    made = [each for each in configured.resources() if each.type.startswith("aws:")]
+    assert not [str(each) for each in made if provider.urn not in each.provider]
+
+
+def test_the_seeds_are_there_and_stay_what_visitors_make_of_them(up: Deployment) -> None:
+    rows = up.of("aws:dynamodb/tableItem:TableItem")
+    assert len(rows) == 3
+    pictures = {picture.inputs["key"] for picture in up.of("aws:s3/bucketObjectv2:BucketObjectv2")}
+    assert {json.loads(row.inputs["item"])["Avatar"]["S"] for row in rows} == pictures
+    assert all(parse_key(key, AVATAR_PREFIX) for key in pictures)
+    assert all(row.ignore_changes == ("item",) for row in rows)
+
+
+def test_a_seed_s_id_is_older_than_any_upload() -> None:
+    seed = make_seed_id(1)
+    assert UploadId.parse(seed.text) == seed
+    assert uuid.UUID(seed.text).version == 7
+    assert seed.created == 1_767_225_600
+    assert make_seed_id(1) < make_seed_id(2)
+
+
+def test_what_an_operator_needs_comes_out(up: Deployment) -> None:
+    assert up.exports.keys() == {"url", "bucket", "table", "cluster", "logs", "images", "dashboard"}
+    assert up.exports["url"].startswith("https://")
+    (stack,) = up.of(STACK)
+    assert stack.name.startswith("three-phase-upload")
+
+
+# Configuration
+
+
+def test_the_configuration_is_heeded(configured: Deployment) -> None:
+    definition = configured.one("aws:ecs/taskDefinition:TaskDefinition", "uploads").inputs
+    assert (definition["cpu"], definition["memory"]) == ("512", "2048")
+    assert definition["runtimePlatform"]["cpuArchitecture"] == "ARM64"
+    target = configured.one("aws:appautoscaling/target:Target", "uploads").inputs
+    assert (target["minCapacity"], target["maxCapacity"]) == (3, 7)
+    assert int(environment(configured, "auth")["TOKEN_SECONDS"]) == 600
+    uploads, sweep = environment(configured, "uploads"), environment(configured, "sweep")
+    assert (uploads["PENDING"], environment(configured, "frontend")["PENDING"]) == ("tag", "tag")
+    assert uploads["MAX_BYTES"] == sweep["MAX_BYTES"] == "123456"
+    assert uploads["CONFIRM_SECONDS"] == sweep["CONFIRM_SECONDS"] == "1800"
+    assert sweep["MARGIN_SECONDS"] == "2700"
+    assert configured.one("aws:s3/bucket:Bucket", "storage").inputs["bucket"] == "my-own-bucket"
+    assert {group.inputs["retentionInDays"] for group in configured.of("aws:cloudwatch/logGroup:LogGroup")} == {7}
+    assert all(
+        alarm.inputs["alarmActions"] == [CONFIGURED["alarmTopic"]]
+        for alarm in configured.of("aws:cloudwatch/metricAlarm:MetricAlarm")
+    )
+
+
+def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
+    assert not [alarm for alarm in up.of("aws:cloudwatch/metricAlarm:MetricAlarm") if alarm.inputs.get("alarmActions")]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"pending": "prefixx"}, "pending"),
+        ({"cpu": "300"}, "cpu must be one of 256, 512, 1024, 2048, 4096, not 300"),
+        ({"cpu": "256", "memory": "4096"}, "memory must be one of 512, 1024, 2048 with cpu 256, not 4096"),
+        ({"maxBytes": "6000000000"}, "maxBytes"),
+        ({"bucket": "My_Bucket"}, "bucket"),
+        ({"bucket": "xn--bucket"}, "bucket"),
+        ({"bucket": "a"}, "bucket"),
+        ({"tasks": "0"}, "tasks"),
+        ({"tasks": "20"}, "mostTasks must not be less than tasks, which is 20"),
+        ({"tasks": "two"}, "tasks"),
+        ({"architecture": "RISCV"}, "architecture"),
+        ({"logDays": "8"}, "logDays"),
+        ({"region": "Frankfurt"}, "region"),
+        ({"alarmTopic": "alarms"}, "alarmTopic"),
+        ({"formSeconds": "600", "confirmSeconds": "300"}, "confirmSeconds must not be shorter than formSeconds"),
+        ({"marginSeconds": "60"}, "marginSeconds"),
+        ({"taks": "3"}, "There is no setting taks"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(given: dict[str, str], said: str) -> None:
+    with pytest.raises(InvalidConfigurationError) as raised:
+        read_settings(given)
+    text = str(raised.value)
+    assert said in text
+    assert text.endswith(".")
+    assert "\n" not in text
+
+
+def test_a_wrong_setting_ends_the_program_before_anything_is_made(program_runs: Runs) -> None:
+    refused = program_runs.run(INFRA, config={"cpu": "300"})
+    assert refused.error
+    assert "cpu must be one of" in refused.error
+    assert "Traceback" not in refused.error
+    assert not refused.resources()
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    page = (INFRA.parent / "docs/deploying.md").read_text()
+    missing = [name for name in NAMES if f"| `{name}` |" not in page]
+    assert not missing
+
+
+def find_role(deployment: Deployment, name: str) -> Registration:
+    return deployment.one("aws:iam/role:Role", name)
+
+
+def test_the_scheduler_may_start_the_sweep_and_nothing_else(up: Deployment) -> None:
+    documents = documents_of(up, find_role(up, "sweep-schedule"))
+    definition = up.one("aws:ecs/taskDefinition:TaskDefinition", "sweep").outputs["arn"]
+    cluster = {"ecs:cluster": up.one("aws:ecs/cluster:Cluster", "cluster").outputs["arn"]}
+    to_tasks = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+    other = up.one("aws:ecs/taskDefinition:TaskDefinition", "auth").outputs["arn"]
+    assert is_allowed(documents, "ecs:RunTask", definition, context=cluster)
+    assert not is_allowed(documents, "ecs:RunTask", other, context=cluster)
+    assert is_allowed(documents, "iam:PassRole", find_role(up, "sweep").outputs["arn"], context=to_tasks)
+    assert not is_allowed(documents, "iam:PassRole", find_role(up, "auth").outputs["arn"], context=to_tasks)
