@@ -58,8 +58,8 @@ class Generated:
     def avatar_of(self, username: str) -> str:
         return upload_id(int(username.removeprefix("user"))).avatar_key
 
-    def list_avatars(self) -> Iterator[Listed]:
-        for number in range(self.count):
+    def list_objects(self, prefix: str) -> Iterator[Listed]:
+        for number in range(self.count if prefix == AVATAR_PREFIX else 0):
             if is_there(number):
                 yield Listed(upload_id(number).avatar_key, NOW - 10_000)
 

@@ -56,8 +56,9 @@ class Image(pulumi.ComponentResource):
         )
         image = docker_build.Image(
             service,
-            context={"location": str(ROOT)},
-            dockerfile={"location": str(ROOT / "Dockerfile")},
+            # From where the program runs, so that the stack's state is the same from whoever's folder.
+            context={"location": ".."},
+            dockerfile={"location": "../Dockerfile"},
             build_args={"SERVICE": service},
             platforms=[PLATFORMS[architecture]],
             tags=[pulumi.Output.concat(repository.repository_url, ":", hash_contents(service))],

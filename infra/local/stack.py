@@ -80,7 +80,7 @@ def run_stack(options: Options, announce: Callable[[str, str], None]) -> Generat
         announce("users", f"{options.users} seeded")
 
         waiting = [*_start_services(processes, services, aws, resources, origin, options)]
-        waiting.append(_start_gateway(processes, services, aws, origin, port))
+        waiting.append(start_gateway(processes, services, aws, origin, port))
         for process in waiting:
             process.wait_until_ready()
             announce(process.name, services.get(process.name, origin))
@@ -103,7 +103,7 @@ def start_emulator(processes: Processes, aws: Aws, data: Path | None) -> None:
         "emulator",
         "infra.local.emulator",
         health=f"{aws.endpoint}/_ministack/health",
-        environ=_inherited()
+        environ=inherit_environ()
         | {
             "AUTH": "true",
             "AWS_ACCESS_KEY_ID": aws.access_key_id,
@@ -134,7 +134,7 @@ def _choose_ports(options: Options) -> list[int]:
     return [*(port or next(free) for port in given.values()), *(next(free) for _ in SERVICES)]
 
 
-def _inherited() -> dict[str, str]:
+def inherit_environ() -> dict[str, str]:
     """Our environment without what is said of the real AWS in it: no part of this may ever reach that."""
     return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
@@ -166,7 +166,7 @@ def make_environ(
         jwks_url=services["auth"] + JWKS_PATH,
     )
     return (
-        _inherited()
+        inherit_environ()
         | ENVIRONMENTS[name](names, Settings(pending=pending))
         | LOCAL.get(name, {})
         | dict(resources.credentials[name])
@@ -182,11 +182,11 @@ def make_environ(
     )
 
 
-def _start_gateway(processes: Processes, services: Mapping[str, str], aws: Aws, origin: str, port: int) -> Process:
+def start_gateway(processes: Processes, services: Mapping[str, str], aws: Aws, origin: str, port: int) -> Process:
     return processes.start(
         "gateway",
         "infra.local.gateway",
         health=f"http://{HOST}:{port}{HEALTH_PATH}",
-        environ=_inherited()
+        environ=inherit_environ()
         | {"PORT": str(port), "ORIGIN": origin, "SERVICES": json.dumps(dict(services)), "EMULATOR": aws.endpoint},
     )

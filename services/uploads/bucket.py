@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError, HTTPClientError
 
 from services.aws import error_code
-from services.keys import AVATAR_PREFIX, USERNAME_FIELD
+from services.keys import USERNAME_FIELD
 from services.uploads.picture import HEAD_BYTES, MOST_BYTES, identify, measure
 from services.uploads.sweep.plan import Listed
 from services.uploads.upload import Replace, Restore, Stored
@@ -153,9 +153,9 @@ class Bucket:
             case Replace(key, stored):
                 self.blank(key, stored)
 
-    def list_avatars(self) -> Iterator[Listed]:
+    def list_objects(self, prefix: str) -> Iterator[Listed]:
         """In the order of their keys (AWS: ListObjectsV2, "UTF-8 binary order"), and so in that of their ids' times."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=AVATAR_PREFIX)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         for page in pages:
             for entry in page.get("Contents", []):
                 # boto3's types say that both may be missing; in an answer of S3 they are not.

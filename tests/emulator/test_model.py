@@ -84,8 +84,8 @@ class Side:
     def delete(self, keys: list[str]) -> None:
         self.bucket.delete(keys)
 
-    def list_avatars(self) -> list[str]:
-        return [entry.key for entry in self.bucket.list_avatars()]
+    def list_objects(self, prefix: str) -> list[str]:
+        return [entry.key for entry in self.bucket.list_objects(prefix)]
 
     def avatar_of(self, username: str) -> str | None:
         return self.users.avatar_of(username)
@@ -108,7 +108,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("copy"), KEYS, KEYS, BODY_NAMES),
     st.tuples(st.just("blank"), KEYS, BODY_NAMES),
     st.tuples(st.just("delete"), st.lists(KEYS, min_size=1, max_size=3, unique=True)),
-    st.tuples(st.just("list_avatars")),
+    st.tuples(st.just("list_objects"), st.sampled_from(["avatars/", "pending/"])),
     st.tuples(st.just("avatar_of"), USERNAMES),
     st.tuples(st.just("advance"), USERNAMES, KEYS),
     st.tuples(st.just("list_references")),

@@ -125,7 +125,7 @@ def test_an_upload_that_was_never_confirmed_is_left_to_the_lifecycle_rule(
     form = user.put_up("image/png", PICTURE)
     report = sweeper.sweep()
     assert set(bucket.keys(user.username)) == {user.avatar, form["key"]}
-    assert report.counts[Outcome.PENDING] >= form["key"].startswith("avatars/")
+    assert report.counts[Outcome.PENDING] >= 1
     assert "Expiration" in bucket.head(form["key"])
 
 

@@ -336,7 +336,7 @@ def test_avatars_are_listed_page_by_page(bucket: Bucket, s3_stub: Stubber) -> No
     expect_listing(
         s3_stub, {"Contents": [second], "IsTruncated": False, "EncodingType": "url"}, ContinuationToken="last"
     )
-    assert list(bucket.list_avatars()) == [
+    assert list(bucket.list_objects("avatars/")) == [
         Listed(TARGET, moment.timestamp()),
         Listed("avatars/a b+\u00e9", moment.timestamp()),
     ]
@@ -345,7 +345,7 @@ def test_avatars_are_listed_page_by_page(bucket: Bucket, s3_stub: Stubber) -> No
 def test_the_next_page_is_asked_for_when_it_is_needed(bucket: Bucket, s3_stub: Stubber) -> None:
     entry = {"Key": TARGET, "LastModified": datetime(2026, 11, 22, tzinfo=UTC)}
     expect_listing(s3_stub, {"Contents": [entry], "IsTruncated": True, "NextContinuationToken": "next"})
-    listed = bucket.list_avatars()
+    listed = bucket.list_objects("avatars/")
     assert next(listed).key == TARGET
     refuse(s3_stub, "list_objects_v2", "SlowDown", 503)
     with pytest.raises(ClientError, match="SlowDown"):
@@ -354,14 +354,14 @@ def test_the_next_page_is_asked_for_when_it_is_needed(bucket: Bucket, s3_stub: S
 
 def test_no_avatars_are_none(bucket: Bucket, s3_stub: Stubber) -> None:
     expect_listing(s3_stub, {"IsTruncated": False, "KeyCount": 0})
-    assert list(bucket.list_avatars()) == []
+    assert list(bucket.list_objects("avatars/")) == []
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket"])
 def test_a_refusal_to_list_surfaces(bucket: Bucket, s3_stub: Stubber, code: str) -> None:
     refuse(s3_stub, "list_objects_v2", code, 403)
     with pytest.raises(ClientError, match=code):
-        list(bucket.list_avatars())
+        list(bucket.list_objects("avatars/"))
 
 
 @pytest.mark.parametrize(("metadata", "owner"), [({"username": "ada", "upload-token": "x"}, "ada"), ({}, None)])

@@ -76,10 +76,10 @@ class FakeBucket:
             raise MissingObjectError(key)
         return self.world.objects[key]
 
-    def list_avatars(self) -> Iterator[Listed]:
+    def list_objects(self, prefix: str) -> Iterator[Listed]:
         self.world.before("list", "")
         for key in sorted(self.world.objects):
-            if key.startswith("avatars/"):
+            if key.startswith(prefix):
                 self.world.before("list", key)
                 yield Listed(key, self.world.objects[key].modified)
 
@@ -222,9 +222,10 @@ def test_an_object_with_another_tag_is_an_orphan_all_the_same(sweeper: Sweeper, 
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DELETED: 1}
 
 
-def test_what_is_not_among_the_avatars_is_not_even_looked_at(sweeper: Sweeper, world: World) -> None:
+def test_what_waits_under_pending_is_not_even_looked_at(sweeper: Sweeper, world: World) -> None:
     world.objects[ORPHAN.pending_key] = world.objects.pop(ORPHAN.avatar_key)
-    assert found(sweeper.sweep()) == {Outcome.LIVE: 1}
+    world.before = refuse("owner", ORPHAN.pending_key)
+    assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.PENDING: 1}
     assert not world.changes
 
 
@@ -356,7 +357,8 @@ class TestDangling:
             world.objects[avatar] = Thing()
         world.before = refuse("owner", avatar)
         report = sweeper.sweep()
-        assert found(report) == {Outcome.LIVE: 1, Outcome.DANGLING: 1}
+        pending = {Outcome.PENDING: 1} if is_there and avatar.startswith("pending/") else {}
+        assert found(report) == {Outcome.LIVE: 1, Outcome.DANGLING: 1} | pending
         assert report.names[Outcome.DANGLING] == [f"ada -> {avatar}"]
 
     def test_a_row_that_points_to_an_object_which_no_upload_could_have_made_is_not_dangling(
@@ -493,6 +495,12 @@ def test_of_a_delete_that_is_refused_in_part_the_rest_is_done(sweeper: Sweeper, 
     add_orphans(world, 2)
     world.before = once("delete", refuse)
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.FAILED: 1, Outcome.DELETED: 2}
+
+
+def test_what_waits_under_pending_is_counted_and_left_alone(sweeper: Sweeper, world: World) -> None:
+    world.objects |= {"pending/old": Thing(), "pending/new": Thing(modified=NOW)}
+    assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DELETED: 1, Outcome.PENDING: 1, Outcome.YOUNG: 1}
+    assert {"pending/old", "pending/new"} <= world.objects.keys()
 
 
 def add_orphans(world: World, count: int) -> None:
@@ -655,4 +663,4 @@ def test_somebody_may_watch_how_far_it_has_come(sweeper: Sweeper, world: World) 
 
     world.rows["bob"] = OTHER.avatar_key
     sweeper.sweep(track=track)
-    assert seen == [("rows", None, 2), ("objects", 2, 2)]
+    assert seen == [("rows", None, 2), ("objects", 2, 2), ("pending", None, 0)]

@@ -41,6 +41,9 @@ class Rules:
     settle_seconds: int
     """The confirm window and the margin: a confirm that could still point a row at an object is long over."""
 
+    def is_settled(self, moment: float) -> bool:
+        return moment <= self.now - self.settle_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -107,6 +110,5 @@ def _judge(entry: Listed, rules: Rules, *, is_referenced: bool) -> Finding:
         return Live(upload_id, recent=entry.modified > rules.now - HEALING_SECONDS)
     # By its id, which tells when it was presigned and so how long a confirm was possible; and by when it was written,
     # since what was just put there under an old id, such as a seed, may have its row still to come.
-    if max(upload_id.created, entry.modified) > rules.now - rules.settle_seconds:
-        return Young(upload_id)
-    return Unreferenced(upload_id)
+    is_old = rules.is_settled(max(upload_id.created, entry.modified))
+    return Unreferenced(upload_id) if is_old else Young(upload_id)

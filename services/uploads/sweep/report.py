@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 MEANINGS = {
     Outcome.LIVE: "a row points at them",
     Outcome.YOUNG: "not old enough to be judged: they may still become an avatar",
-    Outcome.PENDING: "never confirmed; a lifecycle rule deletes them",
+    Outcome.PENDING: "abandoned or left over; a lifecycle rule deletes them",
     Outcome.FOREIGN: "not named as an upload is; left alone",
     Outcome.GONE: "deleted or changed by somebody else meanwhile",
     Outcome.DELETED: "no row points at them, nor ever will",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from services.aws import AWS_ERRORS
-from services.keys import AVATAR_PREFIX
+from services.keys import AVATAR_PREFIX, PENDING_PREFIX
 from services.state import State, find_avatar_state, find_state, is_marked
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError
 from services.uploads.pending import STRATEGIES
@@ -67,10 +67,13 @@ class Sweeper:
             # The table first, and to its end: an object that is listed after that and was not referenced by then can
             # have become so only in a confirm, for which it would have to be young.
             report.rows = ledger.write(track(self.users.list_references(), "rows", None))
-            listed = track(self.bucket.list_avatars(), "objects", report.rows)
+            listed = track(self.bucket.list_objects(AVATAR_PREFIX), "objects", report.rows)
             findings = compare(ledger.read(), listed, rules)
             while batch := list(itertools.islice(findings, BATCH)):
                 self._treat(batch, report)
+        for entry in track(self.bucket.list_objects(PENDING_PREFIX), "pending", None):
+            # The lifecycle rule's to delete; how many there are tells how many uploads are abandoned.
+            report.add(Outcome.PENDING if rules.is_settled(entry.modified) else Outcome.YOUNG, entry.key)
         return report
 
     def _treat(self, batch: Sequence[Finding], report: Report) -> None:

@@ -1,0 +1,46 @@
+"""The integration tests, on what the program registers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.conftest import only_prefix
+from tests.integration.test_calls import *  # noqa: F403 - the tests themselves
+from tests.integration.test_post_after_confirm import *  # noqa: F403
+from tests.integration.test_three_phases import *  # noqa: F403
+
+if TYPE_CHECKING:
+    from infra.local.stack import Stack
+    from tests.infra.applied.apply import Applied
+
+
+def test_the_seeds_are_shown(stack: Stack) -> None:
+    users = httpx2.get(f"{stack.origin}/users").raise_for_status().json()["users"]
+    seeded = [user for user in users if user["avatar"] and not user["username"].startswith("Tester")]
+    assert len(seeded) == 3
+    for user in seeded:
+        shown = httpx2.get(f"{stack.origin}/users/{user['username']}/avatar", follow_redirects=True)
+        assert shown.headers["Content-Type"] == "image/png"
+
+
+@only_prefix
+def test_the_bucket_s_policy_refuses_what_comes_in_the_clear(stack: Stack, applied: Applied) -> None:
+    """As everything does here, which is why the other tests have to do without it."""
+    credentials = applied.credentials["frontend"]
+    as_frontend = replace(
+        stack.aws,
+        access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+        secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+    )
+    as_frontend.s3.list_objects_v2(Bucket=applied.bucket)
+    stack.aws.s3.put_bucket_policy(Bucket=applied.bucket, Policy=applied.bucket_policy)
+    try:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            as_frontend.s3.list_objects_v2(Bucket=applied.bucket)
+    finally:
+        stack.aws.s3.delete_bucket_policy(Bucket=applied.bucket)
