@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 TRIES = 2
 """How often a client makes a call that fails."""
 
-WORKERS = 12
+WORKERS = 32
+"""As many as there are faults of one call: most of their time is waiting."""
 
 
 @dataclass(frozen=True, slots=True)

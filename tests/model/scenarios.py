@@ -233,5 +233,6 @@ def make_scenarios(strategy: str) -> tuple[Scenario, ...]:
         scene("a confirm, its repeat, and another post", a, a_row_first, world=only_a, posts=(again,), mishaps=2),
         scene("two uploads", a, b, posts=(again,), mishaps=2),
         scene("a confirm, its repeat, and a later upload", a, a_row_first, b, posts=(rubbish,), mishaps=1),
-        scene("three confirms of one upload", a, a_row_first, a, world=only_a, posts=(again,), mishaps=1),
+        scene("three confirms of one upload", a, a_row_first, a, world=only_a, mishaps=1),
+        scene("three confirms of one upload, posted again", a, a_row_first, a, world=only_a, posts=(again,)),
     )

@@ -13,7 +13,7 @@ import pytest
 from tests.soak.chaos import CALLS, POST, Faults, Outages
 from tests.soak.command import INTERRUPTED, parse_plan
 
-SMALL = ["--uploads", "150", "--at-once", "20", "--users", "10", "--faults", "3", "--kills", "1", "--seed", "1"]
+SMALL = ["--uploads", "80", "--at-once", "20", "--users", "10", "--faults", "3", "--kills", "1", "--seed", "1"]
 SECONDS = 300
 
 
@@ -32,7 +32,7 @@ def test_nothing_is_violated(pending: str) -> None:
         said, complaints = soak.communicate(timeout=SECONDS)
     assert (soak.returncode, complaints) == (0, ""), said
     lines = said.splitlines()
-    assert lines[0].startswith(f"soak: {pending}, 150 uploads of 10 users, 20 at once, 3 % faults, 1 kill, seed 1")
+    assert lines[0].startswith(f"soak: {pending}, 80 uploads of 10 users, 20 at once, 3 % faults, 1 kill, seed 1")
     assert "kills: 1" in lines
     assert [line for line in lines if "violations:" in line] == [
         "violations: 0",
