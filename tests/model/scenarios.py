@@ -218,6 +218,7 @@ def make_scenarios(strategy: str) -> tuple[Scenario, ...]:
         scene("confirmed before it is posted", a, a_row_first, world=nothing_yet, posts=(first,), mishaps=1),
         scene("somebody else's upload", a, confirm(A, "eve"), a_row_first, world=with_eve, mishaps=1),
         scene("the first avatar", a, b, world=without_avatar, mishaps=1),
+        scene("a confirm, its repeat, and a later upload, without mishaps", a, a_row_first, b),
         scene("a sweep beside a confirm", a, sweep, world=only_a, posts=(again,), mishaps=1, **night),
         scene("a sweep, rubbish, and the night", a, sweep, world=only_a, posts=(rubbish,), mishaps=1, **night),
         scene("a sweep beside a confirm and its repeat", a, a_row_first, sweep, world=only_a, **night),

@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import only_prefix
 from tests.integration.test_calls import *  # noqa: F403 - the tests themselves
-from tests.integration.test_post_after_confirm import *  # noqa: F403
 from tests.integration.test_three_phases import *  # noqa: F403
 
 if TYPE_CHECKING:
