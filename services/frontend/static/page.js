@@ -44,13 +44,13 @@ async function perform(control, action) {
     await action();
   } catch (error) {
     report(error);
+  } finally {
+    busy = control.disabled = false;
+    document.body.ariaBusy = "false";
+    if (control instanceof HTMLInputElement) control.value = "";
   }
-  if (control instanceof HTMLInputElement) control.value = "";
-  // After a failure, too: what was uploaded before it is in the bucket. It brings a fresh input in place of this one, so
-  // that a file chosen before that would be lost.
+  // After a failure, too: what was uploaded before it is in the bucket.
   await reload().catch(report);
-  busy = control.disabled = false;
-  document.body.ariaBusy = "false";
 }
 
 async function upload(file, flow) {
