@@ -9,8 +9,8 @@ RUN python -m pip install --quiet --no-cache-dir --disable-pip-version-check --r
 ARG SERVICE
 COPY requirements/${SERVICE}.txt /requirements.txt
 # Wheels only: neither a compiler nor a package's own build script ever runs.
-RUN --mount=type=cache,target=/root/.cache/uv \
-    uv pip install --quiet --python /usr/local/bin/python --target /packages --link-mode copy \
+RUN --mount=type=cache,target=/cache \
+    UV_CACHE_DIR=/cache uv pip install --quiet --python /usr/local/bin/python --target /packages --link-mode copy \
         --require-hashes --only-binary :all: --requirements /requirements.txt \
  && rm -rf /packages/bin /packages/.lock
 COPY services/*.py /app/services/

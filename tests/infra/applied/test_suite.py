@@ -1,4 +1,6 @@
-"""The integration tests, on what the program registers."""
+"""The integration tests, on what the program registers: all that run on a stack that is given to them, but for those of
+bad input, which passed here and have nothing to do with resources.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,10 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import only_prefix
 from tests.integration.test_calls import *  # noqa: F403 - the tests themselves
+from tests.integration.test_gateway import *  # noqa: F403
+from tests.integration.test_inspector import *  # noqa: F403
+from tests.integration.test_post_after_confirm import *  # noqa: F403
+from tests.integration.test_sweep import *  # noqa: F403
 from tests.integration.test_three_phases import *  # noqa: F403
 
 if TYPE_CHECKING:
