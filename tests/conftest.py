@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import ssl
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx2
 import pytest
 
+from infra.local.ports import pick_free_ports
 from infra.local.seeds import make_row
-from infra.local.stack import Options, Stack, run_stack
+from infra.local.stack import Options, Stack, make_root, run_processes, start_emulator, start_system
 from infra.seed.people import PORTRAITS, Person
+from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
+from tests.containers.engine import NoEngineError, use_engine
+from tests.given import find_given, recognize
+from tests.targets import CHOICES, Target, Trait, runs_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
+
+    from testcontainers.community.localstack import LocalStackContainer
 
     from infra.local.aws import Aws
+    from tests.containers.engine import Engine
 
 _numbers = itertools.count(1)
 
 _tls = ssl.create_default_context()
 """One for all clients, since it takes longer to make than an upload does; there is no TLS here to use it."""
+
+CHOSEN = pytest.StashKey[tuple[Target, ...]]()
+"""Which AWS the tests of this run are for that can run on several."""
 
 COVERED = pytest.StashKey[list[str]]()
 """Lines that say what was covered, where a test alone would not."""
@@ -57,11 +70,101 @@ only_tag = pytest.mark.parametrize("strategy", ["tag"], indirect=True, scope="se
 
 
 @pytest.fixture(scope="session")
-def stack(strategy: Literal["prefix", "tag"]) -> Iterator[Stack]:
-    """All parts of the demo, on free ports, once for the whole run."""
-    options = Options(port=0, emulator_port=0, users=3, pending=strategy)
-    with run_stack(options, lambda _part, _where: None) as running:
-        yield running
+def embedded() -> Iterator[Aws]:
+    """The emulator of the demo, once for the whole run."""
+    with run_processes() as processes:
+        aws = make_root(pick_free_ports(1)[0])
+        start_emulator(processes, aws, None)
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    try:
+        with use_engine() as engine:
+            yield engine
+    except NoEngineError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def localstack(engine: Engine) -> Iterator[LocalStackContainer]:
+    with run_localstack(engine) as container:
+        yield container
+
+
+@pytest.fixture(scope="session")
+def ministack(engine: Engine) -> Iterator[Aws]:
+    with run_ministack(engine) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Target:
+    """Those that are marked `every_aws` run once under each that was chosen."""
+    return getattr(request, "param", Target.EMBEDDED)
+
+
+@pytest.fixture(scope="session")
+def aws(request: pytest.FixtureRequest, target: Target) -> Aws:
+    """Clients that may do everything there."""
+    if target.value.startswith("given"):
+        return find_given(os.environ)
+    if target is Target.LOCALSTACK:
+        return localstack_aws(request.getfixturevalue("localstack"))
+    return request.getfixturevalue(target.value)
+
+
+@pytest.fixture(scope="session")
+def stack(aws: Aws, strategy: Literal["prefix", "tag"]) -> Iterator[Stack]:
+    """All parts of the demo, on free ports."""
+    options = Options(port=0, users=3, pending=strategy, name=f"three-phase-upload-{uuid.uuid4().hex[:12]}")
+    with run_processes() as processes:
+        yield start_system(aws, processes, options, lambda _part, _where: None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--aws", choices=CHOICES, help="which AWS the tests run on that can run on several")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if option := config.getoption("--aws"):
+        chosen = CHOICES[option]
+    else:
+        chosen = (recognize(endpoint),) if endpoint else CHOICES["all"]
+    config.stash[CHOSEN] = chosen
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"AWS: {', '.join(target.value for target in config.stash[CHOSEN])}"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" in metafunc.fixturenames and metafunc.definition.get_closest_marker("every_aws"):
+        targets = dict.fromkeys([Target.EMBEDDED, *metafunc.config.stash[CHOSEN]])
+        metafunc.parametrize("target", targets, indirect=True, scope="session", ids=lambda target: target.value)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [item for item in items if not _runs(item, config.stash[CHOSEN])]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _runs(item: pytest.Item, chosen: Collection[Target]) -> bool:
+    called_with: dict[str, Any] = (
+        item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    )
+    if "target" not in called_with:
+        return True
+    needs = {trait for mark in item.iter_markers("needs") for trait in mark.args}
+    if called_with.get("strategy") == "tag":
+        needs.add(Trait.FORM_TAGGING)
+    return runs_on(called_with["target"], chosen, needs)
 
 
 @pytest.fixture

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     from infra.local.aws import Aws
 
-BUCKET = "three-phase-upload"
-TABLE = "three-phase-upload"
-KEY_ALIAS = "alias/three-phase-upload-signing"
+NAME = "three-phase-upload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +29,49 @@ class Resources:
     """By service, and for the sweep: the environment variables of an IAM user that has just that service's policy."""
 
 
-def create_resources(aws: Aws, origin: str) -> Resources:
-    """Make what is not there yet, so that a kept state is taken up again."""
-    _create_bucket(aws, origin)
-    table_arn = _create_table(aws)
-    key_arn = _create_key(aws)
-    bucket_arn = f"arn:aws:s3:::{BUCKET}"
+def create_resources(aws: Aws, origin: str, name: str) -> Resources:
+    """Make what is not there yet, so that a kept state is taken up again; all of it has this name."""
+    _create_bucket(aws, origin, name)
+    table_arn = _create_table(aws, name)
+    key_arn = _create_key(aws, f"alias/{name}-signing")
+    bucket_arn = f"arn:aws:s3:::{name}"
     policies = {
         "auth": auth_policy(table_arn=table_arn, key_arn=key_arn),
         "uploads": uploads_policy(bucket_arn=bucket_arn, table_arn=table_arn),
         "sweep": sweep_policy(bucket_arn=bucket_arn, table_arn=table_arn),
         "frontend": frontend_policy(bucket_arn=bucket_arn, table_arn=table_arn),
     }
-    credentials = {service: _create_user(aws.iam, service, policy) for service, policy in policies.items()}
-    return Resources(BUCKET, TABLE, key_arn, credentials)
+    credentials = {service: _create_user(aws.iam, name, service, policy) for service, policy in policies.items()}
+    return Resources(name, name, key_arn, credentials)
 
 
-def _create_bucket(aws: Aws, origin: str) -> None:
+def _create_bucket(aws: Aws, origin: str, name: str) -> None:
     s3: Any = aws.s3  # the documents are plain dicts, for Pulumi as well
-    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.region})
-    s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=PUBLIC_ACCESS_BLOCK)
-    s3.put_bucket_ownership_controls(Bucket=BUCKET, OwnershipControls={"Rules": OWNERSHIP_RULES})
-    s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": cors_rules(origin)})
-    s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": lifecycle_rules()})
+    if name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.region})
+    s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=PUBLIC_ACCESS_BLOCK)
+    s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls={"Rules": OWNERSHIP_RULES})
+    s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": cors_rules(origin)})
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": lifecycle_rules()})
 
 
-def _create_table(aws: Aws) -> str:
-    if TABLE not in aws.dynamodb.list_tables()["TableNames"]:
-        aws.dynamodb.create_table(TableName=TABLE, **table_definition())
-        aws.dynamodb.get_waiter("table_exists").wait(TableName=TABLE)
-    return aws.dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - always answered
+def _create_table(aws: Aws, name: str) -> str:
+    if name not in aws.dynamodb.list_tables()["TableNames"]:
+        aws.dynamodb.create_table(TableName=name, **table_definition())
+        aws.dynamodb.get_waiter("table_exists").wait(TableName=name)
+    return aws.dynamodb.describe_table(TableName=name)["Table"]["TableArn"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - always answered
 
 
-def _create_key(aws: Aws) -> str:
-    aliases = {alias.get("AliasName") for alias in aws.kms.list_aliases()["Aliases"]}
-    if KEY_ALIAS not in aliases:
+def _create_key(aws: Aws, alias: str) -> str:
+    aliases = {found.get("AliasName") for found in aws.kms.list_aliases()["Aliases"]}
+    if alias not in aliases:
         made = aws.kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
-        aws.kms.create_alias(AliasName=KEY_ALIAS, TargetKeyId=made["KeyId"])
-    return aws.kms.describe_key(KeyId=KEY_ALIAS)["KeyMetadata"]["Arn"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - always answered
+        aws.kms.create_alias(AliasName=alias, TargetKeyId=made["KeyId"])
+    return aws.kms.describe_key(KeyId=alias)["KeyMetadata"]["Arn"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - always answered
 
 
-def _create_user(iam: IAMClient, service: str, policy: Document) -> Mapping[str, str]:
-    name = f"three-phase-upload-{service}"
+def _create_user(iam: IAMClient, system: str, service: str, policy: Document) -> Mapping[str, str]:
+    name = f"{system}-{service}"
     if name not in {user["UserName"] for user in iam.list_users()["Users"]}:
         iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName=service, PolicyDocument=json.dumps(policy))

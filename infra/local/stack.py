@@ -16,7 +16,7 @@ from infra.local.aws import Aws
 from infra.local.gateway import HEALTH_PATH
 from infra.local.ports import HOST, pick_free_ports, require_free
 from infra.local.processes import Process, Processes
-from infra.local.resources import Resources, create_resources
+from infra.local.resources import NAME, Resources, create_resources
 from infra.local.seeds import seed
 from infra.settings import Settings
 
@@ -40,6 +40,8 @@ class Options:
     data: Path | None = None
     uploads_endpoint: str | None = None
     """Where the uploads service finds AWS, if not straight at the emulator."""
+    name: str = NAME
+    """Of the bucket, the table, the key and the IAM users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +57,57 @@ class Stack:
 
 @contextlib.contextmanager
 def run_stack(options: Options, announce: Callable[[str, str], None]) -> Generator[Stack, None, None]:
-    """The system from its start to its end; `announce` hears of each part and where it is, as it comes up.
+    """The system from its start to its end, on an emulator of its own; `announce` hears of each part and where it is,
+    as it comes up.
 
     Raises:
         PortInUseError, ProcessError: a part could not start. Nothing is left running.
     """
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="three-phase-upload-")))
-        port, emulator_port, *service_ports = _choose_ports(options)
-        origin = f"http://localhost:{port}"
-        aws = make_root(emulator_port)
-        services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, service_ports, strict=True)}
-        processes = Processes(folder)
-        stack.callback(processes.stop)
-
+    for option, port in {"--port": options.port, "--emulator-port": options.emulator_port}.items():
+        if port:
+            require_free(port, option)
+    with run_processes() as processes:
+        aws = make_root(options.emulator_port or pick_free_ports(1)[0])
         start_emulator(processes, aws, options.data)
         announce("emulator", aws.endpoint)
+        yield start_system(aws, processes, options, announce)
 
-        resources = create_resources(aws, origin)
-        announce("bucket", f"{resources.bucket} with CORS, lifecycle rules and public access blocked")
-        announce("table", resources.table)
-        announce("key", resources.key_arn)
-        seed(aws, resources, options.users)
-        announce("users", f"{options.users} seeded")
 
-        waiting = [*_start_services(processes, services, aws, resources, origin, options)]
-        waiting.append(start_gateway(processes, services, aws, origin, port))
-        for process in waiting:
-            process.wait_until_ready()
-            announce(process.name, services.get(process.name, origin))
-        yield Stack(origin, aws, resources, services, processes)
+@contextlib.contextmanager
+def run_processes() -> Generator[Processes, None, None]:
+    """With a folder of their own for as long as they run."""
+    with tempfile.TemporaryDirectory(prefix="three-phase-upload-") as folder:
+        processes = Processes(Path(folder))
+        try:
+            yield processes
+        finally:
+            processes.stop()
+
+
+def start_system(aws: Aws, processes: Processes, options: Options, announce: Callable[[str, str], None]) -> Stack:
+    """Resources, users, services and gateway on an AWS that is there already.
+
+    Raises:
+        ProcessError: a part could not start.
+    """
+    free = pick_free_ports(1 + len(SERVICES))
+    port = options.port or free[0]
+    origin = f"http://localhost:{port}"
+    services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, free[1:], strict=True)}
+
+    resources = create_resources(aws, origin, options.name)
+    announce("bucket", f"{resources.bucket} with CORS, lifecycle rules and public access blocked")
+    announce("table", resources.table)
+    announce("key", resources.key_arn)
+    seed(aws, resources, options.users)
+    announce("users", f"{options.users} seeded")
+
+    waiting = [*_start_services(processes, services, aws, resources, origin, options)]
+    waiting.append(start_gateway(processes, services, aws, origin, port))
+    for process in waiting:
+        process.wait_until_ready()
+        announce(process.name, services.get(process.name, origin))
+    return Stack(origin, aws, resources, services, processes)
 
 
 def make_root(emulator_port: int) -> Aws:
@@ -123,15 +146,6 @@ def start_emulator(processes: Processes, aws: Aws, data: Path | None) -> None:
         },
     )
     emulator.wait_until_ready()
-
-
-def _choose_ports(options: Options) -> list[int]:
-    given = {"--port": options.port, "--emulator-port": options.emulator_port}
-    for option, port in given.items():
-        if port:
-            require_free(port, option)
-    free = iter(pick_free_ports(len(given) + len(SERVICES)))
-    return [*(port or next(free) for port in given.values()), *(next(free) for _ in SERVICES)]
 
 
 def inherit_environ() -> dict[str, str]:

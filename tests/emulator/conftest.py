@@ -72,6 +72,12 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         processes.stop()
 
 
+@pytest.fixture(scope="session")
+def embedded(emulator: Aws) -> Aws:
+    """In place of the one that others share."""
+    return emulator
+
+
 @pytest.fixture
 def s3(emulator: Aws) -> Iterator[S3]:
     bucket = "conformance"

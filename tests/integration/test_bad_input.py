@@ -13,12 +13,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.conftest import WAITS_UNDER
 from tests.pictures import BAD_PICTURES, make_picture
+from tests.targets import Trait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.local.stack import Stack
     from tests.conftest import Bucket, User
+
+
+pytestmark = pytest.mark.every_aws
 
 MEGABYTE = 1_000_000
 
@@ -225,6 +229,7 @@ def test_an_upload_whose_time_is_over(stack: Stack, user: User, bucket: Bucket, 
         )
 
 
+@pytest.mark.needs(Trait.EXPIRATION)
 @pytest.mark.parametrize("problem", BAD_PICTURES)
 def test_a_file_that_is_no_good_picture(user: User, bucket: Bucket, problem: str) -> None:
     content_type, make = BAD_PICTURES[problem]

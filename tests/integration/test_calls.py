@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from services.uploads.bucket import Bucket
 from services.uploads.pending import STRATEGIES
 from services.uploads.upload import Limits
@@ -17,6 +19,9 @@ from tests.pictures import make_picture
 if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.conftest import User
+
+
+pytestmark = pytest.mark.every_aws
 
 
 def test_a_confirm_is_five_calls_in_three_round_trips_before_the_answer(

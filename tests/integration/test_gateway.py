@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import httpx2
+import pytest
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.conftest import User
+
+
+pytestmark = pytest.mark.every_aws
 
 
 def test_one_users_session_is_never_anothers(http: httpx2.Client, user: User, stack: Stack) -> None:

@@ -3,10 +3,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+import pytest
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.conftest import User
+
+
+pytestmark = pytest.mark.every_aws
 
 
 def find_row(stack: Stack, username: str) -> dict[str, Any]:

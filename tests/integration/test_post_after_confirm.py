@@ -12,9 +12,13 @@ from infra.local.stack import Options, run_stack
 from tests.conftest import Bucket, make_user, only_prefix, only_tag, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
+from tests.targets import Trait
 
 if TYPE_CHECKING:
     from tests.conftest import User
+
+
+pytestmark = pytest.mark.every_aws
 
 PICTURE = make_picture()
 
@@ -25,6 +29,7 @@ def confirmed(user: User) -> dict[str, Any]:
     return form
 
 
+@pytest.mark.needs(Trait.EXPIRATION)
 @only_prefix
 def test_under_prefix_the_avatar_is_out_of_reach(user: User, bucket: Bucket) -> None:
     form = confirmed(user)
@@ -40,6 +45,7 @@ def test_under_prefix_the_avatar_is_out_of_reach(user: User, bucket: Bucket) -> 
     assert bucket.read(avatar) == PICTURE
 
 
+@pytest.mark.needs(Trait.EXPIRATION_IN_TIME)
 @only_tag
 class TestUnderTag:
     def test_the_live_avatar_is_pending_again_and_a_repeat_heals_it(self, user: User, bucket: Bucket) -> None:

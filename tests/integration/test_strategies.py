@@ -12,12 +12,16 @@ from infra.local.stack import Options, Stack, run_stack
 from tests.conftest import Bucket, make_user, only_tag, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
+from tests.targets import Trait
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
     from tests.conftest import User
+
+
+pytestmark = pytest.mark.every_aws
 
 PICTURE = make_picture()
 
@@ -75,6 +79,7 @@ def test_a_form_with_another_token_is_refused(user: User) -> None:
     assert post_form(form, PICTURE, **{"x-amz-meta-upload-token": "mine"}).status_code == 403
 
 
+@pytest.mark.needs(Trait.FORM_UNLISTED)
 def test_an_added_field_is_refused(user: User) -> None:
     form = user.presign("image/png", len(PICTURE)).json()
     assert post_form(form, PICTURE, **{"x-amz-meta-more": "x"}).status_code == 403

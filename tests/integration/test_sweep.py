@@ -31,6 +31,7 @@ from tests.embedded import read_counts
 from tests.eventually import eventually
 from tests.pictures import make_picture
 from tests.sweeping import act_as_sweep, open_sweeper, read_clock
+from tests.targets import Trait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from services.uploads.sweep.sweeper import Sweeper
     from tests.conftest import Bucket, User
 
+
+pytestmark = pytest.mark.every_aws
+
 ROOT = Path(__file__).parents[2]
 PICTURE = make_picture()
 RUBBISH = b"<script>".ljust(len(PICTURE))
@@ -48,7 +52,7 @@ COMMAND_SECONDS = 60
 
 
 @pytest.fixture
-def aws(stack: Stack) -> Aws:
+def sweep(stack: Stack) -> Aws:
     return act_as_sweep(stack)
 
 
@@ -119,6 +123,7 @@ def test_a_dry_run_tells_of_an_orphan_and_leaves_it(sweeper: Sweeper, user: User
     assert bucket.keys(user.username) == [user.avatar]
 
 
+@pytest.mark.needs(Trait.EXPIRATION)
 def test_an_upload_that_was_never_confirmed_is_left_to_the_lifecycle_rule(
     sweeper: Sweeper, user: User, bucket: Bucket
 ) -> None:
@@ -195,6 +200,7 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(sweeper: Sweeper, user: Us
     assert [report.counts[Outcome.FAILED] for report in reports] == [0, 0]
 
 
+@pytest.mark.needs(Trait.EXPIRATION_IN_TIME)
 @only_tag
 class TestPostedAgain:
     def test_a_picture_is_healed(self, sweeper: Sweeper, user: User, bucket: Bucket) -> None:
@@ -288,13 +294,14 @@ REFUSED: dict[str, Callable[[Aws, Stack, str], object]] = {
 }
 
 
+@pytest.mark.needs(Trait.IAM)
 @pytest.mark.parametrize("what", REFUSED)
-def test_the_sweep_may_not(aws: Aws, stack: Stack, bucket: Bucket, what: str) -> None:
+def test_the_sweep_may_not(sweep: Aws, stack: Stack, bucket: Bucket, what: str) -> None:
     key = make_id().pending_key
     bucket.aws.s3.put_object(Bucket=bucket.name, Key=key, Body=PICTURE)
     try:
         with pytest.raises(ClientError) as caught:
-            REFUSED[what](aws, stack, key)
+            REFUSED[what](sweep, stack, key)
         assert caught.value.response.get("Error", {}).get("Code") in {"403", "AccessDenied", "AccessDeniedException"}
         assert bucket.read(key) == PICTURE
     finally:
@@ -439,6 +446,7 @@ class TestCommand:
         assert json.loads(report)["dry_run"]
         assert place.run(METRICS="true", TABLE="three-phase-upload").stdout == ""
 
+    @pytest.mark.needs(Trait.PUT_WITHOUT_TAGS)
     def test_a_dry_run_only_says_what_it_would_do(self, place: Place) -> None:
         avatar = place.add_user("ada", tagging="Status=Pending")
         rubbish = place.add_user("bob", body=RUBBISH, tagging="Status=Pending")
@@ -490,6 +498,7 @@ class TestCommand:
             ("AWS_SECRET_ACCESS_KEY", "wrong", "InvalidSignature|SignatureDoesNotMatch"),
         ],
     )
+    @pytest.mark.needs(Trait.IAM)
     def test_what_aws_refuses_is_one_clear_line(self, place: Place, name: str, value: str, code: str) -> None:
         place.add_user("ada", tagging="Status=Pending")
         done = place.run(**{name: value})

@@ -11,10 +11,14 @@ import pytest
 from tests.conftest import WAITS_UNDER, make_user, post_form
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
+from tests.targets import Trait
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.conftest import Bucket, User
+
+
+pytestmark = pytest.mark.every_aws
 
 
 @pytest.mark.parametrize("content_type", FORMATS)
@@ -53,6 +57,7 @@ def test_the_object_says_whose_it_is(user: User, bucket: Bucket) -> None:
     assert bucket.head(form["key"])["Metadata"] == {"username": user.username} | token
 
 
+@pytest.mark.needs(Trait.FORM_DIGEST)
 def test_a_digest_is_pinned_in_the_form(user: User) -> None:
     picture = make_picture()
     digest = base64.b64encode(hashlib.sha256(picture).digest()).decode()
@@ -94,6 +99,7 @@ def test_a_repeated_confirm_has_the_effect_and_the_answer_of_one(user: User, buc
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
 
 
+@pytest.mark.needs(Trait.EXPIRATION)
 def test_without_the_third_call_the_avatar_stays_and_the_object_expires(
     user: User, bucket: Bucket, strategy: str
 ) -> None:

@@ -1,0 +1,58 @@
+"""AWS emulators in containers, as others publish them: without the layer that the embedded one has."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from typing import TYPE_CHECKING, Any
+
+from testcontainers.community.localstack import LocalStackContainer
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import HttpWaitStrategy
+
+from infra.local.aws import Aws
+from infra.local.stack import REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from tests.containers.engine import Engine
+
+LOCALSTACK = "localstack/localstack:4.14.0"
+"""The last that asks for no licence."""
+MINISTACK = "ministackorg/ministack:1.5.33"
+"""The version that the embedded emulator is, too."""
+PORT = 4566
+START_SECONDS = 120
+
+
+@contextlib.contextmanager
+def run_localstack(engine: Engine, **more: Any) -> Generator[LocalStackContainer, None, None]:
+    """`more`: what the engine is to be told besides."""
+    container = LocalStackContainer(LOCALSTACK, region_name=REGION, labels=engine.labels, **more)
+    container.with_env("S3_SKIP_SIGNATURE_VALIDATION", "0").with_env("SERVICES", "s3,dynamodb,kms,iam")
+    with container as started:
+        yield started
+
+
+def localstack_aws(container: LocalStackContainer) -> Aws:
+    """It takes these for its own root's, and checks signatures with them."""
+    return Aws(_find_url(container), REGION, "test", "test")
+
+
+@contextlib.contextmanager
+def run_ministack(engine: Engine) -> Generator[Aws, None, None]:
+    secret = secrets.token_urlsafe()
+    container = DockerContainer(MINISTACK, labels=engine.labels).with_exposed_ports(PORT)
+    container.with_envs(
+        AUTH="true", AWS_ACCESS_KEY_ID="root", AWS_SECRET_ACCESS_KEY=secret, MINISTACK_REGION=REGION, SFTP_ENABLED="0"
+    )
+    ready = HttpWaitStrategy(PORT, "/_ministack/health").for_status_code(200).with_startup_timeout(START_SECONDS)
+    with container.waiting_for(ready) as started:
+        yield Aws(_find_url(started), REGION, "root", secret)
+
+
+def _find_url(container: DockerContainer) -> str:
+    """By address: under a name boto3 would put the bucket in front of it, and `<bucket>.localhost` is nowhere."""
+    return f"http://{socket.gethostbyname(container.get_container_host_ip())}:{container.get_exposed_port(PORT)}"

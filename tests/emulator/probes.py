@@ -1,0 +1,336 @@
+"""Finds out what an AWS does: one function for each trait, which answers whether it is so there."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx2
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from infra.documents.bucket import cors_rules, lifecycle_rules
+from infra.documents.table import table_definition
+from infra.local.emulator.lifecycle import LIFECYCLE_PATH
+from services.aws import S3_CONFIG
+from tests.targets import Trait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from infra.local.aws import Aws
+
+ORIGIN = "https://page.example"
+PENDING = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>"
+FILE = b"some bytes"
+DIGEST = base64.b64encode(hashlib.sha256(FILE).digest()).decode()
+FORBIDDEN = {"403", "AccessDenied", "AccessDeniedException"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bucket with the project's rules, a table and a key of that name, and a user who may put and tag objects."""
+
+    root: Aws
+    name: str
+    key_id: str
+    signer: Aws
+    nobody: Aws
+    """Who may do nothing at all."""
+
+    def sign(self, key: str, pinned: Mapping[str, str], *, by: Aws | None = None, seconds: int = 60) -> Any:
+        conditions: list[Any] = [*({name: value} for name, value in pinned.items()), ["content-length-range", 1, 100]]
+        signer = by or self.signer
+        return signer.s3.generate_presigned_post(self.name, key, dict(pinned), conditions, seconds)
+
+    def post(self, form: Any, file: bytes = FILE, **changed: str) -> int:
+        fields = form["fields"] | {name.replace("_", "-"): value for name, value in changed.items()}
+        return httpx2.post(form["url"], data=fields, files={"file": file}).status_code
+
+    def put(self, key: str, **more: Any) -> str:
+        """Its ETag."""
+        return self.root.s3.put_object(Bucket=self.name, Key=key, Body=FILE, **more)["ETag"]
+
+    def head(self, key: str) -> Any:
+        return self.root.s3.head_object(Bucket=self.name, Key=key)
+
+    def tags(self, key: str) -> list[Any]:
+        return list(self.root.s3.get_object_tagging(Bucket=self.name, Key=key)["TagSet"])
+
+
+def make_place(root: Aws, name: str) -> Place:
+    s3: Any = root.s3
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": root.region})
+    s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": cors_rules(ORIGIN)})
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": lifecycle_rules()})
+    root.dynamodb.create_table(TableName=name, **table_definition())
+    root.dynamodb.get_waiter("table_exists").wait(TableName=name)
+    key_id = root.kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    allowed = {"s3:PutObject": "*", "s3:PutObjectTagging": "*", "s3:GetObject": "avatars/*"}
+    statements = [
+        {"Effect": "Allow", "Action": action, "Resource": f"arn:aws:s3:::{name}/{keys}"}
+        for action, keys in allowed.items()
+    ]
+    signer = _make_user(root, f"{name}-signer", statements)
+    nobody = _make_user(root, f"{name}-nobody", [])
+    return Place(root, name, key_id, signer, nobody)
+
+
+def _make_user(root: Aws, name: str, statements: list[Any]) -> Aws:
+    root.iam.create_user(UserName=name)
+    if statements:
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        root.iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document)
+    key = root.iam.create_access_key(UserName=name)["AccessKey"]
+    return replace(root, access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
+
+
+def _refusal(call: Callable[[], object]) -> str | None:
+    """The code with which a call is refused; None if it is not."""
+    try:
+        call()
+    except ClientError as error:
+        return error.response.get("Error", {}).get("Code", "")
+    return None
+
+
+def _form_fields(place: Place) -> bool:
+    pinned = {"Content-Type": "image/png", "x-amz-meta-username": "ada", "success_action_status": "201"}
+    status = place.post(place.sign("avatars/a", pinned))
+    head = place.head("avatars/a")
+    return (status, head["ContentType"], head["Metadata"]) == (201, "image/png", {"username": "ada"})
+
+
+def _form_policy(place: Place) -> bool:
+    pinned = {"Content-Type": "image/png", "x-amz-meta-username": "ada"}
+    form = place.sign("a", pinned)
+    changed: list[dict[str, Any]] = [{"key": "b"}, {"Content_Type": "text/html"}, {"x_amz_meta_username": "bob"}]
+    statuses = [place.post(form, **fields) for fields in changed]
+    statuses += [place.post(form, FILE * 11), place.post(form, b""), place.post(place.sign("a", pinned, seconds=-60))]
+    return all(status in {400, 403} for status in statuses)
+
+
+def _form_signature(place: Place) -> bool:
+    form = place.sign("a", {})
+    wider = json.dumps({"expiration": "2999-01-01T00:00:00Z", "conditions": []}).encode()
+    unknown = form["fields"]["x-amz-credential"].replace(place.signer.access_key_id, "AKIAIOSFODNN7EXAMPLE")
+    changed: list[dict[str, Any]] = [
+        {"x_amz_signature": "0" * 64},
+        {"policy": base64.b64encode(wider).decode()},
+        {"x_amz_credential": unknown},
+    ]
+    return all(place.post(form, **fields) == 403 for fields in changed)
+
+
+def _form_required(place: Place) -> bool:
+    return place.post({"url": place.sign("a", {})["url"], "fields": {"key": "a"}}) == 403
+
+
+def _form_unlisted(place: Place) -> bool:
+    return place.post(place.sign("a", {}), x_amz_meta_more="x") == 403
+
+
+def _form_tagging(place: Place) -> bool:
+    form = place.sign("a", {"tagging": PENDING})
+    return place.post(form) == 204 and place.tags("a") == [{"Key": "Status", "Value": "Pending"}]
+
+
+def _form_digest(place: Place) -> bool:
+    form = place.sign("a", {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": DIGEST})
+    return (place.post(form, FILE[::-1]), place.post(form)) == (400, 204)
+
+
+def _form_signer(place: Place) -> bool:
+    return place.post(place.sign("a", {}, by=place.nobody)) == 403
+
+
+def _presigned_get(place: Place) -> bool:
+    place.put("avatars/a")
+    where = {"Bucket": place.name, "Key": "avatars/a"}
+    good, late = (place.signer.s3.generate_presigned_url("get_object", where, seconds) for seconds in (60, -60))
+    forged = good[:-4] + ("0000" if not good.endswith("0000") else "1111")
+    statuses = [httpx2.get(url).status_code for url in (good, late, forged)]
+    return statuses[0] == 200 and {400, 403}.issuperset(statuses[1:])
+
+
+def _anonymous(place: Place) -> bool:
+    place.put("a")
+    config = S3_CONFIG.merge(Config(signature_version=UNSIGNED))
+    s3 = boto3.client("s3", region_name=place.root.region, endpoint_url=place.root.endpoint, config=config)
+    with contextlib.closing(s3):
+        calls: list[Callable[[], object]] = [
+            lambda: s3.get_object(Bucket=place.name, Key="a"),
+            lambda: s3.list_objects_v2(Bucket=place.name),
+            lambda: s3.put_object(Bucket=place.name, Key="b", Body=b""),
+        ]
+        return all(_refusal(call) in FORBIDDEN for call in calls)
+
+
+def _cors(place: Place) -> bool:
+    url = place.sign("a", {})["url"]
+
+    def ask(origin: str) -> httpx2.Response:
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        return httpx2.request("OPTIONS", url, headers=headers)
+
+    allowed, foreign = ask(ORIGIN), ask("https://evil.example")
+    return (
+        allowed.headers.get("Access-Control-Allow-Origin") == ORIGIN
+        and "Access-Control-Allow-Origin" not in foreign.headers
+    )
+
+
+def _copy_if_match(place: Place) -> bool:
+    place.put("pending/a")
+    source: Any = {"Bucket": place.name, "Key": "pending/a"}
+    copy = place.root.s3.copy_object
+    refused = _refusal(lambda: copy(Bucket=place.name, Key="a", CopySource=source, CopySourceIfMatch='"other"'))
+    return refused == "PreconditionFailed"
+
+
+def _copy_without_tags(place: Place) -> bool:
+    etag = place.put("a", Tagging="Status=Pending")
+    place.root.s3.copy_object(
+        Bucket=place.name,
+        Key="a",
+        CopySource={"Bucket": place.name, "Key": "a"},
+        CopySourceIfMatch=etag,
+        MetadataDirective="REPLACE",
+        TaggingDirective="REPLACE",
+    )
+    return place.tags("a") == []
+
+
+def _put_without_tags(place: Place) -> bool:
+    place.put("a", Tagging="Status=Pending")
+    place.put("a")
+    return place.tags("a") == []
+
+
+def _put_if_match(place: Place) -> bool:
+    place.put("a")
+    return _refusal(lambda: place.put("a", IfMatch='"other"')) == "PreconditionFailed"
+
+
+def _expiration(place: Place) -> bool:
+    place.put("pending/a")
+    place.put("a", Tagging="Status=Pending")
+    place.put("b")
+    said = [place.head(key).get("Expiration", "") for key in ("pending/a", "a", "b")]
+    return "pending-prefix" in said[0] and "pending-tag" in said[1] and said[2] == ""
+
+
+def _expiration_in_time(place: Place) -> bool:
+    place.put("a", Tagging="Status=Pending")
+    before = place.head("a").get("Expiration")
+    place.root.s3.delete_object_tagging(Bucket=place.name, Key="a")
+    return before is not None and place.head("a").get("Expiration") is None
+
+
+def _lifecycle(place: Place) -> bool:
+    place.put("pending/a")
+    moved = httpx2.post(place.root.endpoint + LIFECYCLE_PATH, json={"days": 2})
+    return moved.is_success and _refusal(lambda: place.head("pending/a")) == "404"
+
+
+def _iam(place: Place) -> bool:
+    place.put("avatars/a")
+    row: Any = {"Username": {"S": "ada"}}
+    where: Any = {"Bucket": place.name, "Key": "avatars/a"}
+    nobody = place.nobody
+    calls: list[Callable[[], object]] = [
+        lambda: nobody.s3.get_object(**where),
+        lambda: nobody.s3.put_object(**where, Body=b""),
+        lambda: nobody.s3.list_objects_v2(Bucket=place.name),
+        lambda: nobody.dynamodb.get_item(TableName=place.name, Key=row),
+        lambda: nobody.dynamodb.put_item(TableName=place.name, Item=row),
+        lambda: nobody.kms.sign(KeyId=place.key_id, Message=b"x", SigningAlgorithm="ECDSA_SHA_256"),
+    ]
+    signer = place.signer.s3
+    return signer.get_object(**where)["ETag"] != "" and all(_refusal(call) in FORBIDDEN for call in calls)
+
+
+def _bucket_policy(place: Place) -> bool:
+    place.put("avatars/a")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{place.name}/*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    place.root.s3.put_bucket_policy(Bucket=place.name, Policy=document)
+    try:
+        return _refusal(lambda: place.signer.s3.get_object(Bucket=place.name, Key="avatars/a")) in FORBIDDEN
+    finally:
+        place.root.s3.delete_bucket_policy(Bucket=place.name)
+
+
+def _missing_is_forbidden(place: Place) -> bool:
+    return _refusal(lambda: place.signer.s3.get_object(Bucket=place.name, Key="avatars/none")) in FORBIDDEN
+
+
+def _move_row(place: Place, name: str, avatar: str) -> str | None:
+    """The avatar before; None if it was not moved."""
+    try:
+        answer = place.root.dynamodb.update_item(
+            TableName=place.name,
+            Key={"Username": {"S": name}},
+            UpdateExpression="SET Avatar = :new",
+            ConditionExpression="attribute_exists(Username) AND Avatar < :new",
+            ExpressionAttributeValues={":new": {"S": avatar}},
+            ReturnValues="UPDATED_OLD",
+        )
+    except place.root.dynamodb.exceptions.ConditionalCheckFailedException:
+        return None
+    return answer.get("Attributes", {}).get("Avatar", {}).get("S")
+
+
+def _row_condition(place: Place) -> bool:
+    place.root.dynamodb.put_item(TableName=place.name, Item={"Username": {"S": "ada"}, "Avatar": {"S": "1"}})
+    moved = [_move_row(place, name, avatar) for name, avatar in (("ada", "2"), ("ada", "1"), ("bob", "1"))]
+    return moved == ["1", None, None]
+
+
+def _row_race(place: Place) -> bool:
+    place.root.dynamodb.put_item(TableName=place.name, Item={"Username": {"S": "eve"}, "Avatar": {"S": "1"}})
+    with ThreadPoolExecutor(8) as threads:
+        moving = [threads.submit(_move_row, place, "eve", "2") for _ in range(8)]
+        moved = [each.result() for each in moving]
+    return sorted(moved, key=str) == ["1", *[None] * 7]
+
+
+def _es256(place: Place) -> bool:
+    shown = place.root.kms.get_public_key(KeyId=place.key_id)
+    signed = place.root.kms.sign(KeyId=place.key_id, Message=b"x", SigningAlgorithm="ECDSA_SHA_256")
+    return shown["KeySpec"] == "ECC_NIST_P256" and signed["Signature"][0] == 0x30
+
+
+PROBES: Mapping[Trait, Callable[[Place], bool]] = {
+    Trait.FORM_FIELDS: _form_fields,
+    Trait.FORM_POLICY: _form_policy,
+    Trait.FORM_SIGNATURE: _form_signature,
+    Trait.FORM_REQUIRED: _form_required,
+    Trait.FORM_UNLISTED: _form_unlisted,
+    Trait.FORM_TAGGING: _form_tagging,
+    Trait.FORM_DIGEST: _form_digest,
+    Trait.FORM_SIGNER: _form_signer,
+    Trait.PRESIGNED_GET: _presigned_get,
+    Trait.ANONYMOUS: _anonymous,
+    Trait.CORS: _cors,
+    Trait.COPY_IF_MATCH: _copy_if_match,
+    Trait.COPY_WITHOUT_TAGS: _copy_without_tags,
+    Trait.PUT_WITHOUT_TAGS: _put_without_tags,
+    Trait.PUT_IF_MATCH: _put_if_match,
+    Trait.EXPIRATION: _expiration,
+    Trait.EXPIRATION_IN_TIME: _expiration_in_time,
+    Trait.LIFECYCLE: _lifecycle,
+    Trait.IAM: _iam,
+    Trait.BUCKET_POLICY: _bucket_policy,
+    Trait.MISSING_IS_FORBIDDEN: _missing_is_forbidden,
+    Trait.ROW_CONDITION: _row_condition,
+    Trait.ROW_RACE: _row_race,
+    Trait.ES256: _es256,
+}
