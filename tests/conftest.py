@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from infra.local.aws import Aws
     from tests.containers.engine import Engine
 
+pytest_plugins = ["tests.browsing"]
+
 _numbers = itertools.count(1)
 
 _tls = ssl.create_default_context()

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHOTOGRAPH, SAME, Site, difference, draw_avatar
+from tests.browsing import PHOTOGRAPH, SAME, Site, difference, draw_avatar
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from infra.local.stack import Stack
-    from tests.browser.conftest import OpenPage
+    from tests.browsing import OpenPage
     from tests.conftest import User
 
 # What this is about is the same under either strategy.

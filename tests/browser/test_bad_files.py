@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import difference
+from tests.browsing import difference
 from tests.conftest import WAITS_UNDER, only_prefix
 from tests.pictures import BAD_PICTURES, make_picture
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.browser.conftest import Noise, Site
+    from tests.browsing import Noise, Site
     from tests.conftest import Bucket, User
 
 # What this is about is the same under either strategy.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHOTOGRAPH, difference, read_key
+from tests.browsing import PHOTOGRAPH, difference, read_key
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Route
 
     from infra.local.stack import Stack
-    from tests.browser.conftest import Noise, Site
+    from tests.browsing import Noise, Site
     from tests.conftest import Bucket, User
 
     Tampering = tuple[Callable[[dict[str, Any]], dict[str, Any]], str, str]

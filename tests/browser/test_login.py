@@ -12,7 +12,7 @@ from tests.conftest import make_user, only_prefix
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
-    from tests.browser.conftest import Noise, OpenPage, Site
+    from tests.browsing import Noise, OpenPage, Site
     from tests.conftest import User
 
 # What this is about is the same under either strategy.

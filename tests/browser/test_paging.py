@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route
 
     from infra.local.stack import Stack
-    from tests.browser.conftest import OpenPage, Site
+    from tests.browsing import OpenPage, Site
 
 # What this is about is the same under either strategy.
 pytestmark = [only_prefix, pytest.mark.usefixtures("crowd")]

@@ -11,7 +11,7 @@ from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
-    from tests.browser.conftest import Noise, Site
+    from tests.browsing import Noise, Site
     from tests.conftest import User
 
 # What this is about is the same under either strategy.

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHOTOGRAPH, read_key
+from tests.browsing import PHOTOGRAPH, read_key
 from tests.conftest import only_prefix, only_tag
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Site
+    from tests.browsing import Site
     from tests.conftest import Bucket, User
 
 

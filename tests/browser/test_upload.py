@@ -14,7 +14,7 @@ import uuid_utils
 from playwright.sync_api import expect
 
 from services.keys import UploadId
-from tests.browser.conftest import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, read_key
+from tests.browsing import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, read_key
 from tests.conftest import WAITS_UNDER, make_user
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Request, Response, Route
 
     from infra.local.stack import Stack
-    from tests.browser.conftest import Site
+    from tests.browsing import Site
     from tests.conftest import Bucket, User
 
 UUID7 = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"

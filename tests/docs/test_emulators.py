@@ -1,4 +1,4 @@
-"""The page on what the tests run on, against what the tests know of it (`tests/emulator/test_traits.py` finds it out)."""
+"""The page on what the tests run on, against what the tests go by; `tests/emulator/test_traits.py` finds that out."""
 
 from __future__ import annotations
 

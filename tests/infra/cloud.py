@@ -87,6 +87,8 @@ class UnexpectedInvokeError(Exception):
 class Cloud:
     region: str = "eu-central-1"
     account: str = "123456789012"
+    salt: str = ""
+    """Of what is made up, for clouds that are not to have the same names in them."""
     outputs: Mapping[str, Properties] = field(default_factory=dict[str, Properties])
     """By type, what stands over that which is made up."""
     answers: Mapping[str, Properties] = field(default_factory=dict[str, Properties])
@@ -96,7 +98,7 @@ class Cloud:
         """The id and the outputs, which include the inputs."""
         package, module, kind = token.split(":")
         given = next((inputs[key] for key in _NAMES if isinstance(inputs.get(key), str)), None)
-        seed = f"{token}/{name}"
+        seed = f"{self.salt}{token}/{name}"
         # Pulumi gives seven random digits to what has no name of its own.
         words = self._words(seed, given or f"{name}-{_digits(seed, 7)}")
         path = f"{module}:{kind}"

@@ -44,7 +44,7 @@ def apply(deployment: Deployment, aws: Aws, places: Mapping[str, str]) -> Applie
         bucket,
         table,
         key_arn,
-        {name: _make_user(deployment, aws, name, names) for name in TASKS},
+        {name: _make_user(deployment, aws, name, f"{bucket}-{name}", names) for name in TASKS},
         {name: _environment(deployment, name, names) for name in TASKS},
         deployment.one("aws:s3/bucketPolicy:BucketPolicy", "storage").inputs["policy"],
     )
@@ -101,9 +101,8 @@ def _make_table(deployment: Deployment, aws: Aws) -> str:
     return name
 
 
-def _make_user(deployment: Deployment, aws: Aws, name: str, names: Mapping[str, str]) -> dict[str, str]:
+def _make_user(deployment: Deployment, aws: Aws, name: str, user: str, names: Mapping[str, str]) -> dict[str, str]:
     """In place of the task's role, since a laptop's processes have keys and no roles: may do the very same."""
-    user = f"three-phase-upload-{name}"
     aws.iam.create_user(UserName=user)
     role = deployment.one("aws:iam/role:Role", name)
     for number, document in enumerate(documents_of(deployment, role)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -18,22 +19,31 @@ from tests.infra.test_program import INFRA
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.infra.engine import Deployment
+
 ACCOUNT = "000000000000"
 """The emulator's."""
+
+
+@functools.cache
+def deploy(strategy: Literal["prefix", "tag"]) -> Deployment:
+    """What the program registers under a strategy, in the emulators' account and region."""
+    deployment = run_program(
+        INFRA,
+        project="three-phase-upload",
+        stack="applied",
+        config={"pending": strategy, "region": REGION, "architecture": "ARM64"},
+        cloud=Cloud(region=REGION, account=ACCOUNT, salt=strategy),
+    )
+    assert deployment.error is None
+    return deployment
 
 
 @pytest.fixture(scope="session")
 def applied_stack(
     strategy: Literal["prefix", "tag"], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Stack, Applied]]:
-    deployment = run_program(
-        INFRA,
-        project="three-phase-upload",
-        stack="applied",
-        config={"pending": strategy, "region": REGION, "architecture": "ARM64"},
-        cloud=Cloud(region=REGION, account=ACCOUNT),
-    )
-    assert deployment.error is None
+    deployment = deploy(strategy)
     port, emulator_port, *service_ports = pick_free_ports(2 + len(SERVICES))
     origin = f"http://localhost:{port}"
     services = {name: f"http://{HOST}:{number}" for name, number in zip(SERVICES, service_ports, strict=True)}

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.requirements import FOLDER, SERVICES
-from services.server import GRACE_SECONDS
-from tests.images.conftest import ROOT, docker, only_uploads
+from tests.containers.conftest import only_uploads
+from tests.containers.images import ROOT, read_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.images.conftest import Container, Image
+    from tests.containers.images import Image
+    from tests.infra.engine import Deployment
 
 SHARED = {path.relative_to(ROOT / "services").as_posix() for path in (ROOT / "services").glob("*.py")}
 VERIFIER = {"auth/__init__.py", "auth/verifier.py"}
@@ -65,32 +63,23 @@ def names_in(requirements: str) -> dict[str, bool]:
 
 
 @pytest.fixture(scope="session")
-def inside(image: Image) -> dict[str, Any]:
+def inside(image: Image, prefix_deployment: Deployment) -> dict[str, Any]:
     # The verifier makes `services.auth` a package everywhere.
     others = [f"services.{name}" + ".app" * (name == "auth") for name in SERVICES if name != image.service]
-    done = image.run("python", "-c", LOOK, image.service, *others, options=("--network", "none"))
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    limits = read_limits(prefix_deployment, image.service)
+    done = image.run(limits, "python", "-c", LOOK, image.service, *others, network_mode="none")
+    assert done.status == 0, done.err
+    return json.loads(done.out)
 
 
-def test_a_service_answers_and_ends_by_itself_when_told_to(start: Callable[[], Container]) -> None:
-    container = start()
-    assert container.healthz().status_code == 200
-    told = time.monotonic()
-    docker("stop", "--time", str(GRACE_SECONDS + 15), container.name)
-    assert time.monotonic() - told < GRACE_SECONDS + 5
-    assert container.inspect("{{.State.ExitCode}} {{.State.OOMKilled}}") == "0 false"
-    assert container.log() == ""
-
-
-def test_a_service_that_is_told_nothing_says_in_one_line_what_is_missing(image: Image) -> None:
-    done = image.run()
-    assert done.returncode == 1
-    assert re.fullmatch(r"Missing from the environment: .*ORIGIN.*\n", done.stderr)
+def test_a_service_that_is_told_nothing_says_in_one_line_what_is_missing(image: Image, limits: dict[str, Any]) -> None:
+    done = image.run(limits)
+    assert done.status == 1
+    assert re.fullmatch(r"Missing from the environment: .*ORIGIN.*\n", done.err)
 
 
 def test_the_image_says_what_it_is_and_how_it_runs(image: Image) -> None:
-    config = json.loads(docker("image", "inspect", "--format", "{{json .Config}}", image.tag).stdout)
+    config = image.config
     assert config["User"] == "10001:10001"
     assert config["Cmd"] == ["python", "-m", f"services.{image.service}"]
     assert config["Entrypoint"] is None
@@ -130,18 +119,18 @@ def test_a_start_compiles_nothing_and_can_change_nothing(inside: dict[str, Any])
 
 
 @only_uploads
-def test_the_sweep_is_in_the_uploads_image(image: Image) -> None:
+def test_the_sweep_is_in_the_uploads_image(image: Image, limits: dict[str, Any]) -> None:
     sweep = ("python", "-m", "services.uploads.sweep")
-    helped = image.run(*sweep, "--help")
-    assert helped.returncode == 0
-    assert "--dry-run" in helped.stdout
-    lacking = image.run(*sweep)
-    assert lacking.returncode == 2
-    assert lacking.stderr == "Missing from the environment: BUCKET, TABLE\n"
+    helped = image.run(limits, *sweep, "--help")
+    assert helped.status == 0
+    assert "--dry-run" in helped.out
+    lacking = image.run(limits, *sweep)
+    assert lacking.status == 2
+    assert lacking.err == "Missing from the environment: BUCKET, TABLE\n"
 
 
 @only_uploads
-def test_the_sweep_finds_room_for_its_ledger(image: Image) -> None:
-    done = image.run("python", "-c", SPILL)
-    assert done.returncode == 0, done.stderr
-    assert "/proc/self/fd/" in done.stdout
+def test_the_sweep_finds_room_for_its_ledger(image: Image, limits: dict[str, Any]) -> None:
+    done = image.run(limits, "python", "-c", SPILL)
+    assert done.status == 0, done.err
+    assert "/proc/self/fd/" in done.out

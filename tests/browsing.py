@@ -52,12 +52,6 @@ addEventListener("securitypolicyviolation", (event) => {
 """
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Other tests go first: Playwright keeps an event loop running in this thread, which suffers no other there."""
-    items.sort(key=lambda item: "open_page" in getattr(item, "fixturenames", ()))
-
-
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     for name in CHROMIUM_NAMES:
@@ -69,8 +63,9 @@ def chromium_path() -> str:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium_path: str) -> Iterator[Browser]:
+    """No longer than it is needed: Playwright keeps an event loop running in this thread, which suffers no other."""
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)

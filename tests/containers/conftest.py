@@ -1,0 +1,129 @@
+"""The system as it is deployed, in containers: images, resources, environment and limits are the program's."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import httpx2
+import pytest
+from testcontainers.core.network import Network
+
+from infra.local.ports import pick_free_ports
+from infra.local.resources import Resources
+from infra.local.stack import SERVICES, Stack, run_processes, start_gateway
+from tests.containers.emulators import PORT, localstack_aws
+from tests.containers.images import PORT as SERVICE_PORT
+from tests.containers.images import Image, build_image, read_limits, wait_until_healthy
+from tests.infra.applied.apply import apply
+from tests.infra.applied.conftest import deploy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from testcontainers.community.localstack import LocalStackContainer
+    from testcontainers.core.container import DockerContainer
+
+    from tests.containers.engine import Engine
+    from tests.infra.engine import Deployment
+
+
+@pytest.fixture(scope="session")
+def images(engine: Engine) -> Mapping[str, Image]:
+    """By service. What was built is removed with whatever else the run has made."""
+    return {service: build_image(engine, service) for service in SERVICES}
+
+
+@pytest.fixture(scope="session", params=SERVICES)
+def image(images: Mapping[str, Image], request: pytest.FixtureRequest) -> Image:
+    return images[request.param]
+
+
+only_uploads = pytest.mark.parametrize("image", ["uploads"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def prefix_deployment() -> Deployment:
+    return deploy("prefix")
+
+
+@pytest.fixture
+def limits(prefix_deployment: Deployment, image: Image) -> dict[str, Any]:
+    return read_limits(prefix_deployment, image.service)
+
+
+@dataclass(frozen=True)
+class System:
+    """All of it behind a gateway on this machine; each service in a container, reached by its published port."""
+
+    stack: Stack
+    deployment: Deployment
+    containers: Mapping[str, DockerContainer]
+
+
+@pytest.fixture(scope="session")
+def system(
+    engine: Engine,
+    images: Mapping[str, Image],
+    localstack: LocalStackContainer,
+    strategy: Literal["prefix", "tag"],
+) -> Iterator[System]:
+    deployment = deploy(strategy)
+    [port] = pick_free_ports(1)
+    origin = f"http://localhost:{port}"
+    with contextlib.ExitStack() as started:
+        network = started.enter_context(Network(docker_network_kw={"labels": engine.labels}))
+        network.connect(localstack.get_container_id())
+        started.callback(_disconnect, localstack, network)
+        aws = replace(localstack_aws(localstack), endpoint=_find_endpoint(localstack, network))
+        balancer = deployment.one("aws:lb/loadBalancer:LoadBalancer", "edge").outputs["dnsName"]
+        places = {deployment.exports["url"]: origin, f"http://{balancer}": f"http://auth:{SERVICE_PORT}"}
+        applied = apply(deployment, aws, places)
+        containers = {
+            name: started.enter_context(
+                image.prepare(
+                    read_limits(deployment, name),
+                    network,
+                    {**applied.told[name], **applied.credentials[name], "AWS_ENDPOINT_URL": aws.endpoint},
+                )
+            )
+            for name, image in images.items()
+        }
+        # All of them are on their way by now, and their share of a CPU is small.
+        for container in containers.values():
+            wait_until_healthy(container)
+        services = {
+            name: f"http://{container.get_container_host_ip()}:{container.get_exposed_port(SERVICE_PORT)}"
+            for name, container in containers.items()
+        }
+        processes = started.enter_context(run_processes())
+        start_gateway(processes, services, aws, origin, port).wait_until_ready()
+        resources = Resources(applied.bucket, applied.table, applied.key_arn, applied.credentials)
+        yield System(Stack(origin, aws, resources, services, processes), deployment, containers)
+
+
+@pytest.fixture(scope="session")
+def stack(system: System) -> Stack:
+    """In place of the one whose services are processes."""
+    return system.stack
+
+
+def _find_endpoint(localstack: LocalStackContainer, network: Network) -> str:
+    """The one URL of it that means the same to the services, to a browser and to us: its address in their network.
+
+    Some engines (Docker Desktop) run in a machine of their own, whose networks nobody outside reaches.
+    """
+    container = localstack.get_wrapped_container()
+    container.reload()
+    address = container.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"]
+    endpoint = f"http://{address}:{PORT}"
+    try:
+        httpx2.get(f"{endpoint}/_localstack/health", timeout=5).raise_for_status()
+    except httpx2.TransportError as error:
+        pytest.skip(f"This machine does not reach the engine's own networks: {error}")
+    return endpoint
+
+
+def _disconnect(localstack: LocalStackContainer, network: Network) -> None:
+    localstack.get_docker_client().client.networks.get(network.name).disconnect(localstack.get_container_id())

@@ -1,0 +1,56 @@
+"""What a run has started is gone with it, however it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.containers.images import ROOT
+from tests.eventually import eventually
+
+if TYPE_CHECKING:
+    from tests.containers.engine import Engine
+
+RUN = """
+import sys
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
+from tests.containers.emulators import MINISTACK
+from tests.containers.engine import use_engine
+with use_engine() as engine:
+    with Network(docker_network_kw={"labels": engine.labels}) as network:
+        with DockerContainer(MINISTACK, network=network, labels=engine.labels):
+            print(engine.run, flush=True)
+            if sys.stdin.readline():
+                raise AssertionError("a test that fails")
+"""
+
+
+@pytest.mark.parametrize("ended_by", ["failure", signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_a_run(engine: Engine, ended_by: signal.Signals | str) -> None:
+    with subprocess.Popen(  # noqa: S603 - the text above
+        [sys.executable, "-c", RUN],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as run:
+        assert run.stdin
+        assert run.stdout
+        label = run.stdout.readline().strip()
+        only: dict[str, Any] = {"filters": {"label": f"three-phase-upload.tests={label}"}}
+        assert len(engine.client.containers.list(**only)) == 1
+        assert len(engine.client.networks.list(**only)) == 1
+        if isinstance(ended_by, signal.Signals):
+            run.send_signal(ended_by)
+        else:
+            run.stdin.write("fail\n")
+            run.stdin.flush()
+        assert run.wait(60) != 0
+    eventually(lambda: engine.client.containers.list(all=True, **only) == [])
+    eventually(lambda: engine.client.networks.list(**only) == [])
