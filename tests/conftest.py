@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
 import itertools
 import os
@@ -21,6 +23,7 @@ from tests.containers.emulators import localstack_aws, run_localstack, run_minis
 from tests.containers.engine import NoEngineError, use_engine
 from tests.given import find_given, recognize
 from tests.targets import CHOICES, Target, Trait, runs_on
+from tests.workers import Scheduler, rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -47,11 +50,22 @@ COVERED = pytest.StashKey[list[str]]()
 @pytest.fixture(scope="session")
 def covered(pytestconfig: pytest.Config) -> Callable[[str], None]:
     """Say in one line what was covered; it is shown at the end of the run."""
-    return pytestconfig.stash.setdefault(COVERED, []).append
+    return pytestconfig.stash[COVERED].append
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["covered"] = session.config.stash[COVERED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker has said."""
+    node.config.stash[COVERED] += getattr(node, "workeroutput", {}).get("covered", [])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if lines := config.stash.get(COVERED, None):
+    if lines := config.stash[COVERED]:
         terminalreporter.section("covered")
         for line in lines:
             terminalreporter.line(line)
@@ -120,11 +134,24 @@ def aws(request: pytest.FixtureRequest, target: Target) -> Aws:
 
 
 @pytest.fixture(scope="session")
-def stack(aws: Aws, strategy: Literal["prefix", "tag"]) -> Iterator[Stack]:
-    """All parts of the demo, on free ports."""
-    options = Options(port=0, users=3, pending=strategy, name=f"three-phase-upload-{uuid.uuid4().hex[:12]}")
-    with run_processes() as processes:
-        yield start_system(aws, processes, options, lambda _part, _where: None)
+def start_stack() -> Iterator[Callable[[Aws, Literal["prefix", "tag"]], Stack]]:
+    """All parts of the demo, on free ports; those that are asked for again are running still."""
+    with contextlib.ExitStack() as running:
+
+        @functools.cache
+        def start(aws: Aws, strategy: Literal["prefix", "tag"]) -> Stack:
+            options = Options(port=0, pending=strategy, name=f"three-phase-upload-{uuid.uuid4().hex[:12]}")
+            processes = running.enter_context(run_processes())
+            return start_system(aws, processes, options, lambda _part, _where: None)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def stack(
+    aws: Aws, strategy: Literal["prefix", "tag"], start_stack: Callable[[Aws, Literal["prefix", "tag"]], Stack]
+) -> Stack:
+    return start_stack(aws, strategy)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -138,6 +165,7 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         chosen = (recognize(endpoint),) if endpoint else CHOICES["all"]
     config.stash[CHOSEN] = chosen
+    config.stash[COVERED] = []
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -155,6 +183,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    return Scheduler(config, log)
 
 
 def _runs(item: pytest.Item, chosen: Collection[Target]) -> bool:

@@ -32,6 +32,8 @@ def run_localstack(engine: Engine, **more: Any) -> Generator[LocalStackContainer
     """`more`: what the engine is to be told besides."""
     container = LocalStackContainer(LOCALSTACK, region_name=REGION, labels=engine.labels, **more)
     container.with_env("S3_SKIP_SIGNATURE_VALIDATION", "0").with_env("SERVICES", "s3,dynamodb,kms,iam")
+    # Or the first call to each of them would take longer than our clients wait.
+    container.with_env("EAGER_SERVICE_LOADING", "1")
     with container as started:
         yield started
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Iterator
 
     import httpx2
 
@@ -19,47 +18,31 @@ if TYPE_CHECKING:
     from tests.conftest import Bucket, User
 
 
-@dataclass
-class Attacks:
-    """What was tried in this run, by area and name, and how each was answered."""
-
-    outcomes: dict[tuple[str, str], set[str]] = field(default_factory=dict[tuple[str, str], set[str]])
-    failed: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+OUTCOME = "outcome"
+"""Of an attack: the property of its reports that says how it was refused."""
 
 
-ATTACKS = pytest.StashKey[Attacks]()
-
-
-def name_of(item: pytest.Item) -> tuple[str, str]:
-    """Area and name: `test_form.py` and `test_another_key` are "form" and "another key"."""
-    return item.path.stem.removeprefix("test_"), getattr(item, "originalname", item.name).removeprefix("test_").replace(
-        "_", " "
-    )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[ATTACKS] = Attacks()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if Path(__file__).parent in item.path.parents:
-        attacks = item.config.stash[ATTACKS]
-        attacks.outcomes.setdefault(name_of(item), set())
-        if report.failed:
-            attacks.failed.add(name_of(item))
-    return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    attacks = config.stash[ATTACKS]
-    if attacks.outcomes:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which attacks were tried in this run, by area and name, and how each was answered."""
+    outcomes: dict[tuple[str, str], set[str]] = {}
+    for report in (each for reports in terminalreporter.stats.values() for each in reports):
+        if isinstance(report, pytest.TestReport) and (attack := find_attack(report.nodeid)):
+            if report.failed:
+                outcomes.setdefault(attack, set()).add("NOT REFUSED")
+            elif report.when == "call":
+                outcomes.setdefault(attack, set()).update(
+                    str(value) for name, value in report.user_properties if name == OUTCOME
+                )
+    if outcomes:
         terminalreporter.section("attacks")
-    for attack, outcomes in sorted(attacks.outcomes.items()):
-        area, name = attack
-        outcome = "NOT REFUSED" if attack in attacks.failed else "; ".join(sorted(outcomes)) or "of no effect"
-        terminalreporter.line(f"{area:<12} {name}: {outcome}")
+    for (area, name), said in sorted(outcomes.items()):
+        terminalreporter.line(f"{area:<12} {name}: {'; '.join(sorted(said)) or 'of no effect'}")
+
+
+def find_attack(nodeid: str) -> tuple[str, str] | None:
+    """Area and name: `test_form.py` and `test_another_key` are "form" and "another key"."""
+    found = re.search(r"tests/security/test_(\w+)\.py::(?:\w+::)*test_(\w+)", nodeid)
+    return (found[1], found[2].replace("_", " ")) if found else None
 
 
 @dataclass(frozen=True)
@@ -100,8 +83,7 @@ class Refused:
 
 @pytest.fixture
 def refused(request: pytest.FixtureRequest) -> Refused:
-    outcomes = request.config.stash[ATTACKS].outcomes.setdefault(name_of(request.node), set())
-    return Refused(outcomes.add)
+    return Refused(lambda outcome: request.node.user_properties.append((OUTCOME, outcome)))
 
 
 @dataclass
