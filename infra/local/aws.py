@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.config import Config
 
 from services.aws import CLIENT_CONFIG, S3_CONFIG
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from types_boto3_iam import IAMClient
     from types_boto3_kms import KMSClient
     from types_boto3_s3 import S3Client
+
+
+PATIENT = Config(read_timeout=60)
+"""An emulator loads a service when it is first asked for, and nobody waits for these clients."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +35,16 @@ class Aws:
 
     @cached_property
     def s3(self) -> S3Client:
-        return self._session.client("s3", endpoint_url=self.endpoint, config=S3_CONFIG)
+        return self._session.client("s3", endpoint_url=self.endpoint, config=S3_CONFIG.merge(PATIENT))
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
-        return self._session.client("dynamodb", endpoint_url=self.endpoint, config=CLIENT_CONFIG)
+        return self._session.client("dynamodb", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(PATIENT))
 
     @cached_property
     def kms(self) -> KMSClient:
-        return self._session.client("kms", endpoint_url=self.endpoint, config=CLIENT_CONFIG)
+        return self._session.client("kms", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(PATIENT))
 
     @cached_property
     def iam(self) -> IAMClient:
-        return self._session.client("iam", endpoint_url=self.endpoint, config=CLIENT_CONFIG)
+        return self._session.client("iam", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(PATIENT))
