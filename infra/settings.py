@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from services.auth.settings import LoginsPerMinute
 from services.environment import PendingStrategy, Seconds
-from services.uploads.settings import ConfirmSeconds, FormSeconds, MaxBytes, MaxHeight, MaxWidth
+from services.uploads.settings import ConfirmSeconds, FormSeconds, MaxBytes, MaxHeight, MaxWidth, PresignsPerMinute
 from services.uploads.sweep.settings import MarginSeconds, MostDeletions
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     requests_per_second: Annotated[
         int, msgspec.Meta(ge=1, le=10_000, description="That the API lets through; more are answered 429.")
     ] = 500
+    presigns_per_minute: PresignsPerMinute = 120
+    logins_per_minute: LoginsPerMinute = 60
     pending: PendingStrategy = "prefix"
     max_bytes: MaxBytes = 5_000_000
     max_width: MaxWidth = 8192

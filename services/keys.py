@@ -17,6 +17,9 @@ USERNAME_FIELD = "username"
 TOKEN_FIELD = "upload-token"  # noqa: S105 - the name of a field
 """The metadata entry that the tag strategy proves an upload by."""
 
+REQUEST_FIELD = "request-id"
+"""The metadata entry that says which presign an object comes from: the id that is in the services' logs."""
+
 PENDING_TAG = ("Status", "Pending")
 """What marks a pending object under the tag strategy, and what a lifecycle rule looks for."""
 

@@ -5,27 +5,19 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from services.logs import write_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 NAMESPACE = "ThreePhaseUpload"
-
-
-def write_line(line: str) -> None:
-    """To standard output, past Python's buffer and in one write, so that what threads write is never mixed up."""
-    # What is counted has happened, and must not fail because it could not be counted.
-    with contextlib.suppress(OSError):
-        os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
 @dataclass(frozen=True, slots=True)

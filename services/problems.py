@@ -10,6 +10,8 @@ from litestar.exceptions import HTTPException, SerializationException, Validatio
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 
 from services.aws import AWS_ERRORS, is_passing
+from services.exchange import note
+from services.rate_limits import TooManyRequestsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from services.metrics import Metrics
 
 logger = logging.getLogger(__name__)
+
+URN = "urn:problem:"
 
 _BY_STATUS = {
     400: "invalid-request",
@@ -42,15 +46,16 @@ class Problem:
 
     @property
     def urn(self) -> str:
-        return f"urn:problem:{self.slug}"
+        return URN + self.slug
 
     def about(self, error: Exception) -> ProblemDetailsException:
+        wait = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyRequestsError) else {}
         return ProblemDetailsException(
             status_code=self.status,
             type_=self.urn,
             title=self.title,
             detail=str(error) or self.title,
-            headers=self.headers,
+            headers=self.headers | wait,
         )
 
     def count(self, metrics: Metrics) -> None:
@@ -61,24 +66,27 @@ class Problem:
 
 
 UNAVAILABLE = Problem("unavailable", 503, "Try again in a moment", {"Retry-After": "1"}, metric="Unavailable")
+TOO_MANY_REQUESTS = Problem("too-many-requests", 429, "Too many requests")
 INTERNAL = Problem("internal", 500, "Something went wrong on our side", metric="Internal")
 
 
 def problem_details(errors: Mapping[type[Exception], Problem], metrics: Metrics | None = None) -> ProblemDetailsPlugin:
-    """Answer each of `errors` as its problem, the framework's own by status, and anything else as a plain 500.
+    """Answer each of `errors` as its problem, the framework's own by status, and anything else as a plain 500, and let
+    the log of requests know.
 
-    With `metrics` each is counted but the framework's own: what can't be read as one of our calls, or is none.
+    With `metrics` each is counted, too, but the framework's own: what can't be read as one of our calls, or is none.
     """
     counted: dict[str | None, Problem] = {problem.urn: problem for problem in (*errors.values(), UNAVAILABLE, INTERNAL)}
 
-    def count(translate: Callable[[Any], ProblemDetailsException]) -> Callable[[Any], ProblemDetailsException]:
-        def translate_and_count(error: Any) -> ProblemDetailsException:
+    def note_and_count(translate: Callable[[Any], ProblemDetailsException]) -> Callable[[Any], ProblemDetailsException]:
+        def translate_and_tell(error: Any) -> ProblemDetailsException:
             details = translate(error)
+            note(problem=(details.type_ or "").removeprefix(URN))
             if metrics and (problem := counted.get(details.type_)):
                 problem.count(metrics)
             return details
 
-        return translate_and_count
+        return translate_and_tell
 
     translations: dict[type[Exception], Callable[[Any], ProblemDetailsException]] = {
         kind: problem.about for kind, problem in errors.items()
@@ -88,11 +96,8 @@ def problem_details(errors: Mapping[type[Exception], Problem], metrics: Metrics 
         **dict.fromkeys(AWS_ERRORS, _from_aws),
         Exception: _from_bug,
     }
-    return ProblemDetailsPlugin(
-        ProblemDetailsConfig(
-            exception_to_problem_detail_map={kind: count(translate) for kind, translate in translations.items()}
-        )
-    )
+    noted = {kind: note_and_count(translate) for kind, translate in translations.items()}
+    return ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map=noted))
 
 
 def _from_framework(error: HTTPException) -> ProblemDetailsException:

@@ -13,6 +13,8 @@ import uvicorn
 from litestar.exceptions import HTTPException
 
 from services.environment import ForService, InvalidSettingsError, read_settings
+from services.exchange import note
+from services.logs import RequestLog, set_up_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,6 +90,7 @@ class _Server(uvicorn.Server):
 
 
 async def _turn_away(send: ASGISendCallable) -> None:
+    note(problem="unavailable")
     title = "The service is stopping; another one takes its place"
     problem = {"type": "urn:problem:unavailable", "status": 503, "title": title, "detail": title}
     headers = [(b"content-type", b"application/problem+json"), (b"retry-after", b"1"), (b"connection", b"close")]
@@ -95,7 +98,9 @@ async def _turn_away(send: ASGISendCallable) -> None:
     await send({"type": "http.response.body", "body": json.dumps(problem).encode(), "more_body": False})
 
 
-def serve(kind: type[ForService], environ: Mapping[str, str], create_app: Callable[[ForService], Litestar]) -> None:
+def serve(
+    service: str, kind: type[ForService], environ: Mapping[str, str], create_app: Callable[[ForService], Litestar]
+) -> None:
     """Serve until SIGTERM or SIGINT, and then finish what has begun. A wrong setting ends the process with one line
     and status 1.
     """
@@ -103,13 +108,14 @@ def serve(kind: type[ForService], environ: Mapping[str, str], create_app: Callab
         settings = read_settings(kind, environ)
     except InvalidSettingsError as error:
         sys.exit(str(error))
+    set_up_logging(service)
     gate = Gate(create_app(settings))  # pyright: ignore[reportArgumentType] - Litestar spells ASGI's types its own way
     config = uvicorn.Config(
-        gate,
+        RequestLog(gate, service),
         host=settings.host,
         port=settings.port,
         access_log=False,
-        log_level="warning",
+        log_config=None,
         server_header=False,
         # The load balancer alone speaks to us; what it says of the client is believed from its addresses only.
         proxy_headers=False,

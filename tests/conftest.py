@@ -140,7 +140,8 @@ def start_stack() -> Iterator[Callable[[Aws, Literal["prefix", "tag"]], Stack]]:
 
         @functools.cache
         def start(aws: Aws, strategy: Literal["prefix", "tag"]) -> Stack:
-            options = Options(port=0, pending=strategy, name=f"three-phase-upload-{uuid.uuid4().hex[:12]}")
+            name = f"three-phase-upload-{uuid.uuid4().hex[:12]}"
+            options = Options(port=0, pending=strategy, presigns_per_minute=0, logins_per_minute=0, name=name)
             processes = running.enter_context(run_processes())
             return start_system(aws, processes, options, lambda _part, _where: None)
 
@@ -193,9 +194,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
 
 
 def _runs(item: pytest.Item, chosen: Collection[Target]) -> bool:
-    called_with: dict[str, Any] = (
-        item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    )
+    called_with: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     if "target" not in called_with:
         return True
     needs = {trait for mark in item.iter_markers("needs") for trait in mark.args}

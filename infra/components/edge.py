@@ -4,6 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.components.network import LISTENER_PORT, Network
+from services.rate_limits import CLIENT_ADDRESS_HEADER
 
 TIMEOUT_MILLISECONDS = 30_000
 """The most that an HTTP API gives its integration (AWS: "Quotas for HTTP APIs")."""
@@ -22,6 +23,9 @@ ACCESS_LOG = {
     "integrationError": "$context.integrationErrorMessage",
 }
 """No header and no query: tokens and signatures are in those."""
+
+REQUEST_PARAMETERS = {f"overwrite:header.{CLIENT_ADDRESS_HEADER.lower()}": "$context.identity.sourceIp"}
+"""AWS: "Transform API requests and responses for HTTP APIs". What a client says of itself there never gets through."""
 
 
 class Edge(pulumi.ComponentResource):
@@ -84,6 +88,7 @@ class Edge(pulumi.ComponentResource):
             connection_id=link.id,
             payload_format_version="1.0",
             timeout_milliseconds=TIMEOUT_MILLISECONDS,
+            request_parameters=REQUEST_PARAMETERS,
             opts=here,
         )
         route = aws.apigatewayv2.Route(

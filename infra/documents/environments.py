@@ -35,6 +35,7 @@ def auth_environment(names: Names, settings: Settings) -> Environment:
         "TABLE": names.table,
         "SIGNING_KEYS": names.signing_key,
         "TOKEN_SECONDS": str(settings.token_seconds),
+        "LOGINS_PER_MINUTE": str(settings.logins_per_minute),
         **METRICS,
     }
 
@@ -43,8 +44,12 @@ def uploads_environment(names: Names, settings: Settings) -> Environment:
     return (
         _verifying(names, settings)
         | _limits(settings)
-        | {"FORM_SECONDS": str(settings.form_seconds), "CONFIRM_SECONDS": str(settings.confirm_seconds)}
-        | METRICS
+        | {
+            "FORM_SECONDS": str(settings.form_seconds),
+            "CONFIRM_SECONDS": str(settings.confirm_seconds),
+            "PRESIGNS_PER_MINUTE": str(settings.presigns_per_minute),
+            **METRICS,
+        }
     )
 
 

@@ -13,6 +13,7 @@ import uvicorn
 from infra.documents.routing import find_service
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST
+from services.rate_limits import CLIENT_ADDRESS_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -26,6 +27,9 @@ TIMEOUT_SECONDS = 30
 HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
+CLIENT_ADDRESS = CLIENT_ADDRESS_HEADER.lower().encode()
+OURS = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", CLIENT_ADDRESS})
+"""What a client says there goes no further."""
 HEALTH_PATH = "/_gateway/health"
 
 Headers = list[tuple[bytes, bytes]]
@@ -99,6 +103,7 @@ class Gateway:
         client = scope["client"][0] if scope["client"] else HOST
         scheme, _, host = self._origin.partition("://")
         return [
+            (CLIENT_ADDRESS, client.encode()),
             (b"x-forwarded-for", client.encode()),
             (b"x-forwarded-proto", scheme.encode()),
             (b"x-forwarded-host", host.encode()),
@@ -111,10 +116,7 @@ def _target(scope: HTTPScope) -> bytes:
 
 
 def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    forwarded = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
-    return [
-        (name, value) for name, value in headers if name.lower() not in HOP_BY_HOP and name.lower() not in forwarded
-    ]
+    return [(name, value) for name, value in headers if name.lower() not in HOP_BY_HOP | OURS]
 
 
 def _has_body(scope: HTTPScope) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -52,7 +53,8 @@ class Process:
 
     @property
     def last_words(self) -> str:
-        said = self.log.read_text(errors="replace").strip().splitlines()
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        said = [words for line in lines if (words := read_words(line))]
         return said[-1] if said else f"it ended with status {self.popen.returncode} and said nothing"
 
 
@@ -101,6 +103,17 @@ class Processes:
                 process.popen.wait()
             _close(process.popen.stdin)
         self.started.clear()
+
+
+def read_words(line: str) -> str:
+    """What a line of a log says to a person: a service writes JSON, and its lines of requests say nothing here."""
+    if not line.startswith("{"):
+        return line
+    try:
+        said: dict[str, str] = json.loads(line)
+    except ValueError:
+        return line
+    return (said.get("exception") or said.get("message", "")).strip().rpartition("\n")[2]
 
 
 def _close(pipe: IO[bytes] | None) -> None:

@@ -40,8 +40,18 @@ class Options:
     data: Path | None = None
     uploads_endpoint: str | None = None
     """Where the uploads service finds AWS, if not straight at the emulator."""
+    presigns_per_minute: int = 120
+    logins_per_minute: int = 60
     name: str = NAME
     """Of the bucket, the table, the key and the IAM users."""
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            pending=self.pending,
+            presigns_per_minute=self.presigns_per_minute,
+            logins_per_minute=self.logins_per_minute,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,7 @@ def _start_services(
     endpoints = {"uploads": options.uploads_endpoint or aws.endpoint}
     for name, url in services.items():
         reached = replace(aws, endpoint=endpoints.get(name, aws.endpoint))
-        environ = make_environ(name, services, reached, resources, origin, options.pending)
+        environ = make_environ(name, services, reached, resources, origin, options.settings)
         yield processes.start(name, f"services.{name}", health=f"{url}/healthz", environ=environ)
 
 
@@ -169,7 +179,7 @@ def make_environ(
     aws: Aws,
     resources: Resources,
     origin: str,
-    pending: Literal["prefix", "tag"],
+    settings: Settings,
 ) -> dict[str, str]:
     """What this one of the services is told: where it and the others are, and its own credentials."""
     names = Names(
@@ -181,7 +191,7 @@ def make_environ(
     )
     return (
         inherit_environ()
-        | ENVIRONMENTS[name](names, Settings(pending=pending))
+        | ENVIRONMENTS[name](names, settings)
         | LOCAL.get(name, {})
         | dict(resources.credentials[name])
         | {

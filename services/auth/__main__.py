@@ -12,6 +12,7 @@ from services.server import serve
 
 def main() -> None:
     serve(
+        "auth",
         Settings,
         os.environ,
         lambda settings: create_app(

@@ -14,7 +14,8 @@ from services.auth.tokens import SigningKey, Tokens
 from services.auth.users import UnknownUserError, Users
 from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier
 from services.metrics import Metrics
-from services.problems import Problem, problem_details
+from services.problems import TOO_MANY_REQUESTS, Problem, problem_details
+from services.rate_limits import RateLimit, TooManyRequestsError
 from services.server import require_json, widen_threads
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
     from services.auth.settings import Settings
 
-ERRORS = PROBLEMS | {UnknownUserError: Problem("unknown-user", 404, "There is no such user")}
+ERRORS = PROBLEMS | {
+    UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
+    TooManyRequestsError: TOO_MANY_REQUESTS,
+}
 
 
 def create_app(
@@ -34,6 +38,7 @@ def create_app(
     dynamodb: DynamoDBClient,
     kms: KMSClient,
     clock: Callable[[], float] = time.time,
+    stopwatch: Callable[[], float] = time.monotonic,
     metrics: Metrics | None = None,
 ) -> Litestar:
     """`metrics`: those of the settings where there are no others."""
@@ -41,6 +46,7 @@ def create_app(
     audience = Audience(settings.origin)
     keys = tuple(SigningKey(kms, key_id.strip()) for key_id in settings.signing_keys.split(","))
     tokens = Tokens(keys, audience, settings.token_seconds, clock)
+    logins = RateLimit(settings.logins_per_minute, stopwatch)
     users = Users(dynamodb, settings.table)
 
     async def own_keys() -> str:
@@ -58,11 +64,13 @@ def create_app(
             "users": Provide(lambda: users, sync_to_thread=False),
             "tokens": Provide(lambda: tokens, sync_to_thread=False),
             "audience": Provide(lambda: audience, sync_to_thread=False),
+            "logins": Provide(lambda: logins, sync_to_thread=False),
             "metrics": Provide(lambda: counting, sync_to_thread=False),
         },
         before_request=require_json,
         on_startup=[widen_threads, load_keys],
         plugins=[problem_details(ERRORS, counting)],
         request_max_body_size=16_384,
+        logging_config=None,  # the process's own stays
         openapi_config=OpenAPIConfig(title="auth", version="1", path="/auth/schema"),
     )

@@ -11,6 +11,7 @@ from services.auth.tokens import Tokens
 from services.auth.users import Users
 from services.auth.verifier import Audience, Caller, require_own_origin
 from services.metrics import Metrics
+from services.rate_limits import RateLimit, find_caller_address
 
 
 class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,11 +35,13 @@ def login(
     users: SkipValidation[Users],
     tokens: SkipValidation[Tokens],
     audience: SkipValidation[Audience],
+    logins: SkipValidation[RateLimit],
     metrics: SkipValidation[Metrics],
 ) -> Response[LoginAnswer]:
     # Another site must not log its visitors in here as a user of its choosing; programs send no Origin.
     if "Origin" in request.headers:
         require_own_origin(request, audience)
+    logins.take(find_caller_address(request))
     users.require(data.username)
     token = tokens.issue(data.username)
     metrics.count("LoggedIn")

@@ -6,6 +6,10 @@ import msgspec
 
 from services.environment import Seconds, ServiceSettings, WriteMetrics
 
+LoginsPerMinute = Annotated[
+    int, msgspec.Meta(ge=0, description="Logins from one address that a task lets through a minute; 0 is no limit.")
+]
+
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
     signing_keys: Annotated[
@@ -16,4 +20,5 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
         ),
     ]
     token_seconds: Annotated[Seconds, msgspec.Meta(description="How long a login lasts.")] = 3600
+    logins_per_minute: LoginsPerMinute = 60
     metrics: WriteMetrics = False

@@ -12,6 +12,7 @@ import httpx2
 import jwt
 import msgspec
 
+from services.exchange import note
 from services.problems import UNAVAILABLE, Problem
 
 if TYPE_CHECKING:
@@ -205,15 +206,20 @@ class Doorkeeper:
             NotLoggedInError, TokenExpiredError, KeysUnavailableError: as `Verifier.verify`.
             ForeignOriginError: a cookie rides along with a call that another site's page makes.
         """
+        caller = await self._verifier.verify(self._find_token(request))
+        note(username=caller.username)
+        return caller
+
+    def _find_token(self, request: Request[Any, Any, Any]) -> str:
         scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and credentials:
-            return await self._verifier.verify(credentials.strip())
+            return credentials.strip()
         cookie = request.cookies.get(self._audience.cookie)
         if not cookie:
             raise NotLoggedInError("There is no session cookie and no Bearer token.")
         if request.method not in {"GET", "HEAD"}:
             require_own_origin(request, self._audience)
-        return await self._verifier.verify(cookie)
+        return cookie
 
     async def recognise(self, request: Request[Any, Any, Any]) -> Caller | None:
         """The caller where there is one; for pages that anybody may see."""

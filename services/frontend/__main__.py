@@ -12,6 +12,7 @@ from services.server import serve
 
 def main() -> None:
     serve(
+        "frontend",
         Settings,
         os.environ,
         lambda settings: create_app(

@@ -80,6 +80,7 @@ def create_app(
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS)],
         request_max_body_size=16_384,
+        logging_config=None,  # the process's own stays
         openapi_config=OpenAPIConfig(title="frontend", version="1", path="/schema"),
     )
 

@@ -12,6 +12,7 @@ from services.uploads.settings import Settings
 
 def main() -> None:
     serve(
+        "uploads",
         Settings,
         os.environ,
         lambda settings: create_app(

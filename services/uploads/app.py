@@ -10,7 +10,8 @@ from litestar.openapi import OpenAPIConfig
 
 from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier, fetch_over_http
 from services.metrics import Metrics
-from services.problems import UNAVAILABLE, Problem, problem_details
+from services.problems import TOO_MANY_REQUESTS, UNAVAILABLE, Problem, problem_details
+from services.rate_limits import RateLimit, TooManyRequestsError
 from services.server import require_json, widen_threads
 from services.uploads import routes, upload
 from services.uploads.bucket import Bucket
@@ -41,6 +42,7 @@ ERRORS = PROBLEMS | {
     KeepsChangingError: Problem("changed", 409, "The upload keeps changing"),
     TooSlowError: UNAVAILABLE,
     UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
+    TooManyRequestsError: TOO_MANY_REQUESTS,
 }
 
 GATHERING_THREADS = 40
@@ -53,12 +55,14 @@ def create_app(
     s3: S3Client,
     dynamodb: DynamoDBClient,
     clock: Callable[[], float] = time.time,
+    stopwatch: Callable[[], float] = time.monotonic,
     metrics: Metrics | None = None,
 ) -> Litestar:
     """`metrics`: those of the settings where there are no others."""
     counting = metrics or Metrics("uploads", settings.metrics)
     audience = Audience(settings.origin)
     doorkeeper = Doorkeeper(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    presigns = RateLimit(settings.presigns_per_minute, stopwatch)
     executor = ThreadPoolExecutor(GATHERING_THREADS, thread_name_prefix="gather")
     uploads = Uploads(
         bucket=Bucket(s3, settings.bucket),
@@ -73,7 +77,7 @@ def create_app(
         dependencies={
             "caller": Provide(doorkeeper.provide_caller),
             "uploads": Provide(lambda: uploads, sync_to_thread=False),
-            "limits": Provide(lambda: settings.limits, sync_to_thread=False),
+            "presigns": Provide(lambda: presigns, sync_to_thread=False),
             "metrics": Provide(lambda: counting, sync_to_thread=False),
         },
         before_request=require_json,
@@ -81,5 +85,6 @@ def create_app(
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS, counting)],
         request_max_body_size=16_384,
+        logging_config=None,  # the process's own stays
         openapi_config=OpenAPIConfig(title="uploads", version="1", path="/uploads/schema"),
     )

@@ -16,6 +16,7 @@ from services.keys import (
     AVATAR_PREFIX,
     PENDING_PREFIX,
     PENDING_TAG,
+    REQUEST_FIELD,
     TOKEN_FIELD,
     USERNAME_FIELD,
     UploadId,
@@ -71,6 +72,10 @@ class Strategy(Protocol):
         ...
 
 
+KEPT = (USERNAME_FIELD, REQUEST_FIELD)
+"""Entries of the metadata that a picture keeps for good; under `tag`, with the token, all of them."""
+
+
 class Prefix:
     """Under `pending/`; a lifecycle rule of that prefix deletes what stays there. Confirming copies it out."""
 
@@ -92,7 +97,7 @@ class Prefix:
             upload_id.avatar_key,
             stored.etag,
             stored.content_type,
-            {USERNAME_FIELD: stored.metadata[USERNAME_FIELD]},
+            {name: stored.metadata[name] for name in KEPT if name in stored.metadata},
             AVATAR_CACHE_CONTROL,
         )
 

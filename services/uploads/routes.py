@@ -8,8 +8,10 @@ from litestar.background_tasks import BackgroundTask
 from litestar.params import JSONBody, SkipValidation
 
 from services.auth.verifier import Caller
+from services.exchange import find_request_id
 from services.metrics import Metrics
-from services.uploads.upload import Declared, Limits
+from services.rate_limits import RateLimit
+from services.uploads.upload import Declared
 from services.uploads.uploads import Uploads
 
 
@@ -45,17 +47,18 @@ async def presign(
     data: JSONBody[PresignRequest],
     caller: SkipValidation[Caller],
     uploads: SkipValidation[Uploads],
-    limits: SkipValidation[Limits],
+    presigns: SkipValidation[RateLimit],
     metrics: SkipValidation[Metrics],
 ) -> PresignAnswer:
-    presigned = uploads.presign(caller.username, Declared(data.content_type, data.size, data.sha256))
+    presigns.take(caller.username)
+    presigned = uploads.presign(caller.username, Declared(data.content_type, data.size, data.sha256), find_request_id())
     metrics.count("Presigned")
     return PresignAnswer(
         method="POST",
         url=presigned.form.url,
         fields=dict(presigned.form.fields),
         key=presigned.key,
-        expires=limits.form_seconds,
+        expires=uploads.limits.form_seconds,
         upload_token=presigned.token,
     )
 

@@ -17,6 +17,10 @@ ConfirmSeconds = Annotated[
 ]
 FormSeconds = Annotated[Seconds, msgspec.Meta(le=3600, description="How long a form may be posted, from its presign.")]
 
+PresignsPerMinute = Annotated[
+    int, msgspec.Meta(ge=0, description="Presigns of one user that a task lets through a minute; 0 is no limit.")
+]
+
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
     pending: PendingStrategy = "prefix"
@@ -27,6 +31,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     max_height: MaxHeight = 8192
     form_seconds: FormSeconds = 300
     confirm_seconds: ConfirmSeconds = 3600
+    presigns_per_minute: PresignsPerMinute = 120
     metrics: WriteMetrics = False
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import uuid_utils
 
-from services.keys import USERNAME_FIELD, UploadId
+from services.keys import REQUEST_FIELD, USERNAME_FIELD, UploadId
 from services.uploads.bucket import Bucket, ChangedError, Form
 from services.uploads.pending import is_of_some_strategy, parse_upload
 from services.uploads.upload import (
@@ -80,7 +80,7 @@ class Uploads:
     clock: Callable[[], float]
     executor: Executor
 
-    def presign(self, username: str, declared: Declared) -> Presigned:
+    def presign(self, username: str, declared: Declared, request_id: str) -> Presigned:
         """
         Raises:
             RefusedError: no form is given for such a file.
@@ -92,6 +92,7 @@ class Uploads:
         pinned = {
             "Content-Type": declared.content_type,
             f"x-amz-meta-{USERNAME_FIELD}": username,
+            f"x-amz-meta-{REQUEST_FIELD}": request_id,
             **self.strategy.pins(token),
         }
         if declared.sha256 is not None:

@@ -124,6 +124,18 @@ def test_an_answer_that_is_nobodys_problem_is_said_in_plain_words(
     fail(site, user, noise, re.compile(r"^The service answered 502 without saying why\."), "status of 502")
 
 
+def test_who_uploads_too_often_is_told_how_long_to_wait(site: Site, user: User, noise: Noise) -> None:
+    problem = {"type": "urn:problem:too-many-requests", "title": "Too many requests", "detail": "Try again in 7 s."}
+    site.page.route(PRESIGN, lambda route: route.fulfill(status=429, json=problem))
+    words = re.compile(r"^Try again in 7 s\. \(429, urn:problem:too-many-requests\)$")
+    fail(site, user, noise, words, "status of 429")
+
+
+def test_what_api_gateway_says_by_itself_is_said_in_plain_words(site: Site, user: User, noise: Noise) -> None:
+    site.page.route(PRESIGN, lambda route: route.fulfill(status=429, json={"message": "Too Many Requests"}))
+    fail(site, user, noise, re.compile(r"^The service answered 429 without saying why\."), "status of 429")
+
+
 def test_a_session_that_is_over_is_said_in_plain_words(site: Site, user: User, bucket: Bucket, noise: Noise) -> None:
     site.log_in(user.username)
     site.page.context.clear_cookies()

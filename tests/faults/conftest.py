@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from botocore.config import Config
 
+from infra import settings as configuration
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.processes import Process, Processes
 from infra.local.stack import make_environ
@@ -121,7 +122,8 @@ def replica(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, tmp_
 def _environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:
     services = {**stack.services, "uploads": url}
     aws = replace(stack.aws, endpoint=proxy.url)
-    return make_environ("uploads", services, aws, stack.resources, stack.origin, strategy)
+    settings = configuration.Settings(pending=strategy, presigns_per_minute=0)
+    return make_environ("uploads", services, aws, stack.resources, stack.origin, settings)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from services.auth.settings import Settings as AuthSettings
 from services.environment import read_settings as read_environment
 from services.frontend.settings import Settings as FrontendSettings
 from services.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.rate_limits import CLIENT_ADDRESS_HEADER
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.settings import Settings as SweepSettings
 from tests.infra.checks import CHECKS
@@ -51,6 +52,8 @@ CONFIGURED = {
     "confirmSeconds": "1800",
     "marginSeconds": "2700",
     "tokenSeconds": "600",
+    "loginsPerMinute": "7",
+    "presignsPerMinute": "0",
     "bucket": "my-own-bucket",
     "logDays": "7",
     "alarmTopic": "arn:aws:sns:eu-west-1:123456789012:alarms",
@@ -116,6 +119,11 @@ def test_there_is_one_way_in(up: Deployment, service: str) -> None:
     assert find_ways(hops, INTERNET, f"Service {service}") == {way}
     assert find_ports(hops, "LoadBalancer edge", f"Service {service}") == {"tcp 8000"}
     assert find_ports(hops, f"Service {service}", INTERNET) == {"tcp 443"}
+
+
+def test_the_services_are_told_who_calls_by_the_edge_alone(up: Deployment) -> None:
+    mapped = up.one("aws:apigatewayv2/integration:Integration", "edge").inputs["requestParameters"]
+    assert mapped == {f"overwrite:header.{CLIENT_ADDRESS_HEADER.lower()}": "$context.identity.sourceIp"}
 
 
 def test_nobody_calls_the_sweep(up: Deployment) -> None:
@@ -321,7 +329,9 @@ def test_the_configuration_is_heeded(configured: Deployment) -> None:
     target = configured.one("aws:appautoscaling/target:Target", "uploads").inputs
     assert (target["minCapacity"], target["maxCapacity"]) == (3, 7)
     assert int(environment(configured, "auth")["TOKEN_SECONDS"]) == 600
+    assert environment(configured, "auth")["LOGINS_PER_MINUTE"] == "7"
     uploads, sweep = environment(configured, "uploads"), environment(configured, "sweep")
+    assert uploads["PRESIGNS_PER_MINUTE"] == "0"
     assert (uploads["PENDING"], environment(configured, "frontend")["PENDING"]) == ("tag", "tag")
     assert uploads["MAX_BYTES"] == sweep["MAX_BYTES"] == "123456"
     assert uploads["CONFIRM_SECONDS"] == sweep["CONFIRM_SECONDS"] == "1800"
@@ -353,6 +363,7 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
         ({"tasks": "two"}, "tasks"),
         ({"architecture": "RISCV"}, "architecture"),
         ({"logDays": "8"}, "logDays"),
+        ({"loginsPerMinute": "-1"}, "loginsPerMinute"),
         ({"region": "Frankfurt"}, "region"),
         ({"alarmTopic": "alarms"}, "alarmTopic"),
         ({"formSeconds": "600", "confirmSeconds": "300"}, "confirmSeconds must not be shorter than formSeconds"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,10 +52,16 @@ def test_presign_answers_what_an_uploader_needs(user: User, strategy: str) -> No
     assert form.keys() == {"method", "url", "fields", "key", "expires"} | more
 
 
-def test_the_object_says_whose_it_is(user: User, bucket: Bucket) -> None:
+def test_the_object_says_whose_it_is_and_from_which_presign(user: User, bucket: Bucket) -> None:
+    request_id = uuid.uuid4().hex
+    user.http.headers["X-Request-Id"] = request_id
     form = user.put_up("image/png", make_picture())
+    said = {"username": user.username, "request-id": request_id}
     token = {"upload-token": form["upload_token"]} if "upload_token" in form else {}
-    assert bucket.head(form["key"])["Metadata"] == {"username": user.username} | token
+    assert bucket.head(form["key"])["Metadata"] == said | token
+    user.http.headers["X-Request-Id"] = "another-one"
+    avatar = user.confirm(form).raise_for_status().json()["avatar"]
+    assert bucket.head(avatar)["Metadata"] == said | token
 
 
 @pytest.mark.needs(Trait.FORM_DIGEST)

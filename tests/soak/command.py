@@ -26,6 +26,7 @@ from infra.local.ports import HOST, PortInUseError, pick_free_ports
 from infra.local.processes import STOP_SECONDS, ProcessError
 from infra.local.stack import Options, Stack, make_environ, run_stack
 from infra.seed.people import invent_people
+from infra.settings import Settings
 from tests.faults.proxy import Proxy, run_proxy
 from tests.soak.chaos import POST, Faults, Killer, Outages
 from tests.soak.client import Counts, Shared
@@ -104,7 +105,15 @@ def run(arguments: Sequence[str]) -> int:
 def _run(plan: Plan) -> int:
     (emulator_port,) = pick_free_ports(1)
     with run_proxy(f"http://{HOST}:{emulator_port}") as proxy:
-        options = Options(0, emulator_port, plan.users, plan.pending, uploads_endpoint=proxy.url)
+        options = Options(
+            0,
+            emulator_port,
+            plan.users,
+            plan.pending,
+            uploads_endpoint=proxy.url,
+            presigns_per_minute=0,
+            logins_per_minute=0,
+        )
         with run_stack(options, lambda _part, _where: None) as stack:
             return _soak(plan, stack, proxy)
 
@@ -145,7 +154,8 @@ def _soak(plan: Plan, stack: Stack, proxy: Proxy) -> int:
 
 def _make_killer(plan: Plan, stack: Stack, proxy: Proxy, outages: Outages) -> Killer:
     aws = replace(stack.aws, endpoint=proxy.url)
-    environ = make_environ("uploads", stack.services, aws, stack.resources, stack.origin, plan.pending)
+    settings = Settings(pending=plan.pending, presigns_per_minute=0)
+    environ = make_environ("uploads", stack.services, aws, stack.resources, stack.origin, settings)
     (uploads,) = (process for process in stack.processes.started if process.name == "uploads")
     return Killer(stack.processes, environ, uploads.health, outages, uploads)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any
 
@@ -77,14 +76,3 @@ def executor() -> Executor:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-def logging_as_before() -> Iterator[None]:
-    """Litestar sets up the logging of the whole process with each application."""
-    root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
-    yield
-    root.setLevel(level)
-    for handler in set(root.handlers) - set(handlers):
-        root.removeHandler(handler)

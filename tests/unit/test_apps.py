@@ -23,9 +23,6 @@ ORIGIN = "https://pictures.example"
 JWKS_URL = "http://auth/jwks"
 
 
-pytestmark = pytest.mark.usefixtures("logging_as_before")
-
-
 def find_calls(application: Litestar) -> set[str]:
     """What the service answers, its own documentation apart."""
     return {

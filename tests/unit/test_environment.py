@@ -245,6 +245,6 @@ def test_a_service_with_a_wrong_setting_ends_with_one_line() -> None:
         created.append(settings)
 
     with pytest.raises(SystemExit) as caught:
-        serve(UploadsSettings, NEEDED | {"PORT": "x"}, create_app)  # pyright: ignore[reportArgumentType]
+        serve("uploads", UploadsSettings, NEEDED | {"PORT": "x"}, create_app)  # pyright: ignore[reportArgumentType]
     assert caught.value.code == "In the environment: PORT: Expected `int`, got `str`"
     assert not created

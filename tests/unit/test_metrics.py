@@ -46,8 +46,6 @@ ROOT = Path(__file__).parents[2]
 
 Lines = list[str]
 
-pytestmark = pytest.mark.usefixtures("logging_as_before")
-
 
 @pytest.fixture
 def lines() -> Lines:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.keys import UploadId
@@ -20,7 +22,7 @@ STORED = Stored(
     etag='"checked"',
     size=500,
     content_type="image/png",
-    metadata={"username": "ada", "upload-token": "secret"},
+    metadata={"username": "ada", "request-id": "request-1", "upload-token": "secret"},
     format="image/png",
     dimensions=(40, 30),
     tagged=True,
@@ -52,11 +54,16 @@ def test_prefix_copies_just_the_object_that_was_checked_out_of_reach() -> None:
         target=f"avatars/{TEXT}",
         etag='"checked"',
         content_type="image/png",
-        metadata={"username": "ada"},
+        metadata={"username": "ada", "request-id": "request-1"},
         cache_control="public, max-age=31536000, immutable",
     )
     assert Prefix().leftovers(UPLOAD) == (f"pending/{TEXT}",)
     assert Prefix().pins("secret") == {}
+
+
+def test_an_object_that_does_not_say_which_presign_it_comes_from_is_promoted_without() -> None:
+    stored = replace(STORED, metadata={"username": "ada", "note": "another's"})
+    assert Prefix().promotion(UPLOAD, stored).metadata == {"username": "ada"}
 
 
 def test_tag_copies_the_object_that_was_checked_onto_itself() -> None:
@@ -65,7 +72,7 @@ def test_tag_copies_the_object_that_was_checked_onto_itself() -> None:
         target=f"avatars/{TEXT}",
         etag='"checked"',
         content_type="image/png",
-        metadata={"username": "ada", "upload-token": "secret"},
+        metadata={"username": "ada", "request-id": "request-1", "upload-token": "secret"},
         cache_control="no-cache",
     )
     assert Tag().leftovers(UPLOAD) == ()

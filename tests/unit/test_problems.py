@@ -29,6 +29,7 @@ from services.frontend.cursor import InvalidCursorError
 from services.frontend.people import UnknownUserError as NobodyOnThePageError
 from services.frontend.pictures import NoAvatarError
 from services.problems import problem_details
+from services.rate_limits import TooManyRequestsError
 from services.uploads import app as uploads
 from services.uploads import upload
 from services.uploads.uploads import KeepsChangingError, TooSlowError
@@ -49,7 +50,10 @@ CALLER: dict[type[Exception], tuple[str, int]] = {
     ForeignOriginError: ("foreign-origin", 403),
     KeysUnavailableError: ("unavailable", 503),
 }
-AUTH = CALLER | {auth_users.UnknownUserError: ("unknown-user", 404)}
+AUTH = CALLER | {
+    auth_users.UnknownUserError: ("unknown-user", 404),
+    TooManyRequestsError: ("too-many-requests", 429),
+}
 FRONTEND = CALLER | {
     InvalidCursorError: ("invalid-cursor", 400),
     NobodyOnThePageError: ("unknown-user", 404),
@@ -70,6 +74,7 @@ UPLOADS = CALLER | {
     KeepsChangingError: ("changed", 409),
     TooSlowError: ("unavailable", 503),
     UnknownUserError: ("unknown-user", 404),
+    TooManyRequestsError: ("too-many-requests", 429),
 }
 TABLES = [(auth.ERRORS, AUTH), (frontend.ERRORS, FRONTEND), (uploads.ERRORS, UPLOADS)]
 
@@ -129,8 +134,9 @@ def test_each_error_of_a_service_has_its_type_and_status(
 ) -> None:
     assert set(errors) == set(expected)
     for kind, (slug, status) in expected.items():
-        body = check_problem(ask(kind("Said to the client."), errors), slug, status)
-        assert body["detail"] == "Said to the client."
+        error = TooManyRequestsError(7) if kind is TooManyRequestsError else kind("Said to the client.")
+        body = check_problem(ask(error, errors), slug, status)
+        assert body["detail"] == str(error)
 
 
 @pytest.mark.parametrize(("errors", "_"), TABLES, ids=["auth", "frontend", "uploads"])
@@ -150,6 +156,12 @@ def test_who_is_not_logged_in_is_told_how_to() -> None:
 
 def test_a_passing_error_says_when_to_come_again() -> None:
     assert ask(KeysUnavailableError("x")).headers["Retry-After"] == "1"
+
+
+def test_who_calls_too_often_is_told_how_long_to_wait() -> None:
+    answer = ask(TooManyRequestsError(7))
+    check_problem(answer, "too-many-requests", 429)
+    assert answer.headers["Retry-After"] == "7"
 
 
 def test_an_error_without_text_has_its_title_for_detail() -> None:

@@ -168,26 +168,31 @@ def once(moment: str, action: Callable[[], None]) -> Callable[[str], None]:
     return act
 
 
-def test_a_form_pins_type_and_user_and_size(uploads: Uploads, bucket: FakeBucket) -> None:
-    presigned = uploads.presign("ada", Declared("image/png", 500))
+def test_a_form_pins_type_and_user_and_request_and_size(uploads: Uploads, bucket: FakeBucket) -> None:
+    presigned = uploads.presign("ada", Declared("image/png", 500), "request-1")
     assert presigned.token is None
     assert presigned.form == Form("https://bucket", {"key": presigned.key})
-    pinned = {"Content-Type": "image/png", "x-amz-meta-username": "ada"}
+    pinned = {
+        "Content-Type": "image/png",
+        "x-amz-meta-username": "ada",
+        "x-amz-meta-request-id": "request-1",
+    }
     assert bucket.forms == [(presigned.key, pinned, 500, LIMITS.form_seconds)]
 
 
 def test_a_form_pins_the_digest_where_there_is_one(uploads: Uploads, bucket: FakeBucket) -> None:
-    uploads.presign("ada", Declared("image/png", 500, "digest="))
+    uploads.presign("ada", Declared("image/png", 500, "digest="), "request-1")
     assert bucket.forms[0][1] == {
         "Content-Type": "image/png",
         "x-amz-meta-username": "ada",
+        "x-amz-meta-request-id": "request-1",
         "x-amz-checksum-algorithm": "SHA256",
         "x-amz-checksum-sha256": "digest=",
     }
 
 
 def test_each_form_has_an_id_of_its_own_that_says_when_it_was_made(uploads: Uploads) -> None:
-    keys = [uploads.presign("ada", Declared("image/png", 500)).key for _ in range(2)]
+    keys = [uploads.presign("ada", Declared("image/png", 500), "request-1").key for _ in range(2)]
     first, second = (parse_key(key, "pending/") for key in keys)
     assert first
     assert second
@@ -197,7 +202,7 @@ def test_each_form_has_an_id_of_its_own_that_says_when_it_was_made(uploads: Uplo
 
 def test_no_form_is_made_for_a_file_that_is_refused(uploads: Uploads, bucket: FakeBucket) -> None:
     with pytest.raises(TooLargeError):
-        uploads.presign("ada", Declared("image/png", 1001))
+        uploads.presign("ada", Declared("image/png", 1001), "request-1")
     assert not bucket.forms
 
 
@@ -480,7 +485,7 @@ class TestTag:
         return replace(uploads, strategy=strategy)
 
     def test_a_form_pins_the_token_that_is_handed_out(self, uploads: Uploads, bucket: FakeBucket) -> None:
-        tokens = [uploads.presign("ada", Declared("image/png", 500)).token for _ in range(2)]
+        tokens = [uploads.presign("ada", Declared("image/png", 500), "request-1").token for _ in range(2)]
         assert tokens[0] != tokens[1]
         assert [form[1]["x-amz-meta-upload-token"] for form in bucket.forms] == tokens
         assert all(len(token or "") >= 43 for token in tokens)

@@ -5,11 +5,9 @@ export class UploadError extends Error {}
 /** Ask the uploads service for a form that allows this one file. */
 export async function presign(file) {
   const sha256 = await digest(file);
-  return callService("/uploads/presign", {
-    content_type: file.type,
-    size: file.size,
-    ...(sha256 && { sha256 }),
-  });
+  const requestId = makeRequestId();
+  const declared = { content_type: file.type, size: file.size, ...(sha256 && { sha256 }) };
+  return { ...(await callService("/uploads/presign", declared, requestId)), requestId };
 }
 
 /** Post the file straight to the bucket. The file comes last: S3 ignores what follows it. */
@@ -23,15 +21,14 @@ export async function postToBucket(form, file) {
 
 /** Tell the uploads service, which checks the picture and makes it the avatar. */
 export function confirm(form) {
-  return callService("/uploads/confirm", {
-    key: form.key,
-    ...(form.upload_token && { upload_token: form.upload_token }),
-  });
+  const proof = { key: form.key, ...(form.upload_token && { upload_token: form.upload_token }) };
+  return callService("/uploads/confirm", proof, form.requestId);
 }
 
-/** POST where there is a body, GET where there is none. */
-export async function callService(path, body) {
-  const post = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+/** POST where there is a body, GET where there is none. The services' logs have the request id, where one is given. */
+export async function callService(path, body, requestId) {
+  const headers = { "Content-Type": "application/json", ...(requestId && { "X-Request-Id": requestId }) };
+  const post = { method: "POST", headers, body: JSON.stringify(body) };
   const answer = await send(path, body ? post : {});
   const text = await answer.text();
   if (!answer.ok) throw new UploadError(explainProblem(answer.status, text));
@@ -50,11 +47,12 @@ async function send(url, options) {
 /** RFC 9457 problem+json; anything else comes from something between us and the service. */
 function explainProblem(status, text) {
   try {
-    const problem = JSON.parse(text);
-    return `${problem.detail || problem.title} (${status}, ${problem.type})`;
+    const { type, title, detail } = JSON.parse(text);
+    if (type) return `${detail || title} (${status}, ${type})`;
   } catch {
-    return `The service answered ${status} without saying why. Try again in a moment.`;
+    // No JSON at all.
   }
+  return `The service answered ${status} without saying why. Try again in a moment.`;
 }
 
 const BUCKET_ERRORS = {
@@ -73,6 +71,12 @@ function explainBucketError(status, text) {
   if (!code) return `The bucket refused the file (${status}).`;
   const message = document.querySelector("Error > Message")?.textContent ?? "";
   return `${BUCKET_ERRORS[code] ?? "The bucket refused the file."} (${status}, ${code}: ${message})`;
+}
+
+/** One for all calls of an upload. Not by crypto.randomUUID, which browsers have only on HTTPS and localhost. */
+function makeRequestId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** SHA-256 in base64, which S3 then holds the file against. Browsers compute it only on HTTPS and localhost. */

@@ -32,7 +32,13 @@ def deploy(strategy: Literal["prefix", "tag"]) -> Deployment:
         INFRA,
         project="three-phase-upload",
         stack="applied",
-        config={"pending": strategy, "region": REGION, "architecture": "ARM64"},
+        config={
+            "pending": strategy,
+            "region": REGION,
+            "architecture": "ARM64",
+            "presignsPerMinute": "0",
+            "loginsPerMinute": "0",
+        },
         cloud=Cloud(region=REGION, account=ACCOUNT, salt=strategy),
     )
     assert deployment.error is None

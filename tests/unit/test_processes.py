@@ -1,0 +1,25 @@
+"""What the demo repeats of a part that failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.local.processes import read_words
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Missing from the environment: TABLE", "Missing from the environment: TABLE"),
+        ("{not JSON", "{not JSON"),
+        (
+            '{"level": "error", "message": "Startup failed."}',
+            "Startup failed.",
+        ),
+        ('{"level": "error", "message": "Traceback:\\n  somewhere\\nKeyError: 1\\n"}', "KeyError: 1"),
+        ('{"level": "critical", "message": "The end", "exception": "Traceback:\\nValueError: why"}', "ValueError: why"),
+        ('{"level": "info", "path": "/users", "status": 200}', ""),
+    ],
+)
+def test_a_line_says_to_a_person_what_happened(line: str, words: str) -> None:
+    assert read_words(line) == words
