@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.openapi import ResponseSpec
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 
 from services.aws import AWS_ERRORS, is_passing
@@ -63,6 +66,28 @@ class Problem:
             metrics.count(self.metric)
         else:
             metrics.count("Refused", Reason=self.slug)
+
+
+class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What a problem is answered with (RFC 9457), for those who read the services' descriptions."""
+
+    type: Annotated[str, msgspec.Meta(pattern="^urn:problem:[a-z0-9-]+$", examples=["urn:problem:not-found"])]
+    status: Annotated[int, msgspec.Meta(ge=400, le=599)]
+    title: str
+    detail: str
+
+
+def describe_problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """For a handler's `responses`: the statuses of the problems that it answers with."""
+    return {
+        status: ResponseSpec(
+            ProblemDetails,
+            description=HTTPStatus(status).phrase,
+            media_type="application/problem+json",
+            generate_examples=False,
+        )
+        for status in statuses
+    }
 
 
 UNAVAILABLE = Problem("unavailable", 503, "Try again in a moment", {"Retry-After": "1"}, metric="Unavailable")

@@ -9,8 +9,20 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import uvicorn
-from litestar.exceptions import HTTPException
+from litestar import Request
+from litestar.datastructures import MutableScopeHeaders
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    InternalServerException,
+    SerializationException,
+    ValidationException,
+)
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.environment import ForService, InvalidSettingsError, read_settings
 from services.exchange import note
@@ -19,7 +31,9 @@ from services.logs import RequestLog, set_up_logging
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from litestar import Litestar, Request
+    from litestar import Litestar
+    from litestar.types import BeforeMessageSendHookHandler, Message
+    from litestar.types import Scope as LitestarScope
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
 GRACE_SECONDS = 10
@@ -27,6 +41,20 @@ GRACE_SECONDS = 10
 
 HANDLER_THREADS = 40
 """Requests that wait for AWS at once; asyncio's own default follows the CPUs, of which a small task has one."""
+
+
+REQUEST_SECONDS = 10
+"""How long a request may take to come in, from its first byte to its last. It has no more than a few kilobytes."""
+
+MOST_HEAD_BYTES = 65_536
+"""Of a request's line and headers, as much as a load balancer lets through (AWS: "Quotas for your Application Load
+Balancers")."""
+
+API_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+"""For answers that are no pages: whatever a browser makes of them, nothing in them runs and nobody frames them."""
 
 
 async def widen_threads() -> None:
@@ -40,6 +68,47 @@ async def require_json(request: Request[Any, Any, Any]) -> None:
     has_body = request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers
     if has_body and request.content_type[0] != "application/json":
         raise HTTPException("The body must be application/json.", status_code=415)
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """Reads a JSON body as the very type that the handler takes. Litestar reads it as anything first, at any depth, and
+    then takes `"1"` for a number.
+    """
+
+    async def body(self) -> bytes:
+        try:
+            return await super().body()
+        except InternalServerException as error:
+            # Whoever sent it went away meanwhile, which is no failure of ours to be alarmed by.
+            raise ClientException("The body did not come to its end.") from error
+
+    async def json(self) -> Any:
+        wanted = self.route_handler.parsed_data_field
+        if wanted is None:
+            return await super().json()
+        try:
+            return msgspec.json.decode(await self.body() or b"null", type=wanted.annotation)
+        except msgspec.ValidationError as error:
+            raise ValidationException(extra=[{"message": str(error)}]) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the second where a text is no UTF-8
+            raise SerializationException(str(error)) from error
+
+
+def send_always(headers: Mapping[str, str]) -> BeforeMessageSendHookHandler:
+    """For `before_send`: these headers go with every answer, problems and static files among them."""
+
+    async def add_headers(message: Message, _: LitestarScope) -> None:
+        if message["type"] == "http.response.start":
+            sent = MutableScopeHeaders.from_message(message)
+            for name, value in headers.items():
+                sent.setdefault(name, value)
+
+    return add_headers
+
+
+def describe_api(title: str, path: str) -> OpenAPIConfig:
+    """As JSON alone: the framework's pages for it run scripts of other hosts, and that on the origin of the session."""
+    return OpenAPIConfig(title=title, version="1", path=path, render_plugins=[JsonRenderPlugin()])
 
 
 class Gate:
@@ -75,6 +144,42 @@ class Gate:
         if self._inside:
             with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), seconds)
+
+
+class Connection(HttpToolsProtocol):
+    """Sets the bounds that uvicorn leaves open: to the size of a request's head, and to the time it may trickle in."""
+
+    _head = 0
+    _in_head = True
+    _end: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._end is None:
+            self._end = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
+        if self._in_head:
+            self._head += len(data.partition(b"\r\n\r\n")[0])
+            if self._head > MOST_HEAD_BYTES:
+                self.send_400_response("The request's head is too large.")
+                return
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._head, self._in_head = 0, True
+        self._stop_clock()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def _stop_clock(self) -> None:
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
 
 
 class _Server(uvicorn.Server):
@@ -114,6 +219,7 @@ def serve(
         RequestLog(gate, service),
         host=settings.host,
         port=settings.port,
+        http=Connection,
         access_log=False,
         log_config=None,
         server_header=False,

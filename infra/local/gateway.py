@@ -14,6 +14,7 @@ from infra.documents.routing import find_service
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST
 from services.rate_limits import CLIENT_ADDRESS_HEADER
+from services.server import Connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -62,10 +63,11 @@ class Gateway:
     async def _forward(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         request = httpx2.Request(
             scope["method"],
-            self._find_target(scope["path"]) + _target(scope).decode("latin-1"),
+            self._find_target(scope["path"]),
             headers=[*_end_to_end(scope["headers"]), *self._forwarded(scope)],
             content=_read_body(receive) if _has_body(scope) else None,
-            extensions={"timeout": httpx2.Timeout(TIMEOUT_SECONDS).as_dict()},
+            # The target as it came: the service is the one that reads it, dots, slashes and all.
+            extensions={"timeout": httpx2.Timeout(TIMEOUT_SECONDS).as_dict(), "target": _target(scope)},
         )
         begun = False
         try:
@@ -85,6 +87,8 @@ class Gateway:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
             finally:
                 await answer.aclose()
+        except httpx2.LocalProtocolError:
+            await _problem(send, 400, "malformed-request", "The request can't be passed on as it is")
         except httpx2.TimeoutException:
             if begun:
                 raise
@@ -116,7 +120,12 @@ def _target(scope: HTTPScope) -> bytes:
 
 
 def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    return [(name, value) for name, value in headers if name.lower() not in HOP_BY_HOP | OURS]
+    return [
+        # What surrounds a value is not a part of it (RFC 9110, section 5.5).
+        (name, value.strip(b" \t"))
+        for name, value in headers
+        if name.lower() not in HOP_BY_HOP | OURS
+    ]
 
 
 def _has_body(scope: HTTPScope) -> bool:
@@ -136,7 +145,9 @@ async def _read_body(receive: ASGIReceiveCallable) -> AsyncIterator[bytes]:
 
 async def _problem(send: ASGISendCallable, status: int, slug: str, title: str) -> None:
     body = json.dumps({"type": f"urn:problem:{slug}", "status": status, "title": title, "detail": title}).encode()
-    headers = [(b"content-type", b"application/problem+json"), (b"retry-after", b"1")]
+    headers = [(b"content-type", b"application/problem+json")]
+    if status >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
+        headers.append((b"retry-after", b"1"))
     await _answer(send, status, headers, body)
 
 
@@ -152,6 +163,7 @@ def main() -> None:
         gateway,
         host=HOST,
         port=int(os.environ["PORT"]),
+        http=Connection,
         lifespan="off",
         access_log=False,
         log_level="warning",

@@ -7,7 +7,6 @@ import anyio.to_thread
 import msgspec
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 
 from services.auth import routes
 from services.auth.tokens import SigningKey, Tokens
@@ -16,7 +15,7 @@ from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier
 from services.metrics import Metrics
 from services.problems import TOO_MANY_REQUESTS, Problem, problem_details
 from services.rate_limits import RateLimit, TooManyRequestsError
-from services.server import require_json, widen_threads
+from services.server import API_HEADERS, StrictRequest, describe_api, require_json, send_always, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,10 +66,12 @@ def create_app(
             "logins": Provide(lambda: logins, sync_to_thread=False),
             "metrics": Provide(lambda: counting, sync_to_thread=False),
         },
+        request_class=StrictRequest,
         before_request=require_json,
+        before_send=[send_always(API_HEADERS)],
         on_startup=[widen_threads, load_keys],
         plugins=[problem_details(ERRORS, counting)],
         request_max_body_size=16_384,
         logging_config=None,  # the process's own stays
-        openapi_config=OpenAPIConfig(title="auth", version="1", path="/auth/schema"),
+        openapi_config=describe_api("auth", "/auth/schema"),
     )

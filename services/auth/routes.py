@@ -5,12 +5,14 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
+from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, SkipValidation
 
 from services.auth.tokens import Tokens
 from services.auth.users import Users
 from services.auth.verifier import Audience, Caller, require_own_origin
 from services.metrics import Metrics
+from services.problems import describe_problems
 from services.rate_limits import RateLimit, find_caller_address
 
 
@@ -28,7 +30,12 @@ class WhoAmI(msgspec.Struct, frozen=True):
     username: str
 
 
-@post("/auth/login", status_code=200, sync_to_thread=True)
+@post(
+    "/auth/login",
+    status_code=200,
+    sync_to_thread=True,
+    responses=describe_problems(400, 403, 404, 413, 415, 429, 503),
+)
 def login(
     request: Request[Any, Any, Any],
     data: JSONBody[LoginRequest],
@@ -51,14 +58,19 @@ def login(
     )
 
 
-@post("/auth/logout", status_code=204)
+@post(
+    "/auth/logout",
+    status_code=204,
+    responses=describe_problems(403, 415) | {204: ResponseSpec(None, description="The cookie is cleared")},
+)
 async def logout(request: Request[Any, Any, Any], audience: SkipValidation[Audience]) -> Response[None]:
-    if audience.cookie in request.cookies:
+    # A form of another site comes without the cookie, which is SameSite, and its answer would clear it all the same.
+    if "Origin" in request.headers or audience.cookie in request.cookies:
         require_own_origin(request, audience)
     return Response(None, cookies=[_session(audience, "", 0)])
 
 
-@get("/auth/me")
+@get("/auth/me", responses=describe_problems(401, 415, 503))
 async def me(caller: SkipValidation[Caller]) -> WhoAmI:
     return WhoAmI(username=caller.username)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 from litestar.template import TemplateConfig
@@ -21,7 +20,7 @@ from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.templates import create_environment
 from services.frontend.view import View
 from services.problems import Problem, problem_details
-from services.server import require_json, widen_threads
+from services.server import StrictRequest, describe_api, require_json, send_always, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,14 +73,15 @@ def create_app(
             "view": Provide(lambda: view, sync_to_thread=False),
         },
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
-        response_headers=_security_headers(pictures.origin),
+        request_class=StrictRequest,
         before_request=require_json,
+        before_send=[send_always(_security_headers(pictures.origin))],
         on_startup=[widen_threads],
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS)],
         request_max_body_size=16_384,
         logging_config=None,  # the process's own stays
-        openapi_config=OpenAPIConfig(title="frontend", version="1", path="/schema"),
+        openapi_config=describe_api("frontend", "/schema"),
     )
 
 

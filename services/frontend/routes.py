@@ -14,6 +14,7 @@ from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
 from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.view import CARDS, ROWS, Cursors, View
+from services.problems import describe_problems
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 Cursor = Annotated[str | None, QueryParameter()]
@@ -74,13 +75,13 @@ async def page(
     return Template("page.html", context=context, headers={"Cache-Control": "no-store"})
 
 
-@get("/users", sync_to_thread=True)
+@get("/users", sync_to_thread=True, responses=describe_problems(400, 415, 503))
 def list_users(people: SkipValidation[People], limit: Limit = CARDS, cursor: Cursor = None) -> UsersAnswer:
     found = people.list_page(limit, cursor)
     return UsersAnswer([User(person.username, person.name, person.avatar) for person in found.people], found.cursor)
 
 
-@get("/users/{username:str}/avatar", sync_to_thread=True)
+@get("/users/{username:str}/avatar", sync_to_thread=True, responses=describe_problems(404, 415, 503))
 def show_avatar(
     username: FromPath[str], people: SkipValidation[People], pictures: SkipValidation[Pictures]
 ) -> Redirect:
@@ -91,13 +92,13 @@ def show_avatar(
     return Redirect(pictures.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
 
 
-@get("/inspector/objects", sync_to_thread=True)
+@get("/inspector/objects", sync_to_thread=True, responses=describe_problems(400, 415, 503))
 def list_objects(inspector: SkipValidation[Inspector], limit: Limit = ROWS, cursor: Cursor = None) -> ObjectsAnswer:
     found = inspector.list_page(limit, cursor)
     return ObjectsAnswer([_object(entry) for entry in found.objects], found.cursor)
 
 
-@get("/inspector/users", sync_to_thread=True)
+@get("/inspector/users", sync_to_thread=True, responses=describe_problems(400, 415, 503))
 def list_rows(
     people: SkipValidation[People], inspector: SkipValidation[Inspector], limit: Limit = ROWS, cursor: Cursor = None
 ) -> RowsAnswer:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 
 from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier, fetch_over_http
 from services.metrics import Metrics
 from services.problems import TOO_MANY_REQUESTS, UNAVAILABLE, Problem, problem_details
 from services.rate_limits import RateLimit, TooManyRequestsError
-from services.server import require_json, widen_threads
+from services.server import API_HEADERS, StrictRequest, describe_api, require_json, send_always, widen_threads
 from services.uploads import routes, upload
 from services.uploads.bucket import Bucket
 from services.uploads.pending import STRATEGIES
@@ -80,11 +79,13 @@ def create_app(
             "presigns": Provide(lambda: presigns, sync_to_thread=False),
             "metrics": Provide(lambda: counting, sync_to_thread=False),
         },
+        request_class=StrictRequest,
         before_request=require_json,
+        before_send=[send_always(API_HEADERS)],
         on_startup=[widen_threads],
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS, counting)],
         request_max_body_size=16_384,
         logging_config=None,  # the process's own stays
-        openapi_config=OpenAPIConfig(title="uploads", version="1", path="/uploads/schema"),
+        openapi_config=describe_api("uploads", "/uploads/schema"),
     )

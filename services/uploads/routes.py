@@ -10,6 +10,7 @@ from litestar.params import JSONBody, SkipValidation
 from services.auth.verifier import Caller
 from services.exchange import find_request_id
 from services.metrics import Metrics
+from services.problems import describe_problems
 from services.rate_limits import RateLimit
 from services.uploads.upload import Declared
 from services.uploads.uploads import Uploads
@@ -42,7 +43,7 @@ class ConfirmAnswer(msgspec.Struct, frozen=True):
     avatar: str
 
 
-@post("/uploads/presign", status_code=200)
+@post("/uploads/presign", status_code=200, responses=describe_problems(400, 401, 403, 413, 415, 422, 429, 503))
 async def presign(
     data: JSONBody[PresignRequest],
     caller: SkipValidation[Caller],
@@ -63,7 +64,12 @@ async def presign(
     )
 
 
-@post("/uploads/confirm", status_code=200, sync_to_thread=True)
+@post(
+    "/uploads/confirm",
+    status_code=200,
+    sync_to_thread=True,
+    responses=describe_problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
+)
 def confirm(
     data: JSONBody[ConfirmRequest],
     caller: SkipValidation[Caller],

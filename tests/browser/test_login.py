@@ -82,12 +82,3 @@ def test_a_user_who_is_gone_since_is_told_of(user: User, site: Site, stack: Stac
     expect(site.failure).to_contain_text(re.compile("no user", re.IGNORECASE))
     # The page shows what is there now.
     expect(site.card(user.username)).to_have_count(0)
-
-
-def test_the_session_is_out_of_scripts_reach(site: Site, user: User) -> None:
-    site.log_in(user.username)
-    (session,) = site.page.context.cookies()
-    assert session.get("httpOnly") is True
-    assert session.get("sameSite") == "Lax"
-    assert site.page.evaluate("document.cookie") == ""
-    assert site.page.evaluate("localStorage.length + sessionStorage.length") == 0

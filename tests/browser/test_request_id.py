@@ -7,12 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
+
 from tests.browsing import PHOTOGRAPH
 
 if TYPE_CHECKING:
-    from tests.browsing import Site
-
     from infra.local.stack import Stack
+    from tests.browsing import Site
     from tests.conftest import Bucket, User
 
 

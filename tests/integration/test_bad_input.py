@@ -56,7 +56,7 @@ def test_an_unknown_user(http: httpx2.Client, username: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/auth/login", "/uploads/presign", "/uploads/confirm"])
-@pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"username": "x"', b"nonsense"])
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"', b"nonsense"])
 def test_a_body_that_is_not_json(user: User, path: str, body: bytes) -> None:
     answer = user.http.post(path, content=body, headers={"Content-Type": "application/json"})
     refused(answer, 400, "malformed-json" if body else "invalid-request")
@@ -71,6 +71,12 @@ def test_json_of_another_shape(user: User, path: str, body: Any) -> None:
 def test_a_problem_names_the_field_that_is_wrong(user: User) -> None:
     answer = user.http.post("/uploads/presign", json={"content_type": "image/png", "size": "many"})
     assert "size" in refused(answer, 400, "invalid-request")["detail"]
+
+
+@pytest.mark.parametrize("size", ["1", 1.5, True, None, [1]])
+def test_a_number_is_a_number(user: User, size: Any) -> None:
+    answer = user.http.post("/uploads/presign", json={"content_type": "image/png", "size": size})
+    assert "$.size" in refused(answer, 400, "invalid-request")["detail"]
 
 
 def test_a_body_that_is_too_large(user: User) -> None:

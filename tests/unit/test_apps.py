@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from litestar.testing import TestClient
 
 from services.auth import app as auth
 from services.auth.settings import Settings as AuthSettings
@@ -75,7 +76,8 @@ def test_the_frontend_is_made_and_lets_nothing_in_but_its_own_and_the_bucket_s(
         "GET /inspector/users",
         "GET /healthz",
     }
-    headers = {header.name: header.value for header in application.response_headers or ()}
+    with TestClient(application) as client:
+        headers = client.get("/nothing").headers
     assert headers["Content-Security-Policy"] == (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
         "img-src 'self' https://pictures.s3.eu-west-1.amazonaws.com; "

@@ -1,0 +1,486 @@
+"""What pages of other sites may try with a visitor's session, and what the page is told to show or to run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from playwright.sync_api import expect
+
+from services.frontend.cursor import encode_cursor
+from tests.conftest import only_prefix
+from tests.pictures import make_picture
+from tests.security.services import Elsewhere, run_elsewhere, run_service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Page, Response
+
+    from infra.local.stack import Stack
+    from tests.browsing import Noise, Site
+    from tests.conftest import User
+    from tests.security.conftest import Refused, Untouched
+
+# What this is about is the same under either strategy.
+pytestmark = only_prefix
+
+HOSTS = ("127.0.0.1", "localhost")
+"""Another site, and another port of the same one: there SameSite does not hold the cookie back."""
+
+FORM = """([action, enctype, name, value]) => {
+    const form = document.createElement("form");
+    Object.assign(form, { action, method: "post" });
+    if (enctype) form.enctype = enctype;
+    if (name) form.append(Object.assign(document.createElement("input"), { name, value }));
+    document.body.append(form);
+    form.submit();
+}"""
+
+FETCH = """([url, body, type]) => fetch(url, {
+    method: "POST",
+    mode: "no-cors",
+    credentials: "include",
+    body: type === null ? new Blob([body]) : new Blob([body], { type }),
+}).then(() => "sent", () => "not sent")"""
+
+FETCH_JSON = """([url, body]) => fetch(url, {
+    method: "POST",
+    credentials: "include",
+    headers: { "Content-Type": "application/json" },
+    body,
+}).then(() => "answered", () => "not sent")"""
+
+BEACON = """([url, body]) => navigator.sendBeacon(url, new Blob([body], { type: "text/plain" }))"""
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    with run_elsewhere() as running:
+        yield running
+
+
+@pytest.fixture
+def visitor(site: Site, user: User) -> Page:
+    """The browser of somebody who is logged in."""
+    site.log_in(user.username)
+    return site.page
+
+
+@dataclass(frozen=True)
+class Attacker:
+    """A page of another origin that the visitor opens."""
+
+    page: Page
+    origin: str
+    """Ours."""
+    elsewhere: Elsewhere
+    host: str
+    noise: Noise
+
+    def open(self, document: str) -> None:
+        self.page.goto(
+            self.elsewhere.serve("/page", f"<!doctype html><link rel=icon href=data:,>{document}", self.host)
+        )
+
+    def post(self, path: str, body: Any) -> None:
+        """The call in every way that needs no leave, and in the one that does."""
+        text = json.dumps(body)
+        # A form's text is name, equals sign, value: the sign falls into the last of the strings.
+        name, value = text[:-2], text[-2:]
+        for enctype in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+            self.submit(path, 415, enctype, name, value)
+        self.open("Elsewhere")
+        for content_type in ("text/plain", "text/plain; application/json", None):
+            self._expect(path, 415, FETCH, [self.origin + path, text, content_type])
+        self._expect(path, 415, BEACON, [self.origin + path, text])
+        self.noise.expect("console: Access to fetch", "net::ERR_FAILED")
+        assert self.page.evaluate(FETCH_JSON, [self.origin + path, text]) == "not sent"
+
+    def submit(self, path: str, status: int, *fields: str) -> None:
+        """A form, in place of the page. `fields`: type, name and value of the one that it has."""
+        self.open("Elsewhere")
+        sent = self._expect(path, status, FORM, [self.origin + path, *fields]).request.all_headers()
+        assert ("session=" in sent.get("cookie", "")) is (self.host == "localhost")
+        self.page.wait_for_url(self.origin + path)
+
+    def _expect(self, path: str, status: int, script: str, arguments: list[Any]) -> Response:
+        def is_ours(answer: Response) -> bool:
+            return answer.url == self.origin + path and answer.request.method == "POST"
+
+        self.noise.expect(f"status of {status}")
+        with self.page.expect_response(is_ours) as caught:
+            self.page.evaluate(script, arguments)
+        assert caught.value.status == status
+        assert "set-cookie" not in caught.value.all_headers()
+        return caught.value
+
+
+@pytest.fixture
+def attackers(visitor: Page, stack: Stack, elsewhere: Elsewhere, noise: Noise) -> list[Attacker]:
+    return [Attacker(visitor, stack.origin, elsewhere, host, noise) for host in HOSTS]
+
+
+NOT_FROM_THERE = "415 unsupported-media-type; not sent as JSON"
+
+
+def is_logged_in(site: Site, user: User) -> bool:
+    site.open()
+    return "Current user" in site.card(user.username).inner_text()
+
+
+# Pages of other origins
+
+
+def test_a_login_by_another_site(
+    attackers: list[Attacker], site: Site, user: User, other_user: User, refused: Refused
+) -> None:
+    """Whoever is logged in as the attacker gives away what they upload then."""
+    for attacker in attackers:
+        attacker.post("/auth/login", {"username": other_user.username})
+    refused.otherwise(NOT_FROM_THERE)
+    assert is_logged_in(site, user)
+
+
+def test_a_logout_by_another_site(attackers: list[Attacker], site: Site, user: User, refused: Refused) -> None:
+    """It needs no cookie: the answer clears it, and what a form is answered is for the browser to obey."""
+    for attacker in attackers:
+        attacker.submit("/auth/logout", 403)
+    refused.otherwise("403 foreign-origin")
+    assert is_logged_in(site, user)
+
+
+def test_a_presign_by_another_site(attackers: list[Attacker], refused: Refused) -> None:
+    for attacker in attackers:
+        attacker.post("/uploads/presign", {"content_type": "image/png", "size": 100, "sha256": "A" * 43 + "="})
+    refused.otherwise(NOT_FROM_THERE)
+
+
+def test_a_confirm_by_another_site(
+    attackers: list[Attacker], user: User, refused: Refused, untouched: Untouched
+) -> None:
+    """Of an upload that is the visitor's own and waits; the token at the end takes a form's equals sign."""
+    form = user.put_up("image/png", make_picture())
+    untouched.but_for_object(form["key"])
+    for attacker in attackers:
+        attacker.post("/uploads/confirm", {"key": form["key"], "upload_token": ""})
+    refused.otherwise(NOT_FROM_THERE)
+
+
+ORIGINS = [
+    None,
+    "",
+    "null",
+    "https://evil.example",
+    "https{own}",
+    "http{own}.evil.example",
+    "http{own}/",
+    "HTTP{own}",
+    "http://localhost",
+    "http{own} https://evil.example",
+]
+
+
+def test_the_cookie_with_another_origin(stack: Stack, user: User, refused: Refused) -> None:
+    """As JSON, which a browser lets no other origin send: the second lock of that door."""
+    session = {"Cookie": f"session={user.http.headers['Authorization'].split()[1]}"}
+    own = stack.origin.removeprefix("http")
+    with httpx2.Client(base_url=stack.origin, headers=session) as client:
+        for origin in ORIGINS:
+            headers = {} if origin is None else {"Origin": origin.replace("{own}", own)}
+            for path, body in (
+                ("/uploads/presign", {"content_type": "image/png", "size": 100}),
+                ("/uploads/confirm", {"key": "pending/x"}),
+                ("/auth/logout", None),
+            ):
+                refused.by_service(client.post(path, json=body, headers=headers), 403, "foreign-origin")
+            if origin is not None:
+                answer = client.post("/auth/login", json={"username": user.username}, headers=headers)
+                refused.by_service(answer, 403, "foreign-origin")
+                assert "Set-Cookie" not in answer.headers
+
+
+def test_reading_answers_from_another_site(attackers: list[Attacker], noise: Noise, refused: Refused) -> None:
+    noise.expect("console: Access to fetch", "net::ERR_FAILED")
+    read = """(url) => fetch(url, { credentials: "include" }).then((answer) => answer.text(), () => "withheld")"""
+    for attacker in attackers:
+        attacker.open("Elsewhere")
+        for path in ("/", "/auth/me", "/users", "/inspector/objects", "/inspector/users"):
+            assert attacker.page.evaluate(read, attacker.origin + path) == "withheld"
+    refused.otherwise("withheld by the browser")
+
+
+def test_a_frame_around_the_page(attackers: list[Attacker], noise: Noise, refused: Refused) -> None:
+    """Clickjacking: of the page, and of whatever else answers."""
+    noise.expect("frame-ancestors 'none'", "status of 404")
+    paths = ("/", "/users", "/auth/schema", "/uploads/nothing", "/static/icon.svg")
+    for attacker in attackers:
+        attacker.open("".join(f"<iframe src='{attacker.origin}{path}'></iframe>" for path in paths))
+        frames = attacker.page.main_frame.child_frames
+        assert len(frames) == len(paths)
+        for frame in frames:
+            frame.wait_for_url("chrome-error://chromewebdata/")
+    refused.otherwise("frame-ancestors 'none'")
+
+
+def test_a_hold_on_the_window_of_the_page(attackers: list[Attacker], refused: Refused) -> None:
+    for attacker in attackers:
+        attacker.open("Elsewhere")
+        with attacker.page.context.expect_page() as caught:
+            attacker.page.evaluate("(url) => { window.opened = open(url); }", attacker.origin)
+        caught.value.wait_for_url(attacker.origin + "/")
+        assert caught.value.evaluate("window.opener") is None
+        assert attacker.page.evaluate("window.opened.closed") is True
+    refused.otherwise("cut off by Cross-Origin-Opener-Policy")
+
+
+# Script in the page
+
+
+INJECTIONS = {
+    "inline-script": (
+        "script-src-elem",
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.injected = true";
+            document.body.append(script);
+        }""",
+    ),
+    "event-handler": (
+        "script-src-attr",
+        """() => {
+            const button = document.createElement("button");
+            button.setAttribute("onclick", "window.injected = true");
+            document.body.append(button);
+            button.click();
+        }""",
+    ),
+    "foreign-script": (
+        "script-src-elem",
+        """(bucket) => new Promise((resolve) => {
+            const script = document.createElement("script");
+            script.src = `${bucket}/three-phase-upload/script.js`;
+            script.onerror = resolve;
+            document.body.append(script);
+        })""",
+    ),
+    "inline-style": (
+        "style-src-elem",
+        """() => {
+            const style = document.createElement("style");
+            style.textContent = "body { --injected: yes }";
+            document.body.append(style);
+            window.injected = getComputedStyle(document.body).getPropertyValue("--injected") || undefined;
+        }""",
+    ),
+    "form": (
+        "form-action",
+        """() => {
+            const form = document.createElement("form");
+            form.action = "/auth/logout";
+            form.method = "post";
+            document.body.append(form);
+            form.submit();
+        }""",
+    ),
+    "frame": (
+        "frame-src",
+        """() => {
+            const frame = document.createElement("iframe");
+            frame.src = "/users";
+            document.body.append(frame);
+        }""",
+    ),
+    "base": (
+        "base-uri",
+        """() => {
+            const base = document.createElement("base");
+            base.href = "http://127.0.0.1/";
+            document.head.append(base);
+        }""",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", INJECTIONS)
+def test_script_injected_into_the_page(site: Site, stack: Stack, noise: Noise, kind: str, refused: Refused) -> None:
+    directive, script = INJECTIONS[kind]
+    noise.expect(f"Content-Security-Policy: {directive} blocked", "console: ")
+    site.page.evaluate(script, stack.aws.endpoint)
+    site.page.wait_for_function("() => window.violations > 0")
+    assert site.page.evaluate("typeof window.injected") == "undefined"
+    refused.otherwise(f"blocked by {directive}")
+
+
+def test_a_call_to_another_host_from_the_page(site: Site, stack: Stack, noise: Noise, refused: Refused) -> None:
+    noise.expect("Content-Security-Policy: connect-src blocked", "console: ")
+    fetched = site.page.evaluate(
+        "(url) => fetch(url).then(() => 'fetched', () => 'refused')", f"{stack.services['frontend']}/users"
+    )
+    assert fetched == "refused"
+    site.page.wait_for_function("() => window.violations > 0")
+    refused.otherwise("blocked by connect-src")
+
+
+def test_script_of_other_hosts_in_the_descriptions(stack: Stack, refused: Refused) -> None:
+    """Pages that show OpenAPI documents load their scripts from anywhere, and would run them on our origin."""
+    for path in ("/auth/schema", "/uploads/schema", "/schema"):
+        described = httpx2.get(stack.origin + path)
+        assert described.status_code == 200
+        assert described.headers["Content-Type"] == "application/vnd.oai.openapi+json"
+        assert described.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
+        for ui in ("swagger", "redoc", "elements", "rapidoc", "scalar"):
+            assert httpx2.get(f"{stack.origin}{path}/{ui}").status_code == 404
+    refused.otherwise("JSON alone")
+
+
+def test_an_answer_taken_for_a_page(stack: Stack, user: User, refused: Refused) -> None:
+    """Whatever is in it: no answer is sniffed, runs anything or may be framed."""
+    token = {"Authorization": user.http.headers["Authorization"]}
+    answers = [
+        httpx2.request(method, stack.origin + path, headers=token)
+        for method, path in (
+            ("GET", "/"),
+            ("GET", "/static/page.js"),
+            ("GET", "/static/nothing"),
+            ("GET", "/nothing"),
+            ("GET", "/users"),
+            ("GET", f"/users/{user.username}/avatar"),
+            ("GET", "/inspector/objects"),
+            ("GET", "/auth/me"),
+            ("GET", "/auth/nothing"),
+            ("POST", "/auth/login"),
+            ("POST", "/auth/logout"),
+            ("POST", "/uploads/presign"),
+            ("POST", "/uploads/confirm"),
+            ("GET", "/uploads/nothing"),
+        )
+    ]
+    for answer in answers:
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", answer.url
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+    refused.otherwise("nosniff, default-src and frame-ancestors 'none' on every answer")
+
+
+# Script in what the tables show
+
+SCRIPT = """<img src=x onerror="window.injected = true"> "'><script>window.injected = true</script> {{ 7 * 7 }}"""
+
+
+def open_at_row(site: Site, stack: Stack, username: str) -> None:
+    """Not page by page, of which other tests leave many."""
+    pages = stack.aws.dynamodb.get_paginator("scan").paginate(TableName=stack.resources.table)
+    usernames = [row["Username"].get("S", "") for page in pages for row in page["Items"]]
+    before = usernames[: usernames.index(username)]
+    site.page.goto(f"{site.origin}/?rows={encode_cursor(before[-1])}" if before else site.origin)
+
+
+def runs_nothing(site: Site) -> None:
+    expect(site.page.locator('img[src="x"], body script')).to_have_count(0)
+    assert site.page.evaluate("typeof window.injected") == "undefined"
+
+
+@pytest.mark.parametrize("portrait", [True, False])
+def test_script_in_a_users_name(site: Site, user: User, stack: Stack, refused: Refused, *, portrait: bool) -> None:
+    row = {"Username": {"S": user.username}, "Name": {"S": user.name}, "Avatar": {"S": user.avatar}}
+    hostile: dict[str, Any] = {**row, "Name": {"S": SCRIPT}}
+    if not portrait:
+        del hostile["Avatar"]
+    stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=hostile)
+    try:
+        site.log_in(user.username)
+        open_at_row(site, stack, user.username)
+        expect(site.card(user.username).get_by_role("heading")).to_have_text(SCRIPT)
+        expect(site.row(user.username).locator("td").nth(1)).to_have_text(SCRIPT)
+        drawn = site.card(user.username).locator(".avatar")
+        if portrait:
+            expect(drawn).to_have_attribute("alt", f"Avatar of {SCRIPT}")
+        else:
+            expect(drawn).to_have_attribute("aria-label", f"{SCRIPT} has no avatar yet")
+            expect(drawn).to_have_text("<S")
+        runs_nothing(site)
+    finally:
+        stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=row)  # pyright: ignore[reportArgumentType] - a literal of the right shape
+    refused.otherwise("shown as text")
+
+
+def test_script_in_a_username(site: Site, stack: Stack, refused: Refused) -> None:
+    """Which nobody can have by logging in, but a row may."""
+    key: Any = {"Username": {"S": SCRIPT}}
+    stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=key | {"Name": {"S": "Hostile"}})
+    try:
+        refused.by_service(httpx2.post(f"{stack.origin}/auth/login", json={"username": SCRIPT}), 404, "unknown-user")
+        open_at_row(site, stack, SCRIPT)
+        shown = site.table.locator("tr", has_text=SCRIPT)
+        expect(shown.locator("td").first).to_have_text(SCRIPT)
+        runs_nothing(site)
+    finally:
+        stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=key)
+    refused.otherwise("shown as text")
+
+
+def show_object(site: Site, stack: Stack, user: User, **hostile: Any) -> None:
+    """An object with this in it, put there by somebody who may; the page's table shows its text as text."""
+    key: Any = {"Bucket": stack.resources.bucket, "Key": f"avatars/{user.username}{hostile.pop('suffix', '')}"}
+    stack.aws.s3.put_object(**key, Body=b"x", **hostile)
+    try:
+        site.page.goto(f"{site.origin}/?objects={encode_cursor(key['Key'][:-1])}")
+        shown = site.bucket.locator("tr", has_text=key["Key"])
+        expect(shown).to_contain_text(SCRIPT)
+        runs_nothing(site)
+    finally:
+        stack.aws.s3.delete_object(**key)
+
+
+def test_script_in_a_key(site: Site, stack: Stack, user: User, refused: Refused) -> None:
+    show_object(site, stack, user, suffix=SCRIPT)
+    refused.otherwise("shown as text")
+
+
+def test_script_in_metadata(site: Site, stack: Stack, user: User, refused: Refused) -> None:
+    show_object(site, stack, user, Metadata={"note": SCRIPT})
+    refused.otherwise("shown as text")
+
+
+def test_script_in_a_content_type(site: Site, stack: Stack, user: User, refused: Refused) -> None:
+    show_object(site, stack, user, ContentType=f"text/html{SCRIPT}")
+    refused.otherwise("shown as text")
+
+
+# The session cookie
+
+
+def test_reading_the_session_from_script(site: Site, user: User, refused: Refused) -> None:
+    site.log_in(user.username)
+    (session,) = site.page.context.cookies()
+    assert session.get("httpOnly") is True
+    assert session.get("sameSite") == "Lax"
+    assert site.page.evaluate("document.cookie") == ""
+    assert site.page.evaluate("localStorage.length + sessionStorage.length") == 0
+    refused.otherwise("HttpOnly")
+
+
+def test_the_session_on_another_host_or_in_the_clear(
+    stack: Stack, user: User, tmp_path: Path, refused: Refused
+) -> None:
+    """Over HTTPS: a browser sends a Secure cookie nowhere else, and lets no other host set a `__Host-` one."""
+    origin = "https://pictures.example"
+    with run_service(stack, "auth", tmp_path, ORIGIN=origin) as auth, httpx2.Client(base_url=auth) as client:
+        answer = client.post("/auth/login", json={"username": user.username}, headers={"Origin": origin})
+        (session,) = SimpleCookie(answer.headers["Set-Cookie"]).values()
+        assert session.key == "__Host-session"
+        assert (session["path"], session["domain"], session["secure"], session["httponly"]) == ("/", "", True, True)
+        assert (session["samesite"].lower(), session["max-age"]) == ("lax", "3600")
+        whoami = client.get("/auth/me", headers={"Cookie": f"__Host-session={session.value}"})
+        assert whoami.json() == {"username": user.username}
+        # What another host, or one without HTTPS, could set.
+        refused.by_service(client.get("/auth/me", headers={"Cookie": f"session={session.value}"}), 401, "not-logged-in")
+    refused.otherwise("__Host-, Secure, no Domain")

@@ -1,0 +1,490 @@
+"""What comes over a socket and is no request of ours: its form, its size, its path, its pace."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis import GenerationMode
+from schemathesis import checks as schemathesis_checks
+from schemathesis.specs.openapi import checks
+
+from infra.local.ports import HOST
+from services.server import MOST_HEAD_BYTES, REQUEST_SECONDS
+from tests.conftest import only_prefix
+from tests.pictures import make_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from schemathesis.schemas import BaseSchema
+
+    from infra.local.stack import Stack
+    from tests.conftest import User
+    from tests.security.conftest import Refused, Untouched
+
+pytestmark = only_prefix
+
+CALLS = {"/auth/login": "username", "/uploads/presign": "content_type", "/uploads/confirm": "key"}
+"""Those that have a body, each with a text in it."""
+
+PATIENCE_SECONDS = 2 * REQUEST_SECONDS
+
+DESCRIPTIONS = {"auth": "/auth/schema", "uploads": "/uploads/schema", "frontend": "/schema"}
+
+EXAMPLES = 150
+"""That Schemathesis makes up for each service, of good calls and of bad ones."""
+
+CHECKS: list[Any] = [
+    schemathesis_checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+
+
+@dataclass
+class Connection:
+    """A connection on which anything may be sent."""
+
+    url: str
+    socket: socket.socket = field(init=False)
+
+    def __post_init__(self) -> None:
+        port = urlsplit(self.url).port
+        assert port
+        self.socket = socket.create_connection((HOST, port), timeout=PATIENCE_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def send(self, *lines: str, body: bytes = b"") -> None:
+        """`lines`: all but the Host, which comes second."""
+        request, *headers = lines
+        head = "\r\n".join([request, f"Host: {urlsplit(self.url).netloc}", *headers])
+        self.socket.sendall(head.encode("latin-1") + b"\r\n\r\n" + body)
+
+    def read_all(self) -> bytes:
+        """Until the other side closes; what it had not read yet makes that a reset."""
+        received = bytearray()
+        try:
+            while part := self.socket.recv(65_536):
+                received += part
+        except ConnectionResetError:
+            pass
+        return bytes(received)
+
+
+def statuses(answers: bytes) -> list[int]:
+    """Of each of the answers, one after the other."""
+    parts = answers.split(b"HTTP/1.1 ")[1:]
+    return [int(part[:3]) for part in parts]
+
+
+@pytest.fixture
+def servers(stack: Stack) -> list[str]:
+    """The services, and what stands before them here."""
+    return [*stack.services.values(), stack.origin]
+
+
+@pytest.fixture(autouse=True)
+def _all_go_on(http: httpx2.Client, servers: list[str]) -> Iterator[None]:
+    yield
+    for url in servers:
+        assert http.get(f"{url}/healthz").status_code == 200
+
+
+# Bodies
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_a_malformed_body(user: User, path: str, refused: Refused) -> None:
+    text = f'{{"{CALLS[path]}": "%s"}}'.encode()
+    for body in (b"{", b'{"', b"\xff\xfe", text % b"\xed\xa0\x80", text % b"\\ud800", b"nonsense", b"\0", b"\n"):
+        answer = user.http.post(path, content=body, headers={"Content-Type": "application/json"})
+        refused.by_service(answer, 400, "malformed-json")
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_json_that_is_no_such_call(user: User, path: str, refused: Refused) -> None:
+    bodies: list[Any] = [{}, [], None, "text", 7, {"unknown": 1}, {"username": 5, "key": [], "size": "1"}, [[[]]]]
+    for body in bodies:
+        refused.by_service(user.http.post(path, json=body), 400, "invalid-request")
+    refused.by_service(user.http.post(path), 400, "invalid-request")
+
+
+def test_values_of_another_type(user: User, refused: Refused) -> None:
+    """What a lenient reader would take for the right one."""
+    for size in ("1", 1.5, True, None, [1]):
+        refused.by_service(user.presign("image/png", size), 400, "invalid-request")  # pyright: ignore[reportArgumentType] - the attack
+    for key in (7, None, ["pending/x"], {"$ne": ""}):
+        refused.by_service(user.http.post("/uploads/confirm", json={"key": key}), 400, "invalid-request")
+
+
+def test_more_fields_than_there_are(user: User, refused: Refused) -> None:
+    for path, body in (
+        ("/auth/login", {"username": user.username, "role": "admin"}),
+        ("/uploads/presign", {"content_type": "image/png", "size": 1, "username": "somebody"}),
+        ("/uploads/confirm", {"key": "pending/x", "username": "somebody"}),
+        ("/uploads/confirm", {"key": "pending/x", "__class__": "x"}),
+    ):
+        refused.by_service(user.http.post(path, json=body), 400, "invalid-request")
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_deep_json(user: User, path: str, refused: Refused) -> None:
+    """As deep as 16 KiB can be, where a value is expected and where none is."""
+    nested = "[" * 8000 + "]" * 8000
+    for body in (nested, "[" * 16_000, '{"a":' * 2700 + "1" + "}" * 2700, f'{{"{CALLS[path]}": {nested}}}'):
+        answer = user.http.post(path, content=body, headers={"Content-Type": "application/json"})
+        refused.by_service(answer, 400, "invalid-request")
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_a_huge_body(user: User, path: str, refused: Refused) -> None:
+    for size in (16_384, 1_000_000):
+        body = json.dumps({"key": "x" * size})
+        refused.by_service(
+            user.http.post(path, content=body, headers={"Content-Type": "application/json"}), 413, "body-too-large"
+        )
+
+
+def test_a_huge_body_of_unknown_length(stack: Stack, user: User, refused: Refused) -> None:
+    """In chunks, straight to the service: its reading ends long before its sender does."""
+    token = f"Authorization: {user.http.headers['Authorization']}"
+    for path, where in (("/auth/login", "auth"), ("/uploads/presign", "uploads"), ("/uploads/confirm", "uploads")):
+        with Connection(stack.services[where]) as connection:
+            headers = (token, "Content-Type: application/json", "Transfer-Encoding: chunked", "Connection: close")
+            connection.send(f"POST {path} HTTP/1.1", *headers, body=b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
+            answer = connection.read_all()
+            assert statuses(answer) == [413]
+            assert b"urn:problem:body-too-large" in answer
+    refused.otherwise("413 body-too-large")
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_another_content_type(user: User, path: str, refused: Refused) -> None:
+    body = json.dumps({"username": user.username})
+    for content_type in (
+        None,
+        "",
+        "text/plain",
+        "text/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "application/msgpack",
+        "application/jsonx",
+        "text/plain; application/json",
+        "text/plain, application/json",
+    ):
+        headers = {} if content_type is None else {"Content-Type": content_type}
+        answer = user.http.post(path, content=body, headers=headers)
+        refused.by_service(answer, 415, "unsupported-media-type")
+
+
+def test_another_method(user: User, refused: Refused) -> None:
+    for path in CALLS:
+        for method in ("GET", "PUT", "PATCH", "DELETE", "TRACE"):
+            refused.by_service(user.http.request(method, path), 405, "method-not-allowed")
+        assert user.http.request("BREW", path).status_code == 400  # which the parser of HTTP has never heard of
+
+
+def test_an_answer_that_is_not_described(stack: Stack, user: User, untouched: Untouched, refused: Refused) -> None:
+    """The good way through each service: a document that promises too little would let anything pass."""
+    described = {service: read_description(stack, service) for service in DESCRIPTIONS}
+    form = user.put_up("image/png", make_picture())
+    untouched.but_for_avatar(user)
+    untouched.but_for_object(form["key"])  # which is deleted after the answer
+    presign = {"content_type": "image/png", "size": 1}
+    for service, method, path, body, status in (
+        ("auth", "POST", "/auth/login", {"username": user.username}, 200),
+        ("auth", "GET", "/auth/me", None, 200),
+        ("auth", "GET", "/auth/.well-known/jwks.json", None, 200),
+        ("auth", "POST", "/auth/logout", None, 204),
+        ("uploads", "POST", "/uploads/presign", presign, 200),
+        ("uploads", "POST", "/uploads/confirm", {"key": form["key"]}, 200),
+        ("frontend", "GET", "/users", None, 200),
+        ("frontend", "GET", "/users/{username}/avatar", None, 303),
+        ("frontend", "GET", "/inspector/objects", None, 200),
+        ("frontend", "GET", "/inspector/users", None, 200),
+    ):
+        url = stack.services[service] + path.replace("{username}", user.username)
+        answer = user.http.request(method, url, json=body, headers={"Origin": stack.origin})
+        assert answer.status_code == status
+        described[service][path][method].validate_response(answer)
+    refused.otherwise("there is none on the good way either")
+
+
+# Heads
+
+
+def test_a_flood_of_headers(servers: list[str], refused: Refused) -> None:
+    for url in servers:
+        for headers in (
+            [f"X-{number}: {'a' * 100}" for number in range(1000)],
+            [f"X: {'a' * 1_000_000}"],
+            [f"Cookie: {'session=x; ' * 10_000}"],
+            [f"Authorization: Bearer {'a' * 100_000}"],
+        ):
+            with Connection(url) as connection, suppress(ConnectionError):  # closed while we are still sending
+                connection.send("GET /auth/me HTTP/1.1", *headers)
+                assert statuses(connection.read_all()) in ([400], [])
+    refused.otherwise(f"400, and closed, beyond {MOST_HEAD_BYTES // 1024} KiB")
+
+
+def test_a_flood_of_headers_line_by_line(servers: list[str], refused: Refused) -> None:
+    for url in servers:
+        with Connection(url) as connection, suppress(ConnectionError):
+            connection.socket.sendall(b"GET /auth/me HTTP/1.1\r\n")
+            for _ in range(4 * MOST_HEAD_BYTES // 1000):
+                connection.socket.sendall(b"X: " + b"a" * 1000 + b"\r\n")
+            assert statuses(connection.read_all()) in ([400], [])
+    refused.otherwise(f"400, and closed, beyond {MOST_HEAD_BYTES // 1024} KiB")
+
+
+def test_a_long_address(servers: list[str], refused: Refused) -> None:
+    """And what a load balancer lets through is not refused: no good request is lost to that limit."""
+    for url in servers:
+        for length, expected in ((60_000, {307, 400, 404}), (100_000, {400})):
+            with Connection(url) as connection:
+                connection.send(f"GET /users?cursor={'a' * length} HTTP/1.1", "Connection: close")
+                assert set(statuses(connection.read_all())) <= expected
+        with Connection(url) as connection:
+            headers = [f"X-{number}: {'a' * 1000}" for number in range(60)]
+            connection.send("GET /healthz HTTP/1.1", "Connection: close", *headers)
+            assert statuses(connection.read_all()) == [200]
+    refused.otherwise("400")
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+SMUGGLING: dict[str, tuple[list[str], bytes]] = {
+    "length and chunks": (["Content-Length: 5", "Transfer-Encoding: chunked"], b"0\r\n\r\n" + SMUGGLED),
+    "chunks and length": (["Transfer-Encoding: chunked", "Content-Length: 5"], b"0\r\n\r\n" + SMUGGLED),
+    "two lengths": (["Content-Length: 2", f"Content-Length: {2 + len(SMUGGLED)}"], b"{}" + SMUGGLED),
+    "a list of lengths": ([f"Content-Length: 2, {2 + len(SMUGGLED)}"], b"{}" + SMUGGLED),
+    "a length with a sign": (["Content-Length: +2"], b"{}" + SMUGGLED),
+    "a negative length": (["Content-Length: -2"], b"{}" + SMUGGLED),
+    "a length in hexadecimal": (["Content-Length: 0x2"], b"{}" + SMUGGLED),
+    "a length too large to count": (["Content-Length: 99999999999999999999"], b"{}" + SMUGGLED),
+    "chunks twice": (["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], b"0\r\n\r\n" + SMUGGLED),
+    "an unknown coding": (["Transfer-Encoding: xchunked"], b"0\r\n\r\n" + SMUGGLED),
+    "a coding behind chunks": (["Transfer-Encoding: chunked, gzip"], b"0\r\n\r\n" + SMUGGLED),
+    "a space before the colon": (["Transfer-Encoding : chunked"], b"0\r\n\r\n" + SMUGGLED),
+    "a folded line": (["Transfer-Encoding:\r\n chunked", "Content-Length: 5"], b"0\r\n\r\n" + SMUGGLED),
+    "a vertical tab": (["Transfer-Encoding: \x0bchunked"], b"0\r\n\r\n" + SMUGGLED),
+    "a bare CR": (["X: a\rTransfer-Encoding: chunked"], b"0\r\n\r\n" + SMUGGLED),
+    "a NUL": (["X: a\0b"], SMUGGLED),
+    "a chunk without a size": (["Transfer-Encoding: chunked"], b"\r\n\r\n" + SMUGGLED),
+    "a chunk of negative size": (["Transfer-Encoding: chunked"], b"-1\r\n\r\n" + SMUGGLED),
+    "a chunk of a size too large": (["Transfer-Encoding: chunked"], b"10000000000000000\r\n\r\n" + SMUGGLED),
+    "a chunk longer than it says": (["Transfer-Encoding: chunked"], b"1\r\n{}\r\n0\r\n\r\n" + SMUGGLED),
+}
+
+
+def test_a_request_smuggled_in_another(servers: list[str], refused: Refused) -> None:
+    """There is one answer, and it refuses; the connection is closed, whatever else has come on it."""
+    for url in servers:
+        for kind, (headers, body) in SMUGGLING.items():
+            with Connection(url) as connection:
+                connection.send("POST /auth/login HTTP/1.1", "Content-Type: application/json", *headers, body=body)
+                answers = connection.read_all()
+                assert statuses(answers) == [400], f"{kind} at {url}: {answers!r}"
+    refused.otherwise("400, and closed")
+
+
+# Paths
+
+
+ELSEWHERE = [
+    "//auth/me",
+    "/auth/../uploads/presign",
+    "/auth/./me",
+    "/auth/%2e%2e/users",
+    "/auth/..%2fusers",
+    "/uploads/../users",
+    "/uploads/..%2f..%2fusers",
+    "/users/..%2f..%2fauth%2fme/avatar",
+    "/users/../inspector/users",
+    "/static/../app.py",
+    "/static/%2e%2e/app.py",
+    "/static/..%2f..%2fserver.py",
+    "/static/%2fetc/passwd",
+    "/static/....//app.py",
+    "/AUTH/me",
+    "/auth\\me",
+    "/auth/me;x",
+    "/auth/me%00",
+    "/auth/me%0d%0aX-Injected: 1",
+    "//evil.example/users",
+    "/_ministack/health",
+    "/_ministack/reset",
+    "/_layer",
+    "http://evil.example/nothing",
+]
+
+
+def test_a_path_that_leads_elsewhere(stack: Stack, refused: Refused) -> None:
+    for target in ELSEWHERE:
+        with Connection(stack.origin) as connection:
+            connection.send(f"GET {target.replace(' ', '%20')} HTTP/1.1", "Connection: close")
+            answer = connection.read_all()
+            assert statuses(answer) == [404], f"{target}: {answer!r}"
+            assert b"urn:problem:not-found" in answer
+    refused.otherwise("404 not-found")
+
+
+NO_REQUESTS = [
+    "GET evil.example HTTP/1.1",
+    "GET @evil.example/ HTTP/1.1",
+    "GET http:///auth/me HTTP/1.1",
+    "CONNECT evil.example:80 HTTP/1.1",
+    "GET /auth/me HTTP/9.9",
+    "GET /auth/ me HTTP/1.1",
+    "GET\t/auth/me\tHTTP/1.1",
+    "PRI * HTTP/2.0",
+    "\x16\x03\x01\x02",
+]
+
+
+def test_a_request_line_that_is_none(servers: list[str], refused: Refused) -> None:
+    for url in servers:
+        for line in NO_REQUESTS:
+            with Connection(url) as connection:
+                connection.send(line, "Connection: close")
+                assert statuses(connection.read_all()) in ([400], []), f"{line} at {url}"
+    refused.otherwise("400, and closed")
+
+
+def test_an_address_of_another_host(stack: Stack, user: User, refused: Refused) -> None:
+    """An absolute address, and a Host that is not ours: no answer leads there, and no other host is asked."""
+    for target, headers in (
+        ("http://evil.example/auth/me", ()),
+        ("/auth/me", ("X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "Forwarded: host=evil.example")),
+        ("/users", ("Host: evil.example",)),
+        ("//evil.example/%2e%2e", ("Host: evil.example",)),
+        (f"/users/{user.username}/avatar", ("X-Original-URL: /inspector/users", "X-Rewrite-URL: /inspector/users")),
+    ):
+        with Connection(stack.origin) as connection:
+            connection.send(f"GET {target} HTTP/1.1", "Connection: close", *headers)
+            answer = connection.read_all()
+            assert statuses(answer)[0] in (303, 307, 401)
+            location = answer.lower().partition(b"\r\nlocation: ")[2].partition(b"\r\n")[0].decode()
+            assert not location or location.startswith((f"{stack.origin}/", f"{stack.aws.endpoint}/")), location
+    refused.otherwise("taken for our own")
+
+
+def test_the_address_of_any_server(servers: list[str], refused: Refused) -> None:
+    for url in servers:
+        with Connection(url) as connection:
+            connection.send("OPTIONS * HTTP/1.1", "Connection: close")
+            assert statuses(connection.read_all()) == [404]
+    refused.otherwise("404 not-found")
+
+
+def test_a_header_that_can_not_be_passed_on(stack: Stack, refused: Refused) -> None:
+    with Connection(stack.origin) as connection:
+        connection.send("GET /users HTTP/1.1", "Connection: close", "X: a\x01b")
+        answer = connection.read_all()
+        assert statuses(answer) == [400], answer
+    refused.otherwise("400")
+
+
+# Pace
+
+
+class Slow:
+    """Requests that begin and don't go on, from the first of these tests to the last: a head, and a body."""
+
+    def __init__(self, urls: list[str]) -> None:
+        self.began = time.monotonic()
+        self.connections: list[Connection] = []
+        for url in urls:
+            for _ in range(25):
+                head, body = Connection(url), Connection(url)
+                head.socket.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
+                body.send("POST /auth/login HTTP/1.1", "Content-Type: application/json", "Content-Length: 100")
+                body.socket.sendall(b"{")
+                self.connections += head, body
+
+    def trickle(self) -> None:
+        for connection in self.connections:
+            try:
+                connection.socket.sendall(b"x")
+            except ConnectionError:
+                continue
+
+
+@pytest.fixture(scope="module")
+def slow(stack: Stack) -> Iterator[Slow]:
+    slow = Slow([*stack.services.values(), stack.origin])
+    yield slow
+    for connection in slow.connections:
+        connection.socket.close()
+
+
+def test_slow_clients_in_the_way_of_others(slow: Slow, user: User, refused: Refused) -> None:
+    slow.trickle()
+    assert user.http.get("/auth/me").json() == {"username": user.username}
+    assert user.http.get("/users?limit=1").status_code == 200
+    assert user.presign("image/png", 100).status_code == 200
+    assert time.monotonic() - slow.began < REQUEST_SECONDS, "they are not slow any more"
+    refused.otherwise("others are answered meanwhile")
+
+
+def read_description(stack: Stack, service: str) -> BaseSchema:
+    schema = schemathesis.openapi.from_dict(httpx2.get(stack.services[service] + DESCRIPTIONS[service]).json())
+    schema.config.base_url = stack.services[service]
+    return schema
+
+
+@pytest.mark.parametrize("service", DESCRIPTIONS)
+def test_calls_that_are_not_described(stack: Stack, user: User, slow: Slow, service: str, refused: Refused) -> None:
+    """Schemathesis makes up calls, good ones and bad ones, from what the service says of itself; and holds the answers
+    against that.
+    """
+    slow.trickle()
+    schema: Any = read_description(stack, service)
+    tried = 0
+
+    @seed(7)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    )
+    @given(schema.as_strategy(GenerationMode.POSITIVE) | schema.as_strategy(GenerationMode.NEGATIVE))
+    def try_out(case: Any) -> None:
+        nonlocal tried
+        tried += 1
+        case.call_and_validate(headers={"Authorization": user.http.headers["Authorization"]}, checks=CHECKS)
+
+    try_out()
+    assert tried >= EXAMPLES
+    refused.otherwise("no 5xx, and every answer as described")
+
+
+def test_a_request_that_trickles_on_and_on(stack: Stack, slow: Slow, refused: Refused) -> None:
+    """It is ended, and that is nobody's alarm. (The frontend knows at once that it has no such call.)"""
+    for connection in slow.connections:
+        slow.trickle()
+        assert statuses(connection.read_all()) in ([], [404], [503])
+    logged = [process.log.read_text() for process in stack.processes.started]
+    assert not [log[log.index("Unexpected error") :] for log in logged if "Unexpected error" in log]
+    refused.otherwise(f"closed after {REQUEST_SECONDS} s")
