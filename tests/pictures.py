@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ FORMATS = {
     "image/gif": "GIF",
     "image/avif": "AVIF",
 }
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+"""Its signature."""
 
 
 def draw_scene(width: int, height: int, seed: int) -> Image.Image:
@@ -65,18 +70,24 @@ def push_dimensions_back(jpeg: bytes, by: int) -> bytes:
     return jpeg[:2] + segment * (by // 60_000 + 1) + jpeg[2:]
 
 
+def make_chunk(kind: bytes, data: bytes) -> bytes:
+    """Of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def make_png_header(width: int, height: int) -> bytes:
+    """Of a picture in shades of grey, a byte each."""
+    return make_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+
+
 def make_bomb() -> bytes:
     """A PNG of a few KB that unpacks to 30000 x 30000 pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     side = 30_000
     compress = zlib.compressobj(9)
     line = bytes(1 + side // 8)
     pixels = b"".join(compress.compress(line) for _ in range(side)) + compress.flush()
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return PNG + make_chunk(b"IHDR", header) + make_chunk(b"IDAT", pixels) + make_chunk(b"IEND", b"")
 
 
 def cut_off(picture: bytes) -> bytes:
@@ -91,3 +102,69 @@ BAD_PICTURES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "unreadable-picture": ("image/jpeg", lambda: cut_off(make_picture("image/jpeg"))),
 }
 """By the problem they meet at the confirm: what they are declared as, and their bytes."""
+
+
+# Polyglots: good pictures that are something else as well
+
+SCRIPT = b"window.ran = true"
+"""What they would run."""
+
+PAGE = b"<!doctype html><html><body><script>" + SCRIPT + b"</script></body></html>"
+
+
+def make_gif_script() -> bytes:
+    """A GIF of 2621 x 2609 pixels that is also the script `GIF89a = 1; SCRIPT`, with a comment for the rest of it."""
+    gif = make_picture("image/gif", size=(10, 10))
+    flags = gif[10]
+    colours, frame = gif[13 : 13 + (3 << (flags & 7) + 1)], gif.index(b",", 13 + (3 << (flags & 7) + 1))
+    # The colours go from the screen to its frame, since the screen's own flags are a semicolon.
+    own_colours = bytes([0x80 | flags & 7]) + colours
+    return b"GIF89a=\n1\n;/*" + gif[frame : frame + 9] + own_colours + gif[frame + 10 :] + b"*/;" + SCRIPT + b";//"
+
+
+def make_jpeg_archive() -> bytes:
+    """A JPEG that is also a ZIP with a page in it, since that is read from its end."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("index.html", PAGE)
+    return make_picture("image/jpeg") + archive.getvalue()
+
+
+def make_jpeg_page() -> bytes:
+    """A JPEG with a page in its first comment, and script in three fields of its EXIF."""
+    exif = Image.Exif()
+    exif[0x010E] = exif[0x013B] = exif[0x8298] = "<script>" + SCRIPT.decode() + "</script>"
+    file = io.BytesIO()
+    draw_scene(96, 96, 1).save(file, "JPEG", exif=exif)
+    comment = b"\xff\xfe" + struct.pack(">H", 2 + len(PAGE)) + PAGE
+    return file.getvalue()[:2] + comment + file.getvalue()[2:]
+
+
+def make_png_page() -> bytes:
+    """A PNG with a page in its first text, and once more behind its end."""
+    png = make_picture()
+    header = len(PNG) + 25
+    return png[:header] + make_chunk(b"tEXt", b"Comment\0" + PAGE) + png[header:] + PAGE
+
+
+def make_webp_page() -> bytes:
+    """A WebP with a page in a chunk that no decoder knows."""
+    page = PAGE + bytes(len(PAGE) % 2)
+    webp = make_picture("image/webp") + b"PAGE" + struct.pack("<I", len(page)) + page
+    return webp[:4] + struct.pack("<I", len(webp) - 8) + webp[8:]
+
+
+def make_avif_page() -> bytes:
+    """An AVIF with a page in a box that is free for anything."""
+    return make_picture("image/avif") + struct.pack(">I", 8 + len(PAGE)) + b"free" + PAGE
+
+
+POLYGLOTS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "GIF and script": ("image/gif", make_gif_script),
+    "JPEG and ZIP": ("image/jpeg", make_jpeg_archive),
+    "JPEG and page": ("image/jpeg", make_jpeg_page),
+    "PNG and page": ("image/png", make_png_page),
+    "WebP and page": ("image/webp", make_webp_page),
+    "AVIF and page": ("image/avif", make_avif_page),
+}
+"""Their type as pictures, and their bytes."""

@@ -34,7 +34,11 @@ class Pictures:
 
     def _presign_in_window(self, avatar: str, window: int) -> str:  # noqa: ARG002 - a part of the cache's key
         return self._s3.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": avatar}, ExpiresIn=2 * self._seconds
+            "get_object",
+            # S3 can't answer with `nosniff`. What is not to be a document is not opened as one: pages show it all the
+            # same, and who follows the URL saves a file (RFC 6266, section 4.2).
+            Params={"Bucket": self._bucket, "Key": avatar, "ResponseContentDisposition": "attachment"},
+            ExpiresIn=2 * self._seconds,
         )
 
     @cached_property

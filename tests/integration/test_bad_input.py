@@ -189,28 +189,6 @@ def test_a_digest_that_is_none(user: User, sha256: Any) -> None:
 # Confirm
 
 
-def test_a_key_of_another_user_looks_like_one_that_was_never_uploaded(user: User, other_user: User) -> None:
-    foreign = other_user.put_up("image/png", make_picture())
-    never = user.presign("image/png", 100).json()
-    answers = [refused(user.confirm(form), 404, "unknown-upload") for form in (foreign, never)]
-    assert answers[0] == answers[1]
-    assert other_user.confirm(foreign).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "key",
-    ["", "x", "pending/", "pending/../avatars/x", "PENDING/{id}", "pending/{id}/", "pending/{id}\n", "avatars/x"],
-)
-def test_a_key_that_is_none(user: User, key: str) -> None:
-    key = key.replace("{id}", str(uuid_utils.uuid7()))
-    refused(user.confirm(key), 404, "unknown-upload")
-
-
-def test_the_seeded_picture_of_oneself_is_no_upload(user: User, strategy: str) -> None:
-    status, slug = {"prefix": (409, "other-strategy"), "tag": (404, "unknown-upload")}[strategy]
-    refused(user.confirm(user.avatar or ""), status, slug)
-
-
 def test_an_upload_whose_time_is_over(stack: Stack, user: User, bucket: Bucket, strategy: str) -> None:
     """Put there as a form of two hours ago would have: the id carries its time."""
     stack.aws.dynamodb.update_item(

@@ -88,6 +88,7 @@ def test_a_picture_s_url_is_signed_for_two_spans_and_this_object_only(s3_client:
     query = parse_qs(url.query)
     assert query["X-Amz-Expires"] == ["1200"]
     assert query["X-Amz-SignedHeaders"] == ["host"]
+    assert query["response-content-disposition"] == ["attachment"]
 
 
 def test_the_bucket_s_origin_is_where_the_pictures_are(s3_client: S3Client) -> None:

@@ -3,13 +3,23 @@ from __future__ import annotations
 import io
 import random
 import struct
+import zlib
 
 import pytest
 from PIL import Image
 
 from services.keys import CONTENT_TYPES
 from services.uploads.picture import HEAD_BYTES, identify, measure
-from tests.pictures import FORMATS, make_bomb, make_camera_photograph, make_picture, push_dimensions_back
+from tests.pictures import (
+    FORMATS,
+    PNG,
+    make_bomb,
+    make_camera_photograph,
+    make_chunk,
+    make_picture,
+    make_png_header,
+    push_dimensions_back,
+)
 
 
 def make_ftyp(major: bytes, *compatible: bytes, minor: bytes = bytes(4)) -> bytes:
@@ -118,6 +128,17 @@ def test_dimensions_behind_the_first_64_kib_are_found_in_the_whole() -> None:
     assert identify(picture[:HEAD_BYTES]) == "image/jpeg"
     assert measure(picture[:HEAD_BYTES]) is None
     assert measure(picture) == (37, 21)
+
+
+def test_a_png_has_one_header_and_has_it_first() -> None:
+    # Pillow takes the last before the pixels, browsers none.
+    small, large = make_png_header(10, 10), make_png_header(3000, 2000)
+    pixels = make_chunk(b"IDAT", zlib.compress(bytes(3001 * 2000)))
+    assert Image.open(io.BytesIO(PNG + small + large + pixels)).size == (3000, 2000)
+    assert measure(PNG + small + large + pixels) is None
+    assert measure(PNG + make_chunk(b"tEXt", b"a\0b") + small + pixels) is None
+    assert measure(PNG + pixels + small) is None
+    assert measure(PNG + small + make_chunk(b"tEXt", b"a\0b") + pixels + large) == (10, 10)
 
 
 def test_a_bomb_is_measured_without_unpacking_it() -> None:

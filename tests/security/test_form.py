@@ -1,0 +1,380 @@
+"""What may be tried with a form between the presign and the bucket, where S3 alone holds it against its policy."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+import uuid_utils
+
+from services.uploads.bucket import Bucket as ProductBucket
+from services.uploads.pending import STRATEGIES
+from services.uploads.upload import Declared, Limits
+from services.uploads.uploads import Uploads
+from services.uploads.users import Users
+from tests.conftest import WAITS_UNDER, only_tag, post_form
+from tests.eventually import eventually
+from tests.pictures import make_picture
+from tests.security.own_service import sign_in_as
+
+if TYPE_CHECKING:
+    from infra.local.stack import Stack
+    from tests.conftest import Bucket, User
+    from tests.security.conftest import Refused, Untouched
+
+PICTURE = make_picture()
+DIGEST = base64.b64encode(hashlib.sha256(PICTURE).digest()).decode()
+SIGNING_FIELDS = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
+
+
+@pytest.fixture
+def form(user: User) -> dict[str, Any]:
+    """The victim's or the attacker's, with every field that a form can have."""
+    return user.presign("image/png", len(PICTURE), sha256=DIGEST).raise_for_status().json()
+
+
+def presign_otherwise(stack: Stack, strategy: str, username: str, *, service: str, seconds: int) -> dict[str, Any]:
+    """A form just as the uploads service makes it, signed by this service and good for so many seconds."""
+    aws = sign_in_as(stack, service)
+    with ThreadPoolExecutor() as executor:
+        uploads = Uploads(
+            ProductBucket(aws.s3, stack.resources.bucket),
+            Users(aws.dynamodb, stack.resources.table),
+            STRATEGIES[strategy],
+            Limits(5_000_000, 8192, 8192, seconds, 3600),
+            time.time,
+            executor,
+        )
+        presigned = uploads.presign(username, Declared("image/png", len(PICTURE)), "request-1")
+    return {"url": presigned.form.url, "fields": dict(presigned.form.fields), "key": presigned.key}
+
+
+def test_the_form_as_it_is(form: dict[str, Any], user: User, bucket: Bucket, untouched: Untouched) -> None:
+    """No attack: what all others of this area are refused for is what they change of it."""
+    untouched.but_for_object(form["key"])
+    assert post_form(form, PICTURE).status_code == 204
+    assert bucket.owner(form["key"]) == user.username
+
+
+# Its fields
+
+
+def spoil(name: str, value: str) -> str:
+    """Another value of the same kind where the kind is looked at before the policy, and any other value else."""
+    match name:
+        case "key":
+            return value[:-36] + str(uuid_utils.uuid7())
+        case "x-amz-date":
+            return value[:-7] + ("000000Z" if value[-7:] != "000000Z" else "000001Z")
+        case "x-amz-signature":
+            return value[:-1] + ("0" if value[-1] != "0" else "1")
+        case "x-amz-credential":
+            return "AKIAIOSFODNN7EXAMPLE/" + value.partition("/")[2]
+        case _:
+            return value + "x"
+
+
+REFUSED_CHANGED = {
+    "policy": (403, "SignatureDoesNotMatch"),
+    "x-amz-signature": (403, "SignatureDoesNotMatch"),
+    "x-amz-credential": (403, "InvalidAccessKeyId"),
+    "x-amz-algorithm": (400, "InvalidArgument"),
+}
+"""For another reason than that the policy names the field with its value."""
+
+
+def test_a_changed_field(form: dict[str, Any], refused: Refused, subtests: pytest.Subtests) -> None:
+    """Each field that a form has, whichever these are."""
+    assert {"key", "Content-Type", "x-amz-meta-username", "x-amz-checksum-sha256", *SIGNING_FIELDS} <= set(
+        form["fields"]
+    )
+    for name, value in form["fields"].items():
+        with subtests.test(name):
+            answer = post_form(form, PICTURE, **{name: spoil(name, value)})
+            refused.by_s3(answer, *REFUSED_CHANGED.get(name, (403, "AccessDenied")))
+
+
+REFUSED_WITHOUT = dict.fromkeys(["key", *SIGNING_FIELDS], (400, "InvalidArgument")) | {
+    # Without it nobody is named who could have signed.
+    "x-amz-credential": (403, "AccessDenied"),
+}
+
+
+def test_a_removed_field(form: dict[str, Any], refused: Refused, subtests: pytest.Subtests) -> None:
+    for name in form["fields"]:
+        with subtests.test(name):
+            answer = post_form(form, PICTURE, **{name: None})
+            refused.by_s3(answer, *REFUSED_WITHOUT.get(name, (403, "AccessDenied")))
+
+
+def test_a_field_said_twice(form: dict[str, Any], refused: Refused, subtests: pytest.Subtests) -> None:
+    """In two spellings of its name, the second with another value."""
+    for name in ("key", "Content-Type", "x-amz-meta-username"):
+        with subtests.test(name):
+            again = {name.swapcase(): spoil(name, form["fields"][name])}
+            refused.by_s3(post_form(form, PICTURE, **again), 403, "AccessDenied")
+
+
+def add_each(form: dict[str, Any], refused: Refused, **fields: str) -> None:
+    for name, value in fields.items():
+        assert name not in form["fields"]
+        refused.by_s3(post_form(form, PICTURE, **{name: value}), 403, "AccessDenied")
+
+
+def test_an_acl(form: dict[str, Any], refused: Refused) -> None:
+    """So that the world can read or write it."""
+    grant = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
+    add_each(form, refused, acl="public-read-write", **{"x-amz-acl": "public-read"})
+    add_each(form, refused, acl="private", **{"x-amz-grant-full-control": grant})
+
+
+def test_a_storage_class(form: dict[str, Any], refused: Refused) -> None:
+    """One that costs more, or that can't be read for hours."""
+    for storage_class in ("DEEP_ARCHIVE", "STANDARD"):
+        add_each(form, refused, **{"x-amz-storage-class": storage_class})
+
+
+def test_a_redirect_after_the_upload(form: dict[str, Any], refused: Refused) -> None:
+    """An open redirect in the bucket's name, which also tells the other site the key."""
+    add_each(form, refused, success_action_redirect="https://evil.example/", redirect="https://evil.example/")
+    add_each(form, refused, success_action_status="201")
+
+
+def test_a_website_redirect(form: dict[str, Any], refused: Refused) -> None:
+    add_each(form, refused, **{"x-amz-website-redirect-location": "https://evil.example/"})
+
+
+def test_a_cache_control(form: dict[str, Any], refused: Refused) -> None:
+    """Bytes that may still change would stay in caches for good."""
+    add_each(form, refused, Expires="Thu, 01 Jan 2099 00:00:00 GMT", **{"Cache-Control": "max-age=31536000"})
+
+
+def test_headers_that_change_what_a_browser_makes_of_it(form: dict[str, Any], refused: Refused) -> None:
+    headers = {
+        "Content-Encoding": "gzip",
+        "Content-Disposition": 'attachment; filename="setup.exe"',
+        "Content-Language": "xx",
+    }
+    add_each(form, refused, **headers)
+
+
+def test_metadata_of_ones_own(form: dict[str, Any], refused: Refused) -> None:
+    add_each(form, refused, **{"x-amz-meta-more": "x", "x-amz-meta-": "x", "x-amz-meta-user-name": "x"})
+
+
+def test_tags_in_a_header_field(form: dict[str, Any], refused: Refused) -> None:
+    add_each(form, refused, **{"x-amz-tagging": "Status=Live"})
+
+
+def test_a_lock_or_a_key_of_ones_own(form: dict[str, Any], refused: Refused) -> None:
+    """An object that can't be deleted, or not be read."""
+    fields = {
+        "x-amz-object-lock-legal-hold": "ON",
+        "x-amz-object-lock-mode": "COMPLIANCE",
+        "x-amz-object-lock-retain-until-date": "2099-01-01T00:00:00Z",
+        "x-amz-server-side-encryption-customer-algorithm": "AES256",
+        "x-amz-server-side-encryption": "aws:kms",
+    }
+    add_each(form, refused, **fields)
+
+
+@only_tag
+def test_no_tag_or_another_one(user: User, refused: Refused) -> None:
+    """An object that no lifecycle rule deletes, and that looks like one that was confirmed."""
+    form = user.presign("image/png", len(PICTURE)).json()
+    no_tags = "<Tagging><TagSet></TagSet></Tagging>"
+    live = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Live</Value></Tag></TagSet></Tagging>"
+    both = form["fields"]["tagging"].replace("</TagSet>", "<Tag><Key>a</Key><Value>b</Value></Tag></TagSet>")
+    for tagging in (None, "", no_tags, live, both):
+        refused.by_s3(post_form(form, PICTURE, tagging=tagging), 403, "AccessDenied")
+
+
+@only_tag
+def test_an_upload_token_of_ones_own(user: User, refused: Refused) -> None:
+    form = user.presign("image/png", len(PICTURE)).json()
+    for token in (None, "", "mine", form["upload_token"].swapcase()):
+        refused.by_s3(post_form(form, PICTURE, **{"x-amz-meta-upload-token": token}), 403, "AccessDenied")
+
+
+# Its key and its owner
+
+
+def test_another_key(form: dict[str, Any], other_user: User, strategy: str, refused: Refused) -> None:
+    """Over another's avatar or upload, into the other prefix, or anywhere at all."""
+    pending = other_user.presign("image/png", len(PICTURE)).json()["key"]
+    elsewhere = {"prefix": "avatars/", "tag": "pending/"}[strategy] + form["key"].rpartition("/")[2]
+    for key in (other_user.avatar, pending, elsewhere, form["key"] + "/..", "index.html", "${filename}", "", " "):
+        answer = post_form(form, PICTURE, key=key)
+        refused.by_s3(answer, *((403, "AccessDenied") if key else (400, "InvalidArgument")))
+
+
+def test_another_owner(form: dict[str, Any], other_user: User, refused: Refused) -> None:
+    for name in (other_user.username, "", form["fields"]["x-amz-meta-username"].swapcase()):
+        refused.by_s3(post_form(form, PICTURE, **{"x-amz-meta-username": name}), 403, "AccessDenied")
+
+
+def test_a_form_of_one_with_the_policy_of_another(form: dict[str, Any], other_user: User, refused: Refused) -> None:
+    """Both are signed, and each signs for itself alone."""
+    other = other_user.presign("image/png", len(PICTURE), sha256=DIGEST).json()["fields"]
+    mixed = {name: other[name] for name in SIGNING_FIELDS}
+    refused.by_s3(post_form(form, PICTURE, **mixed), 403, "AccessDenied")
+    refused.by_s3(post_form(form, PICTURE, policy=other["policy"]), 403, "SignatureDoesNotMatch")
+    signature = {"x-amz-signature": other["x-amz-signature"]}
+    refused.by_s3(post_form(form, PICTURE, **signature), 403, "SignatureDoesNotMatch")
+
+
+def test_a_form_of_one_posted_by_another(
+    form: dict[str, Any], user: User, other_user: User, bucket: Bucket, refused: Refused, untouched: Untouched
+) -> None:
+    """Posting is anonymous, and the form says whose it is: who posts it gains nothing, whoever confirms."""
+    untouched.but_for_object(form["key"])
+    assert post_form(form, PICTURE).status_code == 204
+    assert bucket.owner(form["key"]) == user.username
+    refused.by_service(other_user.confirm(form), 404, "unknown-upload")
+    untouched.but_for_avatar(user)
+    assert user.confirm(form).json()["username"] == user.username
+    refused.by_service(other_user.confirm(form), 404, "unknown-upload")
+    eventually(lambda: bucket.keys(user.username) == [user.avatar])
+
+
+# Its type and size
+
+
+def test_another_type(form: dict[str, Any], refused: Refused) -> None:
+    for content_type in (
+        "text/html",
+        "image/svg+xml",
+        "image/jpeg",
+        "image/png, text/html",
+        "image/png; charset=utf-7",
+        "IMAGE/PNG",
+        "",
+    ):
+        refused.by_s3(post_form(form, PICTURE, **{"Content-Type": content_type}), 403, "AccessDenied")
+
+
+def test_another_type_of_the_file_itself(
+    form: dict[str, Any], bucket: Bucket, refused: Refused, untouched: Untouched
+) -> None:
+    """The part that is the file has headers of its own, which count for nothing."""
+    untouched.but_for_object(form["key"])
+    file = ("page.html", PICTURE, "text/html")
+    assert httpx2.post(form["url"], data=form["fields"], files={"file": file}).status_code == 204
+    assert bucket.head(form["key"])["ContentType"] == "image/png"
+    refused.otherwise("the form's type counts")
+
+
+def test_a_file_one_byte_too_large(user: User, refused: Refused) -> None:
+    form = user.presign("image/png", len(PICTURE)).json()
+    refused.by_s3(post_form(form, PICTURE + b"x"), 400, "EntityTooLarge")
+
+
+def test_a_file_one_byte_too_small(user: User, refused: Refused) -> None:
+    form = user.presign("image/png", len(PICTURE)).json()
+    refused.by_s3(post_form(form, PICTURE[:-1]), 400, "EntityTooSmall")
+
+
+def test_an_empty_file(user: User, refused: Refused) -> None:
+    form = user.presign("image/png", 1).json()
+    refused.by_s3(post_form(form, b""), 400, "EntityTooSmall")
+    for size in (0, -1):
+        refused.by_service(user.presign("image/png", size), 422, "empty-file")
+
+
+def test_a_form_for_more_than_is_allowed(user: User, refused: Refused) -> None:
+    for size in (5_000_001, 2**31, 2**64, 10**30):
+        refused.by_service(user.presign("image/png", size), 413, "too-large")
+
+
+def test_another_file_of_the_same_size(form: dict[str, Any], refused: Refused) -> None:
+    """Where the browser gave a digest, these bytes are the only ones."""
+    refused.by_s3(post_form(form, PICTURE[:-1] + b"x"), 400, "BadDigest")
+
+
+# Its time and signature
+
+
+def test_an_expired_form(stack: Stack, user: User, strategy: str, refused: Refused) -> None:
+    form = presign_otherwise(stack, strategy, user.username, service="uploads", seconds=-1)
+    assert form["key"].startswith(WAITS_UNDER[strategy])
+    answer = post_form(form, PICTURE)
+    refused.by_s3(answer, 403, "AccessDenied")
+    assert "Policy expired" in answer.text
+
+
+def test_a_form_of_a_service_that_may_not_write(stack: Stack, user: User, strategy: str, refused: Refused) -> None:
+    """Well signed, and of no more power than its signer."""
+    for service in ("frontend", "auth"):
+        form = presign_otherwise(stack, strategy, user.username, service=service, seconds=300)
+        refused.by_s3(post_form(form, PICTURE), 403, "AccessDenied")
+
+
+def test_a_form_that_says_another_time(form: dict[str, Any], refused: Refused) -> None:
+    """A later day of signing, in the date and in the credential's scope."""
+    access_key, _, *scope = form["fields"]["x-amz-credential"].split("/")
+    later = {"x-amz-date": "20990101T000000Z", "x-amz-credential": "/".join([access_key, "20990101", *scope])}
+    refused.by_s3(post_form(form, PICTURE, **later), 403, "SignatureDoesNotMatch")
+
+
+def test_a_rewritten_policy(form: dict[str, Any], refused: Refused) -> None:
+    policy = json.loads(base64.b64decode(form["fields"]["policy"]))
+    widened: list[dict[str, Any]] = [
+        policy | {"expiration": "2099-01-01T00:00:00Z"},
+        policy | {"conditions": [["starts-with", f"${name}", ""] for name in form["fields"]]},
+        {"expiration": "2099-01-01T00:00:00Z", "conditions": []},
+        {},
+    ]
+    for other in widened:
+        encoded = base64.b64encode(json.dumps(other).encode()).decode()
+        refused.by_s3(post_form(form, PICTURE, policy=encoded), 403, "SignatureDoesNotMatch")
+
+
+def test_a_wrong_signature(form: dict[str, Any], refused: Refused) -> None:
+    right = form["fields"]["x-amz-signature"]
+    for signature in ("0" * 64, right[::-1], right.upper(), right + right, "x"):
+        refused.by_s3(post_form(form, PICTURE, **{"x-amz-signature": signature}), 403, "SignatureDoesNotMatch")
+
+
+def test_no_signature(form: dict[str, Any], refused: Refused) -> None:
+    """An anonymous post, with the policy and without it."""
+    bare = dict.fromkeys(SIGNING_FIELDS)
+    refused.by_s3(post_form(form, PICTURE, **bare), 403, "AccessDenied")
+    refused.by_s3(post_form(form, PICTURE, **{**bare, "policy": form["fields"]["policy"]}), 403, "AccessDenied")
+
+
+def test_a_signature_of_the_old_kind(form: dict[str, Any], refused: Refused) -> None:
+    """Version 2, which has no region and no date in it, with the access key that every form shows."""
+    fields = dict.fromkeys(SIGNING_FIELDS[1:])
+    access_key = form["fields"]["x-amz-credential"].partition("/")[0]
+    for signature in ("", base64.b64encode(bytes(20)).decode()):
+        answer = post_form(form, PICTURE, **fields, AWSAccessKeyId=access_key, signature=signature)
+        refused.by_s3(answer, *((403, "SignatureDoesNotMatch") if signature else (400, "InvalidArgument")))
+
+
+# Again and again
+
+
+def test_the_same_form_many_times(user: User, bucket: Bucket, refused: Refused, untouched: Untouched) -> None:
+    """One after the other and at once: it is one object all the time, and one avatar in the end."""
+    files = [make_picture("image/gif", seed=seed) for seed in range(20)]
+    size = max(map(len, files))
+    files = [file.ljust(size, b"\0") for file in files]
+    form = user.presign("image/gif", size).json()
+    untouched.but_for_object(form["key"])
+    with ThreadPoolExecutor(8) as threads:
+        assert {answer.status_code for answer in threads.map(partial(post_form, form), files)} == {204}
+    assert sorted(bucket.keys(user.username)) == sorted([form["key"], user.avatar or ""])
+    last = bucket.read(form["key"])
+    assert last in files
+    untouched.but_for_avatar(user)
+    assert user.confirm(form).status_code == 200
+    eventually(lambda: bucket.keys(user.username) == [user.avatar])
+    assert bucket.read(user.avatar or "") == last
+    refused.otherwise("one object, one avatar")
