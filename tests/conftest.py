@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx2
 import pytest
+from testcontainers.core.network import Network
 
 from infra.local.ports import pick_free_ports
 from infra.local.seeds import make_row
@@ -108,8 +109,15 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def localstack(engine: Engine) -> Iterator[LocalStackContainer]:
-    with run_localstack(engine) as container:
+def network(engine: Engine) -> Iterator[Network]:
+    """That LocalStack and the services share."""
+    with Network(docker_network_kw={"labels": engine.labels}) as network:
+        yield network
+
+
+@pytest.fixture(scope="session")
+def localstack(engine: Engine, network: Network) -> Iterator[LocalStackContainer]:
+    with run_localstack(engine, network) as container:
         yield container
 
 

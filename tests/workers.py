@@ -6,23 +6,32 @@ import re
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-LONGEST_FIRST = ("faults", "containers", "browser", "model", "soak", "infra", "security", "integration")
-"""Folders of the tests that take a while: begun early, they end before the many short ones do."""
+CONTAINERS = "containers"
+"""The group of all tests that start containers, so that each emulator starts once."""
+
+ORDER = ("containers", "faults", "model", "soak", "infra", "security", "integration", "unit", "browser")
+"""Folders: those whose tests take long are begun early, and browsers come when containers are gone, since a container
+that starts is a change of the network, at which Chromium gives up what it is loading (ERR_NETWORK_CHANGED)."""
 
 
 def rank(nodeid: str) -> int:
-    folder = nodeid.split("/")[1]
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+    """For sorting: the least comes first."""
+    group = find_group(nodeid)
+    folder = group.partition("/")[2].partition("/")[0]
+    if group == CONTAINERS:
+        return 0
+    if re.search("browser|polyglot", group):
+        return len(ORDER)
+    return ORDER.index(folder) if folder in ORDER else ORDER.index("unit")
 
 
 def find_group(nodeid: str) -> str:
-    """A file's tests under one strategy; but one group for all that use a container of the same emulator."""
+    """A file's tests under one strategy, or all that start containers."""
     file, _, test = nodeid.partition("::")
-    parameters = re.split(r"[-\[\]]", test.partition("[")[1] + test.partition("[")[2])
-    if "ministack" in parameters:
-        return "ministack"
-    if "localstack" in parameters or (file.startswith("tests/containers/") and "test_files" not in file):
-        return "localstack"
+    parameters = re.split(r"[-\[\]]", test)
+    is_in_containers = file.startswith("tests/containers/") and "test_files" not in file
+    if is_in_containers or {"localstack", "ministack"} & set(parameters):
+        return CONTAINERS
     return " ".join([file, *(each for each in ("prefix", "tag") if each in parameters)])
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
 import pytest
-from testcontainers.core.network import Network
 
 from infra.local.ports import pick_free_ports
 from infra.local.resources import Resources
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from testcontainers.community.localstack import LocalStackContainer
     from testcontainers.core.container import DockerContainer
+    from testcontainers.core.network import Network
 
     from tests.containers.engine import Engine
     from tests.infra.engine import Deployment
@@ -64,18 +64,15 @@ class System:
 
 @pytest.fixture(scope="session")
 def system(
-    engine: Engine,
     images: Mapping[str, Image],
     localstack: LocalStackContainer,
+    network: Network,
     strategy: Literal["prefix", "tag"],
 ) -> Iterator[System]:
     deployment = deploy(strategy)
     [port] = pick_free_ports(1)
     origin = f"http://localhost:{port}"
     with contextlib.ExitStack() as started:
-        network = started.enter_context(Network(docker_network_kw={"labels": engine.labels}))
-        network.connect(localstack.get_container_id())
-        started.callback(_disconnect, localstack, network)
         aws = replace(localstack_aws(localstack), endpoint=_find_endpoint(localstack, network))
         balancer = deployment.one("aws:lb/loadBalancer:LoadBalancer", "edge").outputs["dnsName"]
         places = {deployment.exports["url"]: origin, f"http://{balancer}": f"http://auth:{SERVICE_PORT}"}
@@ -123,7 +120,3 @@ def _find_endpoint(localstack: LocalStackContainer, network: Network) -> str:
     except httpx2.TransportError as error:
         pytest.skip(f"This machine does not reach the engine's own networks: {error}")
     return endpoint
-
-
-def _disconnect(localstack: LocalStackContainer, network: Network) -> None:
-    localstack.get_docker_client().client.networks.get(network.name).disconnect(localstack.get_container_id())

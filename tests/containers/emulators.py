@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testcontainers.community.localstack import LocalStackContainer
 from testcontainers.core.container import DockerContainer
@@ -16,6 +16,8 @@ from infra.local.stack import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from testcontainers.core.network import Network
 
     from tests.containers.engine import Engine
 
@@ -28,9 +30,8 @@ START_SECONDS = 120
 
 
 @contextlib.contextmanager
-def run_localstack(engine: Engine, **more: Any) -> Generator[LocalStackContainer, None, None]:
-    """`more`: what the engine is to be told besides."""
-    container = LocalStackContainer(LOCALSTACK, region_name=REGION, labels=engine.labels, **more)
+def run_localstack(engine: Engine, network: Network) -> Generator[LocalStackContainer, None, None]:
+    container = LocalStackContainer(LOCALSTACK, region_name=REGION, network=network, labels=engine.labels)
     container.with_env("S3_SKIP_SIGNATURE_VALIDATION", "0").with_env("SERVICES", "s3,dynamodb,kms,iam")
     # Or the first call to each of them would take longer than our clients wait.
     container.with_env("EAGER_SERVICE_LOADING", "1")

@@ -37,17 +37,17 @@ def own_proxy(stack: Stack) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def aws(stack: Stack, own_proxy: Proxy) -> Aws:
+def proxied(stack: Stack, own_proxy: Proxy) -> Aws:
     return replace(stack.aws, endpoint=own_proxy.url)
 
 
-def test_each_call_passes_and_has_its_name(stack: Stack, own_proxy: Proxy, aws: Aws) -> None:
+def test_each_call_passes_and_has_its_name(stack: Stack, own_proxy: Proxy, proxied: Aws) -> None:
     made = Counter[str]()
 
     def record(model: Any, **_: Any) -> None:
         made[model.name] += 1
 
-    clients: tuple[Any, ...] = (aws.s3, aws.dynamodb, aws.kms)
+    clients: tuple[Any, ...] = (proxied.s3, proxied.dynamodb, proxied.kms)
     for client in clients:
         client.meta.events.register("before-call", record)
     s3, dynamodb, kms = clients
@@ -72,9 +72,9 @@ def test_each_call_passes_and_has_its_name(stack: Stack, own_proxy: Proxy, aws: 
     assert own_proxy.calls == made
 
 
-def test_a_form_passes(own_proxy: Proxy, aws: Aws, user: User, bucket: Bucket) -> None:
+def test_a_form_passes(own_proxy: Proxy, proxied: Aws, user: User, bucket: Bucket) -> None:
     form = user.presign("image/png", len(PICTURE)).raise_for_status().json()
-    form["url"] = form["url"].replace(user.stack.aws.endpoint, aws.endpoint)
+    form["url"] = form["url"].replace(user.stack.aws.endpoint, proxied.endpoint)
     assert post_form(form, PICTURE).status_code == 204
     assert bucket.read(form["key"]) == PICTURE
     assert own_proxy.calls == {"PostObject": 1}
@@ -101,9 +101,11 @@ def test_a_connection_is_used_again(own_proxy: Proxy) -> None:
     assert len(streams) == 1
 
 
-def test_a_fault_befalls_only_the_call_it_is_about_and_only_so_often(stack: Stack, own_proxy: Proxy, aws: Aws) -> None:
+def test_a_fault_befalls_only_the_call_it_is_about_and_only_so_often(
+    stack: Stack, own_proxy: Proxy, proxied: Aws
+) -> None:
     def get(name: str) -> None:
-        aws.dynamodb.get_item(TableName=stack.resources.table, Key={"Username": {"S": name}})
+        proxied.dynamodb.get_item(TableName=stack.resources.table, Key={"Username": {"S": name}})
 
     planned = own_proxy.plan(Fault("GetItem", When.BEFORE, Kind.KILL, about="somebody", times=2))
     get("else")
@@ -115,10 +117,10 @@ def test_a_fault_befalls_only_the_call_it_is_about_and_only_so_often(stack: Stac
     assert own_proxy.struck == {"GetItem": 2}
 
 
-def test_chaos_strikes_where_it_chooses(stack: Stack, own_proxy: Proxy, aws: Aws) -> None:
+def test_chaos_strikes_where_it_chooses(stack: Stack, own_proxy: Proxy, proxied: Aws) -> None:
     chosen: Iterator[tuple[When, Kind] | None] = iter([None, (When.AFTER, Kind.ERROR_500), None])
     own_proxy.choose = lambda call: next(chosen) if call == "Scan" else None
     for _ in range(2):
-        aws.dynamodb.scan(TableName=stack.resources.table)
+        proxied.dynamodb.scan(TableName=stack.resources.table)
     assert own_proxy.calls == {"Scan": 3}
     assert own_proxy.struck == {"Scan": 1}
