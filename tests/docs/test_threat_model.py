@@ -1,0 +1,44 @@
+"""The threat model names every attack that there is a test for, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "threat-model.md"
+AREAS = {
+    "The form": "form",
+    "The confirm": "confirm",
+    "The content": "content",
+    "The token": "token",
+    "The browser": "browser",
+    "The services": "service",
+    "The permissions": "permissions",
+}
+
+
+def named_on_the_page() -> dict[str, set[str]]:
+    """By area, what the first column of its table says, at its commas."""
+    sections = {section.partition("\n")[0]: section for section in PAGE.read_text().split("\n## ")}
+    rows = {area: re.findall(r"^\| (.+?) \|", sections[title], re.MULTILINE) for title, area in AREAS.items()}
+    return {area: {name for row in found[1:] for name in row.split(", ")} for area, found in rows.items()}
+
+
+def find_attacks() -> dict[str, set[str]]:
+    folder = ROOT / "tests" / "security"
+    return {
+        area: {
+            name.replace("_", " ") for name in re.findall(r"def test_(\w+)", (folder / f"test_{area}.py").read_text())
+        }
+        for area in AREAS.values()
+    }
+
+
+def test_the_page_and_the_attacks_are_the_same() -> None:
+    assert named_on_the_page() == find_attacks()
+
+
+def test_every_file_of_attacks_has_its_section() -> None:
+    files = (ROOT / "tests" / "security").glob("test_*.py")
+    assert {file.stem.removeprefix("test_") for file in files} == set(AREAS.values())
