@@ -23,7 +23,7 @@ REQUEST_FIELD = "request-id"
 PENDING_TAG = ("Status", "Pending")
 """What marks a pending object under the tag strategy, and what a lifecycle rule looks for."""
 
-CONTENT_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
+CONTENT_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 """What an avatar may be. No SVG: it is a document that can carry script."""
 
 AVATAR_CACHE_CONTROL = "public, max-age=31536000, immutable"

@@ -19,7 +19,6 @@ FORMATS = {
     "image/jpeg": "JPEG",
     "image/webp": "WEBP",
     "image/gif": "GIF",
-    "image/avif": "AVIF",
 }
 
 
@@ -154,17 +153,11 @@ def make_webp_page() -> bytes:
     return webp[:4] + struct.pack("<I", len(webp) - 8) + webp[8:]
 
 
-def make_avif_page() -> bytes:
-    """An AVIF with a page in a box that is free for anything."""
-    return make_picture("image/avif") + struct.pack(">I", 8 + len(PAGE)) + b"free" + PAGE
-
-
 POLYGLOTS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "GIF and script": ("image/gif", make_gif_script),
     "JPEG and ZIP": ("image/jpeg", make_jpeg_archive),
     "JPEG and page": ("image/jpeg", make_jpeg_page),
     "PNG and page": ("image/png", make_png_page),
     "WebP and page": ("image/webp", make_webp_page),
-    "AVIF and page": ("image/avif", make_avif_page),
 }
 """Their type as pictures, and their bytes."""

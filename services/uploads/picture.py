@@ -7,7 +7,6 @@ more than once or be hidden, it is read here, strictly, or the largest counts; t
 from __future__ import annotations
 
 import io
-import re
 import struct
 
 import imagesize
@@ -28,10 +27,7 @@ NO_SEGMENT_MARKERS = frozenset(range(0xC0)) | frozenset(range(0xD0, 0xDB)) | {0x
 
 
 def identify(head: bytes) -> str | None:
-    """The content type by magic number (WHATWG MIME Sniffing, section 6.1; AVIF v1.1, section 6), or None.
-
-    Of AVIF only the still picture: browsers show a moving one by its track, whose dimensions the header doesn't tell.
-    """
+    """The content type by magic number (WHATWG MIME Sniffing, section 6.1), or None."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if head.startswith(b"\xff\xd8\xff"):
@@ -40,8 +36,6 @@ def identify(head: bytes) -> str | None:
         return "image/webp"
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "image/gif"
-    if head[4:12] == b"ftypavif":
-        return "image/avif"
     return None
 
 
@@ -59,8 +53,6 @@ def measure(head: bytes) -> tuple[int, int] | None:
         return None
     if content_type == "image/gif":
         return _enlarge_to_first_frame(head, *extent)
-    if content_type == "image/avif":
-        return _enlarge_to_items(head, *extent)
     return extent
 
 
@@ -130,30 +122,4 @@ def _enlarge_to_first_frame(gif: bytes, width: int, height: int) -> tuple[int, i
             return max(width, left + frame_width), max(height, top + frame_height)
         else:
             return None
-    return None
-
-
-def _enlarge_to_items(avif: bytes, width: int, height: int) -> tuple[int, int] | None:
-    """A picture may name several extents (`ispe`, ISO/IEC 23008-12, section 6.5.3), and which one counts is a matter of
-    which decoder one asks: the largest does.
-    """
-    meta = _find_box(avif, b"meta")
-    if meta is None:
-        return None
-    for found in re.finditer(b"ispe.{4}(.{8})", meta, re.DOTALL):
-        item_width, item_height = struct.unpack(">II", found[1])
-        width, height = max(width, item_width), max(height, item_height)
-    return width, height
-
-
-def _find_box(file: bytes, kind: bytes) -> bytes | None:
-    """The first top-level box of this kind, if it is whole (ISO/IEC 14496-12, section 4.2)."""
-    at = 0
-    while len(file) >= at + 8:
-        size = int.from_bytes(file[at : at + 4])
-        if size < 8:  # noqa: PLR2004 - what is larger than 4 GB or goes on to the end is no avatar
-            return None
-        if file[at + 4 : at + 8] == kind:
-            return file[at : at + size] if len(file) >= at + size else None
-        at += size
     return None

@@ -165,7 +165,8 @@ def test_a_login_that_another_sites_page_makes(user: User, http: httpx2.Client) 
 
 
 @pytest.mark.parametrize(
-    "content_type", ["image/svg+xml", "text/html", "", "image/PNG", "image/png; charset=x", "application/octet-stream"]
+    "content_type",
+    ["image/svg+xml", "image/avif", "text/html", "", "image/PNG", "image/png; charset=x", "application/octet-stream"],
 )
 def test_a_type_that_is_not_allowed(user: User, content_type: str) -> None:
     refused(user.presign(content_type, 100), 415, "type-not-allowed")
