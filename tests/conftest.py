@@ -10,7 +10,8 @@ import os
 import ssl
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import httpx2
 import pytest
@@ -22,6 +23,7 @@ from infra.local.stack import Options, Stack, make_root, run_processes, start_em
 from infra.seed.people import PORTRAITS, Person
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
 from tests.containers.engine import NoEngineError, use_engine
+from tests.eventually import eventually
 from tests.given import find_given, recognize
 from tests.targets import CHOICES, Target, Trait, runs_on
 from tests.workers import Scheduler, rank
@@ -42,6 +44,8 @@ _numbers = itertools.count(1)
 
 _tls = ssl.create_default_context()
 """One for all clients, since it takes longer to make than an upload does; there is no TLS here to use it."""
+
+ENGINE_SECONDS = 600
 
 CHOSEN = pytest.StashKey[tuple[Target, ...]]()
 """Which AWS the tests of this run are for that can run on several."""
@@ -99,6 +103,9 @@ def embedded() -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
+    if coming := os.environ.get("ENGINE_COMING"):
+        # Something brings it up meanwhile, and removes this file when it has.
+        eventually(lambda: not Path(coming).exists(), ENGINE_SECONDS)
     try:
         with use_engine() as engine:
             yield engine
@@ -143,13 +150,18 @@ def aws(request: pytest.FixtureRequest, target: Target) -> Aws:
     return request.getfixturevalue(target.value)
 
 
-@pytest.fixture(scope="session")
-def start_stack() -> Iterator[Callable[[Aws, Literal["prefix", "tag"]], Stack]]:
+class StartStack(Protocol):
     """All parts of the demo, on free ports; those that are asked for again are running still."""
+
+    def __call__(self, aws: Aws, strategy: Literal["prefix", "tag"], whose: str = "everybody's") -> Stack: ...
+
+
+@pytest.fixture(scope="session")
+def start_stack() -> Iterator[StartStack]:
     with contextlib.ExitStack() as running:
 
         @functools.cache
-        def start(aws: Aws, strategy: Literal["prefix", "tag"]) -> Stack:
+        def start(aws: Aws, strategy: Literal["prefix", "tag"], whose: str = "everybody's") -> Stack:  # noqa: ARG001
             name = f"three-phase-upload-{uuid.uuid4().hex[:12]}"
             options = Options(port=0, pending=strategy, presigns_per_minute=0, logins_per_minute=0, name=name)
             processes = running.enter_context(run_processes())
@@ -159,9 +171,7 @@ def start_stack() -> Iterator[Callable[[Aws, Literal["prefix", "tag"]], Stack]]:
 
 
 @pytest.fixture(scope="session")
-def stack(
-    aws: Aws, strategy: Literal["prefix", "tag"], start_stack: Callable[[Aws, Literal["prefix", "tag"]], Stack]
-) -> Stack:
+def stack(aws: Aws, strategy: Literal["prefix", "tag"], start_stack: StartStack) -> Stack:
     return start_stack(aws, strategy)
 
 

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 10
 
 
-def eventually(condition: Callable[[], bool]) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """For what is promised to become true soon, such as a deletion after the answer."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "It did not become true in time."
         time.sleep(0.01)

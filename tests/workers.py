@@ -9,20 +9,20 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 CONTAINERS = "containers"
 """The group of all tests that start containers, so that each emulator starts once."""
 
-ORDER = ("containers", "faults", "model", "soak", "infra", "security", "integration", "unit", "browser")
-"""Folders: those whose tests take long are begun early, and browsers come when containers are gone, since a container
-that starts is a change of the network, at which Chromium gives up what it is loading (ERR_NETWORK_CHANGED)."""
+ORDER = ("browser", "faults", CONTAINERS, "model", "soak", "infra", "security", "integration", "unit")
+"""Browsers come first and are done when containers come, since one that starts is a change of the network, at which
+Chromium gives up what it is loading (ERR_NETWORK_CHANGED). Then comes what takes long, and at last what fills the rest."""
 
 
 def rank(nodeid: str) -> int:
     """For sorting: the least comes first."""
     group = find_group(nodeid)
-    folder = group.partition("/")[2].partition("/")[0]
+    folder = nodeid.split("/")[1]
     if group == CONTAINERS:
-        return 0
-    if re.search("browser|polyglot", group):
-        return len(ORDER)
-    return ORDER.index(folder) if folder in ORDER else ORDER.index("unit")
+        return ORDER.index(CONTAINERS)
+    if "test_browser" in group:
+        return ORDER.index("browser")
+    return ORDER.index(folder) if folder in ORDER and folder != CONTAINERS else len(ORDER)
 
 
 def find_group(nodeid: str) -> str:

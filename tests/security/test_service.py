@@ -41,7 +41,7 @@ PATIENCE_SECONDS = 2 * REQUEST_SECONDS
 
 DESCRIPTIONS = {"auth": "/auth/schema", "uploads": "/uploads/schema", "frontend": "/schema"}
 
-EXAMPLES = 150
+EXAMPLES = 100
 """That Schemathesis makes up for each service, of good calls and of bad ones."""
 
 CHECKS: list[Any] = [

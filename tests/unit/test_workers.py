@@ -22,11 +22,13 @@ def test_a_worker_runs_a_group(nodeid: str, group: str) -> None:
     assert find_group(nodeid) == group
 
 
-def test_containers_come_first_and_browsers_last() -> None:
+def test_browsers_are_done_when_containers_come() -> None:
     nodeids = [
-        "tests/integration/test_a.py::test[prefix-ministack]",
-        "tests/faults/test_b.py::test",
-        "tests/unit/test_c.py::test",
         "tests/security/test_browser.py::test",
+        "tests/faults/test_a.py::test",
+        "tests/integration/test_b.py::test[prefix-ministack]",
+        "tests/model/test_c.py::test",
+        "tests/unit/test_d.py::test",
+        "tests/containers/test_files.py::test",
     ]
     assert sorted(sorted(nodeids), key=rank) == nodeids

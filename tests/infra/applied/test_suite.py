@@ -1,5 +1,5 @@
-"""The integration tests, on what the program registers: those of the three phases and of what comes after them. The
-others that run on a stack that is given to them (bad input, the sweep) can be added here, and pass; they take a minute.
+"""The tests of the three phases, on what the program registers. The other integration tests that run on a stack that is
+given to them can be added here, and pass; they take a minute and more.
 """
 
 from __future__ import annotations
@@ -12,11 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import only_prefix
-from tests.integration.test_calls import *  # noqa: F403 - the tests themselves
-from tests.integration.test_gateway import *  # noqa: F403
-from tests.integration.test_inspector import *  # noqa: F403
-from tests.integration.test_post_after_confirm import *  # noqa: F403
-from tests.integration.test_three_phases import *  # noqa: F403
+from tests.integration.test_three_phases import *  # noqa: F403 - the tests themselves
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
