@@ -11,7 +11,7 @@ CONTAINERS = "containers"
 
 ORDER = ("browser", "faults", CONTAINERS, "model", "soak", "infra", "security", "integration", "unit")
 """Browsers come first and are done when containers come, since one that starts is a change of the network, at which
-Chromium gives up what it is loading (ERR_NETWORK_CHANGED). Then comes what takes long, and at last what fills the rest."""
+Chromium gives up what it is loading (ERR_NETWORK_CHANGED). What takes long is begun early among the others."""
 
 
 def rank(nodeid: str) -> int:
