@@ -2,7 +2,7 @@
 // sections that are marked for it are replaced.
 
 import { showClock, passDay } from "./lifecycle.js";
-import { UploadError, callService, confirm, postToBucket, presign } from "./upload.js";
+import { UploadError, callService, confirm, postToBucket, presign, withoutMetadata } from "./upload.js";
 
 const calls = document.querySelector("#calls");
 
@@ -53,9 +53,12 @@ async function perform(control, action) {
   await reload().catch(report);
 }
 
-async function upload(file, flow) {
+async function upload(chosen, flow) {
+  const file = document.querySelector("#remove-metadata").checked ? await withoutMetadata(chosen) : chosen;
   const form = await presign(file);
-  say("done", `1 Presign: the form allows ${file.size.toLocaleString("en")} bytes of ${file.type} at ${form.key}.`);
+  const removed = chosen.size - file.size;
+  const note = removed ? ` ${removed.toLocaleString("en")} bytes of hidden details stay with you.` : "";
+  say("done", `1 Presign: the form allows ${file.size.toLocaleString("en")} bytes of ${file.type} at ${form.key}.${note}`);
   await postToBucket(form, file);
   say("done", `2 POST: ${new URL(form.url).host} has taken the file.`);
   if (flow === "skip") {
@@ -109,10 +112,19 @@ async function reload() {
   for (const section of document.querySelectorAll("[data-reload]")) {
     const next = document.adoptNode(fresh.getElementById(section.id));
     if (next.innerHTML === section.innerHTML) continue;
+    keepChoices(section, next);
     const hadFocus = section.contains(document.activeElement);
     section.replaceWith(next);
     // Else a keyboard would begin at the top of the page again.
     if (hadFocus) next.querySelector("h2").focus();
+  }
+}
+
+/** What is rendered is the default; what somebody has chosen since stays chosen. */
+function keepChoices(section, next) {
+  for (const { id, checked } of section.querySelectorAll("input[type=checkbox]")) {
+    const choice = next.querySelector(`#${id}`);
+    if (choice) choice.checked = checked;
   }
 }
 

@@ -1,6 +1,15 @@
 // The three phases, each a plain call. A failed one throws an UploadError, in words for the person who uploads.
 
+import { removeMetadata } from "./metadata.js";
+
 export class UploadError extends Error {}
+
+/** The picture without what the file says besides it. A GIF and whatever can't be read stay as they are. */
+export async function withoutMetadata(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const kept = removeMetadata(bytes, file.type);
+  return kept === bytes ? file : new File([kept], file.name, { type: file.type });
+}
 
 /** Ask the uploads service for a form that allows this one file. */
 export async function presign(file) {
