@@ -217,6 +217,8 @@ def _runs(item: pytest.Item, chosen: Collection[Target]) -> bool:
     called_with: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     if "target" not in called_with:
         return True
+    if item.get_closest_marker("one_aws"):
+        return called_with["target"] is Target.EMBEDDED
     needs = {trait for mark in item.iter_markers("needs") for trait in mark.args}
     if called_with.get("strategy") == "tag":
         needs.add(Trait.FORM_TAGGING)

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from services.keys import UploadId
 from tests.browsing import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, read_key
-from tests.conftest import WAITS_UNDER, make_user
+from tests.conftest import WAITS_UNDER, make_user, only_prefix
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
 
@@ -183,6 +183,7 @@ def test_what_is_slow_to_go_is_seen_going(site: Site, user: User, stack: Stack) 
     expect(site.object(leftover)).to_have_count(0)
 
 
+@only_prefix
 @pytest.mark.parametrize("name", MADE)
 def test_a_picture_of_each_kind_is_drawn_as_the_avatar(site: Site, user: User, name: str, tmp_path: Path) -> None:
     file = tmp_path / name

@@ -399,6 +399,7 @@ def test_the_help_says_what_the_exit_status_means() -> None:
     assert "Exit status" in done.stdout
 
 
+@pytest.mark.one_aws
 @only_prefix
 class TestCommand:
     """Alone in a place of its own, so that its words are known in full."""
@@ -446,7 +447,6 @@ class TestCommand:
         assert json.loads(report)["dry_run"]
         assert place.run(METRICS="true", TABLE="three-phase-upload").stdout == ""
 
-    @pytest.mark.needs(Trait.PUT_WITHOUT_TAGS)
     def test_a_dry_run_only_says_what_it_would_do(self, place: Place) -> None:
         avatar = place.add_user("ada", tagging="Status=Pending")
         rubbish = place.add_user("bob", body=RUBBISH, tagging="Status=Pending")
