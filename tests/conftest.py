@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.browsing"]
 
-pytest_plugins = ["tests.browsing"]
-
 _numbers = itertools.count(1)
 
 _tls = ssl.create_default_context()

@@ -13,8 +13,8 @@ import uvicorn
 from infra.documents.routing import find_service
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST
+from services.connection import Connection
 from services.rate_limits import CLIENT_ADDRESS_HEADER
-from services.server import Connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping

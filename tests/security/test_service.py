@@ -19,7 +19,7 @@ from schemathesis import checks as schemathesis_checks
 from schemathesis.specs.openapi import checks
 
 from infra.local.ports import HOST
-from services.server import MOST_HEAD_BYTES, REQUEST_SECONDS
+from services.connection import MOST_HEAD_BYTES, REQUEST_SECONDS
 from tests.conftest import only_prefix
 from tests.pictures import make_picture
 
@@ -408,7 +408,8 @@ def test_a_header_that_can_not_be_passed_on(stack: Stack, refused: Refused) -> N
 
 
 class Slow:
-    """Requests that begin and don't go on, from the first of these tests to the last: a head, and a body."""
+    """Requests that begin and don't go on, from the first of these tests to the last: a head, and a body. Both are said
+    to be far longer than what ever trickles in, so that none ends by itself."""
 
     def __init__(self, urls: list[str]) -> None:
         self.began = time.monotonic()
@@ -417,7 +418,7 @@ class Slow:
             for _ in range(25):
                 head, body = Connection(url), Connection(url)
                 head.socket.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
-                body.send("POST /auth/login HTTP/1.1", "Content-Type: application/json", "Content-Length: 100")
+                body.send("POST /auth/login HTTP/1.1", "Content-Type: application/json", "Content-Length: 16000")
                 body.socket.sendall(b"{")
                 self.connections += head, body
 
