@@ -170,13 +170,23 @@ class Site:
         return self.page.locator("#table")
 
     @property
-    def lines(self) -> Locator:
-        """What the page says of the calls that it made."""
-        return self.page.locator("#calls li")
+    def entry(self) -> Locator:
+        """What the timeline tells of the latest upload or attack."""
+        return self.page.locator("#timeline > li:first-child")
+
+    @property
+    def calls(self) -> Locator:
+        return self.entry.locator(".call")
 
     @property
     def failure(self) -> Locator:
-        return self.page.locator("#calls .failed")
+        """What went wrong, in words: with an upload, or with anything else."""
+        return self.entry.locator(".entry-status.failed").or_(self.page.locator("#failure:not(:empty)"))
+
+    def expect_entry(self, state: Literal["done", "failed", "left-out"]) -> None:
+        """The latest upload has come to this end."""
+        expect(self.entry).to_have_attribute("data-state", state)
+        expect(self.page.locator("body")).to_have_attribute("data-busy", "false")
 
     def card(self, username: str) -> Locator:
         return self.page.locator(f'[data-user="{username}"]')

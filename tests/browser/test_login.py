@@ -29,7 +29,7 @@ def test_the_cards_button_logs_in_and_the_other_out(user: User, site: Site) -> N
     expect(site.page.get_by_text("Current user")).to_have_count(1)
     expect(site.input("confirm")).to_be_enabled()
     expect(site.input("skip")).to_be_enabled()
-    expect(site.page.get_by_text(f"Upload a new picture for {user.username}")).to_be_visible()
+    expect(site.page.get_by_text(f"Choose a picture for {user.username}")).to_be_visible()
 
     card.get_by_role("button", name="Log out").click()
     expect(card.get_by_role("button", name=f"Log in as {user.username}")).to_be_visible()
@@ -61,7 +61,7 @@ def test_one_can_become_somebody_else_without_logging_out(site: Site, user: User
     site.card(other_user.username).get_by_role("button", name="Log in").click()
     expect(site.card(other_user.username)).to_contain_text("Current user")
     expect(site.page.get_by_text("Current user")).to_have_count(1)
-    expect(site.page.get_by_text(f"Upload a new picture for {other_user.username}")).to_be_visible()
+    expect(site.page.get_by_text(f"Choose a picture for {other_user.username}")).to_be_visible()
 
 
 @pytest.mark.usefixtures("crowd")

@@ -61,7 +61,7 @@ def test_a_photograph_is_presigned_posted_and_confirmed(site: Site, user: User, 
     site.log_in(user.username)
     calls: list[Any] = record_calls(site.page)
     site.input("confirm").set_input_files(PHOTOGRAPH)
-    expect(site.lines).to_have_count(3)
+    site.expect_entry("done")
 
     assert [(type(call).__name__, urlsplit(call.url).path) for call in calls] == [
         ("Request", "/uploads/presign"),
@@ -112,9 +112,8 @@ def test_what_is_shown_follows_the_upload_by_itself(site: Site, user: User, buck
     before = site.see_picture(user.username)
 
     site.input("confirm").set_input_files(PHOTOGRAPH)
-    expect(site.lines).to_have_count(3)
-    expect(site.failure).to_have_count(0)
-    avatar = read_key(site.lines.nth(2))
+    site.expect_entry("done")
+    avatar = read_key(site.calls.nth(2))
     assert avatar.startswith("avatars/")
     site.expect_avatar(user.username, avatar)
     after = site.see_picture(user.username)
@@ -142,9 +141,10 @@ def test_without_the_third_phase_the_avatar_stays_and_the_upload_expires(
     calls: list[Any] = record_calls(site.page)
 
     site.input("skip").set_input_files(PHOTOGRAPH)
-    expect(site.lines).to_have_count(3)
-    expect(site.lines.nth(2)).to_have_class("left-out")
-    key = read_key(site.lines.nth(0))
+    site.expect_entry("left-out")
+    expect(site.calls).to_have_count(3)
+    expect(site.calls.nth(2)).to_have_class("call left-out")
+    key = read_key(site.calls.nth(0))
     assert key.startswith(WAITS_UNDER[strategy])
     # The last page of the bucket has it by itself, or a further page if that one was full.
     expect(site.object(key).or_(site.bucket.get_by_role("link", name="Next page"))).to_be_visible()
@@ -179,7 +179,7 @@ def test_what_is_slow_to_go_is_seen_going(site: Site, user: User, stack: Stack) 
 
     site.page.route(lambda url: urlsplit(url).path == "/", delete_before_the_second_look)
     site.input("confirm").set_input_files(PHOTOGRAPH)
-    expect(site.lines).to_have_count(3)
+    site.expect_entry("done")
     expect(site.object(leftover)).to_have_count(0)
 
 
@@ -191,9 +191,8 @@ def test_a_picture_of_each_kind_is_drawn_as_the_avatar(site: Site, user: User, n
     site.log_in(user.username)
     before = site.see_picture(user.username)
     site.input("confirm").set_input_files(file)
-    expect(site.lines).to_have_count(3)
-    expect(site.failure).to_have_count(0)
-    avatar = read_key(site.lines.nth(2))
+    site.expect_entry("done")
+    avatar = read_key(site.calls.nth(2))
     site.expect_avatar(user.username, avatar)
     assert difference(site.see_picture(user.username), draw_avatar(file)) < SAME
     assert difference(before, draw_avatar(file)) > ANOTHER

@@ -409,7 +409,8 @@ def test_a_header_that_can_not_be_passed_on(stack: Stack, refused: Refused) -> N
 
 class Slow:
     """Requests that begin and don't go on, from the first of these tests to the last: a head, and a body. Both are said
-    to be far longer than what ever trickles in, so that none ends by itself."""
+    to be far longer than what ever trickles in, so that none ends by itself.
+    """
 
     def __init__(self, urls: list[str]) -> None:
         self.began = time.monotonic()

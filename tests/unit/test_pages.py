@@ -224,7 +224,7 @@ def test_nothing_that_users_or_the_bucket_say_is_taken_for_html(view: View) -> N
 @pytest.mark.parametrize(("state", "is_said"), [(State.DANGLING, True), (State.LIVE, False)])
 def test_a_row_whose_object_is_missing_is_told_from_others(view: View, state: State, is_said: bool) -> None:  # noqa: FBT001
     page = show_page(view, table=RowsPage([InspectedRow(ADA, state)], None))
-    assert f'<tr data-username="ada" data-state="{state}">' in page
+    assert f'<tr data-username="ada" data-state="{state}"' in page
     assert ("there is no such object" in page) == is_said
 
 

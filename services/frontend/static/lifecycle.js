@@ -1,26 +1,41 @@
-// The clock of the bucket's lifecycle rules, which only the local demo can move.
+// The clock of the bucket's lifecycle rules and a sweep at once, which only the local demo has.
 
-import { callService } from "./upload.js";
+import { callService } from "./calls.js";
+import { setClock } from "./view.js";
 
-const PATH = "/_lifecycle";
+const CLOCK = "/_lifecycle";
+const SWEEP = "/_sweep";
 
 export async function showClock() {
-  if (document.querySelector("#lifecycle")) show(await callService(PATH));
+  if (document.querySelector("#lifecycle")) show(await callService(CLOCK));
 }
 
 /** Move the clock ahead by a day; S3 then deletes what is over. */
 export async function passDay() {
-  const clock = await callService(PATH, { days: 1 });
+  const clock = await callService(CLOCK, { days: 1 });
   show(clock);
-  const lines = clock.deleted.map(({ key, rule }) => `S3 deleted ${key} by its rule ${rule}.`);
-  const list = document.querySelector("#lifecycle [data-deleted]");
-  list.replaceChildren(...(lines.length ? lines : ["Nothing was over yet."]).map(toItem));
+  tell("A day has passed.", clock.deleted.map(({ key, rule }) => `S3 deleted ${key} by its rule ${rule}.`), "Nothing was over yet.");
+}
+
+export async function sweep() {
+  const { outcomes } = await callService(SWEEP, {});
+  const lines = outcomes.flatMap(({ outcome, count, meaning, names }) => [
+    `${count.toLocaleString("en")} ${outcome}: ${meaning}`,
+    ...names.map((name) => `${outcome}: ${name}`),
+  ]);
+  tell("The sweep has been through the table and the bucket.", lines, "It found nothing at all.");
 }
 
 function show({ now, days_ahead: days }) {
   const moment = `${now.slice(0, 10)} ${now.slice(11, 16)} UTC`;
   const ahead = days ? `, ${days} ${days === 1 ? "day" : "days"} ahead` : "";
   document.querySelector("#lifecycle [data-clock]").textContent = moment + ahead;
+  setClock(days);
+}
+
+function tell(title, lines, otherwise) {
+  document.querySelector("#lifecycle [data-told]").textContent = title;
+  document.querySelector("#lifecycle [data-deleted]").replaceChildren(...(lines.length ? lines : [otherwise]).map(toItem));
 }
 
 function toItem(text) {

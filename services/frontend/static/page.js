@@ -1,150 +1,350 @@
-// Wires the page. Its data is rendered on the server alone: after each change the page is fetched again, and the
-// sections that are marked for it are replaced.
+// Wires the page: what is clicked, chosen, dropped and pasted, and what becomes of it.
 
-import { showClock, passDay } from "./lifecycle.js";
-import { UploadError, callService, confirm, postToBucket, presign, withoutMetadata } from "./upload.js";
-
-const calls = document.querySelector("#calls");
-
-document.addEventListener("click", (event) => {
-  const login = event.target.closest("[data-login]");
-  const logout = event.target.closest("[data-logout]");
-  const day = event.target.closest("[data-pass-day]");
-  const link = event.target.closest("a[data-page]");
-  if (login) perform(login, () => callService("/auth/login", { username: login.dataset.login }));
-  if (logout) perform(logout, () => callService("/auth/logout", {}));
-  if (day) perform(day, passDay);
-  if (link) {
-    event.preventDefault();
-    history.pushState(null, "", link.href);
-    reload().catch(report);
-  }
-});
-
-document.addEventListener("change", (event) => {
-  const input = event.target.closest("input[type=file][data-flow]");
-  const file = input?.files[0];
-  if (busy && input) input.value = "";
-  else if (file) perform(input, () => upload(file, input.dataset.flow));
-});
-
-addEventListener("popstate", () => reload().catch(report));
-
-showClock().catch(report);
-
-let busy = false;
-
-/** One thing at a time, then the page as it is now. */
-async function perform(control, action) {
-  if (busy) return;
-  busy = control.disabled = true;
-  document.body.ariaBusy = "true";
-  calls.replaceChildren();
-  try {
-    await action();
-  } catch (error) {
-    report(error);
-  } finally {
-    busy = control.disabled = false;
-    document.body.ariaBusy = "false";
-    if (control instanceof HTMLInputElement) control.value = "";
-  }
-  // After a failure, too: what was uploaded before it is in the bucket.
-  await reload().catch(report);
-}
-
-async function upload(chosen, flow) {
-  const file = document.querySelector("#remove-metadata").checked ? await withoutMetadata(chosen) : chosen;
-  const form = await presign(file);
-  const removed = chosen.size - file.size;
-  const note = removed ? ` ${removed.toLocaleString("en")} bytes of hidden details stay with you.` : "";
-  say("done", `1 Presign: the form allows ${file.size.toLocaleString("en")} bytes of ${file.type} at ${form.key}.${note}`);
-  await postToBucket(form, file);
-  say("done", `2 POST: ${new URL(form.url).host} has taken the file.`);
-  if (flow === "skip") {
-    say("left-out", "3 Confirm: left out. The avatar is the old one, and a lifecycle rule deletes what was uploaded.");
-    return;
-  }
-  const { avatar } = await confirm(form);
-  say("done", `3 Confirm: checked; the avatar is now ${avatar}.`);
-  await settle(form.key, avatar);
-  if (flow === "repeat") {
-    await postToBucket(form, file);
-    const line = say("left-out", `POST again: the same form was still good. ${AFTERMATH[strategy()]}`);
-    line.append(makeButton("Confirm again", () => repeatConfirm(form)));
-  }
-}
-
-async function repeatConfirm(form) {
-  const { avatar } = await confirm(form);
-  say("done", `Confirm again: ${avatar} is the avatar, and nothing will delete it.`);
-  await settle(form.key, avatar);
-}
+import { ATTACKS, Lab, isRefused } from "./attacks.js";
+import { CallError, callService, postForm } from "./calls.js";
+import { compare, look, mark } from "./changes.js";
+import * as editor from "./editor.js";
+import { passDay, showClock, sweep } from "./lifecycle.js";
+import { Entry } from "./timeline.js";
+import { Upload, confirm, withoutMetadata } from "./upload.js";
+import { countDown, fetchNewest, reload, remember } from "./view.js";
 
 const AFTERMATH = {
   prefix: "A second object lies under pending/ and expires; the avatar is untouched.",
   tag: "The live avatar is pending again, and a lifecycle rule would delete it. A repeat of the confirm heals it, and so does the hourly sweep.",
 };
 
-function strategy() {
-  return document.querySelector("#strategy").dataset.strategy;
+/** What is to be done, one thing after the other. */
+let queue = Promise.resolve();
+let waiting = 0;
+/** What was in the bucket and in the table before the last change; what is shown is marked against it. */
+let before = null;
+
+remember();
+countDown();
+setInterval(countDown, 30_000);
+showClock().catch(report);
+
+addEventListener("popstate", () => turn());
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-page]");
+  if (link) {
+    event.preventDefault();
+    history.pushState(null, "", link.href);
+    turn();
+    return;
+  }
+  const button = event.target.closest("button");
+  if (!button) return;
+  const { login, attack } = button.dataset;
+  if (login) perform(() => callService("/auth/login", { username: login }));
+  else if ("logout" in button.dataset) perform(() => callService("/auth/logout", {}));
+  else if ("passDay" in button.dataset) perform(passDay);
+  else if ("sweep" in button.dataset) perform(sweep);
+  else if (attack) tryAttack(attack);
+  else if ("allAttacks" in button.dataset) tryAll();
+  else if ("start" in button.dataset) perform(startEdited);
+  else if ("another" in button.dataset) editor.close();
+});
+
+document.addEventListener("change", (event) => {
+  const input = event.target.closest("input[type=file]");
+  const [file] = input?.files ?? [];
+  if (!file) return;
+  if (input.dataset.flow) perform(() => uploadAtOnce(file, input.dataset.flow));
+  else edit(file);
+  // So that the same file can be chosen again.
+  input.value = "";
+});
+
+document.addEventListener("input", (event) => {
+  if (event.target.closest("#editor")) editor.draw();
+});
+
+// Dropped and pasted files
+
+document.addEventListener("dragover", (event) => {
+  const zone = findZone(event);
+  if (!zone) return;
+  event.preventDefault();
+  zone.classList.add("is-over");
+});
+
+document.addEventListener("dragleave", (event) => findZone(event)?.classList.remove("is-over"));
+
+document.addEventListener("drop", (event) => {
+  const zone = findZone(event);
+  if (!zone) return;
+  event.preventDefault();
+  zone.classList.remove("is-over");
+  takeFirst(event.dataTransfer.files);
+});
+
+document.addEventListener("paste", (event) => {
+  if (document.querySelector("#drop")) takeFirst(event.clipboardData.files);
+});
+
+function findZone({ target }) {
+  return target instanceof Element ? target.closest("#picture") : null;
+}
+
+function takeFirst([file]) {
+  if (file) edit(file);
+}
+
+// The editor
+
+document.addEventListener("pointerdown", (event) => {
+  if (event.target.matches("#editor canvas")) event.target.setPointerCapture(event.pointerId);
+});
+
+document.addEventListener("pointermove", (event) => {
+  if (event.target.matches("#editor canvas") && event.target.hasPointerCapture(event.pointerId)) {
+    editor.move(event.movementX, event.movementY);
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.target.matches("#editor canvas") && editor.nudge(event.key)) event.preventDefault();
+});
+
+async function edit(file) {
+  try {
+    await editor.open(file);
+    tellEditor("");
+  } catch (error) {
+    if (error.name !== "EncodingError") throw error;
+    tellEditor(error.message);
+  }
+}
+
+function tellEditor(text) {
+  const line = document.querySelector("#picture-problem");
+  if (line) line.textContent = text;
+}
+
+async function startEdited() {
+  const { file, isOriginal } = await editor.take();
+  editor.close();
+  await (isOriginal ? uploadAtOnce(file, "confirm") : upload(file, "confirm", "Cut and scaled here."));
+}
+
+// Uploads
+
+async function uploadAtOnce(chosen, flow) {
+  const file = document.querySelector("#remove-metadata").checked ? await withoutMetadata(chosen) : chosen;
+  const removed = chosen.size - file.size;
+  await upload(file, flow, removed ? `${bytes(removed)} of hidden details stay with you.` : "");
+}
+
+async function upload(file, flow, note) {
+  const username = currentUser();
+  const watch = { look: () => see(entry) };
+  const going = new Upload(file, { watch, withConfirm: flow !== "skip" });
+  const entry = new Entry(`${file.name || "Picture"} for ${username}`);
+  watch.progress = (part) => entry.progress(part);
+  watch.phase = (phase) => {
+    entry.say("running", PHASES[phase].says);
+    return entry.observe(PHASES[phase].name, (call) => PHASES[phase].tell(call, file, note));
+  };
+  await begin(entry, username);
+  await run();
+
+  async function run() {
+    entry.offer("Cancel", () => going.cancel());
+    try {
+      const avatar = await going.run();
+      entry.offerNothing();
+      if (avatar) await finish(avatar);
+      else leaveOut();
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  async function finish(avatar) {
+    await settle(entry, going.form.key, avatar);
+    entry.say("done", "Done: it is the avatar.");
+    if (flow === "repeat") await repeat();
+  }
+
+  function leaveOut() {
+    entry.note("left-out", "Confirm: left out. The avatar is the old one, and a lifecycle rule deletes what was uploaded.");
+    entry.say("left-out", "Left without its confirm.");
+  }
+
+  async function repeat() {
+    const { form } = going;
+    await postForm(form, file, { observe: entry.observe("POST again", () => "The same form was still good.") });
+    await see(entry);
+    entry.note("left-out", AFTERMATH[strategy()]);
+    entry.offer("Confirm again", () => perform(async () => {
+      const { avatar } = await confirm(form, { observe: entry.observe("Confirm again", () => "Nothing will delete it.") });
+      await settle(entry, form.key, avatar);
+      entry.offerNothing();
+    }));
+  }
+
+  function fail(error) {
+    const cancelled = error.name === "AbortError";
+    entry.say(cancelled ? "left-out" : "failed", cancelled ? "Cancelled. The avatar is as it was, unless the confirm was through." : explain(error));
+    if (going.canTryAgain(error)) entry.offer("Try again", () => perform(run));
+    else entry.offerNothing();
+  }
+}
+
+const PHASES = {
+  presign: {
+    name: "Presign",
+    says: "1 of 3: asking for a form",
+    tell: ({ received }, file, note) => `The form allows ${bytes(file.size)} of ${file.type} at ${received.key}. ${note}`,
+  },
+  post: { name: "POST", says: "2 of 3: posting to the bucket", tell: ({ url }) => `${url.host} has taken the file.` },
+  confirm: {
+    name: "Confirm",
+    says: "3 of 3: confirming",
+    tell: ({ received }) => `Checked; the avatar is now ${received.avatar}.`,
+  },
+};
+
+/** From here on changes are told and marked. */
+async function begin(entry, username) {
+  before = look(document);
+  entry.users = new Set([username]);
+  entry.seen = location.search ? look(await fetchNewest()) : before;
+}
+
+/** Look at the bucket and at the table: show what is there, and tell what the last call has changed. */
+async function see(entry) {
+  const fresh = await show();
+  const seen = look(location.search ? await fetchNewest() : fresh);
+  entry.showEffects(compare(entry.seen, seen, entry.users));
+  entry.seen = seen;
+  return seen;
 }
 
 /** The old picture and the pending one are deleted right after the confirm's answer: look until they are gone. */
-async function settle(key, avatar) {
-  const leftover = `#objects [data-state="orphan"], #objects [data-key="${key}"]:not([data-key="${avatar}"])`;
-  for (let look = 0; look < 10; look += 1) {
-    await reload();
-    if (!document.querySelector(leftover)) return;
+async function settle(entry, key, avatar) {
+  for (let looks = 0; looks < 10; looks += 1) {
+    const { objects } = await see(entry);
+    const isLeft = ({ owner, state }) => entry.users.has(owner) && state === "orphan";
+    if (![...objects.values()].some(isLeft) && (key === avatar || !objects.has(key))) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-let reloads = 0;
+// The attack lab
 
-async function reload() {
-  const turn = ++reloads;
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok) throw new UploadError(`The page can't be loaded again (${answer.status}).`);
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  // A later reload is of a later address or state, whichever answer comes first.
-  if (turn !== reloads) return;
-  for (const section of document.querySelectorAll("[data-reload]")) {
-    const next = document.adoptNode(fresh.getElementById(section.id));
-    if (next.innerHTML === section.innerHTML) continue;
-    keepChoices(section, next);
-    const hadFocus = section.contains(document.activeElement);
-    section.replaceWith(next);
-    // Else a keyboard would begin at the top of the page again.
-    if (hadFocus) next.querySelector("h2").focus();
-  }
+async function tryAll() {
+  const names = Object.keys(ATTACKS);
+  // What waits goes on while the others are tried.
+  names.sort((one, other) => Boolean(ATTACKS[other].background) - Boolean(ATTACKS[one].background));
+  for (const name of names) await tryAttack(name);
 }
 
-/** What is rendered is the default; what somebody has chosen since stays chosen. */
-function keepChoices(section, next) {
-  for (const { id, checked } of section.querySelectorAll("input[type=checkbox]")) {
-    const choice = next.querySelector(`#${id}`);
-    if (choice) choice.checked = checked;
+async function tryAttack(name) {
+  const attack = ATTACKS[name];
+  const card = document.querySelector(`[data-attack="${name}"]`)?.closest("li");
+  if (!card || card.dataset.verdict === "running") return;
+  if (attack.background) runAttack(attack, card).catch(report);
+  else await perform(() => runAttack(attack, card));
+}
+
+async function runAttack(attack, card) {
+  const username = currentUser();
+  const entry = new Entry(`Attack: ${card.querySelector("h3").textContent}`, { withProgress: false });
+  const judge = (verdict, said, why) => {
+    card.dataset.verdict = verdict;
+    card.querySelector(".verdict").textContent = VERDICTS[verdict];
+    card.querySelector(".said").textContent = said;
+    card.querySelector(".why").textContent = why;
+    entry.say(verdict === "refused" || verdict === "harmless" ? "done" : verdict, said || VERDICTS[verdict]);
+  };
+  const lab = new Lab(entry, {
+    strategy: strategy(),
+    username,
+    look: see,
+    onWait: (left) => judge("running", `The form is good for another ${left} seconds.`, ""),
+  });
+  judge("running", "", "");
+  await begin(entry, username);
+  const avatar = entry.seen.rows.get(username);
+  if (attack.background) entry.offer("Cancel", () => lab.cancel());
+  const why = attack.why[lab.strategy] ?? attack.why;
+  try {
+    const said = await attack.run(lab);
+    const isSame = attack.replacesAvatar || entry.seen.rows.get(username) === avatar;
+    if (attack.expects || !isSame) judge("failed", said ?? "It went through.", "That should have been refused.");
+    else judge("harmless", said, why);
+  } catch (error) {
+    if (error.name === "AbortError") judge("left-out", "Cancelled.", "");
+    else if (isRefused(attack, error)) judge("refused", `${PARTS[attack.expects[0]]}: ${error.status} ${error.code}. ${error.said}`, why);
+    else judge("failed", explain(error), "Another refusal was expected.");
   }
+  entry.offerNothing();
+}
+
+const VERDICTS = {
+  running: "trying",
+  refused: "refused",
+  harmless: "harmless",
+  failed: "not as expected",
+  "left-out": "cancelled",
+};
+const PARTS = { service: "The uploads service", bucket: "The bucket" };
+
+// The page itself
+
+/** One thing at a time, and after each the page as it is then. */
+function perform(action) {
+  waiting += 1;
+  document.body.dataset.busy = "true";
+  queue = queue.then(async () => {
+    say("");
+    await action().catch(report);
+    // After a failure, too: what was uploaded before it is in the bucket.
+    await show().catch(report);
+    waiting -= 1;
+    document.body.dataset.busy = String(waiting > 0);
+  });
+  return queue;
+}
+
+/** What is there now, marked where it is other than it was before the last upload. */
+async function show() {
+  const fresh = await reload();
+  if (before) mark(before, document);
+  return fresh;
+}
+
+/** Another page of a list: nothing there is a change. */
+async function turn() {
+  before = null;
+  await show().catch(report);
 }
 
 function report(error) {
-  if (!(error instanceof UploadError)) console.error(error);
-  say("failed", error instanceof UploadError ? error.message : "Something went wrong on this page. Load it again.");
+  if (!(error instanceof CallError)) console.error(error);
+  say(explain(error));
 }
 
-function say(kind, text) {
-  const line = document.createElement("li");
-  line.className = kind;
-  line.textContent = text;
-  calls.append(line);
-  return line;
+function explain(error) {
+  return error instanceof CallError ? error.message : "Something went wrong on this page. Load it again.";
 }
 
-function makeButton(text, action) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = text;
-  button.addEventListener("click", () => perform(button, action));
-  return button;
+function say(text) {
+  document.querySelector("#failure").textContent = text;
+}
+
+function currentUser() {
+  return document.querySelector("#users .current").dataset.user;
+}
+
+function strategy() {
+  return document.querySelector("#strategy").dataset.strategy;
+}
+
+function bytes(count) {
+  return `${count.toLocaleString("en")} bytes`;
 }

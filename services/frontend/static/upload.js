@@ -1,8 +1,7 @@
-// The three phases, each a plain call. A failed one throws an UploadError, in words for the person who uploads.
+// The three phases of an upload, each a plain call, and an upload that goes through them.
 
+import { CallError, callService, postForm } from "./calls.js";
 import { removeMetadata } from "./metadata.js";
-
-export class UploadError extends Error {}
 
 /** The picture without what the file says besides it. A GIF and whatever can't be read stay as they are. */
 export async function withoutMetadata(file) {
@@ -11,75 +10,91 @@ export async function withoutMetadata(file) {
   return kept === bytes ? file : new File([kept], file.name, { type: file.type });
 }
 
-/** Ask the uploads service for a form that allows this one file. */
-export async function presign(file) {
+/** 1. Ask the uploads service for a form that allows this one file. */
+export async function presign(file, options = {}) {
   const sha256 = await digest(file);
   const requestId = makeRequestId();
   const declared = { content_type: file.type, size: file.size, ...(sha256 && { sha256 }) };
-  return { ...(await callService("/uploads/presign", declared, requestId)), requestId };
+  return { ...(await callService("/uploads/presign", declared, { ...options, requestId })), requestId };
 }
 
-/** Post the file straight to the bucket. The file comes last: S3 ignores what follows it. */
-export async function postToBucket(form, file) {
-  const body = new FormData();
-  for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
-  body.append("file", file);
-  const answer = await send(form.url, { method: form.method, body });
-  if (!answer.ok) throw new UploadError(explainBucketError(answer.status, await answer.text()));
-}
-
-/** Tell the uploads service, which checks the picture and makes it the avatar. */
-export function confirm(form) {
+/** 3. Tell the uploads service, which checks the picture and makes it the avatar. */
+export function confirm(form, options = {}) {
   const proof = { key: form.key, ...(form.upload_token && { upload_token: form.upload_token }) };
-  return callService("/uploads/confirm", proof, form.requestId);
+  return callService("/uploads/confirm", proof, { ...options, requestId: form.requestId });
 }
 
-/** POST where there is a body, GET where there is none. The services' logs have the request id, where one is given. */
-export async function callService(path, body, requestId) {
-  const headers = { "Content-Type": "application/json", ...(requestId && { "X-Request-Id": requestId }) };
-  const post = { method: "POST", headers, body: JSON.stringify(body) };
-  const answer = await send(path, body ? post : {});
-  const text = await answer.text();
-  if (!answer.ok) throw new UploadError(explainProblem(answer.status, text));
-  return text ? JSON.parse(text) : null;
-}
+/** What nothing but another file mends. */
+const HOPELESS = new Set([
+  "type-not-allowed", "empty-file", "too-large", "not-a-picture", "type-mismatch", "unreadable-picture", "too-many-pixels",
+]);
+/** After these a new upload is begun; after any other failure the old one goes on where it stopped. */
+const OVER = new Set(["expired", "unknown-upload", "superseded", "other-strategy", "AccessDenied", "SignatureDoesNotMatch"]);
 
-async function send(url, options) {
-  try {
-    return await fetch(url, options);
-  } catch {
-    // The browser tells a page no more than this, be it the network or a CORS refusal.
-    throw new UploadError(`${new URL(url, location.href).host} can't be reached. Check the connection and try again.`);
+/** One file on its way. A failed or cancelled one is run again, and takes up where it stopped. */
+export class Upload {
+  #form = null;
+  #expires = 0;
+  #posted = false;
+  #abort = null;
+
+  /** `watch`: `phase(name, text)`, `observe(call)`, `progress(part of the whole)`, `look()` between the calls. */
+  constructor(file, { watch, withConfirm = true }) {
+    Object.assign(this, { file, watch, withConfirm });
   }
-}
 
-/** RFC 9457 problem+json; anything else comes from something between us and the service. */
-function explainProblem(status, text) {
-  try {
-    const { type, title, detail } = JSON.parse(text);
-    if (type) return `${detail || title} (${status}, ${type})`;
-  } catch {
-    // No JSON at all.
+  get form() {
+    return this.#form;
   }
-  return `The service answered ${status} without saying why. Try again in a moment.`;
-}
 
-const BUCKET_ERRORS = {
-  EntityTooLarge: "The file is larger than it was declared to be.",
-  EntityTooSmall: "The file is smaller than it was declared to be.",
-  AccessDenied: "The form does not allow this file, or its time is over. Choose the file again.",
-  BadDigest: "The file arrived damaged or is not the one that was announced. Choose it again.",
-  SignatureDoesNotMatch: "The form's signature is wrong.",
-  SlowDown: "The bucket is busy. Try again in a moment.",
-};
+  /** The avatar's key; null where the confirm was left out. Throws a CallError, or an AbortError when cancelled. */
+  async run() {
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    const { watch } = this;
+    try {
+      if (!this.#posted) await this.#post(signal);
+      if (!this.withConfirm) return null;
+      watch.progress(0.9);
+      const observe = watch.phase("confirm");
+      const { avatar } = await confirm(this.#form, { signal, observe });
+      watch.progress(1);
+      await watch.look();
+      return avatar;
+    } catch (error) {
+      if (OVER.has(error.code)) this.#forget();
+      throw error;
+    }
+  }
 
-/** S3 answers in XML: `<Error><Code>…</Code><Message>…</Message></Error>`. */
-function explainBucketError(status, text) {
-  const document = new DOMParser().parseFromString(text, "application/xml");
-  const code = document.querySelector("Error > Code")?.textContent;
-  if (!code) return `The bucket refused the file (${status}).`;
-  const message = document.querySelector("Error > Message")?.textContent ?? "";
-  return `${BUCKET_ERRORS[code] ?? "The bucket refused the file."} (${status}, ${code}: ${message})`;
+  cancel() {
+    this.#abort?.abort();
+  }
+
+  /** Whether to run it again may help after this error. */
+  canTryAgain(error) {
+    return error.name === "AbortError" || (error instanceof CallError && !HOPELESS.has(error.code));
+  }
+
+  async #post(signal) {
+    const { file, watch } = this;
+    if (!this.#form || performance.now() > this.#expires) {
+      watch.progress(0);
+      const began = performance.now();
+      this.#form = await presign(file, { signal, observe: watch.phase("presign") });
+      this.#expires = began + this.#form.expires * 1000;
+    }
+    watch.progress(0.1);
+    const observe = watch.phase("post");
+    await postForm(this.#form, file, { signal, observe, progress: (part) => watch.progress(0.1 + 0.8 * part) });
+    this.#posted = true;
+    await watch.look();
+  }
+
+  #forget() {
+    this.#form = null;
+    this.#posted = false;
+  }
 }
 
 /** One for all calls of an upload. Not by crypto.randomUUID, which browsers have only on HTTPS and localhost. */

@@ -1,0 +1,143 @@
+// HTTP calls to the services and to the bucket. Whoever observes one hears of it when it begins and when it has ended:
+// what was sent, what came back, how long it took.
+
+/** A call that failed, in words for the person who made it. */
+export class CallError extends Error {
+  /** `code`: a problem's slug, S3's own code, or "unreachable". `said`: the answer's exact words. */
+  constructor(message, { status = 0, code = "unreachable", said = "" } = {}) {
+    super(message);
+    Object.assign(this, { status, code, said });
+  }
+}
+
+/**
+ * POST where there is a body, GET where there is none.
+ * @param options.requestId what the services' logs call it
+ * @param options.token act for whom it was issued to, and without this browser's session
+ */
+export async function callService(path, body, { signal, requestId, token, observe } = {}) {
+  const headers = {
+    "Content-Type": "application/json",
+    ...(requestId && { "X-Request-Id": requestId }),
+    ...(token && { Authorization: `Bearer ${token}` }),
+  };
+  const call = begin(body ? "POST" : "GET", new URL(path, location.href), { headers, body }, observe);
+  const options = { method: call.method, headers, signal, credentials: token === undefined ? "same-origin" : "omit" };
+  let answer, text;
+  try {
+    answer = await fetch(path, body ? { ...options, body: JSON.stringify(body) } : options);
+    text = await answer.text();
+  } catch (error) {
+    end(call, observe);
+    throw signal?.aborted ? error : unreachable(call.url);
+  }
+  const received = parse(text);
+  const error = answer.ok ? null : explainProblem(answer.status, received);
+  end(call, observe, { status: answer.status, received: received ?? text, error });
+  if (error) throw error;
+  return received ?? null;
+}
+
+/**
+ * Post the file straight to the bucket, with a presign's form.
+ * @param options.progress hears which part of the bytes is on its way, from 0 to 1
+ */
+export async function postForm(form, file, { signal, observe, progress } = {}) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
+  // Last: S3 ignores what follows the file.
+  body.append("file", file);
+  const sent = { fields: { ...form.fields, file: `${file.size.toLocaleString("en")} bytes` } };
+  const call = begin(form.method, new URL(form.url), sent, observe);
+  const answer = await transfer(form, body, { signal, progress });
+  if (!answer.status) {
+    end(call, observe);
+    signal?.throwIfAborted();
+    throw unreachable(call.url);
+  }
+  const { status, responseText: received } = answer;
+  const error = status < 300 ? null : explainBucketError(status, received);
+  const headers = { ETag: answer.getResponseHeader("ETag") };
+  end(call, observe, { status, received, headers, error });
+  if (error) throw error;
+}
+
+/** By XMLHttpRequest, since fetch does not tell how far an upload has come. Status 0: it didn't get through. */
+function transfer(form, body, { signal, progress }) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    if (progress) request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 1);
+    request.onloadend = () => resolve(request);
+    signal?.addEventListener("abort", () => request.abort());
+    request.open(form.method, form.url);
+    if (signal?.aborted) resolve(request);
+    else request.send(body);
+  });
+}
+
+function begin(method, url, sent, observe) {
+  const call = { method, url, sent, began: performance.now(), ended: null, status: null, received: null };
+  observe?.(call);
+  return call;
+}
+
+function end(call, observe, answer) {
+  Object.assign(call, { ended: performance.now(), status: 0 }, answer);
+  observe?.(call);
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The browser tells a page no more than that, be it the network or a CORS refusal. */
+function unreachable(url) {
+  return new CallError(`${url.host} can't be reached. Check the connection and try again.`);
+}
+
+const ADVICE = {
+  "not-logged-in": "Log in again, and then try again.",
+  "token-expired": "Log in again, and then try again.",
+  "not-a-picture": "Choose another file.",
+  "type-mismatch": "Choose another file, or save it again as what its name says.",
+  "unreadable-picture": "Choose another file.",
+  "too-many-pixels": "Cut or scale it first.",
+  "too-large": "Cut or scale it first.",
+  "type-not-allowed": "Choose another file, or save it as one of these.",
+  "empty-file": "Choose another file.",
+};
+
+/** RFC 9457 problem+json; anything else comes from something between us and the service. */
+function explainProblem(status, problem) {
+  const { type, title, detail } = problem ?? {};
+  if (!type) {
+    const message = `The service answered ${status} without saying why. Try again in a moment.`;
+    return new CallError(message, { status, code: `http-${status}` });
+  }
+  const code = type.replace("urn:problem:", "");
+  const words = [detail || title, ADVICE[code]].filter(Boolean).join(" ");
+  return new CallError(`${words} (${status}, ${type})`, { status, code, said: detail || title });
+}
+
+const BUCKET_ERRORS = {
+  EntityTooLarge: "The file is larger than it was declared to be. Choose it again.",
+  EntityTooSmall: "The file is smaller than it was declared to be. Choose it again.",
+  AccessDenied: "The form does not allow this file, or its time is over. Try again, with a new form.",
+  BadDigest: "The file arrived damaged or is not the one that was announced. Choose it again.",
+  SignatureDoesNotMatch: "The form's signature is wrong. Try again, with a new form.",
+  SlowDown: "The bucket is busy. Try again in a moment.",
+};
+
+/** S3 answers in XML: `<Error><Code>…</Code><Message>…</Message></Error>`. */
+function explainBucketError(status, text) {
+  const document = new DOMParser().parseFromString(text, "application/xml");
+  const code = document.querySelector("Error > Code")?.textContent;
+  if (!code) return new CallError(`The bucket refused the file (${status}).`, { status, code: `http-${status}` });
+  const said = document.querySelector("Error > Message")?.textContent ?? "";
+  const words = BUCKET_ERRORS[code] ?? "The bucket refused the file.";
+  return new CallError(`${words} (${status}, ${code}: ${said})`, { status, code, said });
+}

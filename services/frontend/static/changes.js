@@ -1,0 +1,75 @@
+// What has changed between two looks at the bucket and the table: told in words, and marked where it is shown.
+
+const PLACE = { live: "live", pending: "pending", orphan: "nothing points at it" };
+
+/** What a page shows of a user's objects and row, by key and by name. */
+export function look(page) {
+  const objects = new Map();
+  for (const { dataset } of page.querySelectorAll("#objects tr[data-key]")) objects.set(dataset.key, { ...dataset });
+  const rows = new Map();
+  for (const { dataset } of page.querySelectorAll("#rows tr[data-username]")) rows.set(dataset.username, dataset.avatar);
+  return { objects, rows, hasMore: Boolean(page.querySelector("#bucket [data-more]")) };
+}
+
+/** What became of the things of these users (a Set), each as `{kind, what, was, now}`. */
+export function compare(before, after, users) {
+  const effects = [];
+  for (const [key, { owner, state }] of after.objects) {
+    const was = before.objects.get(key);
+    if (!users.has(owner)) continue;
+    if (!was) effects.push({ kind: "added", what: "object", now: `${key} (${PLACE[state]})` });
+    else if (was.state !== state) effects.push({ kind: "changed", what: `object ${key}`, was: was.state, now: PLACE[state] });
+  }
+  for (const key of findGone(before, after)) {
+    if (users.has(before.objects.get(key).owner)) effects.push({ kind: "gone", what: "object", was: key });
+  }
+  for (const username of users) {
+    const [was, now] = [before.rows.get(username), after.rows.get(username)];
+    if (was === undefined || now === undefined || was === now) continue;
+    effects.push({ kind: "changed", what: `row ${username}: Avatar`, was: was || "none", now: now || "none" });
+  }
+  return effects;
+}
+
+/** Newer objects push older ones to the next page: those are not gone. */
+function findGone(before, after) {
+  return [...before.objects.keys()].filter((key) => !after.objects.has(key) && nameOf(key) > findEdge(after));
+}
+
+/** The oldest name that a look could see; what is older is on another page. */
+function findEdge({ objects, hasMore }) {
+  return hasMore ? [...objects.keys()].map(nameOf).sort()[0] : "";
+}
+
+function nameOf(key) {
+  return key.slice(key.indexOf("/") + 1);
+}
+
+/** Mark in the page what is other than it was. The tables' own text stays what is there now. */
+export function mark(before, page) {
+  const after = look(page);
+  for (const row of page.querySelectorAll("#objects tr[data-key]")) {
+    const was = before.objects.get(row.dataset.key);
+    row.classList.toggle("is-new", !was && nameOf(row.dataset.key) > findEdge(before));
+    row.classList.toggle("is-changed", Boolean(was) && was.state !== row.dataset.state);
+    if (was && was.state !== row.dataset.state) row.querySelector("[data-was]").dataset.was = was.state;
+  }
+  for (const row of page.querySelectorAll("#rows tr[data-username]")) {
+    const was = before.rows.get(row.dataset.username);
+    const changed = was !== undefined && was !== row.dataset.avatar;
+    row.classList.toggle("is-changed", changed);
+    if (changed) row.querySelector("[data-was]").dataset.was = was || "none";
+  }
+  showGone(page, findGone(before, after));
+}
+
+function showGone(page, keys) {
+  const note = page.querySelector("#gone");
+  if (!note) return;
+  const gone = keys.map((key) => {
+    const item = document.createElement("del");
+    item.textContent = key;
+    return item;
+  });
+  note.replaceChildren(...(gone.length ? ["Gone since then: ", ...gone.flatMap((item, n) => (n ? [", ", item] : [item]))] : []));
+}

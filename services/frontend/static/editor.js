@@ -1,0 +1,127 @@
+// The picture before its upload: seen as the avatar will be, cut to a square, and scaled down.
+
+export const SIDE = 512;
+/** In pixels, of what is uploaded; five times what the page shows, for those who show it larger. */
+
+const VIEW = 288;
+const STEP = 0.02;
+
+/** What a canvas can be saved as. A GIF may move; its first picture is saved without loss. */
+const SAVED_AS = { "image/jpeg": "image/jpeg", "image/webp": "image/webp" };
+
+const editor = { file: null, bitmap: null, turn: 0 };
+
+/** Show the file, if it is a picture that this browser can read. */
+export async function open(file) {
+  const turn = ++editor.turn;
+  const bitmap = await decode(file);
+  if (turn !== editor.turn) return;
+  close();
+  Object.assign(editor, { file, bitmap });
+  find("[data-name]").textContent = file.name;
+  find("[data-size]").textContent = `${bitmap.width.toLocaleString("en")} × ${bitmap.height.toLocaleString("en")} pixels, ${file.size.toLocaleString("en")} bytes`;
+  for (const slider of sliders()) slider.value = slider.defaultValue;
+  find("[value=square]").checked = true;
+  document.querySelector("#drop").hidden = true;
+  find("").hidden = false;
+  draw();
+  find("[data-start]").focus();
+}
+
+export function close() {
+  editor.bitmap?.close();
+  Object.assign(editor, { file: null, bitmap: null, turn: editor.turn + 1 });
+  document.querySelector("#drop").hidden = false;
+  find("").hidden = true;
+}
+
+export function isOpen() {
+  return Boolean(editor.bitmap);
+}
+
+/** The file as it is to be uploaded, and whether it is the very one that was chosen. */
+export async function take() {
+  const { file, bitmap } = editor;
+  if (!isSquare()) return { file, isOriginal: true };
+  const { left, top, side } = cut();
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = Math.min(SIDE, Math.round(side));
+  paint(canvas, left, top, side);
+  const type = SAVED_AS[file.type] ?? "image/png";
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, 0.9));
+  // A browser that can't write WebP writes PNG.
+  return { file: new File([blob], file.name, { type: blob.type }), isOriginal: false };
+}
+
+/** To be called on each input in the editor: a slider or a choice has changed. */
+export function draw() {
+  const square = isSquare();
+  for (const slider of sliders()) slider.disabled = !square;
+  // An avatar is drawn cut to the square in the middle, whatever its file's sides are.
+  const { left, top, side } = square ? cut() : cut({ zoom: 1, x: 0.5, y: 0.5 });
+  const canvas = find("canvas");
+  canvas.width = canvas.height = VIEW * Math.min(devicePixelRatio, 2);
+  paint(canvas, left, top, side);
+  const pixels = Math.min(SIDE, Math.round(side));
+  find("[data-result]").textContent = square
+    ? `Uploaded: ${pixels} × ${pixels} pixels, and nothing else that the file says.`
+    : "Uploaded: the file as it is. The page shows its middle.";
+}
+
+/** Drag what is shown: by so many pixels on the screen. */
+export function move(right, down) {
+  if (!isSquare()) return;
+  const { side } = cut();
+  const { bitmap } = editor;
+  const scale = side / find("canvas").clientWidth;
+  shift("x", (-right * scale) / (bitmap.width - side));
+  shift("y", (-down * scale) / (bitmap.height - side));
+  draw();
+}
+
+/** By the arrow keys. Whether it was one. */
+export function nudge(key) {
+  const by = { ArrowLeft: ["x", -STEP], ArrowRight: ["x", STEP], ArrowUp: ["y", -STEP], ArrowDown: ["y", STEP] }[key];
+  if (!by || !isSquare()) return false;
+  shift(...by);
+  draw();
+  return true;
+}
+
+async function decode(file) {
+  try {
+    return await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    throw new DOMException(`${file.name} can't be read as a picture. Choose a PNG, JPEG, WebP or GIF.`, "EncodingError");
+  }
+}
+
+/** The square of the picture that is shown, in its own pixels. */
+function cut({ zoom, x, y } = Object.fromEntries(sliders().map((slider) => [slider.name, Number(slider.value)]))) {
+  const { width, height } = editor.bitmap;
+  const side = Math.min(width, height) / zoom;
+  return { left: (width - side) * x, top: (height - side) * y, side };
+}
+
+function shift(name, by) {
+  const slider = find(`[name=${name}]`);
+  if (Number.isFinite(by)) slider.value = Number(slider.value) + by;
+}
+
+function paint(canvas, left, top, side) {
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(editor.bitmap, left, top, side, side, 0, 0, canvas.width, canvas.height);
+}
+
+function isSquare() {
+  return find("[value=square]").checked;
+}
+
+function sliders() {
+  return [...document.querySelectorAll("#editor input[type=range]")];
+}
+
+function find(selector) {
+  return document.querySelector(`#editor ${selector}`);
+}

@@ -1,0 +1,168 @@
+// What happened: each upload with its calls, as they were made, and what each of them changed.
+
+const list = () => document.querySelector("#timeline");
+const MOST = 24;
+const SHOWN = 16;
+
+/** Which part of the system a call went to. */
+const PLACES = {
+  "/auth/": ["service", "auth service"],
+  "/uploads/": ["service", "uploads service"],
+};
+const SECRETS = /policy|signature|security-token|credential|upload[-_]token|access_token|authorization/i;
+
+/** An upload or an attack, on top of those before it. */
+export class Entry {
+  #began = null;
+  #calls = new Map();
+  #ended = null;
+
+  constructor(title, { onCancel, withProgress = true } = {}) {
+    this.element = build("li", { className: "entry" });
+    this.heading = build("h3", { textContent: title });
+    this.status = build("p", { className: "entry-status" });
+    this.status.setAttribute("role", "status");
+    this.actions = build("div", { className: "entry-actions" });
+    this.list = build("ol", { className: "calls" });
+    const head = build("div", { className: "entry-head" }, this.heading, this.status, this.actions);
+    this.element.append(head);
+    if (withProgress) {
+      this.bar = build("progress", { max: 1, value: 0 });
+      this.bar.setAttribute("aria-label", title);
+      this.element.append(this.bar);
+    }
+    this.element.append(this.list);
+    if (onCancel) this.offer("Cancel", onCancel);
+    document.querySelector("#nothing-yet").hidden = true;
+    list().prepend(this.element);
+    while (list().children.length > MOST) list().lastElementChild.remove();
+    list().parentElement.scrollTop = 0;
+  }
+
+  say(kind, text) {
+    this.status.className = `entry-status ${kind}`;
+    this.status.textContent = text;
+    this.element.dataset.state = kind;
+  }
+
+  progress(part) {
+    this.bar.value = part;
+  }
+
+  /** Replaces what was offered before. */
+  offer(text, action) {
+    const button = build("button", { type: "button", className: "quiet", textContent: text });
+    button.addEventListener("click", action);
+    this.actions.replaceChildren(...(text ? [button] : []));
+    return button;
+  }
+
+  offerNothing() {
+    this.actions.replaceChildren();
+  }
+
+  /** A call of this name begins; returns what is to hear of it. `tell(call)`: in words what its answer means. */
+  observe(name, tell = () => "") {
+    return (call) => {
+      const item = this.#calls.get(call) ?? this.#begin(call, name);
+      if (call.ended !== null) this.#end(item, call, tell);
+    };
+  }
+
+  /** A line besides the calls, such as one that was left out. */
+  note(kind, text) {
+    const item = build("li", { className: `call ${kind}` }, build("p", { className: "tells", textContent: text }));
+    this.list.append(item);
+    return item;
+  }
+
+  /** What has changed since the last call, as it was seen. */
+  showEffects(effects) {
+    const last = this.list.lastElementChild;
+    if (!last || !effects.length) return;
+    last.append(build("ul", { className: "effects" }, ...effects.map(describeEffect)));
+  }
+
+  #begin(call, name) {
+    this.#began ??= call.began;
+    const [kind, place] = findPlace(call.url);
+    const summary = build("summary", {},
+      build("b", { textContent: name }),
+      build("span", { className: `place ${kind}`, textContent: place }),
+      build("code", { textContent: `${call.method} ${kind === "bucket" ? call.url.host : call.url.pathname}` }),
+      build("span", { className: "answer", textContent: "…" }),
+    );
+    const time = build("div", { className: "time" }, build("span"));
+    time.setAttribute("aria-hidden", "true");
+    const details = build("details", {}, summary, build("div", { className: "exchange" }, show("Sent", call.sent)));
+    const item = build("li", { className: "call running" }, details, time, build("p", { className: "tells" }));
+    this.list.append(item);
+    this.#calls.set(call, item);
+    this.list.parentElement.scrollIntoView({ block: "nearest" });
+    return item;
+  }
+
+  #end(item, call, tell) {
+    const good = call.status >= 200 && call.status < 300;
+    item.className = `call ${good ? "done" : "failed"}`;
+    const milliseconds = Math.max(1, Math.round(call.ended - call.began));
+    item.querySelector(".answer").textContent = `${call.status || "no answer"} · ${milliseconds.toLocaleString("en")} ms`;
+    const received = { headers: call.headers, body: call.received };
+    item.querySelector(".exchange").append(show(call.status ? `Came back: ${call.status}` : "Nothing came back", received));
+    item.querySelector(".tells").textContent = good ? tell(call) : `${call.error?.code ?? "unreachable"}. ${call.error?.said ?? ""}`;
+    this.#ended = call.ended;
+    this.#drawTimes();
+  }
+
+  /** Each call's bar, from the first call's beginning to the last one's end. */
+  #drawTimes() {
+    const whole = this.#ended - this.#began;
+    for (const [call, item] of this.#calls) {
+      const { style } = item.querySelector(".time span");
+      style.setProperty("--from", (call.began - this.#began) / whole);
+      style.setProperty("--to", ((call.ended ?? this.#ended) - this.#began) / whole);
+    }
+  }
+}
+
+function findPlace(url) {
+  if (url.origin !== location.origin) return ["bucket", "bucket"];
+  const found = Object.keys(PLACES).find((path) => url.pathname.startsWith(path));
+  return PLACES[found] ?? ["service", "frontend service"];
+}
+
+function describeEffect({ kind, what, was, now }) {
+  const words = { added: "new ", changed: "", gone: "deleted " }[kind];
+  const item = build("li", { className: kind }, build("span", { textContent: `${words}${what} ` }));
+  if (was) item.append(build("del", { textContent: was }));
+  if (was && now) item.append(" → ");
+  if (now) item.append(build("ins", { textContent: now }));
+  return item;
+}
+
+function show(title, content) {
+  const heading = build("h4", { textContent: title });
+  const text = build("pre", { textContent: format(content), tabIndex: 0 });
+  text.setAttribute("role", "region");
+  text.setAttribute("aria-label", title);
+  return build("section", {}, heading, text);
+}
+
+/** Readable, and with nothing in it that somebody could use who looks over the shoulder. */
+function format({ headers, fields, body }) {
+  const lines = Object.entries(headers ?? {}).filter(([, value]) => value).map(([name, value]) => `${name}: ${shorten(name, value)}`);
+  if (fields) lines.push(...Object.entries(fields).map(([name, value]) => `${name} = ${shorten(name, value)}`));
+  if (body) lines.push(typeof body === "string" ? body.trim() : JSON.stringify(body, shorten, 2));
+  return lines.filter(Boolean).join("\n") || "nothing";
+}
+
+function shorten(name, value) {
+  if (typeof value !== "string" || !SECRETS.test(name) || value.length <= SHOWN) return value;
+  return `${value.slice(0, SHOWN)}… (${value.length} characters)`;
+}
+
+function build(name, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
+}
