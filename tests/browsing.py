@@ -170,6 +170,11 @@ class Site:
         return self.page.locator("#table")
 
     @property
+    def editor(self) -> Locator:
+        """Where a picture is seen before it goes."""
+        return self.page.locator("#editor")
+
+    @property
     def entry(self) -> Locator:
         """What the timeline tells of the latest upload or attack."""
         return self.page.locator("#timeline > li:first-child")
