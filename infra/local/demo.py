@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import msgspec
+
 from infra.local.ports import PortInUseError
 from infra.local.processes import ProcessError
 from infra.local.stack import Options, run_stack
+from services.uploads.settings import FormSeconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,9 +64,23 @@ def parse_options(arguments: Sequence[str]) -> Options:
         default="prefix",
         help="how a pending object is marked (default: %(default)s)",
     )
+    parser.add_argument(
+        "--form-seconds",
+        type=_form_seconds,
+        default=300,
+        metavar="N",
+        help="how long a form may be posted (default: %(default)s)",
+    )
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep the state there (default: nothing is kept)")
     given = parser.parse_args(arguments)
-    return Options(given.port, given.emulator_port, given.users, given.pending, given.data)
+    return Options(
+        port=given.port,
+        emulator_port=given.emulator_port,
+        users=given.users,
+        pending=given.pending,
+        form_seconds=given.form_seconds,
+        data=given.data,
+    )
 
 
 def can_keep_state(folder: Path) -> bool:
@@ -86,6 +103,13 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError("at least one user is needed")
     return count
+
+
+def _form_seconds(text: str) -> int:
+    try:
+        return msgspec.convert(text, FormSeconds, strict=False)
+    except msgspec.ValidationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -11,13 +11,15 @@ import httpx2
 import uvicorn
 
 from infra.documents.routing import find_service
+from infra.local.asgi import Headers, read_body, send_answer, send_problem
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST
+from infra.local.sweeps import SWEEP_PATH, Sweeps
 from services.connection import Connection
 from services.rate_limits import CLIENT_ADDRESS_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
@@ -33,16 +35,15 @@ OURS = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host",
 """What a client says there goes no further."""
 HEALTH_PATH = "/_gateway/health"
 
-Headers = list[tuple[bytes, bytes]]
-
 
 class Gateway:
     """An ASGI application. `services`: the base URL of each, by its name."""
 
-    def __init__(self, services: Mapping[str, str], emulator: str, origin: str) -> None:
+    def __init__(self, services: Mapping[str, str], emulator: str, origin: str, sweeps: Sweeps | None = None) -> None:
         self._services = services
         self._emulator = emulator
         self._origin = origin
+        self._sweeps = sweeps
         # A transport and not a client, which would keep one user's cookies and send them along with another's request.
         self._transport = httpx2.AsyncHTTPTransport(limits=httpx2.Limits(max_connections=200))
 
@@ -50,10 +51,12 @@ class Gateway:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         if scope["path"] == HEALTH_PATH:
-            await _answer(send, 204, [], b"")
+            await send_answer(send, 204, [], b"")
+        elif scope["path"] == SWEEP_PATH and self._sweeps:
+            await self._sweeps(scope, receive, send)
         elif scope["method"] == "GET" and self._is_another_name(scope):
             # The session cookie and the bucket's CORS rules know one origin; 127.0.0.1 is led to it.
-            await _answer(send, 307, [(b"location", self._origin.encode() + _target(scope))], b"")
+            await send_answer(send, 307, [(b"location", self._origin.encode() + _target(scope))], b"")
         else:
             await self._forward(scope, receive, send)
 
@@ -65,7 +68,7 @@ class Gateway:
             scope["method"],
             self._find_target(scope["path"]),
             headers=[*_end_to_end(scope["headers"]), *self._forwarded(scope)],
-            content=_read_body(receive) if _has_body(scope) else None,
+            content=read_body(receive) if _has_body(scope) else None,
             # The target as it came: the service is the one that reads it, dots, slashes and all.
             extensions={"timeout": httpx2.Timeout(TIMEOUT_SECONDS).as_dict(), "target": _target(scope)},
         )
@@ -88,19 +91,19 @@ class Gateway:
             finally:
                 await answer.aclose()
         except httpx2.LocalProtocolError:
-            await _problem(send, 400, "malformed-request", "The request can't be passed on as it is")
+            await send_problem(send, 400, "malformed-request", "The request can't be passed on as it is")
         except httpx2.TimeoutException:
             if begun:
                 raise
-            await _problem(send, 504, "gateway-timeout", "The service did not answer in time")
+            await send_problem(send, 504, "gateway-timeout", "The service did not answer in time")
         except httpx2.TransportError as error:
             if begun:
                 raise
             logger.warning("%s %s: %s", scope["method"], scope["path"], error)
-            await _problem(send, 503, "unavailable", "The service is not there; try again in a moment")
+            await send_problem(send, 503, "unavailable", "The service is not there; try again in a moment")
 
     def _find_target(self, path: str) -> str:
-        # The one path that a deployment does not have: the clock of the emulator's lifecycle rules, for the page.
+        # One more that a deployment does not have: the clock of the emulator's lifecycle rules, for the page.
         return self._emulator if path == LIFECYCLE_PATH else self._services[find_service(path)]
 
     def _forwarded(self, scope: HTTPScope) -> Headers:
@@ -133,32 +136,14 @@ def _has_body(scope: HTTPScope) -> bool:
     return not {b"content-length", b"transfer-encoding"}.isdisjoint(name for name, _ in scope["headers"])
 
 
-async def _read_body(receive: ASGIReceiveCallable) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return
-        yield message["body"]
-        if not message["more_body"]:
-            return
-
-
-async def _problem(send: ASGISendCallable, status: int, slug: str, title: str) -> None:
-    body = json.dumps({"type": f"urn:problem:{slug}", "status": status, "title": title, "detail": title}).encode()
-    headers = [(b"content-type", b"application/problem+json")]
-    if status >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
-        headers.append((b"retry-after", b"1"))
-    await _answer(send, status, headers, body)
-
-
-async def _answer(send: ASGISendCallable, status: int, headers: Headers, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
 def main() -> None:
-    """Settings from the environment: `PORT`, `ORIGIN`, `EMULATOR`; `SERVICES`, the services' URLs by name in JSON."""
-    gateway = Gateway(json.loads(os.environ["SERVICES"]), os.environ["EMULATOR"], os.environ["ORIGIN"])
+    """Settings from the environment: `PORT`, `ORIGIN`, `EMULATOR`; in JSON, `SERVICES`, the services' URLs by name, and
+    `SWEEP`, what a sweep finds in its environment, where there is one.
+    """
+    origin = os.environ["ORIGIN"]
+    sweep = json.loads(os.environ["SWEEP"])
+    sweeps = Sweeps(origin, sweep) if sweep else None
+    gateway = Gateway(json.loads(os.environ["SERVICES"]), os.environ["EMULATOR"], origin, sweeps)
     uvicorn.run(
         gateway,
         host=HOST,

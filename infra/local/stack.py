@@ -40,6 +40,7 @@ class Options:
     data: Path | None = None
     uploads_endpoint: str | None = None
     """Where the uploads service finds AWS, if not straight at the emulator."""
+    form_seconds: int = 300
     presigns_per_minute: int = 120
     logins_per_minute: int = 60
     name: str = NAME
@@ -49,6 +50,7 @@ class Options:
     def settings(self) -> Settings:
         return Settings(
             pending=self.pending,
+            form_seconds=self.form_seconds,
             presigns_per_minute=self.presigns_per_minute,
             logins_per_minute=self.logins_per_minute,
         )
@@ -113,7 +115,8 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     announce("users", f"{options.users} seeded")
 
     waiting = [*_start_services(processes, services, aws, resources, origin, options)]
-    waiting.append(start_gateway(processes, services, aws, origin, port))
+    sweep = make_own_environ("sweep", services, aws, resources, origin, options.settings)
+    waiting.append(start_gateway(processes, services, aws, origin, port, sweep))
     for process in waiting:
         process.wait_until_ready()
         announce(process.name, services.get(process.name, origin))
@@ -181,7 +184,20 @@ def make_environ(
     origin: str,
     settings: Settings,
 ) -> dict[str, str]:
-    """What this one of the services is told: where it and the others are, and its own credentials."""
+    """What this one of the services finds in its environment."""
+    listening = {"HOST": HOST, "PORT": services[name].rpartition(":")[2]}
+    return inherit_environ() | make_own_environ(name, services, aws, resources, origin, settings) | listening
+
+
+def make_own_environ(
+    name: str,
+    services: Mapping[str, str],
+    aws: Aws,
+    resources: Resources,
+    origin: str,
+    settings: Settings,
+) -> dict[str, str]:
+    """What this service, or the sweep, is told and no other: where the others are, and its own credentials."""
     names = Names(
         origin=origin,
         table=resources.table,
@@ -190,8 +206,7 @@ def make_environ(
         jwks_url=services["auth"] + JWKS_PATH,
     )
     return (
-        inherit_environ()
-        | ENVIRONMENTS[name](names, settings)
+        ENVIRONMENTS[name](names, settings)
         | LOCAL.get(name, {})
         | dict(resources.credentials[name])
         | {
@@ -200,17 +215,29 @@ def make_environ(
             "AWS_DEFAULT_REGION": aws.region,
             "AWS_EC2_METADATA_DISABLED": "true",
             "METRICS": "false",
-            "HOST": HOST,
-            "PORT": services[name].rpartition(":")[2],
         }
     )
 
 
-def start_gateway(processes: Processes, services: Mapping[str, str], aws: Aws, origin: str, port: int) -> Process:
+def start_gateway(
+    processes: Processes,
+    services: Mapping[str, str],
+    aws: Aws,
+    origin: str,
+    port: int,
+    sweep: Mapping[str, str] | None = None,
+) -> Process:
+    """`sweep`: what a sweep finds in its environment; without it there is none on demand."""
     return processes.start(
         "gateway",
         "infra.local.gateway",
         health=f"http://{HOST}:{port}{HEALTH_PATH}",
         environ=inherit_environ()
-        | {"PORT": str(port), "ORIGIN": origin, "SERVICES": json.dumps(dict(services)), "EMULATOR": aws.endpoint},
+        | {
+            "PORT": str(port),
+            "ORIGIN": origin,
+            "EMULATOR": aws.endpoint,
+            "SERVICES": json.dumps(dict(services)),
+            "SWEEP": json.dumps(dict(sweep or {})),
+        },
     )

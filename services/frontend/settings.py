@@ -12,7 +12,10 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     jwks_url: JwksUrl
     pending: PendingStrategy = "prefix"
     lifecycle_clock: Annotated[
-        bool, msgspec.Meta(description="Whether the page offers to let days pass; only the local demo's bucket can.")
+        bool,
+        msgspec.Meta(
+            description="Whether the page offers to let days pass and to sweep at once; only the local demo can."
+        ),
     ] = False
     picture_url_seconds: Annotated[
         Seconds,

@@ -57,7 +57,7 @@ def test_what_the_readme_links_to_is_there(link: str) -> None:
     assert (ROOT / link).exists()
 
 
-@pytest.mark.parametrize("option", ["--port", "--emulator-port", "--users", "--data", "--pending"])
+@pytest.mark.parametrize("option", ["--port", "--emulator-port", "--users", "--data", "--pending", "--form-seconds"])
 def test_the_demos_options_are_described(option: str) -> None:
     value = {"--data": ".", "--pending": "tag"}.get(option, "5")
     assert parse_options([option, value])

@@ -15,6 +15,7 @@ import httpx2
 import psutil
 import pytest
 
+from infra.local.demo import parse_options
 from infra.local.ports import HOST, pick_free_ports
 from tests.conftest import post_form
 from tests.pictures import make_picture
@@ -123,6 +124,22 @@ def test_wrong_arguments(arguments: list[str]) -> None:
     _, err = popen.communicate(timeout=STOP_SECONDS)
     assert popen.returncode == 2
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("seconds", [1, 10, 3600])
+def test_a_form_lasts_as_long_as_told(seconds: int) -> None:
+    settings = parse_options(["--form-seconds", str(seconds)]).settings
+    assert settings.form_seconds == seconds
+    # Or the service would not start.
+    assert settings.confirm_seconds >= seconds
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "3601", "1.5", "x", ""])
+def test_how_long_a_form_cannot_last(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_options(["--form-seconds", seconds])
+    assert ended.value.code == 2
+    assert "argument --form-seconds: Expected `int`" in capsys.readouterr().err
 
 
 def test_kept_state_comes_back(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from services.uploads.sweep.report import MEANINGS, MOST_NAMES, NEED_A_PERSON, Outcome, Report
+from services.uploads.sweep.report import MEANINGS, MOST_NAMES, NAMED, Outcome, Report
 
 
 def test_each_outcome_is_counted() -> None:
@@ -24,7 +24,7 @@ def test_each_outcome_has_a_meaning() -> None:
 def test_reports_share_nothing() -> None:
     Report(dry_run=False).add(Outcome.DANGLING, "x")
     assert not Report(dry_run=False).needs_a_person
-    assert Report(dry_run=False).names == {outcome: [] for outcome in NEED_A_PERSON}
+    assert not any(Report(dry_run=False).names.values())
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -36,21 +36,41 @@ def test_a_person_is_needed_for_what_no_next_sweep_puts_right(outcome: Outcome) 
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_what_needs_a_person_is_named_and_nothing_else_is(outcome: Outcome) -> None:
+def test_what_was_done_and_what_needs_a_person_is_named_and_nothing_else_is(outcome: Outcome) -> None:
     report = Report(dry_run=False)
     report.add(outcome, "ada -> avatars/1")
-    assert report.as_json()["names"] == ({outcome.value: ["ada -> avatars/1"]} if outcome in NEED_A_PERSON else {})
-    assert ("ada -> avatars/1" in report.as_text()) is (outcome in NEED_A_PERSON)
+    assert report.as_json()["names"] == ({outcome.value: ["ada -> avatars/1"]} if outcome in NAMED else {})
+    assert ("ada -> avatars/1" in report.as_text()) is (outcome in NAMED)
 
 
-def test_names_are_the_first_ones_and_bounded() -> None:
+def test_what_is_named() -> None:
+    assert set(NAMED) == {
+        Outcome.DELETED,
+        Outcome.HEALED,
+        Outcome.BLANKED,
+        Outcome.WITHHELD,
+        Outcome.DANGLING,
+        Outcome.FAILED,
+    }
+
+
+def test_who_asks_is_told_the_names_of_all_but_the_live_ones() -> None:
+    report = Report(dry_run=False)
+    for outcome in Outcome:
+        report.add(outcome, f"avatars/{outcome}")
+    assert report.names == {outcome: [f"avatars/{outcome}"] for outcome in Outcome if outcome is not Outcome.LIVE}
+
+
+@pytest.mark.parametrize("outcome", NAMED)
+def test_names_are_the_first_ones_and_bounded(outcome: Outcome) -> None:
     report = Report(dry_run=False)
     for number in range(MOST_NAMES + 50):
-        report.add(Outcome.FAILED, f"avatars/{number}")
-    report.add(Outcome.DANGLING, "ada")
-    assert report.counts[Outcome.FAILED] == MOST_NAMES + 50
-    assert report.names[Outcome.FAILED] == [f"avatars/{number}" for number in range(MOST_NAMES)]
-    assert report.names[Outcome.DANGLING] == ["ada"]
+        report.add(outcome, f"avatars/{number}")
+    [other, *_] = set(NAMED) - {outcome}
+    report.add(other, "ada")
+    assert report.counts[outcome] == MOST_NAMES + 50
+    assert report.names[outcome] == [f"avatars/{number}" for number in range(MOST_NAMES)]
+    assert report.names[other] == ["ada"]
     assert len(report.as_text().splitlines()) == 1 + 2 + MOST_NAMES + 1
 
 
@@ -87,6 +107,7 @@ def test_the_text_says_what_there_was_and_what_it_means() -> None:
         " 1,234,567 rows with an avatar",
         "     1,200 deleted: no row points at them, nor ever will",
         "         1 dangling: rows whose object is missing",
+        *["           deleted: avatars/1"] * MOST_NAMES,
         "           dangling: ada -> avatars/2",
     ]
 

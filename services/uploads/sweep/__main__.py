@@ -24,7 +24,8 @@ from services.uploads.sweep.sweeper import Sweeper
 from services.uploads.users import Users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Executor
 
 THREADS = 32
 """Objects looked at more closely at once; fewer than the connections that the clients keep."""
@@ -44,24 +45,14 @@ def main() -> None:
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """The exit status: 1 where a row dangles, something failed or too much was to be deleted; 2 for wrong settings."""
     options = _parse(arguments)
-    try:
-        settings = read_settings(Settings, environ)
-        s3 = boto3.client("s3", config=S3_CONFIG)
-        dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
-    except (InvalidSettingsError, BotoCoreError, ValueError) as error:  # the last two: of boto3's own settings
-        print(error, file=sys.stderr)
-        return WRONG_SETTINGS
-    logging.basicConfig(format="%(message)s")
     with ThreadPoolExecutor(THREADS, thread_name_prefix="look") as executor:
-        sweeper = Sweeper(
-            Bucket(s3, settings.bucket),
-            Users(dynamodb, settings.table),
-            settings.limits,
-            settings.confirm_seconds + settings.margin_seconds,
-            settings.most_deletions,
-            time.time,
-            executor,
-        )
+        try:
+            settings = read_settings(Settings, environ)
+            sweeper = make_sweeper(settings, executor, time.time)
+        except (InvalidSettingsError, BotoCoreError, ValueError) as error:  # the last two: of boto3's own settings
+            print(error, file=sys.stderr)
+            return WRONG_SETTINGS
+        logging.basicConfig(format="%(message)s")
         try:
             with logging_redirect_tqdm():
                 report = sweeper.sweep(dry_run=options.dry_run, track=_show_progress)
@@ -72,6 +63,22 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         Metrics("sweep", settings.metrics).record(report.as_metrics())
     print(json.dumps(report.as_json()) if options.json else report.as_text())
     return NEEDS_A_PERSON if report.needs_a_person else DONE
+
+
+def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], float]) -> Sweeper:
+    """
+    Raises:
+        BotoCoreError, ValueError: one of boto3's own settings is wrong.
+    """
+    return Sweeper(
+        Bucket(boto3.client("s3", config=S3_CONFIG), settings.bucket),
+        Users(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.table),
+        settings.limits,
+        settings.confirm_seconds + settings.margin_seconds,
+        settings.most_deletions,
+        clock,
+        executor,
+    )
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""What a sweep found and did: counted, and the worst of it by name."""
+"""What a sweep found and did: counted, and what matters of it by name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MEANINGS = {
     Outcome.GONE: "deleted or changed by somebody else meanwhile",
     Outcome.DELETED: "no row points at them, nor ever will",
     Outcome.HEALED: "live ones that a lifecycle rule would have deleted",
-    Outcome.BLANKED: "likewise, with bytes that are no picture: a blank one took their place",
+    Outcome.BLANKED: "live ones whose bytes were no picture any more: a blank one took their place",
     Outcome.WITHHELD: "orphans that were not deleted, as they are too many for it to be true",
     Outcome.DANGLING: "rows whose object is missing",
     Outcome.FAILED: "AWS refused or did not answer; the next sweep tries again",
@@ -50,6 +50,9 @@ METRICS = {
 
 NEED_A_PERSON = (Outcome.WITHHELD, Outcome.DANGLING, Outcome.FAILED)
 
+NAMED = (Outcome.DELETED, Outcome.HEALED, Outcome.BLANKED, *NEED_A_PERSON)
+"""What was done, and what is left to a person."""
+
 
 @dataclass
 class Report:
@@ -59,8 +62,10 @@ class Report:
     tried: int = 0
     """Orphans that S3 was told to delete, whatever it answered: a call that failed may have done it all the same."""
     counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
-    names: dict[Outcome, list[str]] = field(default_factory=lambda: {kind: [] for kind in NEED_A_PERSON})
-    """The first of what needs a person: keys, and users of dangling rows."""
+    names: dict[Outcome, list[str]] = field(
+        default_factory=lambda: {kind: [] for kind in Outcome if kind is not Outcome.LIVE}
+    )
+    """The first of each but the live ones: keys, and users of dangling rows."""
 
     def add(self, outcome: Outcome, name: str) -> None:
         self.counts[outcome] += 1
@@ -74,7 +79,7 @@ class Report:
 
     def as_json(self) -> dict[str, object]:
         counts = {outcome.value: count for outcome, count in self.counts.items()}
-        names = {outcome.value: named for outcome, named in self.names.items() if named}
+        names = {outcome.value: self.names[outcome] for outcome in NAMED if self.names[outcome]}
         return {"dry_run": self.dry_run, "rows": self.rows, **counts, "names": names}
 
     def as_metrics(self) -> dict[str, int]:
@@ -88,7 +93,7 @@ class Report:
             for outcome, meaning in MEANINGS.items()
             if self.counts[outcome]
         ]
-        lines += [f"           {outcome}: {name}" for outcome, named in self.names.items() for name in named]
+        lines += [f"           {outcome}: {name}" for outcome in NAMED for name in self.names[outcome]]
         if self.dry_run:
             lines.append("Dry run: this is what would have been done.")
         return "\n".join(lines)
