@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,22 +20,11 @@ from services.uploads.users import Users
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from infra.local.aws import Aws
     from infra.local.stack import Stack
     from services.uploads.sweep.report import Report
 
 LATER_SECONDS = 5 * 3600
 """When whatever is under way now is long over, and no lifecycle rule has come to it yet."""
-
-
-def act_as_sweep(stack: Stack) -> Aws:
-    """Clients that may do what the sweep may do."""
-    credentials = stack.resources.credentials["sweep"]
-    return replace(
-        stack.aws,
-        access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-        secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-    )
 
 
 def read_clock(stack: Stack) -> Callable[[], float]:
@@ -51,7 +39,7 @@ def read_clock(stack: Stack) -> Callable[[], float]:
 @contextlib.contextmanager
 def open_sweeper(stack: Stack, later: float = LATER_SECONDS) -> Generator[Sweeper, None, None]:
     """Its clock is so many seconds ahead."""
-    aws, clock = act_as_sweep(stack), read_clock(stack)
+    aws, clock = stack.aws.sign_in(stack.resources.credentials["sweep"]), read_clock(stack)
     settings = read_settings(Settings, {"BUCKET": stack.resources.bucket, "TABLE": stack.resources.table})
     with ThreadPoolExecutor(16) as executor:
         yield Sweeper(

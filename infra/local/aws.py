@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,8 @@ from botocore.config import Config
 from services.aws import CLIENT_CONFIG, S3_CONFIG
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_iam import IAMClient
     from types_boto3_kms import KMSClient
@@ -28,6 +30,14 @@ class Aws:
     region: str
     access_key_id: str
     secret_access_key: str
+
+    def sign_in(self, credentials: Mapping[str, str]) -> Aws:
+        """The same AWS for somebody else, by the environment variables that name them."""
+        return replace(
+            self,
+            access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+            secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+        )
 
     @cached_property
     def _session(self) -> boto3.Session:

@@ -30,7 +30,7 @@ from tests.conftest import only_prefix, only_tag, post_form
 from tests.embedded import read_counts
 from tests.eventually import eventually
 from tests.pictures import make_picture
-from tests.sweeping import act_as_sweep, open_sweeper, read_clock
+from tests.sweeping import open_sweeper, read_clock
 from tests.targets import Trait
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ COMMAND_SECONDS = 60
 
 @pytest.fixture
 def sweep(stack: Stack) -> Aws:
-    return act_as_sweep(stack)
+    return stack.aws.sign_in(stack.resources.credentials["sweep"])
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from infra.local.ports import HOST
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from infra.local.aws import Aws
     from infra.local.stack import Stack
     from tests.conftest import User
 
@@ -39,19 +38,9 @@ class OwnService:
         return user.http.post(f"{self.url}/uploads/confirm", json=wanted)
 
 
-def sign_in_as(stack: Stack, service: str) -> Aws:
-    """AWS as this service's own IAM user has it."""
-    credentials = stack.resources.credentials[service]
-    return replace(
-        stack.aws,
-        access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-        secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-    )
-
-
 @contextlib.contextmanager
 def run_own_service(stack: Stack, strategy: Literal["prefix", "tag"]) -> Generator[OwnService, None, None]:
-    aws = sign_in_as(stack, "uploads")
+    aws = stack.aws.sign_in(stack.resources.credentials["uploads"])
     services = {**stack.services, "uploads": f"http://{HOST}:8000"}
     environ = make_environ("uploads", services, aws, stack.resources, stack.origin, InfraSettings(pending=strategy))
     own = OwnService()

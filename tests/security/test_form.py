@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,15 +13,11 @@ import httpx2
 import pytest
 import uuid_utils
 
-from services.uploads.bucket import Bucket as ProductBucket
-from services.uploads.pending import STRATEGIES
-from services.uploads.upload import Declared, Limits
-from services.uploads.uploads import Uploads
-from services.uploads.users import Users
+from services.uploads.upload import Declared
 from tests.conftest import WAITS_UNDER, only_tag, post_form
 from tests.eventually import eventually
+from tests.forms import presign_otherwise
 from tests.pictures import make_picture
-from tests.security.own_service import sign_in_as
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
@@ -30,6 +25,7 @@ if TYPE_CHECKING:
     from tests.security.conftest import Refused, Untouched
 
 PICTURE = make_picture()
+DECLARED = Declared("image/png", len(PICTURE))
 DIGEST = base64.b64encode(hashlib.sha256(PICTURE).digest()).decode()
 SIGNING_FIELDS = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
 
@@ -38,22 +34,6 @@ SIGNING_FIELDS = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date",
 def form(user: User) -> dict[str, Any]:
     """The victim's or the attacker's, with every field that a form can have."""
     return user.presign("image/png", len(PICTURE), sha256=DIGEST).raise_for_status().json()
-
-
-def presign_otherwise(stack: Stack, strategy: str, username: str, *, service: str, seconds: int) -> dict[str, Any]:
-    """A form just as the uploads service makes it, signed by this service and good for so many seconds."""
-    aws = sign_in_as(stack, service)
-    with ThreadPoolExecutor() as executor:
-        uploads = Uploads(
-            ProductBucket(aws.s3, stack.resources.bucket),
-            Users(aws.dynamodb, stack.resources.table),
-            STRATEGIES[strategy],
-            Limits(5_000_000, 8192, 8192, seconds, 3600),
-            time.time,
-            executor,
-        )
-        presigned = uploads.presign(username, Declared("image/png", len(PICTURE)), "request-1")
-    return {"url": presigned.form.url, "fields": dict(presigned.form.fields), "key": presigned.key}
 
 
 def test_the_form_as_it_is(form: dict[str, Any], user: User, bucket: Bucket, untouched: Untouched) -> None:
@@ -302,7 +282,7 @@ def test_another_file_of_the_same_size(form: dict[str, Any], refused: Refused) -
 
 
 def test_an_expired_form(stack: Stack, user: User, strategy: str, refused: Refused) -> None:
-    form = presign_otherwise(stack, strategy, user.username, service="uploads", seconds=-1)
+    form = presign_otherwise(stack, strategy, user.username, DECLARED, service="uploads", seconds=-1)
     assert form["key"].startswith(WAITS_UNDER[strategy])
     answer = post_form(form, PICTURE)
     refused.by_s3(answer, 403, "AccessDenied")
@@ -312,7 +292,7 @@ def test_an_expired_form(stack: Stack, user: User, strategy: str, refused: Refus
 def test_a_form_of_a_service_that_may_not_write(stack: Stack, user: User, strategy: str, refused: Refused) -> None:
     """Well signed, and of no more power than its signer."""
     for service in ("frontend", "auth"):
-        form = presign_otherwise(stack, strategy, user.username, service=service, seconds=300)
+        form = presign_otherwise(stack, strategy, user.username, DECLARED, service=service, seconds=300)
         refused.by_s3(post_form(form, PICTURE), 403, "AccessDenied")
 
 

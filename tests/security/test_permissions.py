@@ -220,12 +220,6 @@ def _key_calls(key: str) -> dict[str, Callable[[Aws], object]]:
     }
 
 
-def become(stack: Stack, user: str) -> Aws:
-    """Clients with this user's own credentials."""
-    own = stack.resources.credentials[user]
-    return Aws(stack.aws.endpoint, stack.aws.region, own["AWS_ACCESS_KEY_ID"], own["AWS_SECRET_ACCESS_KEY"])
-
-
 def is_let(aws: Aws, call: Call) -> bool:
     try:
         call.make(aws)
@@ -249,7 +243,7 @@ def test_anything_but_what_is_needed(
     stack: Stack, arns: Arns, calls: list[Call], user_name: str, refused: Refused
 ) -> None:
     """Each call is really made. It is allowed where it is needed, and exactly there; and so the policy says, too."""
-    aws = become(stack, user_name)
+    aws = stack.aws.sign_in(stack.resources.credentials[user_name])
     let = {call for call in calls if is_let(aws, call)}
     promised = {call for call in calls if is_allowed([arns.policies[user_name]], call.action, call.resource)}
     assert {shorten(call, arns) for call in let} == NEEDED[user_name]
@@ -268,7 +262,7 @@ def test_an_action_that_no_test_knows_of(arns: Arns, calls: list[Call], user_nam
 
 @pytest.mark.parametrize("user_name", USERS)
 def test_listing_what_else_there_is(stack: Stack, user_name: str, refused: Refused) -> None:
-    aws = become(stack, user_name)
+    aws = stack.aws.sign_in(stack.resources.credentials[user_name])
     lists: list[Callable[[], object]] = [
         aws.s3.list_buckets,
         aws.dynamodb.list_tables,
@@ -287,7 +281,7 @@ def test_listing_what_else_there_is(stack: Stack, user_name: str, refused: Refus
 
 @pytest.mark.parametrize("user_name", USERS)
 def test_more_rights_for_oneself(stack: Stack, user_name: str, refused: Refused) -> None:
-    aws = become(stack, user_name)
+    aws = stack.aws.sign_in(stack.resources.credentials[user_name])
     name = f"three-phase-upload-{user_name}"
     everything = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
     bucket = stack.resources.bucket

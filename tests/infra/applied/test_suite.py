@@ -4,7 +4,6 @@ given to them can be added here, and pass; they take a minute and more.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -31,12 +30,7 @@ def test_the_seeds_are_shown(stack: Stack) -> None:
 @only_prefix
 def test_the_bucket_s_policy_refuses_what_comes_in_the_clear(stack: Stack, applied: Applied) -> None:
     """As everything does here, which is why the other tests have to do without it."""
-    credentials = applied.credentials["frontend"]
-    as_frontend = replace(
-        stack.aws,
-        access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-        secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-    )
+    as_frontend = stack.aws.sign_in(applied.credentials["frontend"])
     as_frontend.s3.list_objects_v2(Bucket=applied.bucket)
     stack.aws.s3.put_bucket_policy(Bucket=applied.bucket, Policy=applied.bucket_policy)
     try:
