@@ -18,7 +18,8 @@ def cors_rules(origin: Any) -> list[dict[str, Any]]:
             "AllowedMethods": ["POST"],
             # A form needs no header of its own; this one is for clients that report progress and so preflight.
             "AllowedHeaders": ["content-type"],
-            "ExposeHeaders": ["ETag"],
+            # Uppy reads both from the answer to a form, and calls it a wrong configuration where it can't.
+            "ExposeHeaders": ["ETag", "Location"],
             "MaxAgeSeconds": 3600,
         }
     ]

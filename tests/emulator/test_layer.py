@@ -39,6 +39,20 @@ def digest(file: bytes) -> str:
     return base64.b64encode(hashlib.sha256(file).digest()).decode()
 
 
+# The form field `file`, which is the last. AWS: "POST Object".
+
+
+def test_fields_that_follow_the_file_are_not_read(s3: S3) -> None:
+    form: dict[str, Any] = s3.signer.s3.generate_presigned_post(s3.bucket, "a")
+    file, fields = ("file", ("x", b"x")), [(name, (None, value)) for name, value in form["fields"].items()]
+    assert httpx2.post(form["url"], files=[file, *fields]).is_client_error
+    assert s3.keys() == []
+
+    unlisted = ("x-amz-meta-more", (None, "more"))
+    assert httpx2.post(form["url"], files=[*fields, file, unlisted]).status_code == 204
+    assert s3.head("a")["Metadata"] == {}
+
+
 # The form field `tagging`. AWS: "POST Object".
 
 

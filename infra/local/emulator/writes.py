@@ -1,8 +1,8 @@
-"""What MiniStack leaves out when an object is written: a form's `tagging` field and digest, and that a new object does
-not inherit the tags of the one it replaces.
+"""What MiniStack leaves out when an object is written: a form's `tagging` field and digest, that a form ends at its
+file, and that a new object does not inherit the tags of the one it replaces.
 
-AWS: "POST Object" (`tagging`), "Checking object integrity" (`x-amz-checksum-sha256`), "Categorizing your storage using
-tags".
+AWS: "POST Object" (`tagging`, `file`), "Checking object integrity" (`x-amz-checksum-sha256`), "Categorizing your
+storage using tags".
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def wrap(s3: Any) -> None:
     """The functions of `ministack.services.s3` that handle a PUT or a form, in the order in which they run."""
     s3._put_object = _begin_put(s3._put_object)
     s3._post_object = _begin_form(s3._post_object)
-    s3._parse_multipart_form = _remember_file(s3._parse_multipart_form)
+    s3._parse_multipart_form = _end_at_file(s3._parse_multipart_form)
     s3._enforce_signed_post_policy = _check_after_policy(s3, s3._enforce_signed_post_policy)
     s3._build_object_record = _make_anew(s3, s3._build_object_record)
 
@@ -69,14 +69,19 @@ def _writing(write: Write) -> Generator[None, None, None]:
         _write.reset(token)
 
 
-def _remember_file(parse: Callable[..., Any]) -> Callable[..., Any]:
-    def remember(content_type: str, body: bytes) -> Any:
-        parts = parse(content_type, body)
-        if write := _write.get():
-            write.file = next((value for name, _filename, _headers, value in parts if name == "file"), b"")
-        return parts
+def _end_at_file(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """S3 ignores what follows the file."""
 
-    return remember
+    def end_at_file(content_type: str, body: bytes) -> Any:
+        parts = parse(content_type, body)
+        files = [place for place, (name, *_) in enumerate(parts) if name == "file"]
+        if not files:
+            return parts
+        if write := _write.get():
+            *_, write.file = parts[files[0]]
+        return parts[: files[0] + 1]
+
+    return end_at_file
 
 
 def _check_after_policy(s3: Any, check: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,134 @@
+"""The page on uploading, in a browser: what it shows is served at the system's own origin, as it stands there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browsing import PHOTOGRAPH
+from tests.docs.snippets import find_snippet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.browsing import Noise
+    from tests.conftest import Bucket, User
+
+PACKAGES = Path(__file__).with_name("uploading")
+INSTALL_SECONDS = 180
+REFUSAL = "The file's bytes are none of"
+"""What the confirm says of a file that is no picture."""
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with Uppy of each version, and what bundles scripts."""
+    folder = tmp_path_factory.mktemp("npm")
+    shutil.copytree(PACKAGES, folder, dirs_exist_ok=True)
+    if not (npm := shutil.which("npm")):
+        give_up("There is no npm to install Uppy with")
+    install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"]
+    ended = subprocess.run(  # noqa: S603 - of packages that are named here with their versions
+        install, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+    )
+    if ended.returncode:
+        give_up(f"Uppy could not be installed: {ended.stderr}")
+    return folder
+
+
+def give_up(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def bundle(packages: Path) -> Callable[[str], str]:
+    """The page's script with Uppy of that version in it."""
+
+    def bundle(version: str) -> str:
+        script = packages / version / "upload.js"
+        script.write_text(find_snippet("Uppy", "js"))
+        return subprocess.run(  # noqa: S603 - of the page's own script
+            [packages / "node_modules/.bin/esbuild", script, "--bundle", "--format=esm"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    return bundle
+
+
+def open_client(page: Page, user: User, heading: str, script: str) -> None:
+    """The section's page, seen by that user."""
+    origin = user.stack.origin
+    # To Chromium a page that is served here is not of this machine, as the bucket is (Local Network Access).
+    page.context.grant_permissions(["local-network-access"])
+    page.context.request.post(f"{origin}/auth/login", data={"username": user.username})
+    page.route(
+        f"{origin}/example/",
+        lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=find_snippet(heading, "html")),
+    )
+    page.route(f"{origin}/example/upload.js", lambda route: route.fulfill(content_type="text/javascript", body=script))
+    page.goto(f"{origin}/example/")
+
+
+def expect_upload(page: Page, user: User, bucket: Bucket, before: str | None) -> None:
+    expect(page.get_by_role("status")).to_have_text("This is your avatar now.")
+    avatar = user.avatar
+    assert avatar is not None
+    assert avatar != before
+    assert bucket.read(avatar) == PHOTOGRAPH.read_bytes()
+
+
+@pytest.fixture
+def no_picture(tmp_path: Path) -> Path:
+    file = tmp_path / "photo.jpg"
+    file.write_text("no picture at all")
+    return file
+
+
+@pytest.mark.parametrize("version", ["uppy5", "uppy6"])
+def test_uppy_uploads_and_shows_the_confirms_problem(
+    page: Page,
+    user: User,
+    bucket: Bucket,
+    bundle: Callable[[str], str],
+    version: str,
+    no_picture: Path,
+    noise: Noise,
+) -> None:
+    before = user.avatar
+    open_client(page, user, "Uppy", bundle(version))
+    noise.expect("422", REFUSAL)
+    page.get_by_label("Picture").set_input_files(no_picture)
+    expect(page.get_by_role("status")).to_contain_text(REFUSAL)
+    assert user.avatar == before
+
+    page.get_by_label("Picture").set_input_files(PHOTOGRAPH)
+    expect_upload(page, user, bucket, before)
+    assert page.get_by_role("progressbar").get_attribute("value") == "100"
+
+
+def test_a_form_uploads_and_shows_the_confirms_problem(
+    page: Page, user: User, bucket: Bucket, no_picture: Path, noise: Noise
+) -> None:
+    before = user.avatar
+    open_client(page, user, "A form and fetch", find_snippet("A form and fetch", "js"))
+    noise.expect("422")
+    page.get_by_label("Picture").set_input_files(no_picture)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_contain_text(REFUSAL)
+    assert user.avatar == before
+
+    page.get_by_label("Picture").set_input_files(PHOTOGRAPH)
+    page.get_by_role("button", name="Upload").click()
+    expect_upload(page, user, bucket, before)
