@@ -1,14 +1,16 @@
 // What has changed between two looks at the bucket and the table: told in words, and marked where it is shown.
 
-const PLACE = { live: "live", pending: "pending", orphan: "nothing points at it" };
-
 /** What a page shows of a user's objects and row, by key and by name. */
 export function look(page) {
   const objects = new Map();
-  for (const { dataset } of page.querySelectorAll("#objects tr[data-key]")) objects.set(dataset.key, { ...dataset });
+  for (const { dataset } of page.querySelectorAll("#objects tr[data-key]")) objects.set(dataset.key, { owner: dataset.owner, state: describe(dataset) });
   const rows = new Map();
   for (const { dataset } of page.querySelectorAll("#rows tr[data-username]")) rows.set(dataset.username, dataset.avatar);
   return { objects, rows, hasMore: Boolean(page.querySelector("#bucket [data-more]")) };
+}
+
+function describe({ state, ends }) {
+  return state === "live" && ends ? "live, but to be deleted" : state;
 }
 
 /** What became of the things of these users (a Set), each as `{kind, what, was, now}`. */
@@ -17,8 +19,8 @@ export function compare(before, after, users) {
   for (const [key, { owner, state }] of after.objects) {
     const was = before.objects.get(key);
     if (!users.has(owner)) continue;
-    if (!was) effects.push({ kind: "added", what: "object", now: `${key} (${PLACE[state]})` });
-    else if (was.state !== state) effects.push({ kind: "changed", what: `object ${key}`, was: was.state, now: PLACE[state] });
+    if (!was) effects.push({ kind: "added", what: "object", now: `${key} (${state})` });
+    else if (was.state !== state) effects.push({ kind: "changed", what: `object ${key}`, was: was.state, now: state });
   }
   for (const key of findGone(before, after)) {
     if (users.has(before.objects.get(key).owner)) effects.push({ kind: "gone", what: "object", was: key });
@@ -51,8 +53,9 @@ export function mark(before, page) {
   for (const row of page.querySelectorAll("#objects tr[data-key]")) {
     const was = before.objects.get(row.dataset.key);
     row.classList.toggle("is-new", !was && nameOf(row.dataset.key) > findEdge(before));
-    row.classList.toggle("is-changed", Boolean(was) && was.state !== row.dataset.state);
-    if (was && was.state !== row.dataset.state) row.querySelector("[data-was]").dataset.was = was.state;
+    const changed = Boolean(was) && was.state !== after.objects.get(row.dataset.key).state;
+    row.classList.toggle("is-changed", changed);
+    if (changed) row.querySelector("[data-was]").dataset.was = was.state;
   }
   for (const row of page.querySelectorAll("#rows tr[data-username]")) {
     const was = before.rows.get(row.dataset.username);

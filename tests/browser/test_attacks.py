@@ -1,0 +1,141 @@
+"""The attack lab: each of its attacks is made for real, and the page says exactly how it was refused."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from services.uploads.upload import Declared
+from tests.conftest import only_prefix
+from tests.forms import presign_otherwise
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Route
+
+    from infra.local.stack import Stack
+    from tests.browsing import Noise, Site
+    from tests.conftest import Bucket, User
+
+POLICY = r"The bucket: 403 AccessDenied\. Invalid according to Policy: "
+OUTCOMES = {
+    "skip": ("harmless", r"The bucket took it, and your row is as it was\."),
+    "again": ("harmless", r"(It lies beside the avatar and expires|It was marked as pending, and is healed)\."),
+    "replay": ("harmless", r"The same answer again, and the same avatar: avatars/[0-9a-f-]{36}"),
+    "older": ("refused", r"The uploads service: 409 superseded\. A later upload is the avatar already\."),
+    "foreign": ("refused", r"The uploads service: 404 unknown-upload\. There is no upload of that key\."),
+    "user": ("refused", POLICY + r"Policy Condition failed: .*x-amz-meta-username.*"),
+    "key": ("refused", POLICY + r"Policy Condition failed: .*\$key.*"),
+    "late": ("refused", POLICY + r"Policy expired.*"),
+    "svg": ("refused", r"The uploads service: 415 type-not-allowed\. An avatar is one of .*"),
+    "disguise": ("refused", r"The uploads service: 422 not-a-picture\. The file's bytes are none of .*"),
+    "empty": ("refused", r"The uploads service: 422 empty-file\. The file is empty\."),
+    "large": ("refused", r"The uploads service: 413 too-large\. The file has 6,000,000,000 bytes; 5,000,000 are .*"),
+    "larger": ("refused", r"The bucket: 400 EntityTooLarge\. .*"),
+    "bomb": ("refused", r"The uploads service: 422 too-many-pixels\. The picture has 20000 x 20000 pixels; .*"),
+}
+COMPLAINTS = [f"status of {status}" for status in (400, 403, 404, 409, 413, 415, 422)]
+
+
+def find_attack(site: Site, name: str) -> Locator:
+    return site.page.locator("li.attack", has=site.page.locator(f'[data-attack="{name}"]'))
+
+
+def open_lab(site: Site) -> None:
+    site.page.locator("#attack-lab summary").click()
+
+
+def expect_outcome(site: Site, name: str) -> None:
+    attack, (verdict, said) = find_attack(site, name), OUTCOMES[name]
+    expect(attack).to_have_attribute("data-verdict", verdict)
+    expect(attack.locator(".said")).to_have_text(re.compile(f"^{said}$"))
+    expect(attack.locator(".why")).not_to_be_empty()
+
+
+def test_every_attack_is_refused_or_harmless(
+    site: Site, user: User, stack: Stack, bucket: Bucket, noise: Noise, strategy: str
+) -> None:
+    site.log_in(user.username)
+    open_lab(site)
+    names = site.page.locator("[data-attack]").evaluate_all("(buttons) => buttons.map((b) => b.dataset.attack)")
+    assert names == list(OUTCOMES)
+    old = user.avatar
+
+    def give_an_old_form(route: Route) -> None:
+        """Who waits for the end of a form need not wait here: it is over by a second."""
+        answer = route.fetch()
+        declared = Declared("image/png", route.request.post_data_json["size"])
+        form = presign_otherwise(stack, strategy, user.username, declared, service="uploads", seconds=-1)
+        route.fulfill(response=answer, json=answer.json() | form | {"expires": 0})
+
+    site.page.route("**/uploads/presign", give_an_old_form, times=1)
+    noise.expect(*COMPLAINTS)
+    find_attack(site, "late").get_by_role("button").click()
+    expect_outcome(site, "late")
+    site.page.get_by_role("button", name="Try all of them").click()
+    for name in OUTCOMES.keys() - {"late"}:
+        expect_outcome(site, name)
+    expect(find_attack(site, "late").locator(".said")).to_have_text(re.compile(r"good for another \d+ seconds"))
+    expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
+    # Each is told with its calls, whole uploads and all.
+    expect(site.page.locator("#timeline > li")).to_have_count(1 + len(OUTCOMES))
+    foreign = site.page.locator("#timeline > li", has_text="Attack: Confirm somebody else's upload")
+    expect(foreign.locator(".call")).to_have_count(4)
+
+    assert user.avatar not in {None, old}
+    assert user.avatar is not None
+    assert bucket.owner(user.avatar) == user.username
+    expect(site.card(user.username)).to_contain_text("Current user")
+
+
+@only_prefix
+def test_one_attack_alone_leaves_everything_but_what_it_says(site: Site, user: User, noise: Noise) -> None:
+    site.log_in(user.username)
+    open_lab(site)
+    old = user.avatar
+    noise.expect("status of 403")
+    find_attack(site, "user").get_by_role("button").click()
+    expect(find_attack(site, "user")).to_have_attribute("data-verdict", "refused")
+    expect(site.page.locator("[data-verdict]")).to_have_count(1)
+    assert user.avatar == old
+
+
+@only_prefix
+def test_an_attack_that_gets_through_is_told_as_that(site: Site, user: User) -> None:
+    """So that the lab is no theatre: a bucket that takes anything is found out."""
+    site.log_in(user.username)
+    open_lab(site)
+
+    def take_anything(route: Route) -> None:
+        if route.request.method == "POST":
+            headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag"}
+            route.fulfill(status=204, headers=headers)
+        else:
+            route.continue_()
+
+    site.page.route("http://127.0.0.1:*/**", take_anything)
+    find_attack(site, "user").get_by_role("button").click()
+    expect(find_attack(site, "user")).to_have_attribute("data-verdict", "failed")
+    expect(find_attack(site, "user").locator(".why")).to_have_text("That should have been refused.")
+
+
+@only_prefix
+def test_who_waits_for_the_end_of_a_form_may_do_other_things_and_stop(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    open_lab(site)
+    find_attack(site, "late").get_by_role("button").click()
+    expect(find_attack(site, "late").locator(".said")).to_have_text(re.compile(r"good for another \d+ seconds"))
+    waiting = site.entry.element_handle()
+    find_attack(site, "skip").get_by_role("button").click()
+    expect(find_attack(site, "skip")).to_have_attribute("data-verdict", "harmless")
+    waiting.query_selector("button").click()
+    expect(find_attack(site, "late")).to_have_attribute("data-verdict", "left-out")
+
+
+@only_prefix
+def test_nobody_attacks_without_a_login(site: Site) -> None:
+    open_lab(site)
+    expect(site.page.get_by_role("button", name="Try all of them")).to_be_disabled()
+    for button in site.page.locator("[data-attack]").all():
+        expect(button).to_be_disabled()

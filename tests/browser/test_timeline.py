@@ -1,0 +1,263 @@
+"""What the page tells of an upload while it goes on and afterwards: from the calls themselves."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from services.uploads.upload import Declared
+from tests.browsing import PHOTOGRAPH, read_key
+from tests.conftest import WAITS_UNDER, only_prefix, only_tag
+from tests.eventually import eventually
+from tests.forms import presign_otherwise
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from playwright.sync_api import Locator, Page, Request, Route
+
+    from infra.local.stack import Stack
+    from tests.browsing import Noise, Site
+    from tests.conftest import Bucket, User
+
+PRESIGN, CONFIRM = "**/uploads/presign", "**/uploads/confirm"
+
+
+@contextmanager
+def holding(page: Page, pattern: str) -> Generator[list[Route], None, None]:
+    """POSTs to there that wait until they are told to go on."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(pattern, hold)
+    yield held
+    page.unroute(pattern, hold)
+
+
+def wait_for_one(page: Page, held: list[Route]) -> None:
+    # Playwright hands out what has happened while it is asked something.
+    eventually(lambda: page.evaluate("true") and held)
+
+
+def count_calls(page: Page) -> list[str]:
+    """The paths of the POSTs that are made from here on."""
+    paths: list[str] = []
+
+    def hear(request: Request) -> None:
+        if request.method == "POST":
+            paths.append("bucket" if "/uploads/" not in request.url else request.url.rpartition("/")[2])
+
+    page.on("request", hear)
+    return paths
+
+
+def open_call(call: Locator) -> str:
+    call.locator("summary").click()
+    expect(call.locator("pre").first).to_be_visible()
+    return call.inner_text()
+
+
+def test_each_call_says_where_it_went_what_was_sent_and_what_came_back(
+    site: Site, user: User, stack: Stack, bucket: Bucket, strategy: str
+) -> None:
+    site.log_in(user.username)
+    old = user.avatar
+    answers: dict[str, Any] = {}
+    site.page.on(
+        "response", lambda answer: answers.update({answer.url: answer}) if answer.request.method == "POST" else None
+    )
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    site.expect_entry("done")
+    expect(site.calls).to_have_count(3)
+    form = answers[f"{site.origin}/uploads/presign"].json()
+    presign, post, confirm = (open_call(call) for call in site.calls.all())
+
+    assert re.search(r"Presign\s+uploads service\s+POST /uploads/presign\s+200 · [\d,]+ ms", presign)
+    assert '"content_type": "image/jpeg"' in presign
+    assert f'"size": {PHOTOGRAPH.stat().st_size}' in presign
+    assert form["key"] in presign
+
+    host = stack.aws.endpoint.removeprefix("http://")
+    assert re.search(rf"POST\s+bucket\s+POST {host}\s+204 · [\d,]+ ms", post)
+    assert f"key = {form['key']}" in post
+    assert f"x-amz-meta-username = {user.username}" in post
+    assert "ETag: " in post
+
+    assert re.search(r"Confirm\s+uploads service\s+POST /uploads/confirm\s+200 · [\d,]+ ms", confirm)
+    assert json.dumps({"key": form["key"]})[1:-1] in confirm
+    assert f'"avatar": "{user.avatar}"' in confirm
+
+    told = site.entry.inner_text()
+    secrets = [form["fields"][name] for name in ("policy", "x-amz-signature")]
+    secrets += [form["upload_token"]] if strategy == "tag" else []
+    for secret in secrets:
+        assert secret not in told
+        assert f"{secret[:16]}… ({len(secret)} characters)" in told
+
+    # And what each has changed, as the bucket and the table then said.
+    assert "new object" not in presign
+    assert f"new object {form['key']} (pending)" in post
+    assert f"row {user.username}: Avatar {old} → {user.avatar}" in confirm
+    assert f"deleted object {old}" in confirm
+    if strategy == "prefix":
+        assert f"new object {user.avatar} (live)" in confirm
+        assert f"deleted object {form['key']}" in confirm
+    else:
+        assert f"object {form['key']} pending → live" in confirm
+    eventually(lambda: bucket.keys(user.username) == [user.avatar])
+
+
+def test_what_is_other_than_it_was_is_marked_in_the_tables(site: Site, user: User, strategy: str) -> None:
+    site.log_in(user.username)
+    old = user.avatar
+    expect(site.page.locator(".is-new, .is-changed")).to_have_count(0)
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    site.expect_entry("done")
+    assert user.avatar
+    expect(site.object(user.avatar)).to_have_class("is-new")
+    expect(site.page.locator("#gone")).to_have_text(f"Gone since then: {old}")
+    row = site.row(user.username)
+    expect(row).to_have_class("is-changed")
+    # What it was is shown, and yet not in the table's text.
+    was = row.locator("[data-was]").evaluate("(cell) => getComputedStyle(cell, '::before').content")
+    assert was == f'"{old}"'
+    assert str(old) not in row.inner_text()
+
+    # The next one is marked against what was there before it.
+    first = user.avatar
+    site.input("skip").set_input_files(PHOTOGRAPH)
+    site.expect_entry("left-out")
+    waiting = read_key(site.calls.nth(0))
+    assert waiting.startswith(WAITS_UNDER[strategy])
+    expect(site.object(waiting)).to_have_class("is-new")
+    expect(site.object(first)).not_to_have_class("is-new")
+    expect(site.row(user.username)).not_to_have_class("is-changed")
+
+
+@only_tag
+def test_a_state_that_has_changed_is_marked(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    site.input("repeat").set_input_files(PHOTOGRAPH)
+    site.expect_entry("done")
+    expect(site.calls.nth(4)).to_contain_text("The live avatar is pending again")
+    expect(site.calls.nth(3)).to_contain_text(re.compile("object avatars/[0-9a-f-]{36} live → live, but to be deleted"))
+
+
+@only_prefix
+def test_the_bar_goes_through_all_three_phases(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    bar = site.entry.get_by_role("progressbar")
+    status = site.entry.get_by_role("status")
+
+    def read() -> float:
+        return bar.evaluate("(bar) => bar.value")
+
+    with holding(site.page, PRESIGN) as presigns, holding(site.page, CONFIRM) as confirms:
+        site.input("confirm").set_input_files(PHOTOGRAPH)
+        expect(status).to_have_text("1 of 3: asking for a form")
+        wait_for_one(site.page, presigns)
+        assert read() == 0
+        presigns[0].continue_()
+        expect(status).to_have_text("3 of 3: confirming")
+        wait_for_one(site.page, confirms)
+        assert 0.85 < read() < 1
+        expect(site.calls.nth(1)).to_have_class("call done")
+        expect(site.calls.nth(2)).to_have_class("call running")
+        confirms[0].continue_()
+    site.expect_entry("done")
+    assert read() == 1
+
+
+@only_prefix
+@pytest.mark.parametrize("phase", ["presign", "post", "confirm"])
+def test_a_cancelled_upload_leaves_the_avatar_and_goes_on_where_it_was(
+    site: Site, user: User, stack: Stack, phase: str
+) -> None:
+    site.log_in(user.username)
+    old = user.avatar
+    pattern = {"presign": PRESIGN, "post": f"{stack.aws.endpoint}/**", "confirm": CONFIRM}[phase]
+    with holding(site.page, pattern) as held:
+        site.input("confirm").set_input_files(PHOTOGRAPH)
+        wait_for_one(site.page, held)
+        site.entry.get_by_role("button", name="Cancel").click()
+        site.expect_entry("left-out")
+        expect(site.entry.get_by_role("status")).to_have_text(re.compile(r"^Cancelled\."))
+    assert user.avatar == old
+
+    calls = count_calls(site.page)
+    site.entry.get_by_role("button", name="Try again").click()
+    site.expect_entry("done")
+    everything = ["presign", "bucket", "confirm"]
+    assert calls == everything[everything.index({"post": "bucket"}.get(phase, phase)) :]
+    assert user.avatar != old
+    expect(site.entry.get_by_role("button")).to_have_count(0)
+
+
+@only_prefix
+def test_a_confirm_that_failed_is_confirmed_again(site: Site, user: User, noise: Noise) -> None:
+    site.log_in(user.username)
+    noise.expect("net::ERR_FAILED")
+    site.page.route(CONFIRM, lambda route: route.abort(), times=1)
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    site.expect_entry("failed")
+    calls = count_calls(site.page)
+    site.entry.get_by_role("button", name="Try again").click()
+    site.expect_entry("done")
+    assert calls == ["confirm"]
+    expect(site.failure).to_have_count(0)
+    assert user.avatar == read_key(site.calls.nth(3))
+
+
+@only_prefix
+def test_an_expired_form_is_presigned_again(site: Site, user: User, stack: Stack, noise: Noise, strategy: str) -> None:
+    site.log_in(user.username)
+
+    def give_an_old_form(route: Route) -> None:
+        answer = route.fetch()
+        declared = Declared("image/jpeg", PHOTOGRAPH.stat().st_size)
+        old = presign_otherwise(stack, strategy, user.username, declared, service="uploads", seconds=-1)
+        route.fulfill(response=answer, json=answer.json() | old)
+
+    site.page.route(PRESIGN, give_an_old_form, times=1)
+    noise.expect("status of 403")
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    site.expect_entry("failed")
+    expect(site.failure).to_have_text(re.compile(r"its time is over\. Try again, with a new form\. .*Policy expired"))
+    calls = count_calls(site.page)
+    site.entry.get_by_role("button", name="Try again").click()
+    site.expect_entry("done")
+    assert calls == ["presign", "bucket", "confirm"]
+    assert user.avatar == read_key(site.calls.nth(4))
+
+
+@only_prefix
+def test_nothing_is_offered_where_only_another_file_helps(site: Site, user: User, noise: Noise, tmp_path: Any) -> None:
+    letter = tmp_path / "letter.png"
+    letter.write_text("Dear Sir or Madam")
+    site.log_in(user.username)
+    noise.expect("status of 422")
+    site.input("confirm").set_input_files(letter)
+    site.expect_entry("failed")
+    expect(site.failure).to_contain_text("Choose another file.")
+    expect(site.entry.get_by_role("button")).to_have_count(0)
+
+
+@only_prefix
+def test_uploads_are_told_one_after_the_other(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    for _ in range(2):
+        site.input("skip").set_input_files(PHOTOGRAPH)
+        site.expect_entry("left-out")
+    keys = [read_key(entry.locator(".call").first) for entry in site.page.locator("#timeline > li").all()]
+    assert len(keys) == 2
+    assert keys[0] > keys[1]
