@@ -143,7 +143,7 @@ function describeEffect({ kind, what, was, now }) {
 function show(title, content) {
   const heading = build("h4", { textContent: title });
   const text = build("pre", { textContent: format(content), tabIndex: 0 });
-  text.setAttribute("role", "region");
+  text.setAttribute("role", "group");
   text.setAttribute("aria-label", title);
   return build("section", {}, heading, text);
 }

@@ -1,0 +1,179 @@
+"""The page for those who see, point and hear otherwise: WCAG 2.2 AA in every state of the page, as far as axe can tell
+(https://github.com/dequelabs/axe-core), and a whole upload by the keyboard.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browsing import PHOTOGRAPH, Site
+from tests.conftest import only_prefix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Page, Route
+
+    from infra.local.stack import Stack
+    from tests.browsing import Noise, OpenPage
+    from tests.conftest import User
+
+# What this is about is the same under either strategy.
+pytestmark = only_prefix
+
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+
+MEASURE_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts.push(entry.value);
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+def check(page: Page, state: str) -> None:
+    found = Axe().run(page, options={"runOnly": STANDARDS, "resultTypes": ["violations"]}).response
+    told = [
+        f"{violation['id']}: {node['html'][:120]} {node['failureSummary']}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+    assert not told, f"{state}: {told}"
+    width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] <= width[1] == (page.viewport_size or {})["width"], f"{state}: it is too wide: {width}"
+
+
+@pytest.fixture(params=["light desktop", "dark phone", "light phone", "dark desktop"])
+def walked(request: pytest.FixtureRequest, open_page: OpenPage, stack: Stack) -> Site:
+    scheme, device = request.param.split()
+    page = open_page(**(PHONE if device == "phone" else DESKTOP), color_scheme=scheme, reduced_motion="reduce")
+    page.add_init_script(MEASURE_SHIFTS)
+    site = Site(page, stack.origin)
+    site.open()
+    return site
+
+
+def test_every_state_of_the_page(walked: Site, user: User, noise: Noise, tmp_path: Path) -> None:
+    page = walked.page
+    check(page, "logged out")
+    walked.log_in(user.username)
+    check(page, "logged in")
+    page.locator("#choose").set_input_files(PHOTOGRAPH)
+    expect(walked.editor).to_be_visible()
+    check(page, "a picture chosen")
+    walked.editor.get_by_label("the original file").check()
+    check(page, "the original kept")
+
+    held: list[Route] = []
+    page.route("**/uploads/confirm", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright counts its arguments
+    walked.editor.get_by_role("button", name="Upload").click()
+    expect(walked.calls).to_have_count(3)
+    check(page, "under way")
+    held[0].continue_()
+    walked.expect_entry("done")
+    for call in walked.calls.all():
+        call.locator("summary").click()
+    check(page, "done, with all that was sent and came back")
+    assert sum(page.evaluate("window.shifts")) < 0.1
+
+    letter = tmp_path / "letter.png"
+    letter.write_text("Dear Sir or Madam")
+    noise.expect("status of 422", "status of 403")
+    page.locator("#choose").set_input_files(letter)
+    expect(page.locator("#picture-problem")).not_to_be_empty()
+    walked.input("confirm").set_input_files(letter)
+    walked.expect_entry("failed")
+    walked.input("repeat").set_input_files(PHOTOGRAPH)
+    walked.expect_entry("done")
+    check(page, "failures, and more than one upload")
+
+    page.locator("#attack-lab summary").click()
+    check(page, "the attack lab")
+    for name, verdict in (("skip", "harmless"), ("user", "refused"), ("late", "running")):
+        page.locator(f'[data-attack="{name}"]').click()
+        expect(page.locator("li.attack", has=page.locator(f'[data-attack="{name}"]'))).to_have_attribute(
+            "data-verdict", verdict
+        )
+    check(page, "attacks of each outcome")
+    page.get_by_role("button", name="Sweep now").click()
+    expect(page.locator("[data-told]")).to_have_text("The sweep has been through the table and the bucket.")
+    check(page, "after a sweep")
+
+
+def test_a_whole_upload_by_the_keyboard(user: User, site: Site) -> None:
+    page = site.page
+    # Playwright takes over file choosers once somebody listens, and is not waited for: so that comes long before.
+    page.on("filechooser", lambda _: None)
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the users")
+    site.turn_to(site.users, site.card(user.username))
+    press_until(page, "Tab", f'[data-login="{user.username}"]')
+    page.keyboard.press("Enter")
+    expect(site.card(user.username)).to_contain_text("Current user")
+
+    press_until(page, "Tab", "#choose")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    chooser.value.set_files(PHOTOGRAPH)
+    # It goes on where one would: at the button that begins the upload; what may be changed first is right before it.
+    expect(site.editor.get_by_role("button", name="Upload")).to_be_focused()
+    press_until(page, "Shift+Tab", "#editor [name=zoom]")
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    expect(site.editor).to_contain_text("Uploaded: 200 × 200 pixels")
+    press_until(page, "Shift+Tab", "#editor canvas")
+    page.keyboard.press("ArrowRight")
+    press_until(page, "Tab", "#editor [data-start]")
+    old = user.avatar
+    page.keyboard.press("Enter")
+    site.expect_entry("done")
+    assert user.avatar != old
+
+    press_until(page, "Tab", "#timeline summary")
+    page.keyboard.press("Enter")
+    expect(site.calls.first.locator("pre").first).to_be_visible()
+    press_until(page, "Tab", "#attack-lab summary")
+    page.keyboard.press("Enter")
+    press_until(page, "Tab", '[data-attack="skip"]')
+    page.keyboard.press("Enter")
+    expect(page.locator('li.attack[data-verdict="harmless"]')).to_have_count(1)
+    press_until(page, "Tab", "[data-sweep]")
+    press_until(page, "Tab", "footer a")
+
+
+def press_until(page: Page, key: str, selector: str) -> None:
+    for _ in range(200):
+        page.keyboard.press(key)
+        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            # Whoever sees it sees where they are.
+            assert (
+                page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none" or "[name" in selector
+            )
+            return
+    pytest.fail(f"{key} does not lead to {selector}")
+
+
+def test_the_page_is_light(site: Site) -> None:
+    """Page, styles and scripts, all of them, as they are sent: pictures apart."""
+    sizes: dict[str, int] = {}
+    for address in ("/", *ASSETS):
+        answer = site.page.request.get(site.origin + address)
+        assert answer.ok
+        sizes[address] = len(answer.body())
+    asked: list[str] = []
+    site.page.on("request", lambda request: asked.append(request.url.removeprefix(site.origin)))
+    site.page.reload(wait_until="networkidle")
+    loaded = {address for address in asked if address.startswith("/static/") and not address.endswith(".svg")}
+    assert loaded == set(ASSETS)
+    assert sum(sizes.values()) < 100_000, sizes
+
+
+MODULES = ("attacks", "calls", "changes", "editor", "lifecycle", "metadata", "page", "timeline", "upload", "view")
+ASSETS = ("/static/page.css", *(f"/static/{module}.js" for module in MODULES))
