@@ -239,7 +239,7 @@ class Site:
         assert link.count() == 1, f"There is no link {label!r}."
         target = link.get_attribute("href")
         link.click()
-        expect(section.locator(f'a[href="{target}"]')).to_have_count(0)
+        expect(section.locator(f'.pager a[href="{target}"]')).to_have_count(0)
 
     def see_picture(self, username: str) -> Image.Image:
         """The middle of the avatar as it is drawn on the screen."""

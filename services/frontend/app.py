@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litestar import Litestar
+from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
@@ -15,6 +16,7 @@ from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier, fet
 from services.frontend import routes
 from services.frontend.cursor import InvalidCursorError
 from services.frontend.inspector import Inspector
+from services.frontend.listing import Listing
 from services.frontend.people import People, UnknownUserError
 from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.templates import create_environment
@@ -38,8 +40,10 @@ ERRORS = PROBLEMS | {
     NoAvatarError: Problem("no-avatar", 404, "This user has no avatar yet"),
 }
 
-READING_THREADS = 32
-"""How many objects' details are asked for at once, over all page views."""
+READING_THREADS = 40
+"""Calls to AWS at once, over all page views: as many as one view has objects and rows, and as a client has connections
+(`services.aws`).
+"""
 
 
 def create_app(
@@ -49,7 +53,8 @@ def create_app(
     doorkeeper = Doorkeeper(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
     executor = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="read")
     people = People(dynamodb, settings.table)
-    inspector = Inspector(s3, settings.bucket, people, executor)
+    listing = Listing(s3, settings.bucket, executor, clock)
+    inspector = Inspector(s3, settings.bucket, people, executor, listing, settings.pending)
     view = View(people, inspector, executor, settings.pending, settings.lifecycle_clock)
     pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock)
     environment = create_environment()
@@ -82,6 +87,8 @@ def create_app(
         request_max_body_size=16_384,
         logging_config=None,  # the process's own stays
         openapi_config=describe_api("frontend", "/schema"),
+        # Nothing that is answered here is both secret and mixed with what somebody else may choose (BREACH).
+        compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, minimum_size=1000),
     )
 
 

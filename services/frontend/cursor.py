@@ -17,8 +17,9 @@ def encode_cursor(last: str) -> str:
     return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str) -> str:
-    """
+def decode_cursor(cursor: str, longest: int = LONGEST_KEY_BYTES) -> str:
+    """What it holds, of at most `longest` bytes.
+
     Raises:
         InvalidCursorError: this was never a cursor.
     """
@@ -26,6 +27,6 @@ def decode_cursor(cursor: str) -> str:
         last = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise InvalidCursorError("That is not a cursor of this list.") from error
-    if not last or len(last.encode()) > LONGEST_KEY_BYTES:
+    if not last or len(last.encode()) > longest:
         raise InvalidCursorError("That is not a cursor of this list.")
     return last

@@ -5,23 +5,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from services.aws import error_code
-from services.frontend.cursor import decode_cursor, encode_cursor
-from services.keys import AVATAR_PREFIX, USERNAME_FIELD
+from services.frontend.listing import PREFIXES
+from services.keys import AVATAR_PREFIX, PENDING_PREFIX, USERNAME_FIELD
 from services.state import State, find_avatar_state, find_state
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from concurrent.futures import Executor
     from datetime import datetime
 
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef, ObjectTypeDef
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
+    from services.environment import PendingStrategy
+    from services.frontend.listing import EntriesPage, Entry, Listing
     from services.frontend.people import People, PeoplePage, Person
 
 MISSING = frozenset({"404", "NoSuchKey"})
@@ -45,6 +48,8 @@ class InspectedObject:
 class ObjectsPage:
     objects: list[InspectedObject]
     cursor: str | None
+    looked_at: int
+    """How many there are on this page, whatever their state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class InspectedRow:
 class RowsPage:
     rows: list[InspectedRow]
     cursor: str | None
+    looked_at: int
+    """How many there are on this page, whatever their state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +73,60 @@ class Inspector:
     bucket: str
     people: People
     executor: Executor
+    listing: Listing
+    strategy: PendingStrategy
 
-    def list_page(self, limit: int, cursor: str | None) -> ObjectsPage:
-        """One call for the keys, one or two for each object (a listing tells neither metadata nor tags), one for rows.
+    def list_page(self, limit: int, cursor: str | None, state: State | None = None) -> ObjectsPage:
+        """Newest first. With a state no more than `limit` objects are looked at all the same, and those that are in it
+        are on the page, be it none.
 
         Raises:
             InvalidCursorError: the cursor is none of ours.
         """
-        after = decode_cursor(cursor) if cursor is not None else ""
-        listed = self.s3.list_objects_v2(Bucket=self.bucket, MaxKeys=limit, StartAfter=after)
-        entries = [_read_entry(entry) for entry in listed.get("Contents", [])]
+        return self.describe(self.list_entries(limit, cursor, state), state)
+
+    def list_entries(self, limit: int, cursor: str | None, state: State | None = None) -> EntriesPage:
+        """The keys alone, of the prefixes that can have objects in this state.
+
+        Raises:
+            InvalidCursorError: the cursor is none of ours.
+        """
+        return self.listing.list_page(limit, cursor, self._prefixes(state))
+
+    def _prefixes(self, state: State | None) -> Collection[str]:
+        if state in {State.LIVE, State.ORPHAN}:
+            return (AVATAR_PREFIX,)
+        # What the other strategy has left among the avatars is not worth a look at each of them: it is gone in days.
+        return (PENDING_PREFIX,) if state is State.PENDING and self.strategy == "prefix" else PREFIXES
+
+    def describe(self, page: EntriesPage, state: State | None = None) -> ObjectsPage:
+        """One or two calls for each object, all at once (a listing tells neither metadata nor tags), one for rows."""
         # What was deleted since it was listed is left out.
-        found = [described for described in self.executor.map(self._describe, entries) if described]
+        found = [described for described in self.executor.map(self._describe, page.entries) if described]
         owners = (described.headers["Metadata"].get(USERNAME_FIELD) for described in found)
         avatars = self.people.find_avatars(owner for owner in owners if owner)
         objects = [_inspect(described, avatars) for described in found]
-        return ObjectsPage(objects, encode_cursor(entries[-1].key) if listed["IsTruncated"] else None)
+        shown = [entry for entry in objects if state in {None, entry.state}]
+        return ObjectsPage(shown, page.cursor, len(page.entries))
 
-    def inspect_rows(self, page: PeoplePage) -> RowsPage:
-        """One call for each row that has an avatar, all at once: only its object can tell whether it is there."""
-        return RowsPage([*self.executor.map(self._inspect_row, page.people)], page.cursor)
+    def inspect_rows(self, page: PeoplePage, state: State | None = None) -> RowsPage:
+        return choose_rows(page, self.look_at_rows(page.people), state)
 
-    def _inspect_row(self, person: Person) -> InspectedRow:
+    def look_at_rows(self, people: Iterable[Person], seen: Collection[str] = ()) -> Iterator[InspectedRow]:
+        """One call for each row that has an avatar which nobody has `seen` to be there, all at once, begun right now:
+        only its object can tell whether it is there.
+        """
+        return self.executor.map(self._inspect_row, people, repeat(seen))
+
+    def _inspect_row(self, person: Person, seen: Collection[str]) -> InspectedRow:
         if person.avatar is None:
             return InspectedRow(person, None)
         # No other key is one that this service may ask for, nor one that lasts.
-        is_there = person.avatar.startswith(AVATAR_PREFIX) and self._is_there(person.avatar)
+        is_there = person.avatar.startswith(AVATAR_PREFIX) and (person.avatar in seen or self._is_there(person.avatar))
         latest = person if is_there else self.people.find(person.username)
         if latest.avatar != person.avatar:
             # Replaced since the row was read, and the old picture is deleted right after.
-            return self._inspect_row(latest)
+            return self._inspect_row(latest, seen)
         return InspectedRow(person, find_avatar_state(person.avatar, is_there=is_there))
 
     def _is_there(self, key: str) -> bool:
@@ -107,7 +138,7 @@ class Inspector:
             raise
         return True
 
-    def _describe(self, entry: _Entry) -> _Described | None:
+    def _describe(self, entry: Entry) -> _Described | None:
         try:
             headers = self._read_headers(entry)
             tags = self._read_tags(entry.key) if headers.get("TagCount") else dict[str, str]()
@@ -117,7 +148,7 @@ class Inspector:
             raise
         return _Described(entry, headers, tags)
 
-    def _read_headers(self, entry: _Entry) -> HeadObjectOutputTypeDef | GetObjectOutputTypeDef:
+    def _read_headers(self, entry: Entry) -> HeadObjectOutputTypeDef | GetObjectOutputTypeDef:
         if entry.size == 0:
             return self.s3.head_object(Bucket=self.bucket, Key=entry.key)
         # GET counts the tags in its answer, which not every S3 does for HEAD; one byte is the least it gives.
@@ -131,18 +162,17 @@ class Inspector:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    key: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Described:
     """An object with what S3 says of it; its state is the table's to say."""
 
-    entry: _Entry
+    entry: Entry
     headers: HeadObjectOutputTypeDef | GetObjectOutputTypeDef
     tags: Mapping[str, str]
+
+
+def choose_rows(page: PeoplePage, looked_at: Iterable[InspectedRow], state: State | None) -> RowsPage:
+    """Of the page's rows those in this state, or all."""
+    return RowsPage([row for row in looked_at if state in {None, row.state}], page.cursor, len(page.people))
 
 
 def _inspect(described: _Described, avatars: Mapping[str, str | None]) -> InspectedObject:
@@ -158,11 +188,6 @@ def _inspect(described: _Described, avatars: Mapping[str, str | None]) -> Inspec
         expires=read_expiry(headers.get("Expiration")),
         state=find_state(entry.key, described.tags, avatars.get(owner)),
     )
-
-
-def _read_entry(entry: ObjectTypeDef) -> _Entry:
-    # boto3's types say that both may be missing; in an answer of S3 they are not.
-    return _Entry(entry.get("Key", ""), entry.get("Size", 0))
 
 
 def read_expiry(expiration: str | None) -> datetime | None:

@@ -34,6 +34,12 @@ class PeoplePage:
     people: list[Person]
     cursor: str | None
 
+    def first(self, count: int) -> PeoplePage:
+        """The page that it would have been with this limit."""
+        if len(self.people) <= count:
+            return self
+        return PeoplePage(self.people[:count], encode_cursor(self.people[count - 1].username))
+
 
 @dataclass(frozen=True, slots=True)
 class People:

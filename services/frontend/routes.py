@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from anyio import to_thread
@@ -13,11 +13,15 @@ from services.auth.verifier import Doorkeeper
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
 from services.frontend.pictures import NoAvatarError, Pictures
-from services.frontend.view import CARDS, ROWS, Cursors, View
+from services.frontend.view import CARDS, ROWS, Query, View
 from services.problems import describe_problems
+from services.state import State
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 Cursor = Annotated[str | None, QueryParameter()]
+ObjectState = Literal["all", "pending", "live", "orphan"]
+RowState = Literal["all", "live", "dangling"]
+LookedAt = Annotated[int, msgspec.Meta(description="How many this page is chosen from, of any state.")]
 
 
 class User(msgspec.Struct, frozen=True):
@@ -43,6 +47,7 @@ class Row(msgspec.Struct, frozen=True, rename={"username": "Username", "name": "
 class RowsAnswer(msgspec.Struct, frozen=True):
     rows: list[Row]
     cursor: str | None
+    looked_at: LookedAt
 
 
 class Object(msgspec.Struct, frozen=True):
@@ -59,6 +64,7 @@ class Object(msgspec.Struct, frozen=True):
 class ObjectsAnswer(msgspec.Struct, frozen=True):
     objects: list[Object]
     cursor: str | None
+    looked_at: LookedAt
 
 
 @get("/", include_in_schema=False)
@@ -69,9 +75,12 @@ async def page(
     users: Cursor = None,
     objects: Cursor = None,
     rows: Cursor = None,
+    object_state: Annotated[ObjectState, QueryParameter()] = "all",
+    row_state: Annotated[RowState, QueryParameter()] = "all",
 ) -> Template:
     caller = await doorkeeper.recognise(request)
-    context = await to_thread.run_sync(view.gather, caller, Cursors(users, objects, rows))
+    query = Query(users, objects, rows, _state(object_state), _state(row_state))
+    context = await to_thread.run_sync(view.gather, caller, query)
     return Template("page.html", context=context, headers={"Cache-Control": "no-store"})
 
 
@@ -93,22 +102,35 @@ def show_avatar(
 
 
 @get("/inspector/objects", sync_to_thread=True, responses=describe_problems(400, 415, 503))
-def list_objects(inspector: SkipValidation[Inspector], limit: Limit = ROWS, cursor: Cursor = None) -> ObjectsAnswer:
-    found = inspector.list_page(limit, cursor)
-    return ObjectsAnswer([_object(entry) for entry in found.objects], found.cursor)
+def list_objects(
+    inspector: SkipValidation[Inspector],
+    limit: Limit = ROWS,
+    cursor: Cursor = None,
+    wanted: Annotated[ObjectState, QueryParameter(name="state")] = "all",
+) -> ObjectsAnswer:
+    found = inspector.list_page(limit, cursor, _state(wanted))
+    return ObjectsAnswer([_object(entry) for entry in found.objects], found.cursor, found.looked_at)
 
 
 @get("/inspector/users", sync_to_thread=True, responses=describe_problems(400, 415, 503))
 def list_rows(
-    people: SkipValidation[People], inspector: SkipValidation[Inspector], limit: Limit = ROWS, cursor: Cursor = None
+    people: SkipValidation[People],
+    inspector: SkipValidation[Inspector],
+    limit: Limit = ROWS,
+    cursor: Cursor = None,
+    wanted: Annotated[RowState, QueryParameter(name="state")] = "all",
 ) -> RowsAnswer:
-    found = inspector.inspect_rows(people.list_page(limit, cursor))
-    return RowsAnswer([_row(entry) for entry in found.rows], found.cursor)
+    found = inspector.inspect_rows(people.list_page(limit, cursor), _state(wanted))
+    return RowsAnswer([_row(entry) for entry in found.rows], found.cursor, found.looked_at)
 
 
 @get("/healthz", include_in_schema=False)
 async def healthz() -> Response[dict[str, str]]:
     return Response({"status": "ok"})
+
+
+def _state(name: str) -> State | None:
+    return None if name == "all" else State(name)
 
 
 def _row(entry: InspectedRow) -> Row:

@@ -5,26 +5,33 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from services.frontend.people import People, Person, UnknownUserError
+from services.frontend.inspector import choose_rows
+from services.frontend.people import People, PeoplePage, Person, UnknownUserError
 from services.keys import CONTENT_TYPES
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from services.auth.verifier import Caller
+    from services.environment import PendingStrategy
     from services.frontend.inspector import Inspector
+    from services.state import State
 
 CARDS = 12
 ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Cursors:
-    """Where each of the page's three lists begins; None is its beginning."""
+class Query:
+    """What the page's address says: where each of its three lists begins, None being its beginning, and of which state
+    alone entries are shown.
+    """
 
-    users: str | None
-    objects: str | None
-    rows: str | None
+    users: str | None = None
+    objects: str | None = None
+    rows: str | None = None
+    object_state: State | None = None
+    row_state: State | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +39,43 @@ class View:
     people: People
     inspector: Inspector
     executor: Executor
-    strategy: str
+    strategy: PendingStrategy
     lifecycle_clock: bool
     """Whether the bucket's lifecycle rules have a clock that can be moved."""
 
-    def gather(self, caller: Caller | None, cursors: Cursors) -> dict[str, Any]:
-        """The template's context.
+    def gather(self, caller: Caller | None, query: Query) -> dict[str, Any]:
+        """The template's context. Only single calls are left to the executor, so that none waits there for others.
 
         Raises:
             InvalidCursorError: one of the cursors is none of ours.
         """
-        cards = self.executor.submit(self.people.list_page, CARDS, cursors.users)
-        table = self.executor.submit(self.people.list_page, ROWS, cursors.rows)
-        bucket = self.inspector.list_page(ROWS, cursors.objects)
+        reading_table = self.executor.submit(self.people.list_page, ROWS, query.rows)
+        reading_cards = (
+            reading_table
+            if query.users == query.rows
+            else self.executor.submit(self.people.list_page, CARDS, query.users)
+        )
+        entries = self.inspector.list_entries(ROWS, query.objects, query.object_state)
+        table, cards = reading_table.result(), reading_cards.result().first(CARDS)
+        current = self._find_current(caller, [*cards.people, *table.people])
+        is_shown = current is None or current.username in {person.username for person in table.people}
+        if current and not is_shown and query.rows is None and query.row_state is None:
+            table = PeoplePage([current, *table.people], table.cursor)
+        looks = self.inspector.look_at_rows(table.people, {entry.key for entry in entries.entries})
+        bucket = self.inspector.describe(entries, query.object_state)
         return {
-            "current": self._find_current(caller, cards.result().people),
-            "cards": cards.result(),
-            "table": self.inspector.inspect_rows(table.result()),
+            "current": current,
+            "cards": cards,
+            "table": choose_rows(table, looks, query.row_state),
             "bucket": bucket,
-            "cursors": asdict(cursors),
+            "query": asdict(query),
             "strategy": self.strategy,
             "lifecycle_clock": self.lifecycle_clock,
             "accept": ",".join(CONTENT_TYPES),
         }
 
     def _find_current(self, caller: Caller | None, shown: list[Person]) -> Person | None:
-        """The logged-in user, whether or not the cards in view include them."""
+        """The logged-in user, whether or not the lists in view include them."""
         if caller is None:
             return None
         for person in shown:

@@ -16,7 +16,7 @@ from tests.conftest import only_prefix
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page, Request, Route
 
     from infra.local.stack import Stack
     from tests.browsing import Noise, OpenPage
@@ -39,10 +39,10 @@ new PerformanceObserver((list) => {
 
 
 def check(page: Page, state: str) -> None:
-    found = Axe().run(page, options={"runOnly": STANDARDS, "resultTypes": ["violations"]}).response
+    results: Any = Axe().run(page, options={"runOnly": STANDARDS, "resultTypes": ["violations"]})
     told = [
         f"{violation['id']}: {node['html'][:120]} {node['failureSummary']}"
-        for violation in found["violations"]
+        for violation in results.response["violations"]
         for node in violation["nodes"]
     ]
     assert not told, f"{state}: {told}"
@@ -162,18 +162,14 @@ def press_until(page: Page, key: str, selector: str) -> None:
 
 def test_the_page_is_light(site: Site) -> None:
     """Page, styles and scripts, all of them, as they are sent: pictures apart."""
-    sizes: dict[str, int] = {}
-    for address in ("/", *ASSETS):
-        answer = site.page.request.get(site.origin + address)
-        assert answer.ok
-        sizes[address] = len(answer.body())
-    asked: list[str] = []
-    site.page.on("request", lambda request: asked.append(request.url.removeprefix(site.origin)))
+    loaded: list[Request] = []
+    site.page.on("requestfinished", lambda request: loaded.append(request))  # noqa: PLW0108 - as above
     site.page.reload(wait_until="networkidle")
-    loaded = {address for address in asked if address.startswith("/static/") and not address.endswith(".svg")}
-    assert loaded == set(ASSETS)
-    assert sum(sizes.values()) < 100_000, sizes
-
-
-MODULES = ("attacks", "calls", "changes", "editor", "lifecycle", "metadata", "page", "timeline", "upload", "view")
-ASSETS = ("/static/page.css", *(f"/static/{module}.js" for module in MODULES))
+    sizes = {
+        request.url.removeprefix(site.origin): request.sizes()["responseBodySize"]
+        for request in loaded
+        if request.resource_type in {"document", "stylesheet", "script"}
+    }
+    assert {"/", "/static/page.css", "/static/page.js", "/static/attacks.js"} <= sizes.keys()
+    assert all(sizes.values())
+    assert sum(sizes.values()) < 40_000, sizes

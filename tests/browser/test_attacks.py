@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ def test_every_attack_is_refused_or_harmless(
     def give_an_old_form(route: Route) -> None:
         """Who waits for the end of a form need not wait here: it is over by a second."""
         answer = route.fetch()
-        declared = Declared("image/png", route.request.post_data_json["size"])
+        declared = Declared("image/png", json.loads(route.request.post_data or "")["size"])
         form = presign_otherwise(stack, strategy, user.username, declared, service="uploads", seconds=-1)
         route.fulfill(response=answer, json=answer.json() | form | {"expires": 0})
 
@@ -126,10 +127,10 @@ def test_who_waits_for_the_end_of_a_form_may_do_other_things_and_stop(site: Site
     open_lab(site)
     find_attack(site, "late").get_by_role("button").click()
     expect(find_attack(site, "late").locator(".said")).to_have_text(re.compile(r"good for another \d+ seconds"))
-    waiting = site.entry.element_handle()
+    waiting = site.page.locator("#timeline > li", has_text="Attack: Wait until the form expires")
     find_attack(site, "skip").get_by_role("button").click()
     expect(find_attack(site, "skip")).to_have_attribute("data-verdict", "harmless")
-    waiting.query_selector("button").click()
+    waiting.get_by_role("button", name="Cancel").click()
     expect(find_attack(site, "late")).to_have_attribute("data-verdict", "left-out")
 
 

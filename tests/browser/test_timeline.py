@@ -46,7 +46,7 @@ def holding(page: Page, pattern: str) -> Generator[list[Route], None, None]:
 
 def wait_for_one(page: Page, held: list[Route]) -> None:
     # Playwright hands out what has happened while it is asked something.
-    eventually(lambda: page.evaluate("true") and held)
+    eventually(lambda: bool(page.evaluate("true") and held))
 
 
 def count_calls(page: Page) -> list[str]:

@@ -136,7 +136,6 @@ def test_without_the_third_phase_the_avatar_stays_and_the_upload_expires(
     assert old is not None
     site.log_in(user.username)
     site.turn_to(site.table, site.row(user.username))
-    site.turn_to_end(site.bucket)
     before = site.see_picture(user.username)
     calls: list[Any] = record_calls(site.page)
 
@@ -146,9 +145,6 @@ def test_without_the_third_phase_the_avatar_stays_and_the_upload_expires(
     expect(site.calls.nth(2)).to_have_class("call left-out")
     key = read_key(site.calls.nth(0))
     assert key.startswith(WAITS_UNDER[strategy])
-    # The last page of the bucket has it by itself, or a further page if that one was full.
-    expect(site.object(key).or_(site.bucket.get_by_role("link", name="Next page"))).to_be_visible()
-    site.turn_to(site.bucket, site.object(key))
     expect(site.object(key)).to_have_attribute("data-state", "pending")
     expect(site.object(key).locator(".expires")).to_have_text(re.compile(r"\d{4}-\d\d-\d\d 00:00:00"))
 

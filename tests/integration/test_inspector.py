@@ -1,13 +1,33 @@
+"""What the inspectors show of bucket and table: newest first, by state, and with few calls to AWS."""
+
 from __future__ import annotations
 
+import contextlib
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+import uuid_utils
+
+from services.auth.verifier import Caller
+from services.frontend.inspector import Inspector
+from services.frontend.listing import Listing
+from services.frontend.people import People
+from services.frontend.view import ROWS, Query, View
+from services.keys import USERNAME_FIELD, UploadId
+from tests.conftest import WAITS_UNDER, make_user
+from tests.pictures import make_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from infra.local.stack import Stack
-    from tests.conftest import User
+    from services.environment import PendingStrategy
+    from tests.conftest import Bucket, User
 
 
 pytestmark = pytest.mark.every_aws
@@ -35,3 +55,213 @@ def test_a_row_without_its_object_is_shown_as_dangling(stack: Stack, user: User)
     finally:
         # What looks after the whole table finds nothing wrong with it later.
         stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key={"Username": {"S": user.username}})
+
+
+def list_objects(stack: Stack, **given: str | int) -> Iterator[dict[str, Any]]:
+    """Its pages, one after the other."""
+    cursor = None
+    while True:
+        asked = given | ({"cursor": cursor} if cursor else {})
+        page = httpx2.get(f"{stack.origin}/inspector/objects", params=asked).raise_for_status().json()
+        yield page
+        cursor = page["cursor"]
+        if cursor is None:
+            return
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """Of one user, the oldest first."""
+
+    replaced: str
+    live: str
+    waiting: list[str]
+
+
+@pytest.fixture
+def uploads(stack: Stack, user: User) -> Iterator[Uploads]:
+    """An orphan, the live avatar, and three that wait; and what is not the service's at all."""
+    picture = make_picture()
+    replaced = UploadId(str(uuid_utils.uuid7())).avatar_key
+    own: Any = {"Bucket": stack.resources.bucket, "Body": picture, "Metadata": {USERNAME_FIELD: user.username}}
+    stack.aws.s3.put_object(**own, Key=replaced)
+    user.confirm(user.put_up("image/png", picture)).raise_for_status()
+    waiting = [user.put_up("image/png", picture)["key"] for _ in range(3)]
+    foreign = ["avatars/foo bar+é.jpg", "elsewhere/foo.jpg"]
+    for key in foreign:
+        stack.aws.s3.put_object(**own, Key=key)
+    yield Uploads(replaced, user.avatar or "", waiting)
+    for key in (*foreign, replaced):
+        stack.aws.s3.delete_object(Bucket=stack.resources.bucket, Key=key)
+
+
+def test_all_objects_are_listed_once_the_newest_first(stack: Stack, bucket: Bucket, uploads: Uploads) -> None:
+    pages = [*list_objects(stack, limit=2)]
+    keys = [entry["key"] for page in pages for entry in page["objects"]]
+    # A name that is no id is where its letters put it: an "f" is above the digit that ids begin with.
+    newest = ["avatars/foo bar+é.jpg", *reversed(uploads.waiting), uploads.live, uploads.replaced]
+    assert keys[: len(newest)] == newest
+    assert keys == sorted(keys, key=lambda key: key.partition("/")[::-2], reverse=True)
+    there = stack.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket.name)
+    present = {entry.get("Key", "") for page in there for entry in page.get("Contents", [])}
+    assert sorted(keys) == sorted(present - {"elsewhere/foo.jpg"})
+    assert all(page["looked_at"] == 2 for page in pages[:-1])
+
+
+@pytest.mark.parametrize("state", ["pending", "live", "orphan"])
+def test_objects_of_one_state_are_those_of_all(stack: Stack, uploads: Uploads, state: str) -> None:
+    every = [entry for page in list_objects(stack, limit=100) for entry in page["objects"]]
+    assert [entry for entry in every if entry["key"] in {uploads.live, uploads.replaced, *uploads.waiting}] == every[
+        1:6
+    ]
+    pages = [*list_objects(stack, limit=2, state=state)]
+    chosen = [entry["key"] for page in pages for entry in page["objects"]]
+    assert chosen == [entry["key"] for entry in every if entry["state"] == state]
+    assert {"pending": uploads.waiting[0], "live": uploads.live, "orphan": uploads.replaced}[state] in chosen
+    assert all(len(page["objects"]) <= page["looked_at"] <= 2 for page in pages)
+
+
+def test_only_what_can_be_of_the_state_is_looked_at(stack: Stack, uploads: Uploads, strategy: str) -> None:
+    (page,) = list_objects(stack, limit=100, state="pending")
+    whole = sum(page["looked_at"] for page in list_objects(stack, limit=100))
+    assert {entry["key"] for entry in page["objects"]} >= {*uploads.waiting}
+    assert page["looked_at"] == (len(page["objects"]) if strategy == "prefix" else whole)
+
+
+def test_a_cursor_leads_on_whatever_the_state(stack: Stack, uploads: Uploads) -> None:
+    first = next(list_objects(stack, limit=2))
+    _, newest = (entry["key"] for entry in first["objects"])
+    assert newest == uploads.waiting[-1]
+    given = {"cursor": first["cursor"], "state": "live", "limit": 100}
+    found = httpx2.get(f"{stack.origin}/inspector/objects", params=given).json()["objects"]
+    assert found[0]["key"] == uploads.live
+
+
+@pytest.mark.parametrize("state", ["live", "dangling", "all"])
+def test_rows_of_one_state_are_those_of_all(stack: Stack, user: User, other_user: User, state: str) -> None:
+    assert user.avatar
+    stack.aws.s3.delete_object(Bucket=stack.resources.bucket, Key=user.avatar)
+    try:
+        seen: dict[str, str] = {}
+        asked: dict[str, str | int] = {"limit": 3, "state": state}
+        while True:
+            page = httpx2.get(f"{stack.origin}/inspector/users", params=asked).raise_for_status().json()
+            assert len(page["rows"]) <= page["looked_at"] <= 3
+            seen |= {row["Username"]: row["state"] for row in page["rows"]}
+            if page["cursor"] is None:
+                break
+            asked["cursor"] = page["cursor"]
+    finally:
+        stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key={"Username": {"S": user.username}})
+    assert (user.username in seen) == (state != "live")
+    assert (other_user.username in seen) == (state != "dangling")
+    assert state == "all" or set(seen.values()) == {state}
+
+
+@pytest.mark.one_aws
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/inspector/objects?state=",
+        "/inspector/objects?state=dangling",
+        "/inspector/objects?state=Live",
+        "/inspector/users?state=",
+        "/inspector/users?state=orphan",
+        "/?object_state=",
+        "/?object_state=lost",
+        "/?row_state=",
+        "/?row_state=pending",
+    ],
+)
+def test_a_state_that_is_none_is_refused(stack: Stack, path: str) -> None:
+    answer = httpx2.get(stack.origin + path)
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:problem:invalid-request")
+
+
+@pytest.mark.one_aws
+def test_the_page_shows_one_state_and_its_links_keep_to_it(stack: Stack, uploads: Uploads) -> None:
+    page = httpx2.get(stack.origin, params={"object_state": "live", "row_state": "live"}).raise_for_status().text
+    assert f'data-key="{uploads.live}"' in page
+    assert uploads.replaced not in page
+    everything = httpx2.get(stack.origin, params={"object_state": "all", "row_state": "all"}).raise_for_status().text
+    assert uploads.replaced in everything
+
+
+BATCH = 200
+"""Fewer than the services list at once, so that fewer objects show what many would."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A view of the page whose calls to AWS are counted."""
+
+    view: View
+    calls: Counter[str]
+
+    def gather(self, caller: Caller | None = None, objects: str | None = None) -> dict[str, Any]:
+        self.calls.clear()
+        return self.view.gather(caller, Query(objects=objects))
+
+
+@pytest.fixture
+def watched(stack: Stack, strategy: PendingStrategy) -> Iterator[Watched]:
+    aws = replace(stack.aws)  # with clients of its own, which tell of their calls
+    calls: Counter[str] = Counter()
+
+    def record(model: Any, **_: Any) -> None:
+        calls[model.name] += 1
+
+    for client in (aws.s3, aws.dynamodb):
+        client.meta.events.register("before-call", record)
+    with ThreadPoolExecutor() as executor:
+        people = People(aws.dynamodb, stack.resources.table)
+        listing = Listing(aws.s3, stack.resources.bucket, executor, time.time, BATCH)
+        inspector = Inspector(aws.s3, stack.resources.bucket, people, executor, listing, strategy)
+        yield Watched(View(people, inspector, executor, strategy, lifecycle_clock=False), calls)
+
+
+@pytest.mark.one_aws
+def test_a_view_of_the_page_is_a_few_calls_and_at_most_one_or_two_for_each_entry_in_view(
+    stack: Stack, watched: Watched, bucket: Bucket, strategy: str
+) -> None:
+    def check_calls(shown: dict[str, Any]) -> None:
+        calls, objects, rows = watched.calls, shown["bucket"].objects, shown["table"].rows
+        seen = {entry.key for entry in objects}
+        unseen = [row for row in rows if row.person.avatar and row.person.avatar not in seen]
+        assert calls == Counter(
+            Scan=1,
+            ListObjectsV2=2,
+            GetObject=len(objects),
+            GetObjectTagging=sum(bool(entry.tags) for entry in objects),
+            BatchGetItem=1,
+            HeadObject=len(unseen),
+        )
+        assert calls.total() <= 4 + 2 * ROWS + ROWS
+
+    with make_user(stack) as owner, ThreadPoolExecutor(8) as threads:
+        owner.put_up("image/png", make_picture())
+        check_calls(watched.gather())
+        picture: Any = {"Bucket": bucket.name, "Body": b"x", "Metadata": {USERNAME_FIELD: owner.username}}
+        keys = [WAITS_UNDER[strategy] + str(uuid_utils.uuid7()) for _ in range(2 * BATCH)]
+        try:
+            for putting in [threads.submit(stack.aws.s3.put_object, **picture, Key=key) for key in keys]:
+                putting.result()
+            watched.gather()  # which looks for the newest, once
+            shown = watched.gather()
+            check_calls(shown)
+            assert [entry.key for entry in shown["bucket"].objects] == keys[: -ROWS - 1 : -1]
+            check_calls(watched.gather(objects=shown["bucket"].cursor))
+        finally:
+            stack.aws.s3.delete_objects(Bucket=bucket.name, Delete={"Objects": [{"Key": key} for key in keys]})
+
+
+@pytest.mark.one_aws
+def test_the_current_user_s_row_is_found_by_one_more_call(stack: Stack, watched: Watched) -> None:
+    with contextlib.ExitStack() as users:
+        latest = [users.enter_context(make_user(stack)).username for _ in range(ROWS + 1)]
+        listed = {row.person.username for row in watched.gather()["table"].rows}
+        outside = next(username for username in latest if username not in listed)
+        shown = watched.gather(Caller(outside))
+        assert watched.calls["GetItem"] == 1
+        first, *_ = shown["table"].rows
+        assert (first.person.username, first.state) == (outside, "live")

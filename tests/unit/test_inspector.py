@@ -3,23 +3,25 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
-from services.frontend.cursor import InvalidCursorError, encode_cursor
+from services.frontend.cursor import InvalidCursorError
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, read_expiry
+from services.frontend.listing import Listing
 from services.frontend.people import PeoplePage, Person
 from services.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
     from botocore.stub import Stubber
     from types_boto3_s3 import S3Client
 
+    from services.environment import PendingStrategy
     from services.frontend.people import People
 
 MODIFIED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -39,22 +41,37 @@ class FakePeople:
         return self.avatars
 
 
+class MakeInspector(Protocol):
+    def __call__(self, strategy: PendingStrategy) -> Inspector: ...
+
+
 @pytest.fixture
 def people() -> FakePeople:
     return FakePeople({"ada": "avatars/1"})
 
 
 @pytest.fixture
-def inspector(s3_client: S3Client, people: FakePeople, executor: Executor) -> Inspector:
-    return Inspector(s3_client, "pictures", cast("People", people), executor)
+def make_inspector(s3_client: S3Client, people: FakePeople, executor: Executor) -> MakeInspector:
+    def make(strategy: PendingStrategy) -> Inspector:
+        listing = Listing(s3_client, "pictures", executor, lambda: 0.0)
+        return Inspector(s3_client, "pictures", cast("People", people), executor, listing, strategy)
+
+    return make
 
 
-def list_keys(stub: Stubber, *keys: str, after: str = "", more: bool = False) -> None:
-    stub.add_response(
-        "list_objects_v2",
-        {"IsTruncated": more, **({"Contents": [{"Key": key, "Size": 500} for key in keys]} if keys else {})},
-        {"Bucket": "pictures", "MaxKeys": 10, "StartAfter": after},
-    )
+@pytest.fixture
+def inspector(make_inspector: MakeInspector) -> Inspector:
+    return make_inspector("prefix")
+
+
+def list_keys(stub: Stubber, *keys: str, prefixes: Sequence[str] = ("avatars/", "pending/"), size: int = 500) -> None:
+    for prefix in prefixes:
+        found = [{"Key": key, "Size": size} for key in keys if key.startswith(prefix)]
+        stub.add_response(
+            "list_objects_v2",
+            {"IsTruncated": False, **({"Contents": found} if found else {})},
+            {"Bucket": "pictures", "Prefix": prefix, "MaxKeys": 1000, "StartAfter": ""},
+        )
 
 
 def describe(stub: Stubber, key: str, **more: Any) -> None:
@@ -70,11 +87,11 @@ def describe(stub: Stubber, key: str, **more: Any) -> None:
 
 def test_an_object_is_shown_with_all_that_s3_says_of_it(inspector: Inspector, s3_stub: Stubber) -> None:
     list_keys(s3_stub, "avatars/1", "avatars/2", "pending/3")
-    describe(s3_stub, "avatars/1")
+    describe(s3_stub, "pending/3", Expiration='expiry-date="Tue, 24 Nov 2026 00:00:00 GMT", rule-id="pending"')
     describe(s3_stub, "avatars/2", TagCount=1)
     tagging = {"TagSet": [{"Key": "Colour", "Value": "red"}]}
     s3_stub.add_response("get_object_tagging", tagging, {"Bucket": "pictures", "Key": "avatars/2"})
-    describe(s3_stub, "pending/3", Expiration='expiry-date="Tue, 24 Nov 2026 00:00:00 GMT", rule-id="pending"')
+    describe(s3_stub, "avatars/1")
     found = inspector.list_page(10, None)
     same: dict[str, Any] = {
         "size": 500,
@@ -83,33 +100,78 @@ def test_an_object_is_shown_with_all_that_s3_says_of_it(inspector: Inspector, s3
         "metadata": {"username": "ada"},
     }
     assert found.objects == [
-        InspectedObject(key="avatars/1", tags={}, expires=None, state=State.LIVE, **same),
-        InspectedObject(key="avatars/2", tags={"Colour": "red"}, expires=None, state=State.ORPHAN, **same),
         InspectedObject(key="pending/3", tags={}, expires=EXPIRES, state=State.PENDING, **same),
+        InspectedObject(key="avatars/2", tags={"Colour": "red"}, expires=None, state=State.ORPHAN, **same),
+        InspectedObject(key="avatars/1", tags={}, expires=None, state=State.LIVE, **same),
     ]
-    assert found.cursor is None
+    assert (found.cursor, found.looked_at) == (None, 3)
 
 
 def test_an_object_is_live_by_the_row_of_its_own_user(
     inspector: Inspector, s3_stub: Stubber, people: FakePeople
 ) -> None:
     list_keys(s3_stub, "avatars/1", "avatars/2")
-    describe(s3_stub, "avatars/1", Metadata={"username": "bob"})
     describe(s3_stub, "avatars/2", Metadata={})
+    describe(s3_stub, "avatars/1", Metadata={"username": "bob"})
     assert [entry.state for entry in inspector.list_page(10, None).objects] == [State.ORPHAN, State.ORPHAN]
     assert people.asked == [["bob"]]
 
 
 def test_pages_follow_each_other(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_keys(s3_stub, "avatars/1", more=True)
+    list_keys(s3_stub, "avatars/1", "pending/2")
+    describe(s3_stub, "pending/2")
+    list_keys(s3_stub, "avatars/1", "pending/2")
     describe(s3_stub, "avatars/1")
-    list_keys(s3_stub, "avatars/2", after="avatars/1")
-    describe(s3_stub, "avatars/2")
-    first = inspector.list_page(10, None)
-    assert first.cursor == encode_cursor("avatars/1")
-    second = inspector.list_page(10, first.cursor)
-    assert [entry.key for entry in second.objects] == ["avatars/2"]
+    first = inspector.list_page(1, None)
+    assert [entry.key for entry in first.objects] == ["pending/2"]
+    second = inspector.list_page(1, first.cursor)
+    assert [entry.key for entry in second.objects] == ["avatars/1"]
     assert second.cursor is None
+
+
+WHOLE = ("avatars/", "pending/")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "state", "prefixes", "shown"),
+    [
+        ("prefix", None, WHOLE, ["pending/4", "avatars/3", "avatars/2", "avatars/1"]),
+        ("prefix", State.PENDING, ("pending/",), ["pending/4"]),
+        ("prefix", State.LIVE, ("avatars/",), ["avatars/1"]),
+        ("prefix", State.ORPHAN, ("avatars/",), ["avatars/2"]),
+        ("tag", None, WHOLE, ["pending/4", "avatars/3", "avatars/2", "avatars/1"]),
+        ("tag", State.PENDING, WHOLE, ["pending/4", "avatars/3"]),
+        ("tag", State.LIVE, ("avatars/",), ["avatars/1"]),
+        ("tag", State.ORPHAN, ("avatars/",), ["avatars/2"]),
+    ],
+)
+def test_a_page_is_of_the_state_that_was_asked_for(
+    make_inspector: MakeInspector,
+    s3_stub: Stubber,
+    strategy: PendingStrategy,
+    state: State | None,
+    prefixes: Sequence[str],
+    shown: list[str],
+) -> None:
+    list_keys(s3_stub, "avatars/1", "avatars/2", "avatars/3", "pending/4", prefixes=prefixes)
+    looked_at = [key for key in ("pending/4", "avatars/3", "avatars/2", "avatars/1") if key.startswith(tuple(prefixes))]
+    for key in looked_at:
+        describe(s3_stub, key, TagCount=int(key == "avatars/3"))
+        if key == "avatars/3":
+            s3_stub.add_response("get_object_tagging", {"TagSet": [{"Key": "Status", "Value": "Pending"}]})
+    found = make_inspector(strategy).list_page(10, None, state)
+    assert [entry.key for entry in found.objects] == shown
+    assert found.looked_at == len(looked_at)
+
+
+def test_a_page_without_any_of_the_state_leads_on(inspector: Inspector, s3_stub: Stubber) -> None:
+    list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=["avatars/"])
+    describe(s3_stub, "avatars/2")
+    found = inspector.list_page(1, None, State.LIVE)
+    assert (found.objects, found.looked_at) == ([], 1)
+    list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=["avatars/"])
+    describe(s3_stub, "avatars/1")
+    assert [entry.key for entry in inspector.list_page(1, found.cursor, State.LIVE).objects] == ["avatars/1"]
 
 
 def test_an_empty_bucket_is_an_empty_page(inspector: Inspector, s3_stub: Stubber) -> None:
@@ -124,23 +186,20 @@ def test_a_cursor_that_is_none_of_ours_is_refused(inspector: Inspector) -> None:
 
 
 def test_what_goes_while_it_is_looked_at_is_left_out(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_keys(s3_stub, "avatars/1", "avatars/2", "avatars/3", more=True)
-    s3_stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
-    describe(s3_stub, "avatars/2")
+    list_keys(s3_stub, "avatars/0", "avatars/1", "avatars/2", "avatars/3")
     describe(s3_stub, "avatars/3", TagCount=1)
     s3_stub.add_client_error("get_object_tagging", "NoSuchKey", http_status_code=404)
-    found = inspector.list_page(10, None)
+    describe(s3_stub, "avatars/2")
+    s3_stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+    found = inspector.list_page(3, None)
     assert [entry.key for entry in found.objects] == ["avatars/2"]
-    assert found.cursor == encode_cursor("avatars/3")
-
-
-def list_an_empty_object(stub: Stubber) -> None:
-    empty = {"IsTruncated": False, "Contents": [{"Key": "avatars/1", "Size": 0}]}
-    stub.add_response("list_objects_v2", empty)
+    list_keys(s3_stub, "avatars/0", "avatars/1")
+    describe(s3_stub, "avatars/0")
+    assert [entry.key for entry in inspector.list_page(3, found.cursor).objects] == ["avatars/0"]
 
 
 def test_an_empty_object_has_no_first_byte_to_ask_for(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_an_empty_object(s3_stub)
+    list_keys(s3_stub, "avatars/1", size=0)
     head: dict[str, Any] = {"ContentType": "text/plain", "LastModified": MODIFIED, "Metadata": {}}
     s3_stub.add_response("head_object", head, {"Bucket": "pictures", "Key": "avatars/1"})
     [entry] = inspector.list_page(10, None).objects
@@ -148,7 +207,7 @@ def test_an_empty_object_has_no_first_byte_to_ask_for(inspector: Inspector, s3_s
 
 
 def test_an_empty_object_that_goes_is_left_out(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_an_empty_object(s3_stub)
+    list_keys(s3_stub, "avatars/1", size=0)
     s3_stub.add_client_error("head_object", "404", http_status_code=404)  # HEAD has no body to say more
     assert inspector.list_page(10, None).objects == []
 
@@ -214,6 +273,27 @@ def test_a_row_that_moved_on_meanwhile_is_shown_as_it_is_now(
     ask_for(s3_stub, "avatars/1", is_there=False)
     ask_for(s3_stub, "avatars/2", is_there=True)
     assert inspect_row(inspector, "avatars/1") == InspectedRow(Person("ada", "Ada L", "avatars/2"), State.LIVE)
+
+
+@pytest.mark.usefixtures("s3_stub")
+def test_what_was_seen_to_be_there_is_not_looked_at_again(inspector: Inspector) -> None:
+    person = Person("ada", "Ada L", "avatars/1")
+    assert [*inspector.look_at_rows([person], {"avatars/1"})] == [InspectedRow(person, State.LIVE)]
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"), [(None, ["ada", "bob", "cy"]), (State.LIVE, ["ada"]), (State.DANGLING, ["bob"])]
+)
+def test_rows_are_of_the_state_that_was_asked_for(
+    inspector: Inspector, s3_stub: Stubber, people: FakePeople, state: State | None, shown: list[str]
+) -> None:
+    people.avatars |= {"bob": "avatars/2"}
+    ask_for(s3_stub, "avatars/1", is_there=True)
+    ask_for(s3_stub, "avatars/2", is_there=False)
+    rows = [Person("ada", "Ada L", "avatars/1"), Person("bob", "Ada L", "avatars/2"), Person("cy", "Cy", None)]
+    found = inspector.inspect_rows(PeoplePage(rows, "next"), state)
+    assert [row.person.username for row in found.rows] == shown
+    assert (found.cursor, found.looked_at) == ("next", 3)
 
 
 def test_a_forbidden_look_at_a_row_s_object_surfaces(inspector: Inspector, s3_stub: Stubber) -> None:

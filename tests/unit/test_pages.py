@@ -13,19 +13,21 @@ import pytest
 from services.auth.verifier import Caller
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, ObjectsPage, RowsPage
+from services.frontend.listing import EntriesPage, Entry
 from services.frontend.people import People, PeoplePage, Person, UnknownUserError
 from services.frontend.pictures import Pictures
 from services.frontend.templates import create_environment
-from services.frontend.view import CARDS, ROWS, Cursors, View
+from services.frontend.view import CARDS, ROWS, Query, View
 from services.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from concurrent.futures import Executor
 
     from types_boto3_s3 import S3Client
 
 ADA, BOB = Person("ada", "Ada Lovelace", "avatars/1"), Person("bob", "Bob", None)
-NO_CURSORS = Cursors(None, None, None)
+NOTHING = Query()
 
 
 @pytest.mark.parametrize("last", ["a", "ab", "abc", "avatars/019b-1", "é", "🙂", " ", "\0", "a" * 1000])
@@ -99,8 +101,10 @@ def test_the_bucket_s_origin_is_where_the_pictures_are(s3_client: S3Client) -> N
 @dataclass
 class FakePeople:
     found: list[str] = field(default_factory=list[str])
+    listed: list[str | None] = field(default_factory=list[str | None])
 
     def list_page(self, limit: int, cursor: str | None) -> PeoplePage:
+        self.listed.append(cursor)
         return PeoplePage([ADA], f"{limit} after {cursor}")
 
     def find(self, username: str) -> Person:
@@ -111,11 +115,14 @@ class FakePeople:
 
 
 class FakeInspector:
-    def list_page(self, limit: int, cursor: str | None) -> ObjectsPage:
-        return ObjectsPage([], f"{limit} after {cursor}")
+    def list_entries(self, limit: int, cursor: str | None, state: State | None) -> EntriesPage:
+        return EntriesPage([Entry("avatars/1", 500)], f"{limit} {state} after {cursor}")
 
-    def inspect_rows(self, page: PeoplePage) -> RowsPage:
-        return RowsPage([InspectedRow(person, State.LIVE) for person in page.people], page.cursor)
+    def describe(self, page: EntriesPage, state: State | None) -> ObjectsPage:
+        return ObjectsPage([], f"{page.cursor} of {state}", len(page.entries))
+
+    def look_at_rows(self, people: list[Person], seen: Collection[str]) -> list[InspectedRow]:
+        return [InspectedRow(person, State.LIVE if person.avatar in seen else State.DANGLING) for person in people]
 
 
 @pytest.fixture
@@ -129,11 +136,48 @@ def view(people: FakePeople, executor: Executor) -> View:
 
 
 def test_each_list_of_the_page_goes_its_own_way(view: View) -> None:
-    shown = view.gather(None, Cursors("u", "o", "r"))
+    shown = view.gather(None, Query("u", "o", "r", State.LIVE, State.DANGLING))
     assert shown["cards"].cursor == f"{CARDS} after u"
-    assert shown["bucket"].cursor == f"{ROWS} after o"
+    assert shown["bucket"].cursor == f"{ROWS} live after o of live"
     assert shown["table"].cursor == f"{ROWS} after r"
-    assert shown["cursors"] == {"users": "u", "objects": "o", "rows": "r"}
+    assert shown["table"].rows == []
+    assert shown["query"] == {
+        "users": "u",
+        "objects": "o",
+        "rows": "r",
+        "object_state": "live",
+        "row_state": "dangling",
+    }
+
+
+@pytest.mark.parametrize("place", [None, "a"])
+def test_users_and_rows_that_begin_alike_are_read_once(view: View, people: FakePeople, place: str | None) -> None:
+    shown = view.gather(None, Query(users=place, rows=place))
+    assert people.listed == [place]
+    assert shown["cards"].cursor == shown["table"].cursor == f"{ROWS} after {place}"
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        (Query(), ["bob", "ada"]),
+        (Query(users="a", objects="a", object_state=State.LIVE), ["bob", "ada"]),
+        (Query(rows="a"), ["ada"]),
+        (Query(row_state=State.LIVE), ["ada"]),
+    ],
+    ids=["first page", "other lists turned", "another page", "one state"],
+)
+def test_the_current_user_s_row_is_on_the_table_s_first_page(view: View, query: Query, shown: list[str]) -> None:
+    rows = view.gather(Caller("bob"), query)["table"].rows
+    assert [row.person.username for row in rows] == shown
+
+
+def test_the_current_user_s_row_is_on_a_page_once(view: View) -> None:
+    assert [row.person for row in view.gather(Caller("ada"), NOTHING)["table"].rows] == [ADA]
+
+
+def test_rows_are_told_what_the_listing_has_seen(view: View) -> None:
+    assert [row.state for row in view.gather(None, NOTHING)["table"].rows] == [State.LIVE]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +193,7 @@ def test_each_list_of_the_page_goes_its_own_way(view: View) -> None:
 def test_the_current_user_is_shown(
     view: View, people: FakePeople, caller: Caller | None, current: Person | None, found: list[str]
 ) -> None:
-    assert view.gather(caller, NO_CURSORS)["current"] == current
+    assert view.gather(caller, NOTHING)["current"] == current
     assert people.found == found
 
 
@@ -164,6 +208,7 @@ def render(source: str, **context: Any) -> str:
         ({"users": "a", "rows": "b"}, "/?users=a&amp;rows=b"),
         ({"users": None}, "/"),
         ({"users": ""}, "/"),
+        ({"objects": "a", "object_state": State.LIVE}, "/?objects=a&amp;object_state=live"),
         ({"users": "a&b=c/d e"}, "/?users=a%26b%3Dc%2Fd+e"),
     ],
 )
@@ -191,12 +236,12 @@ def test_initials_stand_for_a_missing_picture(name: str, initials: str) -> None:
     assert render("{{ name | initials }}", name=name) == initials
 
 
-def show_page(view: View, caller: Caller | None = None, cursors: Cursors = NO_CURSORS, **changed: Any) -> str:
-    return create_environment().get_template("page.html").render(view.gather(caller, cursors) | changed)
+def show_page(view: View, caller: Caller | None = None, query: Query = NOTHING, **changed: Any) -> str:
+    return create_environment().get_template("page.html").render(view.gather(caller, query) | changed)
 
 
 def test_an_empty_page_says_so(view: View) -> None:
-    page = show_page(view, cards=PeoplePage([], None), table=RowsPage([], None))
+    page = show_page(view, cards=PeoplePage([], None), table=RowsPage([], None, 0))
     assert "The bucket is empty." in page
     assert "The table is empty." in page
     assert 'type="file"' not in page
@@ -210,11 +255,11 @@ def test_nothing_that_users_or_the_bucket_say_is_taken_for_html(view: View) -> N
     )
     page = show_page(
         view,
-        cursors=Cursors(evil, evil, evil),
+        query=Query(evil, evil, evil),
         current=person,
         cards=PeoplePage([person], evil),
-        table=RowsPage([InspectedRow(person, State.DANGLING)], evil),
-        bucket=ObjectsPage([entry], evil),
+        table=RowsPage([InspectedRow(person, State.DANGLING)], evil, 1),
+        bucket=ObjectsPage([entry], evil, 1),
     )
     assert "<script>alert" not in page
     assert "\"'>" not in page
@@ -223,7 +268,7 @@ def test_nothing_that_users_or_the_bucket_say_is_taken_for_html(view: View) -> N
 
 @pytest.mark.parametrize(("state", "is_said"), [(State.DANGLING, True), (State.LIVE, False)])
 def test_a_row_whose_object_is_missing_is_told_from_others(view: View, state: State, is_said: bool) -> None:  # noqa: FBT001
-    page = show_page(view, table=RowsPage([InspectedRow(ADA, state)], None))
+    page = show_page(view, table=RowsPage([InspectedRow(ADA, state)], None, 1))
     assert f'<tr data-username="ada" data-state="{state}"' in page
     assert ("there is no such object" in page) == is_said
 
@@ -236,6 +281,6 @@ def test_the_current_user_has_a_card_and_a_file_input_on_each_page_of_users(view
 
 
 def test_a_list_s_next_page_leaves_the_other_lists_where_they_are(view: View) -> None:
-    page = show_page(view, cursors=Cursors("u", None, "r"), table=RowsPage([], "next"))
+    page = show_page(view, query=Query("u", None, "r"), table=RowsPage([], "next", 0))
     assert 'href="/?users=u&amp;rows=next"' in page
     assert 'href="/?users=u"' in page

@@ -58,6 +58,18 @@ def test_pages_follow_each_other(people: People, dynamodb_stub: Stubber) -> None
     assert people.list_page(1, first.cursor) == PeoplePage([BOB], None)
 
 
+@pytest.mark.parametrize(
+    ("count", "first"),
+    [
+        (1, PeoplePage([ADA], encode_cursor("ada"))),
+        (2, PeoplePage([ADA, BOB], "next")),
+        (3, PeoplePage([ADA, BOB], "next")),
+    ],
+)
+def test_a_page_holds_the_shorter_ones_with_the_same_beginning(count: int, first: PeoplePage) -> None:
+    assert PeoplePage([ADA, BOB], "next").first(count) == first
+
+
 @pytest.mark.usefixtures("dynamodb_stub")  # which lets no call out
 @pytest.mark.parametrize("cursor", ["", "?", "ö"])
 def test_a_cursor_that_is_none_of_ours_is_refused(people: People, cursor: str) -> None:
