@@ -52,11 +52,14 @@ addEventListener("securitypolicyviolation", (event) => {
 """
 
 
+def find_chromium() -> str | None:
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    for name in CHROMIUM_NAMES:
-        if path := shutil.which(name):
-            return path
+    if path := find_chromium():
+        return path
     reason = f"There is no browser: none of {', '.join(CHROMIUM_NAMES)} is installed"
     if os.environ.get("CI"):
         pytest.fail(reason)
