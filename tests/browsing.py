@@ -147,7 +147,7 @@ def site(page: Page, stack: Stack) -> Site:
     return site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def crowd(stack: Stack) -> None:
     """So many users with pictures that no list fits on one page."""
     for _ in range(25):

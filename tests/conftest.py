@@ -20,7 +20,7 @@ from testcontainers.core.network import Network
 from infra.local.ports import pick_free_ports
 from infra.local.seeds import make_row
 from infra.local.stack import Options, Stack, make_root, run_processes, start_emulator, start_system
-from infra.seed.people import PORTRAITS, Person
+from infra.seed.people import PORTRAITS, Person, invent_people
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
 from tests.containers.engine import NoEngineError, use_engine
 from tests.eventually import eventually
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.browsing"]
 
 _numbers = itertools.count(1)
+
+_crowded = set[str]()
+"""The buckets of systems that users were made in."""
 
 _tls = ssl.create_default_context()
 """One for all clients, since it takes longer to make than an upload does; there is no TLS here to use it."""
@@ -155,7 +158,13 @@ class StartStack(Protocol):
 
 
 @pytest.fixture(scope="session")
-def start_stack() -> Iterator[StartStack]:
+def stacks() -> list[Stack]:
+    """All that `start_stack` has started."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
     with contextlib.ExitStack() as running:
 
         @functools.cache
@@ -163,9 +172,21 @@ def start_stack() -> Iterator[StartStack]:
             name = f"three-phase-upload-{uuid.uuid4().hex[:12]}"
             options = Options(port=0, pending=strategy, presigns_per_minute=0, logins_per_minute=0, name=name)
             processes = running.enter_context(run_processes())
-            return start_system(aws, processes, options, lambda _part, _where: None)
+            stack = start_system(aws, processes, options, lambda _part, _where: None)
+            stacks.append(stack)
+            return stack
 
         yield start
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clear(stacks: list[Stack]) -> Iterator[None]:
+    """The users of one file's tests go with it: a sweep looks at all there is, and so do many tests."""
+    yield
+    for stack in stacks:
+        if stack.resources.bucket in _crowded:
+            _crowded.remove(stack.resources.bucket)
+            remove_users(stack)
 
 
 @pytest.fixture(scope="session")
@@ -248,7 +269,25 @@ def other_user(stack: Stack) -> Iterator[User]:
         yield fresh
 
 
+def remove_users(stack: Stack) -> None:
+    """All rows and objects but those of the users that the system began with."""
+    aws, bucket, table = stack.aws, stack.resources.bucket, stack.resources.table
+    seeded = {person.username for person in invent_people(Options().users)}
+    kept = set[str]()
+    for page in aws.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        for row in page["Items"]:
+            if row["Username"].get("S") in seeded:
+                kept.add(row.get("Avatar", {}).get("S", ""))
+            else:
+                aws.dynamodb.delete_item(TableName=table, Key={"Username": row["Username"]})
+    for page in aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        keys = [entry.get("Key", "") for entry in page.get("Contents", [])]
+        if gone := [key for key in keys if key not in kept]:
+            aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in gone], "Quiet": True})
+
+
 def make_user(stack: Stack, *, portrait: bool = True) -> User:
+    _crowded.add(stack.resources.bucket)
     number = next(_numbers)
     person = Person(f"Tester{number:04}", f"Tess Number {number}", PORTRAITS[number % 3] if portrait else None)
     row = make_row(stack.aws, stack.resources.bucket, person)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +16,6 @@ from botocore.config import Config
 
 from infra import settings as configuration
 from infra.local.ports import HOST, pick_free_ports
-from infra.local.processes import Process, Processes
 from infra.local.stack import make_environ
 from services.aws import CLIENT_CONFIG, S3_CONFIG
 from services.environment import read_settings
@@ -24,11 +24,12 @@ from services.uploads.settings import Settings
 from tests.conftest import User, make_user
 from tests.eventually import eventually
 from tests.faults.proxy import Proxy, run_proxy
+from tests.faults.replica import Replica
 from tests.pictures import make_picture
 from tests.sweeping import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+    from collections.abc import Collection, Generator, Iterator, Mapping
     from pathlib import Path
 
     import httpx2
@@ -57,23 +58,30 @@ def proxy(stack: Stack) -> Iterator[Proxy]:
         yield running
 
 
+StartService = Callable[[], str]
+
+
 @pytest.fixture
-def service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy) -> Iterator[str]:
-    """The URL of an uploads service behind the proxy, in this process. Its AWS clients are fresh for each test, since
-    they stop to retry once they have met too many faults.
+def start_service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy) -> Iterator[StartService]:
+    """Each call starts one more uploads service behind the proxy, in this process, and returns its URL. It has AWS
+    clients of its own, since those stop to retry once they have met too many faults.
     """
     settings = read_settings(Settings, _environ(stack, strategy, proxy, f"http://{HOST}:8000"))
     credentials = stack.resources.credentials["uploads"]
     session = boto3.Session(
         credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"], region_name=stack.aws.region
     )
-    application = create_app(
-        settings,
-        s3=session.client("s3", endpoint_url=proxy.url, config=S3_CONFIG.merge(IMPATIENT)),
-        dynamodb=session.client("dynamodb", endpoint_url=proxy.url, config=CLIENT_CONFIG.merge(IMPATIENT)),
-    )
-    with serve(application) as url:
-        yield url
+    with contextlib.ExitStack() as running:
+
+        def start() -> str:
+            application = create_app(
+                settings,
+                s3=session.client("s3", endpoint_url=proxy.url, config=S3_CONFIG.merge(IMPATIENT)),
+                dynamodb=session.client("dynamodb", endpoint_url=proxy.url, config=CLIENT_CONFIG.merge(IMPATIENT)),
+            )
+            return running.enter_context(serve(application))
+
+        yield start
 
 
 @contextlib.contextmanager
@@ -90,33 +98,14 @@ def serve(application: Any) -> Generator[str, None, None]:
         thread.join()
 
 
-@dataclass
-class Replica:
-    """The uploads service behind the proxy as a process, which can be killed and started again at the same place."""
-
-    url: str
-    _processes: Processes
-    _environ: dict[str, str]
-
-    def start(self) -> Process:
-        """The process that is running already, or else a new one."""
-        if self._processes.started and self._processes.started[-1].popen.poll() is None:
-            return self._processes.started[-1]
-        process = self._processes.start(
-            "uploads", "services.uploads", health=f"{self.url}/healthz", environ=self._environ
-        )
-        process.wait_until_ready()
-        return process
-
-
 @pytest.fixture
 def replica(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, tmp_path: Path) -> Iterator[Replica]:
     url = f"http://{HOST}:{pick_free_ports(1)[0]}"
-    processes = Processes(tmp_path)
+    replica = Replica(url, _environ(stack, strategy, proxy, url), tmp_path / "uploads.log")
     try:
-        yield Replica(url, processes, _environ(stack, strategy, proxy, url))
+        yield replica
     finally:
-        processes.stop()
+        replica.stop()
 
 
 def _environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:

@@ -11,7 +11,6 @@ import httpx2
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.faults.conftest import (
     CALLS,
-    Replica,
     Upload,
     begin_upload,
     check_done,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from infra.local.stack import Stack
     from tests.faults.proxy import Proxy
+    from tests.faults.replica import Replica
 
 STOPS = [(call, when) for call in CALLS for when in When]
 """Where a confirm may come to its end; all but the first two calls are made one after the other."""
@@ -50,8 +50,8 @@ def test_a_killed_confirm_leaves_nothing_broken_and_a_repeat_completes_it(
                 planned = proxy.plan(Fault(call, when, Kind.HOLD, upload.about(call)))
                 confirming = thread.submit(upload.confirm)
                 assert planned.held.wait(PATIENCE_SECONDS)
-                process.popen.kill()
-                process.popen.wait()
+                process.kill()
+                process.join()
                 check_killed(stack, upload, call, when, confirming.exception() is None)
                 proxy.lift(planned)
                 replica.start()
@@ -93,7 +93,7 @@ def test_a_process_that_is_told_to_stop_completes_the_confirm_first(
         planned = proxy.plan(Fault("CopyObject", When.AFTER, Kind.HOLD, upload.about("CopyObject")))
         confirming = thread.submit(upload.confirm)
         assert planned.held.wait(PATIENCE_SECONDS)
-        process.popen.terminate()
+        process.terminate()
         # It takes nothing new, and says so to whoever asks for its health.
         eventually(lambda: httpx2.get(f"{replica.url}/healthz").status_code == 503)
         refused = upload.confirm()
@@ -103,7 +103,8 @@ def test_a_process_that_is_told_to_stop_completes_the_confirm_first(
         answer = confirming.result()
         assert (answer.status_code, answer.json()) == (200, upload.answer)
         # In the end it dies of the signal, as one that had not waited would.
-        assert process.popen.wait(PATIENCE_SECONDS) == -signal.SIGTERM
+        process.join(PATIENCE_SECONDS)
+        assert process.exitcode == -signal.SIGTERM
         check_done(stack, upload)
         # What follows the answer is done as well: the process has ended, and nobody else would.
         assert list_keys(stack) & upload.keys == {upload.new}

@@ -70,15 +70,18 @@ def running(*arguments: str) -> Generator[Demo, None, None]:
             popen.kill()
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_what_comes_up_and_stops_cleanly(told: signal.Signals) -> None:
+def test_it_says_what_comes_up_and_stops_cleanly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing remains of it where it was given no folder for its data."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with running() as demo:
+        assert list(tmp_path.iterdir())
         assert [line.split()[0] for line in demo.said] == PARTS
         assert demo.said[-1] == f"ready {demo.origin}"
         assert "Three-phase upload" in httpx2.get(demo.origin).text
         assert len(demo.children) == 5
-        assert demo.stop(told) == 0
+        assert demo.stop(signal.SIGINT) == 0
         assert not demo.left_behind()
+        assert not list(tmp_path.iterdir())
         assert demo.popen.stderr
         assert demo.popen.stderr.read() == ""
 
@@ -142,44 +145,39 @@ def test_how_long_a_form_cannot_last(seconds: str, capsys: pytest.CaptureFixture
     assert "argument --form-seconds: Expected `int`" in capsys.readouterr().err
 
 
-def test_kept_state_comes_back(tmp_path: Path) -> None:
+def list_users(http: httpx2.Client) -> list[dict[str, str]]:
+    """Page by page."""
+    users: list[dict[str, str]] = []
+    cursor: str | None = None
+    while True:
+        page = http.get("/users", params={"limit": 50} | ({"cursor": cursor} if cursor else {})).json()
+        users += page["users"]
+        cursor = page["cursor"]
+        if not cursor:
+            return users
+
+
+def test_there_are_as_many_users_as_asked_for_and_kept_state_comes_back(tmp_path: Path) -> None:
     picture = make_picture()
-    with running("--data", str(tmp_path), "--users", "5") as demo, httpx2.Client(base_url=demo.origin) as http:
-        username = http.get("/users").json()["users"][0]["username"]
+    with running("--data", str(tmp_path), "--users", "130") as demo, httpx2.Client(base_url=demo.origin) as http:
+        usernames = [user["username"] for user in list_users(http)]
+        assert len(usernames) == len(set(usernames)) == 130
+        username = usernames[0]
         token = http.post("/auth/login", json={"username": username}).json()["access_token"]
         http.headers["Authorization"] = f"Bearer {token}"
         form = http.post("/uploads/presign", json={"content_type": "image/png", "size": len(picture)}).json()
         post_form(form, picture).raise_for_status()
         http.post("/uploads/confirm", json={"key": form["key"]}).raise_for_status()
-        users = http.get("/users").json()
+        users = list_users(http)
         assert demo.stop(signal.SIGTERM) == 0
-    with running("--data", str(tmp_path), "--users", "5") as demo, httpx2.Client(base_url=demo.origin) as http:
-        assert http.get("/users").json() == users
+        assert not demo.left_behind()
+        assert demo.popen.stderr
+        assert demo.popen.stderr.read() == ""
+    with running("--data", str(tmp_path), "--users", "130") as demo, httpx2.Client(base_url=demo.origin) as http:
+        assert list_users(http) == users
         assert http.get(f"/users/{username}/avatar", follow_redirects=True).content == picture
         states = {entry["state"] for entry in http.get("/inspector/objects").json()["objects"]}
         assert states == {"live"}
         # The origin has another port now, which is another issuer: tokens are for one place.
         assert http.get("/auth/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
-        assert demo.stop(signal.SIGTERM) == 0
-
-
-def test_without_a_data_folder_nothing_remains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with running() as demo:
-        assert list(tmp_path.iterdir())
-        assert demo.stop(signal.SIGTERM) == 0
-        assert not list(tmp_path.iterdir())
-
-
-def test_as_many_users_as_asked_for() -> None:
-    with running("--users", "130") as demo, httpx2.Client(base_url=demo.origin) as http:
-        seen: list[str] = []
-        cursor: str | None = None
-        while True:
-            page = http.get("/users", params={"limit": 50} | ({"cursor": cursor} if cursor else {})).json()
-            seen += [user["username"] for user in page["users"]]
-            cursor = page["cursor"]
-            if not cursor:
-                break
-        assert len(seen) == len(set(seen)) == 130
         assert demo.stop(signal.SIGTERM) == 0

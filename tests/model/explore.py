@@ -6,6 +6,7 @@ many mishaps may still happen. Two ways to the same state are one, so that all o
 
 from __future__ import annotations
 
+import gc
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,14 +41,20 @@ class Ghost(NamedTuple):
 
 
 class State(NamedTuple):
+    """Worlds and ghosts are numbers, since a state is hashed each time that something leads to it."""
+
     world: int
     places: tuple[Place, ...]
-    ghosts: tuple[Ghost, ...]
+    ghosts: tuple[int, ...]
     mishaps: int
     posts: tuple[int, ...]
     """Which of the scenario's posts are still to come."""
     swept: bool
     """Whether a sweep has looked at everything since the forms ran out."""
+
+
+Said = tuple["str | Call", ...]
+"""What happens in a step, to be put in words only where somebody has to read it."""
 
 
 class ViolationError(AssertionError):
@@ -86,18 +93,35 @@ class Explorer:
     statistics: Statistics = field(default_factory=Statistics)
     _worlds: list[World] = field(default_factory=list[World])
     _world_numbers: dict[World, int] = field(default_factory=dict[World, int])
+    _ghosts: list[Ghost] = field(default_factory=list[Ghost])
+    _ghost_numbers: dict[Ghost, int] = field(default_factory=dict[Ghost, int])
     _nodes: list[_Node] = field(default_factory=list[_Node])
     _children: dict[tuple[int, Any], int] = field(default_factory=dict[tuple[int, Any], int])
-    _steps: dict[tuple[int, Call, Any], list[tuple[int, Step]]] = field(
-        default_factory=dict[tuple[int, Call, Any], list[tuple[int, Step]]]
+    _ways: dict[tuple[int, Place], list[tuple[int, Step]]] = field(
+        default_factory=dict[tuple[int, Place], list[tuple[int, Step]]]
     )
-    _parents: dict[State, tuple[State, str] | None] = field(default_factory=dict[State, "tuple[State, str] | None"])
+    """By world and place, how the call there may go on."""
+    _late_ways: dict[tuple[int, int], list[tuple[int, int | None]]] = field(
+        default_factory=dict[tuple[int, int], "list[tuple[int, int | None]]"]
+    )
+    """By world and ghost, likewise: to which world, and as which ghost if it is not over."""
+    _parents: dict[State, tuple[State, Said] | None] = field(default_factory=dict[State, "tuple[State, Said] | None"])
 
     def explore(self) -> Statistics:
         """
         Raises:
             ViolationError: an invariant does not hold; the text is the way there, step by step.
         """
+        # There are no cycles among millions of tuples, and looking for them takes as long as the exploration.
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return self._explore()
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    def _explore(self) -> Statistics:
         start = State(
             self._number(self.scenario.world),
             tuple(Place(NOT_BEGUN) for _ in self.scenario.programs),
@@ -106,22 +130,27 @@ class Explorer:
             tuple(range(len(self.scenario.posts))),
             swept=False,
         )
-        self._roots = [self._make_node(index, ()) for index in range(len(self.scenario.programs))]
+        programs = self.scenario.programs
+        self._names = [f"{type(program).__name__.lower()} {number}" for number, program in enumerate(programs, start=1)]
+        self._roots = [self._make_node(index, ()) for index in range(len(programs))]
         self._parents[start] = None
         waiting = [start]
+        transitions = 0
         while waiting:
             state = waiting.pop()
-            self.statistics.states += 1
-            for label, successor in self._successors(state):
-                self.statistics.transitions += 1
+            for said, successor in self._successors(state):
+                transitions += 1
                 if successor in self._parents:
                     continue
-                self._parents[successor] = (state, label)
-                self._check(successor)
+                self._parents[successor] = (state, said)
+                if successor.world not in self._judged:
+                    self._check(successor)
                 waiting.append(successor)
+        self.statistics.states += len(self._parents)
+        self.statistics.transitions += transitions
         return self.statistics
 
-    def _successors(self, state: State) -> Iterator[tuple[str, State]]:
+    def _successors(self, state: State) -> Iterator[tuple[Said, State]]:
         for index, place in enumerate(state.places):
             if place.node == NOT_BEGUN:
                 yield from self._begin(state, index)
@@ -129,85 +158,99 @@ class Explorer:
                 yield from self._go_on(state, index, place)
                 if state.mishaps:
                     yield from self._go_wrong(state, index, place)
-        yield from self._haunt(state)
-        yield from self._post(state)
+        if state.ghosts:
+            yield from self._haunt(state)
+        if state.posts:
+            yield from self._post(state)
         yield from self._tick(state)
-        yield from self._expire(state)
+        if state.swept:
+            yield from self._expire(state)
 
     # Programs
 
-    def _begin(self, state: State, index: int) -> Iterator[tuple[str, State]]:
+    def _begin(self, state: State, index: int) -> Iterator[tuple[Said, State]]:
         program = self.scenario.programs[index]
-        if isinstance(program, Confirm) and self._world(state).now < program.upload_id.created:
+        if isinstance(program, Confirm) and self._worlds[state.world].now < program.upload_id.created:
             return
-        yield self._move(state, index, self._roots[index], state.world, f"begins {self._name(index)}")
+        yield self._move(state, index, self._roots[index], state.world, ("begins ", self._names[index]))
 
-    def _go_on(self, state: State, index: int, place: Place) -> Iterator[tuple[str, State]]:
+    def _go_on(self, state: State, index: int, place: Place) -> Iterator[tuple[Said, State]]:
         call = self._call_at(place)
-        for world, step in self._take(state.world, call, place.progress):
-            label = f"{self._name(index)}: {_say(call)}"
+        ways = self._ways.get((state.world, place))
+        if ways is None:
+            ways = self._ways[state.world, place] = self._take(state.world, call, place.progress)
+        for world, step in ways:
+            said = (self._names[index], ": ", call)
             if step.is_over:
-                yield self._move(state, index, self._child(place.node, step.answer), world, label)
+                yield self._move(state, index, self._child(place.node, step.answer), world, said)
             else:
                 places = _set(state.places, index, Place(place.node, step.progress))
-                yield f"{label} (begun)", state._replace(world=world, places=places)
+                yield (*said, " (begun)"), _with(state, world, places)
 
-    def _go_wrong(self, state: State, index: int, place: Place) -> Iterator[tuple[str, State]]:
+    def _go_wrong(self, state: State, index: int, place: Place) -> Iterator[tuple[Said, State]]:
         """The program dies, or its call is not answered; then it gives up, or tries once more, as botocore does."""
-        call, left = self._call_at(place), state.mishaps - 1
+        call, name = self._call_at(place), self._names[index]
         ghosts = [state.ghosts]
         if call.operation in WRITES:
             program = self.scenario.programs[index]
             upload_id = program.upload_id if isinstance(program, Confirm) else None
-            ghosts.append((*state.ghosts, Ghost(upload_id, call, place.progress)))
+            ghosts.append((*state.ghosts, self._number_ghost(Ghost(upload_id, call, place.progress))))
         for running_on in ghosts:
-            wronged = state._replace(mishaps=left, ghosts=running_on)
+            wronged = State(state.world, state.places, running_on, state.mishaps - 1, state.posts, swept=state.swept)
             self.statistics.deaths += 1
             yield (
-                f"{self._name(index)} dies at {_say(call)}",
-                wronged._replace(places=_set(state.places, index, Place(DEAD))),
+                (name, " dies at ", call),
+                _with(wronged, state.world, _set(state.places, index, Place(DEAD))),
             )
             self.statistics.timeouts += 1
             yield self._move(
-                wronged,
-                index,
-                self._child(place.node, Timeout()),
-                state.world,
-                f"{self._name(index)}: {_say(call)} times out",
+                wronged, index, self._child(place.node, Timeout()), state.world, (name, ": ", call, " times out")
             )
             if running_on is not state.ghosts:
                 yield (
-                    f"{self._name(index)}: {_say(call)} is tried again",
-                    wronged._replace(places=_set(state.places, index, Place(place.node))),
+                    (name, ": ", call, " is tried again"),
+                    _with(wronged, state.world, _set(state.places, index, Place(place.node))),
                 )
 
-    def _haunt(self, state: State) -> Iterator[tuple[str, State]]:
-        for index, ghost in enumerate(state.ghosts):
-            for world, step in self._take(state.world, ghost.call, ghost.progress):
-                remaining = _set(state.ghosts, index, ghost._replace(progress=step.progress))
-                if step.is_over:
+    def _haunt(self, state: State) -> Iterator[tuple[Said, State]]:
+        for index, number in enumerate(state.ghosts):
+            ghost = self._ghosts[number]
+            ways = self._late_ways.get((state.world, number))
+            if ways is None:
+                ways = self._late_ways[state.world, number] = [
+                    (world, None if step.is_over else self._number_ghost(ghost._replace(progress=step.progress)))
+                    for world, step in self._take(state.world, ghost.call, ghost.progress)
+                ]
+            for world, left in ways:
+                if left is None:
                     remaining = (*state.ghosts[:index], *state.ghosts[index + 1 :])
-                yield f"late: {_say(ghost.call)}", state._replace(world=world, ghosts=remaining)
+                else:
+                    remaining = _set(state.ghosts, index, left)
+                yield (
+                    ("late: ", ghost.call),
+                    State(world, state.places, remaining, state.mishaps, state.posts, state.swept),
+                )
 
-    def _move(self, state: State, index: int, node: int, world: int, label: str) -> tuple[str, State]:
+    def _move(self, state: State, index: int, node: int, world: int, said: Said) -> tuple[Said, State]:
         """Go to this node, and past what takes no time: reading the clock, and the answer to the client."""
-        program = self.scenario.programs[index]
+        swept = state.swept
         while (call := self._nodes[node].call) is not None:
             if call == CLOCK:
                 node = self._child(node, self._worlds[world].now)
             elif call.operation == ANSWER:
-                label = f"{label}, answers {call.given[0]}"
+                said = (*said, f", answers {call.given[0]}")
+                program = self.scenario.programs[index]
                 if isinstance(program, Confirm):
                     problem = self.scenario.judge(program, call.given[0], self._worlds[world], state.mishaps)
                     if problem:
-                        raise ViolationError(self._tell(state, label, problem))
+                        raise ViolationError(self._tell(state, said, problem))
                 elif call.given[0] == "Swept" and self._began_late_enough(node):
-                    state = state._replace(swept=True)
+                    swept = True
                 node = self._child(node, None)
             else:
-                places = _set(state.places, index, Place(node))
-                return label, state._replace(world=world, places=places)
-        return label, state._replace(world=world, places=_set(state.places, index, Place(OVER)))
+                break
+        places = _set(state.places, index, Place(OVER if call is None else node))
+        return said, State(world, places, state.ghosts, state.mishaps, state.posts, swept)
 
     def _began_late_enough(self, node: int) -> bool:
         clock = self._nodes[node].answers[0]
@@ -215,21 +258,25 @@ class Explorer:
 
     # The surroundings
 
-    def _post(self, state: State) -> Iterator[tuple[str, State]]:
-        world = self._world(state)
+    def _post(self, state: State) -> Iterator[tuple[Said, State]]:
+        world = self._worlds[state.world]
         for number in state.posts:
             post = self.scenario.posts[number]
             if post.upload_id.created <= world.now < self.scenario.settled_at(post.upload_id):
-                posted = world.put(post.key, post.stored)
+                posted = self._posted.get((state.world, number))
+                if posted is None:
+                    posted = self._posted[state.world, number] = self._number(world.put(post.key, post.stored))
                 remaining = tuple(other for other in state.posts if other != number)
                 yield (
-                    f"posts {post.stored.body} to {post.key}",
-                    state._replace(world=self._number(posted), posts=remaining),
+                    (f"posts {post.stored.body} to {post.key}",),
+                    State(posted, state.places, state.ghosts, state.mishaps, remaining, state.swept),
                 )
 
-    def _tick(self, state: State) -> Iterator[tuple[str, State]]:
+    _posted: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+
+    def _tick(self, state: State) -> Iterator[tuple[Said, State]]:
         """Time goes on, but not past the margin of an upload that somebody is still confirming."""
-        world = self._world(state)
+        world = self._worlds[state.world]
         later = next((moment for moment in self.scenario.moments if moment > world.now), None)
         # There is always a sweep before lifecycle rules come to it: it runs every hour, and they once a day.
         if later is None or (later >= self.scenario.last and not state.swept):
@@ -242,26 +289,29 @@ class Explorer:
                 and self.scenario.settled_at(program.upload_id) <= later
             ):
                 return
-        ghosts = tuple(
-            ghost for ghost in state.ghosts if ghost.upload_id and self.scenario.settled_at(ghost.upload_id) > later
+        ghosts = tuple(number for number in state.ghosts if self._lasts(self._ghosts[number], later))
+        world_later = self._number(replace(world, now=later))
+        yield (
+            (f"it is {later:.0f}",),
+            State(world_later, state.places, ghosts, state.mishaps, state.posts, state.swept),
         )
-        yield f"it is {later:.0f}", state._replace(world=self._number(replace(world, now=later)), ghosts=ghosts)
 
-    def _expire(self, state: State) -> Iterator[tuple[str, State]]:
-        world = self._world(state)
-        if state.swept:
-            for key, stored in world.objects:
-                if is_expired(key, stored, world.now):
-                    yield f"the lifecycle rule takes {key}", state._replace(world=self._number(world.remove(key)))
+    def _lasts(self, ghost: Ghost, later: float) -> bool:
+        return ghost.upload_id is not None and self.scenario.settled_at(ghost.upload_id) > later
+
+    def _expire(self, state: State) -> Iterator[tuple[Said, State]]:
+        world = self._worlds[state.world]
+        for key, stored in world.objects:
+            if is_expired(key, stored, world.now):
+                yield (
+                    (f"the lifecycle rule takes {key}",),
+                    _with(state, self._number(world.remove(key)), state.places),
+                )
 
     # Bookkeeping
 
     def _take(self, world: int, call: Call, progress: Any) -> list[tuple[int, Step]]:
-        known = self._steps.get((world, call, progress))
-        if known is None:
-            known = [(self._number(step.world), step) for step in take_step(self._worlds[world], call, progress)]
-            self._steps[world, call, progress] = known
-        return known
+        return [(self._number(step.world), step) for step in take_step(self._worlds[world], call, progress)]
 
     def _number(self, world: World) -> int:
         number = self._world_numbers.get(world)
@@ -270,8 +320,12 @@ class Explorer:
             self._worlds.append(world)
         return number
 
-    def _world(self, state: State) -> World:
-        return self._worlds[state.world]
+    def _number_ghost(self, ghost: Ghost) -> int:
+        number = self._ghost_numbers.get(ghost)
+        if number is None:
+            number = self._ghost_numbers[ghost] = len(self._ghosts)
+            self._ghosts.append(ghost)
+        return number
 
     def _make_node(self, program: int, answers: tuple[Any, ...]) -> int:
         call = find_next(self.scenario.programs[program], self.code, answers)
@@ -290,19 +344,14 @@ class Explorer:
         assert call
         return call
 
-    def _name(self, index: int) -> str:
-        return f"{type(self.scenario.programs[index]).__name__.lower()} {index + 1}"
-
     # Judgement
 
     def _check(self, state: State) -> None:
-        if state.world in self._judged:
-            return
         self._judged.add(state.world)
-        world = self._world(state)
+        world = self._worlds[state.world]
         problem = self.scenario.find_problem(world) or self._find_problem_of_endings(world)
         if problem:
-            raise ViolationError(self._tell(state, "", problem))
+            raise ViolationError(self._tell(state, (), problem))
 
     _judged: set[int] = field(default_factory=set[int])
 
@@ -331,14 +380,14 @@ class Explorer:
             Direct(now.call, moment).run(Sweep(), self.code)
         return self.scenario.find_problem(now.world) or self.scenario.find_leftovers(now.world)
 
-    def _tell(self, state: State, label: str, problem: str) -> str:
-        steps = [label] if label else []
+    def _tell(self, state: State, said: Said, problem: str) -> str:
+        steps = [_say(said)] if said else []
         at = state
         while parent := self._parents.get(at):
             at, said = parent
-            steps.append(said)
+            steps.append(_say(said))
         way = "\n".join(f"{number:>3}. {step}" for number, step in enumerate(reversed(steps), start=1))
-        world = self._world(state)
+        world = self._worlds[state.world]
         objects = [(key, stored.body, stored.tags) for key, stored in world.objects]
         return f"{problem}\n{way}\nobjects: {objects}\nrows: {world.rows}"
 
@@ -356,5 +405,13 @@ def _set(places: tuple[Any, ...], index: int, place: Any) -> tuple[Any, ...]:
     return (*places[:index], place, *places[index + 1 :])
 
 
-def _say(call: Call) -> str:
+def _with(state: State, world: int, places: tuple[Place, ...]) -> State:
+    return State(world, places, state.ghosts, state.mishaps, state.posts, state.swept)
+
+
+def _say(said: Said) -> str:
+    return "".join(part if isinstance(part, str) else _name(part) for part in said)
+
+
+def _name(call: Call) -> str:
     return f"{call.operation} {', '.join(str(given) for given in call.given)}"

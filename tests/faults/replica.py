@@ -1,0 +1,77 @@
+"""A service as a process that can be killed and started again at the same place, many times."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+import threading
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from infra.local.processes import START_SECONDS
+from tests.eventually import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_forking = multiprocessing.get_context("forkserver")
+# A process begins as a copy of one that has read all modules already. To read them takes each a second else, which is
+# why the function that runs in it stands here and not in a conftest, whose modules it would read as well.
+_forking.set_forkserver_preload(["services.uploads.__main__", __name__])
+
+
+@dataclass
+class Replica:
+    """The uploads service. What it says goes to the file `log`."""
+
+    url: str
+    environ: dict[str, str]
+    log: Path
+    _started: list[BaseProcess] = field(default_factory=list[BaseProcess])
+
+    def start(self) -> BaseProcess:
+        """The process that is running already, or else a new one."""
+        if self._started and self._started[-1].is_alive():
+            return self._started[-1]
+        process = _forking.Process(target=_run_uploads, args=(self.environ, self.log))
+        process.start()
+        self._started.append(process)
+        with httpx2.Client() as client:
+            eventually(lambda: self._is_ready(client), START_SECONDS)
+        return process
+
+    def stop(self) -> None:
+        for process in self._started:
+            process.kill()
+            process.join()
+            process.close()
+
+    def _is_ready(self, client: httpx2.Client) -> bool:
+        assert self._started[-1].is_alive(), self.log.read_text()
+        try:
+            return client.get(f"{self.url}/healthz").is_success
+        except httpx2.TransportError:
+            return False
+
+
+def _run_uploads(environ: dict[str, str], log: Path) -> None:
+    """As `python -m services.uploads` does, for only as long as the tests run."""
+    with log.open("ab") as output:
+        for said in (sys.stdout, sys.stderr):
+            os.dup2(output.fileno(), said.fileno())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(environ)
+    runpy.run_module("services.uploads", run_name="__main__", alter_sys=True)
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
