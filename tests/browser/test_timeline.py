@@ -261,3 +261,17 @@ def test_uploads_are_told_one_after_the_other(site: Site, user: User) -> None:
     keys = [read_key(entry.locator(".call").first) for entry in site.page.locator("#timeline > li").all()]
     assert len(keys) == 2
     assert keys[0] > keys[1]
+
+
+@only_prefix
+def test_an_upload_does_not_depend_on_what_is_shown_of_it(site: Site, user: User, noise: Noise) -> None:
+    site.log_in(user.username)
+    old = user.avatar
+    noise.expect("net::ERR_FAILED")
+    site.page.route(f"{site.origin}/", lambda route: route.abort())
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    site.expect_entry("done")
+    assert user.avatar != old
+    expect(site.page.locator("#failure")).to_have_text(
+        "What is there now can't be shown (no answer). Load the page again."
+    )

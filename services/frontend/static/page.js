@@ -215,13 +215,18 @@ async function begin(entry, username) {
   entry.seen = location.search ? look(await fetchNewest()) : before;
 }
 
-/** Look at the bucket and at the table: show what is there, and tell what the last call has changed. */
+/** Look at the bucket and at the table: show what is there, and tell what the last call has changed. An upload does not
+ * depend on it. */
 async function see(entry) {
-  const fresh = await show();
-  const seen = look(location.search ? await fetchNewest() : fresh);
-  entry.showEffects(compare(entry.seen, seen, entry.users));
-  entry.seen = seen;
-  return seen;
+  try {
+    const fresh = await show();
+    const seen = look(location.search ? await fetchNewest() : fresh);
+    entry.showEffects(compare(entry.seen, seen, entry.users));
+    entry.seen = seen;
+  } catch (error) {
+    report(error);
+  }
+  return entry.seen;
 }
 
 /** The old picture and the pending one are deleted right after the confirm's answer: look until they are gone. */

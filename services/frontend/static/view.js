@@ -41,8 +41,8 @@ export function fetchNewest() {
 }
 
 async function fetchPage(address) {
-  const answer = await fetch(address, { headers: { Accept: "text/html" } });
-  if (!answer.ok) throw new CallError(`The page can't be loaded again (${answer.status}).`, { status: answer.status });
+  const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => ({ ok: false, status: "no answer" }));
+  if (!answer.ok) throw new CallError(`What is there now can't be shown (${answer.status}). Load the page again.`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
