@@ -8,8 +8,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions import ClientException, HTTPException, SerializationException, ValidationException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 
 from services.aws import AWS_ERRORS, is_passing
@@ -77,22 +79,59 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-def describe_problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """For a handler's `responses`: the statuses of the problems that it answers with."""
+UNAVAILABLE = Problem("unavailable", 503, "Try again in a moment", {"Retry-After": "1"}, metric="Unavailable")
+TOO_MANY_REQUESTS = Problem("too-many-requests", 429, "Too many requests")
+INTERNAL = Problem("internal", 500, "Something went wrong on our side", metric="Internal")
+
+
+NO_ANSWER = "The storage did not answer in time. Repeating the call is safe."
+
+
+def _make_malformed() -> HTTPException:
+    error = ClientException()
+    error.__cause__ = SerializationException()
+    return error
+
+
+OF_A_BODY = (
+    _make_malformed(),
+    ValidationException("Bad Request", extra=[{"message": "Object missing required field `size`"}]),
+    RequestEntityTooLarge(),
+)
+"""Examples for `describe_problems`: what can be wrong with any body."""
+
+
+def describe_problems(errors: Mapping[type[Exception], Problem], *examples: Exception) -> dict[int, ResponseSpec]:
+    """For a handler's `responses`: these errors as they are answered, and those that any call may end in."""
+
+    def translate(error: Exception) -> ProblemDetailsException:
+        return _from_framework(error) if isinstance(error, HTTPException) else errors[type(error)].about(error)
+
+    answers = [
+        *map(translate, examples),
+        translate(HTTPException("The body must be application/json.", status_code=415)),
+        INTERNAL.about(RuntimeError(INTERNAL.title)),
+        UNAVAILABLE.about(RuntimeError(NO_ANSWER)),
+    ]
+    described: dict[int, list[Example]] = {}
+    for answer in answers:
+        value = {
+            "status": answer.status_code,
+            "type": answer.type_,
+            "title": answer.title,
+            "detail": answer.detail,
+        }
+        described.setdefault(answer.status_code, []).append(Example(summary=answer.title, value=value))
     return {
         status: ResponseSpec(
             ProblemDetails,
             description=HTTPStatus(status).phrase,
             media_type="application/problem+json",
             generate_examples=False,
+            examples=found,
         )
-        for status in statuses
+        for status, found in sorted(described.items())
     }
-
-
-UNAVAILABLE = Problem("unavailable", 503, "Try again in a moment", {"Retry-After": "1"}, metric="Unavailable")
-TOO_MANY_REQUESTS = Problem("too-many-requests", 429, "Too many requests")
-INTERNAL = Problem("internal", 500, "Something went wrong on our side", metric="Internal")
 
 
 def problem_details(errors: Mapping[type[Exception], Problem], metrics: Metrics | None = None) -> ProblemDetailsPlugin:
@@ -147,7 +186,7 @@ def _from_aws(error: Exception) -> ProblemDetailsException:
     if not is_passing(error):
         return _from_bug(error)
     logger.warning("AWS did not answer: %s", error)
-    return UNAVAILABLE.about(RuntimeError("The storage did not answer in time. Repeating the call is safe."))
+    return UNAVAILABLE.about(RuntimeError(NO_ANSWER))
 
 
 def _from_bug(error: Exception) -> ProblemDetailsException:

@@ -20,8 +20,6 @@ from litestar.exceptions import (
     SerializationException,
     ValidationException,
 )
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
 from services.connection import Connection
 from services.environment import ForService, InvalidSettingsError, read_settings
@@ -96,11 +94,6 @@ def send_always(headers: Mapping[str, str]) -> BeforeMessageSendHookHandler:
                 sent.setdefault(name, value)
 
     return add_headers
-
-
-def describe_api(title: str, path: str) -> OpenAPIConfig:
-    """As JSON alone: the framework's pages for it run scripts of other hosts, and that on the origin of the session."""
-    return OpenAPIConfig(title=title, version="1", path=path, render_plugins=[JsonRenderPlugin()])
 
 
 class Gate:

@@ -9,13 +9,15 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from services.auth import routes
+from services.auth.problems import ERRORS
 from services.auth.tokens import SigningKey, Tokens
-from services.auth.users import UnknownUserError, Users
-from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier
+from services.auth.users import Users
+from services.auth.verifier import Audience, Doorkeeper, Verifier
+from services.description import describe_api
 from services.metrics import Metrics
-from services.problems import TOO_MANY_REQUESTS, Problem, problem_details
-from services.rate_limits import RateLimit, TooManyRequestsError
-from services.server import API_HEADERS, StrictRequest, describe_api, require_json, send_always, widen_threads
+from services.problems import problem_details
+from services.rate_limits import RateLimit
+from services.server import API_HEADERS, StrictRequest, require_json, send_always, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
 
     from services.auth.settings import Settings
 
-ERRORS = PROBLEMS | {
-    UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
-    TooManyRequestsError: TOO_MANY_REQUESTS,
-}
+DESCRIPTION = """Logs the demo's users in and says who calls. A login needs no password: whoever is in the table may.
+
+Programs send the access token as `Authorization: Bearer …`; browsers have it in a cookie that no script can read.
+"""
 
 
 def create_app(
@@ -73,5 +75,5 @@ def create_app(
         plugins=[problem_details(ERRORS, counting)],
         request_max_body_size=16_384,
         logging_config=None,  # the process's own stays
-        openapi_config=describe_api("auth", "/auth/schema"),
+        openapi_config=describe_api("auth", "/auth/schema", DESCRIPTION, audience),
     )

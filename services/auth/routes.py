@@ -5,36 +5,40 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
-from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, SkipValidation
 
+from services.auth import examples
 from services.auth.tokens import Tokens
 from services.auth.users import Users
 from services.auth.verifier import Audience, Caller, require_own_origin
+from services.description import CALLER
 from services.metrics import Metrics
-from services.problems import describe_problems
 from services.rate_limits import RateLimit, find_caller_address
 
 
 class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    username: Annotated[str, msgspec.Meta(max_length=256, examples=["Cooper12"])]
+    username: Annotated[str, msgspec.Meta(max_length=256, description="Of a user in the table.")]
 
 
 class LoginAnswer(msgspec.Struct, frozen=True):
-    access_token: str
+    access_token: Annotated[str, msgspec.Meta(description="A JWT, signed with ES256.")]
     expires_in: Annotated[int, msgspec.Meta(description="Seconds.")]
     token_type: str = "Bearer"  # noqa: S105 - the name of a scheme (RFC 6750), not a secret
 
 
 class WhoAmI(msgspec.Struct, frozen=True):
-    username: str
+    username: Annotated[str, msgspec.Meta(description="Of the caller.")]
 
 
 @post(
     "/auth/login",
     status_code=200,
     sync_to_thread=True,
-    responses=describe_problems(400, 403, 404, 413, 415, 429, 503),
+    summary="Log in",
+    description="The same token twice: in the body for programs, and as the session cookie for browsers.",
+    response_description="Logged in.",
+    operation_class=examples.LOGIN,
+    responses=examples.LOGIN_PROBLEMS,
 )
 def login(
     request: Request[Any, Any, Any],
@@ -61,7 +65,10 @@ def login(
 @post(
     "/auth/logout",
     status_code=204,
-    responses=describe_problems(403, 415) | {204: ResponseSpec(None, description="The cookie is cleared")},
+    summary="Log out",
+    description="Clears the session cookie. The token itself is good until its time is over.",
+    operation_class=examples.LOGOUT,
+    responses=examples.LOGOUT_PROBLEMS,
 )
 async def logout(request: Request[Any, Any, Any], audience: SkipValidation[Audience]) -> Response[None]:
     # A form of another site comes without the cookie, which is SameSite, and its answer would clear it all the same.
@@ -70,12 +77,28 @@ async def logout(request: Request[Any, Any, Any], audience: SkipValidation[Audie
     return Response(None, cookies=[_session(audience, "", 0)])
 
 
-@get("/auth/me", responses=describe_problems(401, 415, 503))
+@get(
+    "/auth/me",
+    summary="Who am I",
+    response_description="Whose token or cookie it is.",
+    operation_class=examples.ME,
+    responses=examples.ME_PROBLEMS,
+    security=CALLER,
+)
 async def me(caller: SkipValidation[Caller]) -> WhoAmI:
     return WhoAmI(username=caller.username)
 
 
-@get("/auth/.well-known/jwks.json", cache_control=None, response_headers={"Cache-Control": "public, max-age=60"})
+@get(
+    "/auth/.well-known/jwks.json",
+    cache_control=None,
+    response_headers={"Cache-Control": "public, max-age=60"},
+    summary="The public keys",
+    description="Whoever has them can verify an access token (RFC 7517). While keys are replaced there are two.",
+    response_description="The key set.",
+    operation_class=examples.KEY_SET,
+    responses=examples.KEY_SET_PROBLEMS,
+)
 async def key_set(tokens: SkipValidation[Tokens]) -> dict[str, list[dict[str, str]]]:
     return tokens.key_set
 

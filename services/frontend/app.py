@@ -12,17 +12,18 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 from litestar.template import TemplateConfig
 
-from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier, fetch_over_http
+from services.auth.verifier import Audience, Doorkeeper, Verifier, fetch_over_http
+from services.description import describe_api
 from services.frontend import routes
-from services.frontend.cursor import InvalidCursorError
 from services.frontend.inspector import Inspector
 from services.frontend.listing import Listing
-from services.frontend.people import People, UnknownUserError
-from services.frontend.pictures import NoAvatarError, Pictures
+from services.frontend.people import People
+from services.frontend.pictures import Pictures
+from services.frontend.problems import ERRORS
 from services.frontend.templates import create_environment
 from services.frontend.view import View
-from services.problems import Problem, problem_details
-from services.server import StrictRequest, describe_api, require_json, send_always, widen_threads
+from services.problems import problem_details
+from services.server import StrictRequest, require_json, send_always, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +35,10 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
-ERRORS = PROBLEMS | {
-    InvalidCursorError: Problem("invalid-cursor", 400, "There is no such page"),
-    UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
-    NoAvatarError: Problem("no-avatar", 404, "This user has no avatar yet"),
-}
+DESCRIPTION = """The users with their pictures, and what is in the bucket and in the table. It only reads.
+
+Lists come in pages: the answer's `cursor` asks for the next one, and is null on the last.
+"""
 
 READING_THREADS = 40
 """Calls to AWS at once, over all page views: as many as one view has objects and rows, and as a client has connections
@@ -86,7 +86,7 @@ def create_app(
         plugins=[problem_details(ERRORS)],
         request_max_body_size=16_384,
         logging_config=None,  # the process's own stays
-        openapi_config=describe_api("frontend", "/schema"),
+        openapi_config=describe_api("frontend", "/schema", DESCRIPTION, audience),
         # Nothing that is answered here is both secret and mixed with what somebody else may choose (BREACH).
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, minimum_size=1000),
     )

@@ -6,22 +6,27 @@ from typing import Annotated, Any, Literal
 import msgspec
 from anyio import to_thread
 from litestar import Request, Response, get
-from litestar.params import FromPath, QueryParameter, SkipValidation
+from litestar.params import PathParameter, QueryParameter, SkipValidation
 from litestar.response import Redirect, Template
 
 from services.auth.verifier import Doorkeeper
+from services.examples import USERNAME, show
+from services.frontend import examples
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
 from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.view import CARDS, ROWS, Query, View
-from services.problems import describe_problems
 from services.state import State
 
-Limit = Annotated[int, QueryParameter(ge=1, le=100)]
-Cursor = Annotated[str | None, QueryParameter()]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.", examples=show(20))]
+NEXT = "That of the page before; the first page without it."
+Cursor = Annotated[str | None, QueryParameter(description=NEXT, examples=show(examples.LAST_USER))]
+ObjectsCursor = Annotated[str | None, QueryParameter(description=NEXT, examples=show(examples.LAST_KEY))]
 ObjectState = Literal["all", "pending", "live", "orphan"]
 RowState = Literal["all", "live", "dangling"]
+WANTED = "Those in this state alone: of a page's entries that are looked at, so that there may be fewer."
 LookedAt = Annotated[int, msgspec.Meta(description="How many this page is chosen from, of any state.")]
+Username = Annotated[str, PathParameter(description="Of a user in the table.", examples=show(USERNAME))]
 
 
 class User(msgspec.Struct, frozen=True):
@@ -84,16 +89,29 @@ async def page(
     return Template("page.html", context=context, headers={"Cache-Control": "no-store"})
 
 
-@get("/users", sync_to_thread=True, responses=describe_problems(400, 415, 503))
+@get(
+    "/users",
+    sync_to_thread=True,
+    summary="The users",
+    response_description="One page of them, in the table's own order.",
+    operation_class=examples.USERS,
+    responses=examples.LIST_PROBLEMS,
+)
 def list_users(people: SkipValidation[People], limit: Limit = CARDS, cursor: Cursor = None) -> UsersAnswer:
     found = people.list_page(limit, cursor)
     return UsersAnswer([User(person.username, person.name, person.avatar) for person in found.people], found.cursor)
 
 
-@get("/users/{username:str}/avatar", sync_to_thread=True, responses=describe_problems(404, 415, 503))
-def show_avatar(
-    username: FromPath[str], people: SkipValidation[People], pictures: SkipValidation[Pictures]
-) -> Redirect:
+@get(
+    "/users/{username:str}/avatar",
+    sync_to_thread=True,
+    status_code=303,
+    summary="A user's picture",
+    response_description="Where it is.",
+    operation_class=examples.AVATAR,
+    responses=examples.AVATAR_PROBLEMS,
+)
+def show_avatar(username: Username, people: SkipValidation[People], pictures: SkipValidation[Pictures]) -> Redirect:
     avatar = people.find(username).avatar
     if avatar is None:
         raise NoAvatarError("This user has no avatar yet.")
@@ -101,24 +119,38 @@ def show_avatar(
     return Redirect(pictures.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
 
 
-@get("/inspector/objects", sync_to_thread=True, responses=describe_problems(400, 415, 503))
+@get(
+    "/inspector/objects",
+    sync_to_thread=True,
+    summary="What is in the bucket, newest first",
+    response_description="One page of the objects.",
+    operation_class=examples.OBJECTS,
+    responses=examples.LIST_PROBLEMS,
+)
 def list_objects(
     inspector: SkipValidation[Inspector],
     limit: Limit = ROWS,
-    cursor: Cursor = None,
-    wanted: Annotated[ObjectState, QueryParameter(name="state")] = "all",
+    cursor: ObjectsCursor = None,
+    wanted: Annotated[ObjectState, QueryParameter(name="state", description=WANTED, examples=show("pending"))] = "all",
 ) -> ObjectsAnswer:
     found = inspector.list_page(limit, cursor, _state(wanted))
     return ObjectsAnswer([_object(entry) for entry in found.objects], found.cursor, found.looked_at)
 
 
-@get("/inspector/users", sync_to_thread=True, responses=describe_problems(400, 415, 503))
+@get(
+    "/inspector/users",
+    sync_to_thread=True,
+    summary="What is in the table",
+    response_description="One page of the rows.",
+    operation_class=examples.ROWS,
+    responses=examples.LIST_PROBLEMS,
+)
 def list_rows(
     people: SkipValidation[People],
     inspector: SkipValidation[Inspector],
     limit: Limit = ROWS,
     cursor: Cursor = None,
-    wanted: Annotated[RowState, QueryParameter(name="state")] = "all",
+    wanted: Annotated[RowState, QueryParameter(name="state", description=WANTED, examples=show("dangling"))] = "all",
 ) -> RowsAnswer:
     found = inspector.inspect_rows(people.list_page(limit, cursor), _state(wanted))
     return RowsAnswer([_row(entry) for entry in found.rows], found.cursor, found.looked_at)

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.di import Provide
 
-from services.auth.verifier import PROBLEMS, Audience, Doorkeeper, Verifier, fetch_over_http
+from services.auth.verifier import Audience, Doorkeeper, Verifier, fetch_over_http
+from services.description import describe_api
 from services.metrics import Metrics
-from services.problems import TOO_MANY_REQUESTS, UNAVAILABLE, Problem, problem_details
-from services.rate_limits import RateLimit, TooManyRequestsError
-from services.server import API_HEADERS, StrictRequest, describe_api, require_json, send_always, widen_threads
-from services.uploads import routes, upload
+from services.problems import problem_details
+from services.rate_limits import RateLimit
+from services.server import API_HEADERS, StrictRequest, require_json, send_always, widen_threads
+from services.uploads import routes
 from services.uploads.bucket import Bucket
 from services.uploads.pending import STRATEGIES
-from services.uploads.uploads import KeepsChangingError, TooSlowError, Uploads
-from services.uploads.users import UnknownUserError, Users
+from services.uploads.problems import ERRORS
+from services.uploads.uploads import Uploads
+from services.uploads.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,23 +28,11 @@ if TYPE_CHECKING:
 
     from services.uploads.settings import Settings
 
-ERRORS = PROBLEMS | {
-    upload.TypeNotAllowedError: Problem("type-not-allowed", 415, "Not a type an avatar can have"),
-    upload.EmptyFileError: Problem("empty-file", 422, "The file is empty"),
-    upload.TooLargeError: Problem("too-large", 413, "The file is too large"),
-    upload.UnknownUploadError: Problem("unknown-upload", 404, "There is no such upload"),
-    upload.OtherStrategyError: Problem("other-strategy", 409, "The upload was begun in another way"),
-    upload.ExpiredError: Problem("expired", 410, "The upload was not confirmed in time"),
-    upload.SupersededError: Problem("superseded", 409, "A later upload is the avatar", metric="Superseded"),
-    upload.NotAPictureError: Problem("not-a-picture", 422, "The file is not a picture"),
-    upload.TypeMismatchError: Problem("type-mismatch", 422, "The file is not what it was declared to be"),
-    upload.UnreadablePictureError: Problem("unreadable-picture", 422, "The picture can't be read"),
-    upload.TooManyPixelsError: Problem("too-many-pixels", 422, "The picture has too many pixels"),
-    KeepsChangingError: Problem("changed", 409, "The upload keeps changing"),
-    TooSlowError: UNAVAILABLE,
-    UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
-    TooManyRequestsError: TOO_MANY_REQUESTS,
-}
+DESCRIPTION = """Takes avatars in three phases, and never their bytes: presign answers with a form, the browser
+posts the file to the bucket with it, and confirm makes the object the user's avatar.
+
+If no confirm comes, the old avatar stays, and the bucket deletes what was posted after a day.
+"""
 
 GATHERING_THREADS = 40
 """As many as the framework runs handlers in, so that no confirm waits for another's reading."""
@@ -87,5 +77,5 @@ def create_app(
         plugins=[problem_details(ERRORS, counting)],
         request_max_body_size=16_384,
         logging_config=None,  # the process's own stays
-        openapi_config=describe_api("uploads", "/uploads/schema"),
+        openapi_config=describe_api("uploads", "/uploads/schema", DESCRIPTION, audience),
     )

@@ -8,42 +8,57 @@ from litestar.background_tasks import BackgroundTask
 from litestar.params import JSONBody, SkipValidation
 
 from services.auth.verifier import Caller
+from services.description import CALLER
 from services.exchange import find_request_id
 from services.metrics import Metrics
-from services.problems import describe_problems
 from services.rate_limits import RateLimit
+from services.uploads import examples
 from services.uploads.upload import Declared
 from services.uploads.uploads import Uploads
 
 
 class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    content_type: Annotated[str, msgspec.Meta(max_length=256, examples=["image/jpeg"])]
-    size: Annotated[int, msgspec.Meta(description="Bytes.", examples=[48213])]
+    content_type: Annotated[str, msgspec.Meta(max_length=256, description="Of the file.")]
+    size: Annotated[int, msgspec.Meta(description="Bytes.")]
     sha256: (
         Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{43}=$", description="Of the file, in base64.")] | None
     ) = None
 
 
 class PresignAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    url: str
+    url: Annotated[str, msgspec.Meta(description="Where to post to.")]
     fields: Annotated[dict[str, str], msgspec.Meta(description="To be posted before the field `file`.")]
-    key: str
-    expires: Annotated[int, msgspec.Meta(description="Seconds.")]
-    method: str
-    upload_token: Annotated[str, msgspec.Meta(description="To be sent with the confirm.")] | None = None
+    key: Annotated[str, msgspec.Meta(description="To be sent with the confirm.")]
+    expires: Annotated[int, msgspec.Meta(description="How long the form may be posted, in seconds.")]
+    method: Annotated[str, msgspec.Meta(description="Always POST.")]
+    upload_token: (
+        Annotated[str, msgspec.Meta(description="To be sent with the confirm; under the strategy `tag` only.")] | None
+    ) = None
 
 
 class ConfirmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    key: Annotated[str, msgspec.Meta(max_length=1024)]
-    upload_token: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
+    key: Annotated[str, msgspec.Meta(max_length=1024, description="From the presign.")]
+    upload_token: (
+        Annotated[str, msgspec.Meta(max_length=1024, description="From the presign, if it came with one.")] | None
+    ) = None
 
 
 class ConfirmAnswer(msgspec.Struct, frozen=True):
-    username: str
-    avatar: str
+    username: Annotated[str, msgspec.Meta(description="Of the caller.")]
+    avatar: Annotated[str, msgspec.Meta(description="The key that the picture has for good.")]
 
 
-@post("/uploads/presign", status_code=200, responses=describe_problems(400, 401, 403, 413, 415, 422, 429, 503))
+@post(
+    "/uploads/presign",
+    status_code=200,
+    summary="Phase 1: ask for a form",
+    description="The form lets exactly one thing be posted: a file of this type and size, to this key. "
+    "Phase 2 is that post, to `url`: every one of `fields`, and then the file as `file`.",
+    response_description="The form.",
+    operation_class=examples.PRESIGN,
+    responses=examples.PRESIGN_PROBLEMS,
+    security=CALLER,
+)
 async def presign(
     data: JSONBody[PresignRequest],
     caller: SkipValidation[Caller],
@@ -68,7 +83,13 @@ async def presign(
     "/uploads/confirm",
     status_code=200,
     sync_to_thread=True,
-    responses=describe_problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
+    summary="Phase 3: make it the avatar",
+    description="Checks the picture that was posted, makes it permanent and points the user's row at it. "
+    "A repeat is answered as the first call was.",
+    response_description="It is the user's avatar now.",
+    operation_class=examples.CONFIRM,
+    responses=examples.CONFIRM_PROBLEMS,
+    security=CALLER,
 )
 def confirm(
     data: JSONBody[ConfirmRequest],

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -172,9 +172,15 @@ def test_the_page_is_light(site: Site) -> None:
         for request in loaded
         if request.resource_type in {"document", "stylesheet", "script"}
     }
-    assert sizes.keys() == {
-        "/",
-        *(f"/static/{file.name}" for file in STATIC.iterdir() if file.suffix in {".js", ".css"}),
-    }
+    scripts = [f"/static/{file.name}" for file in STATIC.glob("*.js")]
+    assert sorted(sizes) == sorted(["/", "/static/page.css", *scripts])
     assert all(sizes.values())
     assert sum(sizes.values()) < 40_000, sizes
+
+
+@pytest.mark.parametrize("path", ["/auth/schema", "/uploads/schema", "/schema"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_services_own_pages(open_page: OpenPage, stack: Stack, path: str, scheme: Literal["light", "dark"]) -> None:
+    page = open_page(**PHONE, color_scheme=scheme)
+    page.goto(stack.origin + path)
+    check(page, path)

@@ -1,0 +1,13 @@
+"""What goes wrong, and how it is answered."""
+
+from __future__ import annotations
+
+from services.auth.users import UnknownUserError
+from services.auth.verifier import PROBLEMS
+from services.problems import TOO_MANY_REQUESTS, Problem
+from services.rate_limits import TooManyRequestsError
+
+ERRORS = PROBLEMS | {
+    UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
+    TooManyRequestsError: TOO_MANY_REQUESTS,
+}

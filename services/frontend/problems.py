@@ -1,0 +1,15 @@
+"""What goes wrong, and how it is answered."""
+
+from __future__ import annotations
+
+from services.auth.verifier import PROBLEMS
+from services.frontend.cursor import InvalidCursorError
+from services.frontend.people import UnknownUserError
+from services.frontend.pictures import NoAvatarError
+from services.problems import Problem
+
+ERRORS = PROBLEMS | {
+    InvalidCursorError: Problem("invalid-cursor", 400, "There is no such page"),
+    UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
+    NoAvatarError: Problem("no-avatar", 404, "This user has no avatar yet"),
+}

@@ -1,0 +1,104 @@
+"""What the calls look like, for the service's description."""
+
+from __future__ import annotations
+
+from services.description import exemplify
+from services.examples import (
+    BUCKET_URL,
+    CONTENT_TYPE,
+    FOREIGN_ORIGIN,
+    NOT_LOGGED_IN,
+    REQUEST_ID,
+    SHA256,
+    SIZE,
+    UPLOAD,
+    UPLOAD_TOKEN,
+    USERNAME,
+)
+from services.problems import OF_A_BODY, describe_problems
+from services.rate_limits import TooManyRequestsError
+from services.uploads import upload
+from services.uploads.problems import ERRORS
+from services.uploads.uploads import KeepsChangingError
+from services.uploads.users import UnknownUserError
+
+FIELDS = {
+    "Content-Type": CONTENT_TYPE,
+    "x-amz-meta-username": USERNAME,
+    "x-amz-meta-request-id": REQUEST_ID,
+}
+SIGNED = {
+    "x-amz-algorithm": "AWS4-HMAC-SHA256",
+    "x-amz-credential": "ASIAIOSFODNN7EXAMPLE/20261121/eu-central-1/s3/aws4_request",
+    "x-amz-date": "20261121T104152Z",
+    "x-amz-security-token": "IQoJb3JpZ2luX2VjEPT…",
+    "policy": "eyJleHBpcmF0aW9uIjogIjIwMjYtMTEtMjFUMTA6NDY6NTJa…",
+    "x-amz-signature": "a015f49c6105587f8ed7850104db1562cbf081145846e68c869035aa86761764",
+}
+
+PRESIGN = exemplify(
+    {
+        "strategy prefix": {
+            "url": f"{BUCKET_URL}/",
+            "fields": FIELDS
+            | {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": SHA256, "key": UPLOAD.pending_key}
+            | SIGNED,
+            "key": UPLOAD.pending_key,
+            "expires": 300,
+            "method": "POST",
+        },
+        "strategy tag": {
+            "url": f"{BUCKET_URL}/",
+            "fields": FIELDS
+            | {
+                "x-amz-meta-upload-token": UPLOAD_TOKEN,
+                "tagging": "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>",
+                "key": UPLOAD.avatar_key,
+            }
+            | SIGNED,
+            "key": UPLOAD.avatar_key,
+            "expires": 300,
+            "method": "POST",
+            "upload_token": UPLOAD_TOKEN,
+        },
+    },
+    bodies={
+        "with the file's digest": {"content_type": CONTENT_TYPE, "size": SIZE, "sha256": SHA256},
+        "without it": {"content_type": CONTENT_TYPE, "size": SIZE},
+    },
+)
+PRESIGN_PROBLEMS = describe_problems(
+    ERRORS,
+    *OF_A_BODY,
+    *NOT_LOGGED_IN,
+    FOREIGN_ORIGIN,
+    upload.TypeNotAllowedError("An avatar is one of image/png, image/jpeg, image/webp, image/gif."),
+    upload.EmptyFileError("The file is empty."),
+    upload.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
+    TooManyRequestsError(1),
+)
+
+CONFIRM = exemplify(
+    {"confirmed": {"username": USERNAME, "avatar": UPLOAD.avatar_key}},
+    bodies={
+        "strategy prefix": {"key": UPLOAD.pending_key},
+        "strategy tag": {"key": UPLOAD.avatar_key, "upload_token": UPLOAD_TOKEN},
+    },
+)
+CONFIRM_PROBLEMS = describe_problems(
+    ERRORS,
+    *OF_A_BODY,
+    *NOT_LOGGED_IN,
+    FOREIGN_ORIGIN,
+    upload.UnknownUploadError("There is no upload of that key."),
+    UnknownUserError("There is no user of that name any more."),
+    upload.OtherStrategyError("This upload was begun in another way. Upload the picture again."),
+    upload.SupersededError("A later upload is the avatar already."),
+    KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again."),
+    upload.ExpiredError("The upload was not confirmed in time. Upload the picture again."),
+    upload.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
+    upload.NotAPictureError("The file's bytes are none of image/png, image/jpeg, image/webp, image/gif."),
+    upload.TypeMismatchError("The file was declared as image/jpeg and is image/png."),
+    upload.UnreadablePictureError("The picture's header is cut off or damaged."),
+    upload.TooManyPixelsError("The picture has 12000 x 9000 pixels; 8192 x 8192 are allowed."),
+)
