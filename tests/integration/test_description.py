@@ -34,7 +34,7 @@ def list_examples(content: dict[str, Any]) -> list[Any]:
 def test_a_program_gets_json(http: httpx2.Client, path: str, accept: str) -> None:
     answer = http.get(path, headers={"Accept": accept})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, DOCUMENT)
-    assert answer.headers["Vary"] == "Accept"
+    assert "Accept" in answer.headers["Vary"].split(",")
     assert answer.json()["openapi"].startswith("3.1.")
     assert answer.json()["servers"] == [{"url": str(http.base_url).rstrip("/")}]
 
@@ -43,7 +43,7 @@ def test_a_program_gets_json(http: httpx2.Client, path: str, accept: str) -> Non
 def test_a_browser_gets_a_page_that_can_run_nothing(http: httpx2.Client, path: str) -> None:
     answer = http.get(path, headers={"Accept": BROWSER})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert answer.headers["Vary"] == "Accept"
+    assert "Accept" in answer.headers["Vary"].split(",")
     (policy,) = answer.headers.get_list("Content-Security-Policy")
     assert policy == (
         "default-src 'none'; style-src 'self'; img-src 'self'; "
