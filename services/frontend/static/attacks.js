@@ -148,8 +148,9 @@ export const ATTACKS = {
 export class Lab {
   #controller = new AbortController();
 
-  constructor(entry, { strategy, username, look, onWait }) {
-    Object.assign(this, { entry, strategy, username, look, onWait });
+  /** `look(entry)`, `settle(entry, key, avatar)`: show what a call has changed, at once or when it has all been done. */
+  constructor(entry, { strategy, username, look, settle, onWait }) {
+    Object.assign(this, { entry, strategy, username, look, settle, onWait });
   }
 
   cancel() {
@@ -171,7 +172,7 @@ export class Lab {
 
   async confirm(form) {
     const confirmed = await confirm(form, { observe: this.entry.observe("Confirm") });
-    await this.look(this.entry);
+    await this.settle(this.entry, form.key, confirmed.avatar);
     return confirmed;
   }
 
@@ -203,7 +204,8 @@ export class Lab {
   async wait(seconds) {
     const { signal } = this.#controller;
     for (let left = seconds; left > 0; left -= 1) {
-      this.onWait(left);
+      // Seldom enough for those who have it read out.
+      if (left === seconds || left % 15 === 0) this.onWait(left);
       await new Promise((resolve) => setTimeout(resolve, 1000));
       signal.throwIfAborted();
     }

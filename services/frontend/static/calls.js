@@ -21,6 +21,7 @@ export async function callService(path, body, { signal, requestId, token, observ
     ...(requestId && { "X-Request-Id": requestId }),
     ...(token && { Authorization: `Bearer ${token}` }),
   };
+  signal?.throwIfAborted();
   const call = begin(body ? "POST" : "GET", new URL(path, location.href), { headers, body }, observe);
   const options = { method: call.method, headers, signal, credentials: token === undefined ? "same-origin" : "omit" };
   let answer, text;
@@ -43,6 +44,7 @@ export async function callService(path, body, { signal, requestId, token, observ
  * @param options.progress hears which part of the bytes is on its way, from 0 to 1
  */
 export async function postForm(form, file, { signal, observe, progress } = {}) {
+  signal?.throwIfAborted();
   const body = new FormData();
   for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
   // Last: S3 ignores what follows the file.
@@ -70,8 +72,7 @@ function transfer(form, body, { signal, progress }) {
     request.onloadend = () => resolve(request);
     signal?.addEventListener("abort", () => request.abort());
     request.open(form.method, form.url);
-    if (signal?.aborted) resolve(request);
-    else request.send(body);
+    request.send(body);
   });
 }
 

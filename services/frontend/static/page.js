@@ -125,6 +125,8 @@ function tellEditor(text) {
 }
 
 async function startEdited() {
+  // A second click finds the picture gone.
+  if (!editor.isOpen()) return;
   const { file, isOriginal } = await editor.take();
   editor.close();
   await (isOriginal ? uploadAtOnce(file, "confirm") : upload(file, "confirm", "Cut and scaled here."));
@@ -148,6 +150,7 @@ async function upload(file, flow, note) {
     entry.say("running", PHASES[phase].says);
     return entry.observe(PHASES[phase].name, (call) => PHASES[phase].tell(call, file, note));
   };
+  entry.element.scrollIntoView({ block: "nearest" });
   await begin(entry, username);
   await run();
 
@@ -212,7 +215,7 @@ const PHASES = {
 async function begin(entry, username) {
   before = look(document);
   entry.users = new Set([username]);
-  entry.seen = location.search ? look(await fetchNewest()) : before;
+  entry.seen = location.search ? look(await fetchNewest().catch(() => document)) : before;
 }
 
 /** Look at the bucket and at the table: show what is there, and tell what the last call has changed. An upload does not
@@ -270,6 +273,7 @@ async function runAttack(attack, card) {
     strategy: strategy(),
     username,
     look: see,
+    settle,
     onWait: (left) => judge("running", `The form is good for another ${left} seconds.`, ""),
   });
   judge("running", "", "");

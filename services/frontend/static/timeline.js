@@ -98,7 +98,7 @@ export class Entry {
     const item = build("li", { className: "call running" }, details, time, build("p", { className: "tells" }));
     this.list.append(item);
     this.#calls.set(call, item);
-    this.list.parentElement.scrollIntoView({ block: "nearest" });
+    follow(item);
     return item;
   }
 
@@ -123,6 +123,13 @@ export class Entry {
       style.setProperty("--to", ((call.ended ?? this.#ended) - this.#began) / whole);
     }
   }
+}
+
+/** Within the timeline alone: the page stays where its reader is. */
+function follow(item) {
+  const box = list().parentElement;
+  const hidden = item.offsetTop + item.offsetHeight - box.scrollTop - box.clientHeight;
+  if (hidden > 0) box.scrollTop += hidden;
 }
 
 function findPlace(url) {
