@@ -74,7 +74,7 @@ class Engine:
     def clear(self) -> None:
         """Remove what bears the label of this run: containers with their volumes, networks, images."""
         only: dict[str, Any] = {"filters": {"label": f"{LABEL}={self.run}"}}
-        for container in self.client.containers.list(all=True, **only):
+        for container in self.client.containers.list(all=True, ignore_removed=True, **only):
             container.remove(force=True, v=True)
         for network in self.client.networks.list(**only):
             network.remove()

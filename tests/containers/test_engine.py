@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 RUN = """
 import select
+import signal
 import sys
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 from tests.containers.emulators import MINISTACK
 from tests.containers.engine import use_engine
+# A shell has what it starts in the background ignore this one, and we inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with use_engine() as engine:
     with Network(docker_network_kw={"labels": engine.labels}) as network:
         with DockerContainer(MINISTACK, network=network, labels=engine.labels):
@@ -55,5 +58,5 @@ def test_nothing_is_left_of_a_run(engine: Engine, ended_by: signal.Signals | str
             run.stdin.write("fail\n")
             run.stdin.flush()
         assert run.wait(60) != 0
-    eventually(lambda: engine.client.containers.list(all=True, **only) == [])
+    eventually(lambda: engine.client.containers.list(all=True, ignore_removed=True, **only) == [])
     eventually(lambda: engine.client.networks.list(**only) == [])
