@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 import services.frontend
-from tests.browsing import PHOTOGRAPH, Site
+from tests.browsing import PHOTOGRAPH, SAME, Site, difference, draw_avatar
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
@@ -30,7 +30,12 @@ STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", 
 STATIC = Path(services.frontend.__file__).parent / "static"
 
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
-PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 360, "height": 740},
+    "device_scale_factor": 1,
+    "is_mobile": True,
+    "has_touch": True,
+}
 
 MEASURE_SHIFTS = """
 window.shifts = [];
@@ -48,11 +53,18 @@ def check(page: Page, state: str) -> None:
         for node in violation["nodes"]
     ]
     assert not told, f"{state}: {told}"
-    width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert width[0] <= width[1] == (page.viewport_size or {})["width"], f"{state}: it is too wide: {width}"
+    assert fits(page), f"{state}: it is too wide"
 
 
-@pytest.fixture(params=["light desktop", "dark phone", "light phone", "dark desktop"])
+def fits(page: Page) -> bool:
+    assert page.viewport_size
+    # Phones zoom out of a page that is too wide, which then fits its innerWidth.
+    width = page.viewport_size["width"]
+    return page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [width, width]
+
+
+# Colours are the same on any device, and the layout is in any colours.
+@pytest.fixture(params=["light desktop", "dark phone"])
 def walked(request: pytest.FixtureRequest, open_page: OpenPage, stack: Stack) -> Site:
     scheme, device = request.param.split()
     page = open_page(**(PHONE if device == "phone" else DESKTOP), color_scheme=scheme, reduced_motion="reduce")
@@ -150,6 +162,25 @@ def test_a_whole_upload_by_the_keyboard(user: User, site: Site) -> None:
     press_until(page, "Tab", "footer a")
 
 
+def test_the_keyboard_suffices_to_log_in_and_out(site: Site) -> None:
+    press_until(site.page, "Tab", "button[data-login]")
+    username = site.page.locator(":focus").get_attribute("data-login")
+    assert username is not None
+    site.page.keyboard.press("Enter")
+    expect(site.card(username)).to_contain_text("Current user")
+    press_until(site.page, "Tab", "button[data-logout]")
+    site.page.keyboard.press("Space")
+    expect(site.card(username)).not_to_contain_text("Current user")
+
+
+@pytest.mark.usefixtures("crowd")
+def test_the_focus_stays_where_the_keyboard_has_turned_a_page(site: Site) -> None:
+    press_until(site.page, "Tab", "#users a[data-page]")
+    site.page.keyboard.press("Enter")
+    expect(site.users.get_by_role("link", name="First page")).to_be_visible()
+    assert site.page.evaluate("document.activeElement.closest('#users') !== null")
+
+
 def press_until(page: Page, key: str, selector: str) -> None:
     for _ in range(200):
         page.keyboard.press(key)
@@ -160,6 +191,51 @@ def press_until(page: Page, key: str, selector: str) -> None:
             )
             return
     pytest.fail(f"{key} does not lead to {selector}")
+
+
+def test_what_happened_is_read_out(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    expect(site.entry.get_by_role("status")).to_have_text("Done: it is the avatar.")
+
+
+@pytest.mark.usefixtures("crowd")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_a_phone(open_page: OpenPage, stack: Stack, user: User, scheme: Literal["light", "dark"]) -> None:
+    longest: Any = {
+        "Username": {"S": user.username},
+        "Name": {"S": "Wolfeschlegelsteinhausenbergerdorff" * 3},
+        "Avatar": {"S": user.avatar},
+    }
+    stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=longest)
+    site = Site(open_page(**PHONE, color_scheme=scheme), stack.origin)
+    site.open()
+    assert fits(site.page)
+    site.log_in(user.username)
+    assert fits(site.page)
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    site.expect_entry("done")
+    assert fits(site.page)
+    assert user.avatar is not None
+    site.expect_avatar(user.username, user.avatar)
+    assert difference(site.see_picture(user.username), draw_avatar(PHOTOGRAPH)) < SAME
+    for button in site.page.get_by_role("button").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["viewport"]["width"]
+
+
+@pytest.mark.parametrize(("scheme", "ground"), [("light", range(200, 256)), ("dark", range(60))])
+def test_colours_follow_what_the_reader_prefers(
+    open_page: OpenPage, stack: Stack, scheme: Literal["light", "dark"], ground: range
+) -> None:
+    page = open_page(color_scheme=scheme)
+    page.goto(stack.origin)
+    for selector in (":root", ".card"):
+        colour = page.locator(selector).first.evaluate("(element) => getComputedStyle(element).backgroundColor")
+        channels = [int(channel) for channel in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+        assert all(channel in ground for channel in channels), colour
 
 
 def test_the_page_is_light(site: Site) -> None:
