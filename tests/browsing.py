@@ -233,10 +233,6 @@ class Site:
         while wanted.count() == 0:
             self.turn(section, "Next page")
 
-    def turn_to_end(self, section: Locator) -> None:
-        while section.get_by_role("link", name="Next page").count():
-            self.turn(section, "Next page")
-
     def turn(self, section: Locator, label: Literal["Next page", "First page"]) -> None:
         link = section.get_by_role("link", name=label)
         assert link.count() == 1, f"There is no link {label!r}."

@@ -1,7 +1,7 @@
 // The picture before its upload: seen as the avatar will be, cut to a square, and scaled down.
 
-export const SIDE = 512;
 /** In pixels, of what is uploaded; five times what the page shows, for those who show it larger. */
+const SIDE = 512;
 
 const VIEW = 288;
 const STEP = 0.02;

@@ -17,7 +17,7 @@ export class Entry {
   #calls = new Map();
   #ended = null;
 
-  constructor(title, { onCancel, withProgress = true } = {}) {
+  constructor(title, { withProgress = true } = {}) {
     this.element = build("li", { className: "entry" });
     this.heading = build("h3", { textContent: title });
     this.status = build("p", { className: "entry-status" });
@@ -32,7 +32,6 @@ export class Entry {
       this.element.append(this.bar);
     }
     this.element.append(this.list);
-    if (onCancel) this.offer("Cancel", onCancel);
     document.querySelector("#nothing-yet").hidden = true;
     list().prepend(this.element);
     while (list().children.length > MOST) list().lastElementChild.remove();
@@ -53,8 +52,7 @@ export class Entry {
   offer(text, action) {
     const button = build("button", { type: "button", className: "quiet", textContent: text });
     button.addEventListener("click", action);
-    this.actions.replaceChildren(...(text ? [button] : []));
-    return button;
+    this.actions.replaceChildren(button);
   }
 
   offerNothing() {

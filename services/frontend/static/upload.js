@@ -38,7 +38,7 @@ export class Upload {
   #posted = false;
   #abort = null;
 
-  /** `watch`: `phase(name, text)`, `observe(call)`, `progress(part of the whole)`, `look()` between the calls. */
+  /** `watch`: `phase(name, text)`, `observe(call)`, `progress(part of the whole)`, `look()` between POST and confirm. */
   constructor(file, { watch, withConfirm = true }) {
     Object.assign(this, { file, watch, withConfirm });
   }
@@ -59,7 +59,6 @@ export class Upload {
       const observe = watch.phase("confirm");
       const { avatar } = await confirm(this.#form, { signal, observe });
       watch.progress(1);
-      await watch.look();
       return avatar;
     } catch (error) {
       if (OVER.has(error.code)) this.#forget();
