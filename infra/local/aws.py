@@ -12,6 +12,7 @@ from services.aws import CLIENT_CONFIG, S3_CONFIG
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from botocore.credentials import Credentials
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_iam import IAMClient
     from types_boto3_kms import KMSClient
@@ -42,6 +43,9 @@ class Aws:
     @cached_property
     def _session(self) -> boto3.Session:
         return boto3.Session(self.access_key_id, self.secret_access_key, region_name=self.region)
+
+    def find_credentials(self) -> Credentials | None:
+        return self._session.get_credentials()
 
     @cached_property
     def s3(self) -> S3Client:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import logging
 import time
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ FIRST_FETCH_SECONDS = 1
 """The same while there is no key at all, so that a service that starts before the auth service soon works."""
 MAX_AGE_SECONDS = 600
 """How long fetched keys serve; a key taken out of the key set stops verifying after this."""
+MOST_TOKENS = 10_000
+"""Verified tokens that are remembered; about 5 MB of them. One more, and the one that was quiet the longest goes."""
 
 
 class NotLoggedInError(Exception):
@@ -87,22 +91,95 @@ class Caller:
     username: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    caller: Caller
+    expires: float
+    """Seconds since the epoch; from then on the token is good for nothing."""
+    signature: bytes
+
+
+class VerifiedTokens:
+    """Those that were found good not long ago, so that the next call with one needs no elliptic curve. Nothing else may
+    enter. Of a token there is a digest of what its signature signs, and the signature.
+
+    - Neither alone is a token, so that whoever reads the memory has none.
+    - A token can be spelled in many ways, since with a signature's `s` its `-s` is as good. They
+      share an entry: who has one good token can't crowd out the others, which takes one login for each entry.
+    - The digest can't be steered, and signatures are compared in constant time, so that the time that a look-up takes
+      tells nothing of how near a guess came.
+    """
+
+    def __init__(self, most: int = MOST_TOKENS) -> None:
+        self._most = most
+        self._entries: dict[bytes, Verified] = {}
+
+    def find(self, token: str) -> Verified | None:
+        """What is known of exactly this token."""
+        digest, signature = _split(token)
+        found = self._entries.get(digest)
+        if found is None or not hmac.compare_digest(found.signature, signature):
+            return None
+        # Out and in again: a dictionary keeps its order, and so the one that was quiet the longest is its first.
+        self._entries[digest] = self._entries.pop(digest)
+        return found
+
+    def add(self, token: str, caller: Caller, expires: float) -> Verified:
+        digest, signature = _split(token)
+        self._entries.pop(digest, None)
+        self._entries[digest] = verified = Verified(caller, expires, signature)
+        if len(self._entries) > self._most:
+            del self._entries[next(iter(self._entries))]
+        return verified
+
+    def forget(self) -> None:
+        self._entries.clear()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _split(token: str) -> tuple[bytes, bytes]:
+    signed, _, signature = token.encode().rpartition(b".")
+    return hashlib.sha256(signed).digest(), signature
+
+
+class _Key(msgspec.Struct):
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    kid: str
+    x: str
+    y: str
+
+
+class _KeySet(msgspec.Struct):
+    keys: list[_Key]
+
+
 class Verifier:
     """Checks tokens against a key set (RFC 7517) that it fetches when it needs to and keeps for a while.
 
     While the key set can't be fetched, the keys that are known go on serving for as long as they are needed; that a
     stopped auth service takes the others down with it would be worse than a late rotation.
+
+    A token is remembered until its time is over, or another set of keys is found. For one event loop.
     """
 
     def __init__(
         self,
         audience: Audience,
         fetch_keys: Callable[[], Awaitable[str]],
-        clock: Callable[[], float] = time.monotonic,
+        stopwatch: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+        tokens: VerifiedTokens | None = None,
     ) -> None:
+        """`stopwatch` says how old the keys are, `clock` whether a token's time is over."""
         self._audience = audience
         self._fetch_keys = fetch_keys
+        self._stopwatch = stopwatch
         self._clock = clock
+        self._tokens = VerifiedTokens() if tokens is None else tokens  # an empty one is false
+        self._key_set = _KeySet([])
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched: float | None = None
         self._tried: float | None = None
@@ -115,6 +192,15 @@ class Verifier:
             TokenExpiredError, NotLoggedInError: the token is not good, and why.
             KeysUnavailableError: the keys can't be fetched and none that fits is known.
         """
+        # Before the look-up: a token whose key was taken out must not be remembered for longer than the key.
+        if self._keys and self._is_due(self._fetched, MAX_AGE_SECONDS):
+            await self._refresh()
+        verified = self._tokens.find(token) or await self._check(token)
+        if verified.expires <= self._clock():
+            raise TokenExpiredError("The session is over.")
+        return verified.caller
+
+    async def _check(self, token: str) -> Verified:
         try:
             kid = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError as error:
@@ -147,10 +233,10 @@ class Verifier:
             raise TokenExpiredError("The session is over.") from error
         except jwt.InvalidTokenError as error:
             raise NotLoggedInError(f"The token is not valid: {error}") from error
-        return Caller(username=claims["sub"])
+        return self._tokens.add(token, Caller(username=claims["sub"]), int(claims["exp"]))
 
     async def _find_key(self, kid: str) -> jwt.PyJWK:
-        if kid not in self._keys or self._is_due(self._fetched, MAX_AGE_SECONDS):
+        if kid not in self._keys:
             await self._refresh()
         if kid in self._keys:
             return self._keys[kid]
@@ -162,34 +248,20 @@ class Verifier:
         async with self._fetching:
             if not self._is_due(self._tried, REFETCH_SECONDS if self._keys else FIRST_FETCH_SECONDS):
                 return
-            self._tried = self._clock()
+            self._tried = self._stopwatch()
             try:
-                found = _read_key_set(await self._fetch_keys())
+                key_set = msgspec.json.decode(await self._fetch_keys(), type=_KeySet)
+                keys = {key.kid: jwt.PyJWK(msgspec.to_builtins(key), ALGORITHM) for key in key_set.keys}
             except (httpx2.HTTPError, msgspec.MsgspecError, jwt.PyJWTError) as error:
                 logger.warning("The key set could not be fetched: %s", error)
                 return
-            self._keys = found
+            if key_set != self._key_set:
+                self._tokens.forget()
+            self._key_set, self._keys = key_set, keys
             self._fetched = self._tried
 
     def _is_due(self, last: float | None, seconds: float) -> bool:
-        return last is None or self._clock() - last >= seconds
-
-
-class _Key(msgspec.Struct):
-    kty: Literal["EC"]
-    crv: Literal["P-256"]
-    kid: str
-    x: str
-    y: str
-
-
-class _KeySet(msgspec.Struct):
-    keys: list[_Key]
-
-
-def _read_key_set(document: str) -> dict[str, jwt.PyJWK]:
-    keys = msgspec.json.decode(document, type=_KeySet).keys
-    return {key.kid: jwt.PyJWK(msgspec.to_builtins(key), ALGORITHM) for key in keys}
+        return last is None or self._stopwatch() - last >= seconds
 
 
 class Doorkeeper:

@@ -11,14 +11,16 @@ from services.uploads.settings import Settings
 
 
 def main() -> None:
+    session = boto3.Session()
     serve(
         "uploads",
         Settings,
         os.environ,
         lambda settings: create_app(
             settings,
-            s3=boto3.client("s3", config=S3_CONFIG),
-            dynamodb=boto3.client("dynamodb", config=CLIENT_CONFIG),
+            s3=session.client("s3", config=S3_CONFIG),
+            dynamodb=session.client("dynamodb", config=CLIENT_CONFIG),
+            credentials=session.get_credentials,
         ),
     )
 

@@ -15,7 +15,9 @@ from services.rate_limits import RateLimit
 from services.server import API_HEADERS, StrictRequest, require_json, send_always, widen_threads
 from services.uploads import routes
 from services.uploads.bucket import Bucket
+from services.uploads.form import Signer
 from services.uploads.pending import STRATEGIES
+from services.uploads.presigner import Presigner
 from services.uploads.problems import ERRORS
 from services.uploads.uploads import Uploads
 from services.uploads.users import Users
@@ -23,6 +25,7 @@ from services.uploads.users import Users
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from botocore.credentials import Credentials
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
@@ -43,30 +46,33 @@ def create_app(
     *,
     s3: S3Client,
     dynamodb: DynamoDBClient,
+    credentials: Callable[[], Credentials | None],
     clock: Callable[[], float] = time.time,
     stopwatch: Callable[[], float] = time.monotonic,
     metrics: Metrics | None = None,
 ) -> Litestar:
-    """`metrics`: those of the settings where there are no others."""
+    """`credentials`: those that forms are signed with. `metrics`: those of the settings where there are no others."""
     counting = metrics or Metrics("uploads", settings.metrics)
     audience = Audience(settings.origin)
     doorkeeper = Doorkeeper(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
     presigns = RateLimit(settings.presigns_per_minute, stopwatch)
     executor = ThreadPoolExecutor(GATHERING_THREADS, thread_name_prefix="gather")
+    bucket = Bucket(s3, settings.bucket)
+    strategy = STRATEGIES[settings.pending]
+    presigner = Presigner(Signer(bucket.find_destination(), credentials), strategy, settings.limits, clock)
     uploads = Uploads(
-        bucket=Bucket(s3, settings.bucket),
+        bucket=bucket,
         users=Users(dynamodb, settings.table),
-        strategy=STRATEGIES[settings.pending],
+        strategy=strategy,
         limits=settings.limits,
         clock=clock,
         executor=executor,
     )
     return Litestar(
-        [routes.presign, routes.confirm, routes.healthz],
+        [routes.make_presign(presigner, presigns, counting), routes.confirm, routes.healthz],
         dependencies={
             "caller": Provide(doorkeeper.provide_caller),
             "uploads": Provide(lambda: uploads, sync_to_thread=False),
-            "presigns": Provide(lambda: presigns, sync_to_thread=False),
             "metrics": Provide(lambda: counting, sync_to_thread=False),
         },
         request_class=StrictRequest,

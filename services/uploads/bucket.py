@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, HTTPClientError
 
 from services.aws import error_code
 from services.keys import USERNAME_FIELD
+from services.uploads.form import Destination
 from services.uploads.picture import HEAD_BYTES, MOST_BYTES, identify, measure
 from services.uploads.sweep.plan import Listed
 from services.uploads.upload import Replace, Restore, Stored
@@ -40,31 +41,15 @@ class NotDeletedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """Where to post, with which fields before the file."""
-
-    url: str
-    fields: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class Bucket:
     s3: S3Client
     name: str
 
-    def presign(self, key: str, pinned: Mapping[str, str], size: int, seconds: int) -> Form:
-        """A form for this key, these fields and a file of this many bytes, and for nothing else.
-
-        S3 refuses a field that the policy does not name (AWS: "Creating a POST Policy").
-        """
-        post: dict[str, Any] = self.s3.generate_presigned_post(
-            self.name,
-            key,
-            Fields=dict(pinned),
-            Conditions=[*({name: value} for name, value in pinned.items()), ["content-length-range", size, size]],
-            ExpiresIn=seconds,
-        )
-        return Form(post["url"], post["fields"])
+    def find_destination(self) -> Destination:
+        """By a form that botocore makes, whose rules for endpoints and regions are its own. Nothing is sent."""
+        sample = self.s3.generate_presigned_post(self.name, "any")
+        region = sample["fields"]["x-amz-credential"].split("/")[-3]
+        return Destination(self.name, sample["url"], region)
 
     def inspect(self, key: str) -> Stored | None:
         """The object by its first bytes, and by more of them where its header is longer; None where there is none.

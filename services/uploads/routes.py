@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from litestar import Response, get, post
 from litestar.background_tasks import BackgroundTask
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, SkipValidation
 
 from services.auth.verifier import Caller
@@ -13,6 +14,7 @@ from services.exchange import find_request_id
 from services.metrics import Metrics
 from services.rate_limits import RateLimit
 from services.uploads import examples
+from services.uploads.presigner import Presigner
 from services.uploads.upload import Declared
 from services.uploads.uploads import Uploads
 
@@ -48,35 +50,37 @@ class ConfirmAnswer(msgspec.Struct, frozen=True):
     avatar: Annotated[str, msgspec.Meta(description="The key that the picture has for good.")]
 
 
-@post(
-    "/uploads/presign",
-    status_code=200,
-    summary="Phase 1: ask for a form",
-    description="The form lets exactly one thing be posted: a file of this type and size, to this key. "
-    "Phase 2 is that post, to `url`: every one of `fields`, and then the file as `file`.",
-    response_description="The form.",
-    operation_class=examples.PRESIGN,
-    responses=examples.PRESIGN_PROBLEMS,
-    security=CALLER,
-)
-async def presign(
-    data: JSONBody[PresignRequest],
-    caller: SkipValidation[Caller],
-    uploads: SkipValidation[Uploads],
-    presigns: SkipValidation[RateLimit],
-    metrics: SkipValidation[Metrics],
-) -> PresignAnswer:
-    presigns.take(caller.username)
-    presigned = uploads.presign(caller.username, Declared(data.content_type, data.size, data.sha256), find_request_id())
-    metrics.count("Presigned")
-    return PresignAnswer(
-        method="POST",
-        url=presigned.form.url,
-        fields=dict(presigned.form.fields),
-        key=presigned.key,
-        expires=uploads.limits.form_seconds,
-        upload_token=presigned.token,
+def make_presign(presigner: Presigner, presigns: RateLimit, metrics: Metrics) -> HTTPRouteHandler:
+    """The handler holds what it needs: of a call's dependencies the framework makes a task each, unless there is but
+    one, and that costs more than the form does.
+    """
+
+    @post(
+        "/uploads/presign",
+        status_code=200,
+        summary="Phase 1: ask for a form",
+        description="The form lets exactly one thing be posted: a file of this type and size, to this key. "
+        "Phase 2 is that post, to `url`: every one of `fields`, and then the file as `file`.",
+        response_description="The form.",
+        operation_class=examples.PRESIGN,
+        responses=examples.PRESIGN_PROBLEMS,
+        security=CALLER,
     )
+    async def presign(data: JSONBody[PresignRequest], caller: SkipValidation[Caller]) -> PresignAnswer:
+        presigns.take(caller.username)
+        declared = Declared(data.content_type, data.size, data.sha256)
+        presigned = presigner.presign(caller.username, declared, find_request_id())
+        metrics.count("Presigned")
+        return PresignAnswer(
+            method="POST",
+            url=presigned.form.url,
+            fields=presigned.form.fields,
+            key=presigned.key,
+            expires=presigner.limits.form_seconds,
+            upload_token=presigned.token,
+        )
+
+    return presign
 
 
 @post(

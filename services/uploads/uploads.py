@@ -1,20 +1,15 @@
-"""Presign and confirm: gathers the facts, lets `upload` decide, and applies what it decided."""
+"""Confirm: gathers the facts, lets `upload` decide, and applies what it decided."""
 
 from __future__ import annotations
 
 import logging
-import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import uuid_utils
-
-from services.keys import REQUEST_FIELD, USERNAME_FIELD, UploadId
-from services.uploads.bucket import Bucket, ChangedError, Form
+from services.uploads.bucket import Bucket, ChangedError
 from services.uploads.pending import is_of_some_strategy, parse_upload
 from services.uploads.upload import (
     AlreadyConfirmed,
-    Declared,
     Facts,
     Limits,
     OtherStrategyError,
@@ -23,7 +18,6 @@ from services.uploads.upload import (
     Restore,
     SupersededError,
     UnknownUploadError,
-    check_declared,
     decide,
     is_superseded,
     own,
@@ -34,15 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
 
+    from services.keys import UploadId
     from services.uploads.pending import Strategy
 
 logger = logging.getLogger(__name__)
 
-TOKEN_BYTES = 32
-
 TRIES = 3
 """How often a confirm starts anew because the object changed under it, which takes a user who posts all the while."""
-
 
 BEGIN_SECONDS = 20
 """How long after it came in a confirm may still begin a call to AWS. With the nine seconds that one can take at most
@@ -55,13 +47,6 @@ class KeepsChangingError(Exception):
 
 class TooSlowError(Exception):
     pass
-
-
-@dataclass(frozen=True, slots=True)
-class Presigned:
-    key: str
-    form: Form
-    token: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +64,6 @@ class Uploads:
     limits: Limits
     clock: Callable[[], float]
     executor: Executor
-
-    def presign(self, username: str, declared: Declared, request_id: str) -> Presigned:
-        """
-        Raises:
-            RefusedError: no form is given for such a file.
-        """
-        check_declared(declared, self.limits)
-        upload_id = UploadId(str(uuid_utils.uuid7(nanoseconds=int(self.clock() * 1e9))))
-        key = self.strategy.awaiting_key(upload_id)
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        pinned = {
-            "Content-Type": declared.content_type,
-            f"x-amz-meta-{USERNAME_FIELD}": username,
-            f"x-amz-meta-{REQUEST_FIELD}": request_id,
-            **self.strategy.pins(token),
-        }
-        if declared.sha256 is not None:
-            pinned |= {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": declared.sha256}
-        form = self.bucket.presign(key, pinned, declared.size, self.limits.form_seconds)
-        return Presigned(key, form, token if self.strategy.with_token else None)
 
     def confirm(self, username: str, key: str, token: str | None = None) -> Confirmed:
         """Make the upload the user's avatar. Safe to stop after any call to AWS, and to repeat from any point.

@@ -78,6 +78,7 @@ def start_service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy
                 settings,
                 s3=session.client("s3", endpoint_url=proxy.url, config=S3_CONFIG.merge(IMPATIENT)),
                 dynamodb=session.client("dynamodb", endpoint_url=proxy.url, config=CLIENT_CONFIG.merge(IMPATIENT)),
+                credentials=session.get_credentials,
             )
             return running.enter_context(serve(application))
 

@@ -54,6 +54,7 @@ def run_own_service(stack: Stack, strategy: Literal["prefix", "tag"]) -> Generat
         read_settings(Settings, environ),
         s3=aws.s3,
         dynamodb=aws.dynamodb,
+        credentials=aws.find_credentials,
         clock=lambda: time.time() + own.seconds_ahead,
     )
     with serve(application) as own.url:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.stub import Stubber
 
 from services.aws import CLIENT_CONFIG, S3_CONFIG
@@ -23,6 +24,10 @@ REGION = "eu-west-1"
 CREDENTIALS: dict[str, Any] = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "not-a-secret"}
 # A developer's AWS_ENDPOINT_URL must not change what is tested.
 OWN_ENDPOINTS = Config(ignore_configured_endpoint_urls=True)  # pyright: ignore[reportCallIssue] - the stubs lack it
+
+
+def find_credentials() -> Credentials:
+    return Credentials(*CREDENTIALS.values())
 
 
 @pytest.fixture(scope="session")

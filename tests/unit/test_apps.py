@@ -13,6 +13,7 @@ from services.frontend import app as frontend
 from services.frontend.settings import Settings as FrontendSettings
 from services.uploads import app as uploads
 from services.uploads.settings import Settings as UploadsSettings
+from tests.unit.conftest import find_credentials
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -53,7 +54,7 @@ def test_the_auth_service_is_made(dynamodb_client: DynamoDBClient) -> None:
 @pytest.mark.usefixtures("dynamodb_stub", "s3_stub")
 def test_the_uploads_service_is_made(dynamodb_client: DynamoDBClient, s3_client: S3Client) -> None:
     settings = UploadsSettings(origin=ORIGIN, table="users", bucket="pictures", jwks_url=JWKS_URL)
-    application = uploads.create_app(settings, s3=s3_client, dynamodb=dynamodb_client)
+    application = uploads.create_app(settings, s3=s3_client, dynamodb=dynamodb_client, credentials=find_credentials)
     assert find_calls(application) == {
         "POST /uploads/presign",
         "POST /uploads/confirm",

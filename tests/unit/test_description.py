@@ -25,6 +25,7 @@ from services.reference import render_reference
 from services.uploads import app as uploads
 from services.uploads import routes as uploads_routes
 from services.uploads.settings import Settings as UploadsSettings
+from tests.unit.conftest import find_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ def document(service: str, dynamodb_client: DynamoDBClient, s3_client: S3Client)
         made = auth.create_app(settings, dynamodb=dynamodb_client, kms=cast("KMSClient", None))
     elif service == "uploads":
         settings = UploadsSettings(origin=ORIGIN, table="users", bucket="pictures", jwks_url=JWKS_URL)
-        made = uploads.create_app(settings, s3=s3_client, dynamodb=dynamodb_client)
+        made = uploads.create_app(settings, s3=s3_client, dynamodb=dynamodb_client, credentials=find_credentials)
     else:
         settings = FrontendSettings(origin=ORIGIN, table="users", bucket="pictures", jwks_url=JWKS_URL)
         made = frontend.create_app(settings, s3=s3_client, dynamodb=dynamodb_client)

@@ -28,6 +28,7 @@ from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.report import METRICS, Outcome, Report
 from services.uploads.uploads import Confirmed, Uploads
 from tests.embedded import check_line, read_counts
+from tests.unit.conftest import find_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,11 @@ def calls(
         origin=ORIGIN, table="users", bucket="pictures", jwks_url="http://auth/jwks", max_bytes=MAX_BYTES
     )
     application = uploads.create_app(
-        settings, s3=s3_client, dynamodb=dynamodb_client, metrics=Metrics("uploads", write=lines.append)
+        settings,
+        s3=s3_client,
+        dynamodb=dynamodb_client,
+        credentials=find_credentials,
+        metrics=Metrics("uploads", write=lines.append),
     )
     with TestClient(application, raise_server_exceptions=False) as client:
         client.headers.update(BEARER)
@@ -328,7 +333,9 @@ def test_the_setting_decides_whether_they_are_written(
     settings = UploadsSettings(
         origin=ORIGIN, table="users", bucket="pictures", jwks_url="http://auth/jwks", metrics=setting
     )
-    with TestClient(uploads.create_app(settings, s3=s3_client, dynamodb=dynamodb_client)) as calls:
+    with TestClient(
+        uploads.create_app(settings, s3=s3_client, dynamodb=dynamodb_client, credentials=find_credentials)
+    ) as calls:
         assert presign(calls).status_code == 401
     assert len(read_counts(capfd.readouterr().out.splitlines())) == 2 * count
 

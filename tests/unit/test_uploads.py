@@ -1,4 +1,4 @@
-"""Presign and confirm over a bucket and a table in memory."""
+"""Confirm over a bucket and a table in memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from services.keys import UploadId, parse_key
-from services.uploads.bucket import Bucket, ChangedError, Form
+from services.keys import UploadId
+from services.uploads.bucket import Bucket, ChangedError
 from services.uploads.pending import Copy, Prefix, Strategy, Tag
 from services.uploads.upload import (
-    Declared,
     ExpiredError,
     Limits,
     NotAPictureError,
@@ -20,7 +19,6 @@ from services.uploads.upload import (
     Restore,
     Stored,
     SupersededError,
-    TooLargeError,
     UnknownUploadError,
 )
 from services.uploads.uploads import BEGIN_SECONDS, TRIES, Confirmed, KeepsChangingError, TooSlowError, Uploads
@@ -62,13 +60,6 @@ class World:
 @dataclass
 class FakeBucket:
     world: World
-    forms: list[tuple[str, dict[str, str], int, int]] = field(
-        default_factory=list[tuple[str, dict[str, str], int, int]]
-    )
-
-    def presign(self, key: str, pinned: dict[str, str], size: int, seconds: int) -> Form:
-        self.forms.append((key, pinned, size, seconds))
-        return Form("https://bucket", {"key": key})
 
     def inspect(self, key: str) -> Stored | None:
         self.world.before("inspect")
@@ -166,44 +157,6 @@ def once(moment: str, action: Callable[[], None]) -> Callable[[str], None]:
             left.pop()()
 
     return act
-
-
-def test_a_form_pins_type_and_user_and_request_and_size(uploads: Uploads, bucket: FakeBucket) -> None:
-    presigned = uploads.presign("ada", Declared("image/png", 500), "request-1")
-    assert presigned.token is None
-    assert presigned.form == Form("https://bucket", {"key": presigned.key})
-    pinned = {
-        "Content-Type": "image/png",
-        "x-amz-meta-username": "ada",
-        "x-amz-meta-request-id": "request-1",
-    }
-    assert bucket.forms == [(presigned.key, pinned, 500, LIMITS.form_seconds)]
-
-
-def test_a_form_pins_the_digest_where_there_is_one(uploads: Uploads, bucket: FakeBucket) -> None:
-    uploads.presign("ada", Declared("image/png", 500, "digest="), "request-1")
-    assert bucket.forms[0][1] == {
-        "Content-Type": "image/png",
-        "x-amz-meta-username": "ada",
-        "x-amz-meta-request-id": "request-1",
-        "x-amz-checksum-algorithm": "SHA256",
-        "x-amz-checksum-sha256": "digest=",
-    }
-
-
-def test_each_form_has_an_id_of_its_own_that_says_when_it_was_made(uploads: Uploads) -> None:
-    keys = [uploads.presign("ada", Declared("image/png", 500), "request-1").key for _ in range(2)]
-    first, second = (parse_key(key, "pending/") for key in keys)
-    assert first
-    assert second
-    assert first != second
-    assert first.created == pytest.approx(uploads.clock(), abs=0.001)
-
-
-def test_no_form_is_made_for_a_file_that_is_refused(uploads: Uploads, bucket: FakeBucket) -> None:
-    with pytest.raises(TooLargeError):
-        uploads.presign("ada", Declared("image/png", 1001), "request-1")
-    assert not bucket.forms
 
 
 def test_a_confirm_copies_then_points_then_leaves_the_old_and_the_pending_one_over(
@@ -483,12 +436,6 @@ class TestTag:
     def uploads(self, uploads: Uploads) -> Uploads:
         strategy: Strategy = Tag()
         return replace(uploads, strategy=strategy)
-
-    def test_a_form_pins_the_token_that_is_handed_out(self, uploads: Uploads, bucket: FakeBucket) -> None:
-        tokens = [uploads.presign("ada", Declared("image/png", 500), "request-1").token for _ in range(2)]
-        assert tokens[0] != tokens[1]
-        assert [form[1]["x-amz-meta-upload-token"] for form in bucket.forms] == tokens
-        assert all(len(token or "") >= 43 for token in tokens)
 
     def test_a_confirm_takes_the_tag_away_and_then_points(self, uploads: Uploads, world: World) -> None:
         confirmed = uploads.confirm("ada", self.KEY, "secret")

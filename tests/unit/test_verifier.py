@@ -25,6 +25,7 @@ from services.auth.verifier import (
     KeysUnavailableError,
     NotLoggedInError,
     TokenExpiredError,
+    VerifiedTokens,
     Verifier,
 )
 
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.anyio
 
 OLD, NEW, STRANGER = (ec.derive_private_key(number, ec.SECP256R1()) for number in (11, 12, 13))
 AUDIENCE = Audience("https://pictures.example")
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 PAST, FUTURE = 1_600_000_000, 4_000_000_000  # 2020 and 2096
 CLAIMS: dict[str, Any] = {
     "iss": "https://pictures.example/auth",
@@ -365,3 +367,122 @@ async def test_a_stopped_auth_service_is_asked_no_more_often_for_it(
     for _ in range(5):
         await verifier.verify(make_token())
     assert auth_service.fetches == 2
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tokens whose signatures were computed, and not only remembered."""
+    checked: list[str] = []
+    decode = jwt.decode
+
+    def decode_and_tell(token: str, *args: Any, **kwargs: Any) -> Any:
+        checked.append(token)
+        return decode(token, *args, **kwargs)
+
+    monkeypatch.setattr(jwt, "decode", decode_and_tell)
+    return checked
+
+
+def change(token: str, place: int) -> str:
+    """Another character at this place."""
+    return token[:place] + ("B" if token[place] == "A" else "A") + token[place + 1 :]
+
+
+async def test_a_good_token_is_checked_once(verifier: Verifier, checks: list[str]) -> None:
+    token = make_token()
+    assert [await verifier.verify(token) for _ in range(3)] == [Caller("ada")] * 3
+    assert checks == [token]
+
+
+async def test_a_token_that_differs_in_one_character_is_never_answered_from_memory(verifier: Verifier) -> None:
+    token = make_token()
+    await verifier.verify(token)
+    for place in range(len(token)):
+        await refuse(verifier, change(token, place))
+    assert await verifier.verify(token) == Caller("ada")
+
+
+async def test_a_good_signature_spelled_otherwise_is_checked_anew_and_takes_no_more_room(
+    auth_service: AuthService, checks: list[str]
+) -> None:
+    tokens = VerifiedTokens()
+    verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, tokens=tokens)
+    token = make_token()
+    signed, _, signature = token.rpartition(".")
+    raw = base64.urlsafe_b64decode(signature + "==")
+    mirrored = (P256_ORDER - int.from_bytes(raw[32:], "big")).to_bytes(32, "big")  # with s, -s is as good
+    spellings = [token, f"{signed}.{encode(raw[:32] + mirrored)}"]
+    for spelling in spellings:
+        assert await verifier.verify(spelling) == Caller("ada")
+    assert checks == spellings
+    assert len(tokens) == 1
+
+
+async def test_a_token_is_not_remembered_a_moment_longer_than_it_is_good(
+    auth_service: AuthService, checks: list[str]
+) -> None:
+    now = FUTURE - 0.001
+    verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, lambda: now)
+    token = make_token()
+    assert await verifier.verify(token) == Caller("ada")
+    assert await verifier.verify(token) == Caller("ada")
+    now = FUTURE
+    assert type(await refuse(verifier, token)) is TokenExpiredError
+    assert checks == [token]
+
+
+async def test_a_bad_token_is_not_remembered(auth_service: AuthService, checks: list[str]) -> None:
+    tokens = VerifiedTokens()
+    verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, tokens=tokens)
+    for token in (make_token(STRANGER), make_token(exp=PAST + 1), make_token(sub=7), "a.b.c"):
+        await refuse(verifier, token)
+        await refuse(verifier, token)
+    assert len(tokens) == 0
+    assert len(checks) == 6  # the last one names no key
+
+
+async def test_a_remembered_token_goes_with_its_key(
+    verifier: Verifier, auth_service: AuthService, checks: list[str]
+) -> None:
+    old, new = make_token(), make_token(NEW, "new")
+    auth_service.answer = make_key_set(old=OLD, new=NEW)
+    await verifier.verify(old)
+    auth_service.answer = make_key_set(new=NEW)
+    # Somebody's unknown key makes us look, long before the known ones are too old.
+    auth_service.now = REFETCH_SECONDS
+    await refuse(verifier, make_token(STRANGER, "unknown"))
+    await refuse(verifier, old)
+    assert await verifier.verify(new) == Caller("ada")
+    assert len(checks) == 2
+
+
+async def test_another_key_under_the_same_id_makes_a_remembered_token_a_bad_one(
+    verifier: Verifier, auth_service: AuthService
+) -> None:
+    await verifier.verify(make_token())
+    auth_service.answer = make_key_set(old=NEW)
+    auth_service.now = MAX_AGE_SECONDS
+    await refuse(verifier, make_token())
+
+
+async def test_the_same_keys_again_leave_what_is_remembered(
+    verifier: Verifier, auth_service: AuthService, checks: list[str]
+) -> None:
+    token = make_token()
+    await verifier.verify(token)
+    auth_service.now = MAX_AGE_SECONDS
+    await verifier.verify(token)
+    assert auth_service.fetches == 2
+    assert checks == [token]
+
+
+async def test_of_many_tokens_the_one_that_was_quiet_the_longest_goes(
+    auth_service: AuthService, checks: list[str]
+) -> None:
+    tokens = VerifiedTokens(most=2)
+    verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, tokens=tokens)
+    first, second, third = (make_token(jti=str(number)) for number in range(3))
+    for token in (first, second, first, third, first, second):
+        await verifier.verify(token)
+        assert len(tokens) <= 2
+    assert checks == [first, second, third, second]
