@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+import uuid_utils
 
 REQUEST_ID_HEADER = "X-Request-Id"
 
@@ -50,4 +51,4 @@ def find_request_id() -> str:
 
 
 def make_request_id() -> str:
-    return str(uuid.uuid4())
+    return str(uuid_utils.uuid4())

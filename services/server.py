@@ -7,19 +7,9 @@ import contextlib
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import uvicorn
-from litestar import Request
-from litestar.datastructures import MutableScopeHeaders
-from litestar.exceptions import (
-    ClientException,
-    HTTPException,
-    InternalServerException,
-    SerializationException,
-    ValidationException,
-)
 
 from services.connection import Connection
 from services.environment import ForService, InvalidSettingsError, read_settings
@@ -53,45 +43,15 @@ async def widen_threads() -> None:
     asyncio.get_running_loop().set_default_executor(threads)
 
 
-async def require_json(request: Request[Any, Any, Any]) -> None:
-    """To be run before each request: a body is JSON and says so, which no plain form of another site can do."""
-    has_body = request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers
-    if has_body and request.content_type[0] != "application/json":
-        raise HTTPException("The body must be application/json.", status_code=415)
-
-
-class StrictRequest(Request[Any, Any, Any]):
-    """Reads a JSON body as the very type that the handler takes. Litestar reads it as anything first, at any depth, and
-    then takes `"1"` for a number.
-    """
-
-    async def body(self) -> bytes:
-        try:
-            return await super().body()
-        except InternalServerException as error:
-            # Whoever sent it went away meanwhile, which is no failure of ours to be alarmed by.
-            raise ClientException("The body did not come to its end.") from error
-
-    async def json(self) -> Any:
-        wanted = self.route_handler.parsed_data_field
-        if wanted is None:
-            return await super().json()
-        try:
-            return msgspec.json.decode(await self.body() or b"null", type=wanted.annotation)
-        except msgspec.ValidationError as error:
-            raise ValidationException(extra=[{"message": str(error)}]) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the second where a text is no UTF-8
-            raise SerializationException(str(error)) from error
-
-
 def send_always(headers: Mapping[str, str]) -> BeforeMessageSendHookHandler:
     """For `before_send`: these headers go with every answer, problems and static files among them."""
+    always = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def add_headers(message: Message, _: LitestarScope) -> None:
         if message["type"] == "http.response.start":
-            sent = MutableScopeHeaders.from_message(message)
-            for name, value in headers.items():
-                sent.setdefault(name, value)
+            sent = message.setdefault("headers", [])
+            names = {name for name, _ in sent}
+            message["headers"] = [*sent, *(header for header in always if header[0] not in names)]
 
     return add_headers
 

@@ -13,11 +13,12 @@ from services.auth.problems import ERRORS
 from services.auth.tokens import SigningKey, Tokens
 from services.auth.users import Users
 from services.auth.verifier import Audience, Doorkeeper, Verifier
+from services.bodies import MOST_BYTES, StrictRequest, require_json
 from services.description import describe_api
 from services.metrics import Metrics
 from services.problems import problem_details
 from services.rate_limits import RateLimit
-from services.server import API_HEADERS, StrictRequest, require_json, send_always, widen_threads
+from services.server import API_HEADERS, send_always, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,7 @@ def create_app(
         before_send=[send_always(API_HEADERS)],
         on_startup=[widen_threads, load_keys],
         plugins=[problem_details(ERRORS, counting)],
-        request_max_body_size=16_384,
+        request_max_body_size=MOST_BYTES,
         logging_config=None,  # the process's own stays
         openapi_config=describe_api("auth", "/auth/schema", DESCRIPTION, audience),
     )

@@ -283,7 +283,9 @@ class Doorkeeper:
         return caller
 
     def _find_token(self, request: Request[Any, Any, Any]) -> str:
-        scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+        # Not by `request.headers`, which are made of all of them.
+        header = next((value for name, value in request.scope["headers"] if name == b"authorization"), b"")
+        scheme, _, credentials = header.decode("latin-1").partition(" ")
         if scheme.lower() == "bearer" and credentials:
             return credentials.strip()
         cookie = request.cookies.get(self._audience.cookie)

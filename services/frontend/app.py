@@ -13,6 +13,7 @@ from litestar.static_files import create_static_files_router  # pyright: ignore[
 from litestar.template import TemplateConfig
 
 from services.auth.verifier import Audience, Doorkeeper, Verifier, fetch_over_http
+from services.bodies import MOST_BYTES, StrictRequest, require_json
 from services.description import describe_api
 from services.frontend import routes
 from services.frontend.inspector import Inspector
@@ -23,7 +24,7 @@ from services.frontend.problems import ERRORS
 from services.frontend.templates import create_environment
 from services.frontend.view import View
 from services.problems import problem_details
-from services.server import StrictRequest, require_json, send_always, widen_threads
+from services.server import send_always, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,7 @@ def create_app(
         on_startup=[widen_threads],
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS)],
-        request_max_body_size=16_384,
+        request_max_body_size=MOST_BYTES,
         logging_config=None,  # the process's own stays
         openapi_config=describe_api("frontend", "/schema", DESCRIPTION, audience),
         # Nothing that is answered here is both secret and mixed with what somebody else may choose (BREACH).

@@ -8,11 +8,12 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from services.auth.verifier import Audience, Doorkeeper, Verifier, fetch_over_http
+from services.bodies import MOST_BYTES, StrictRequest, require_json
 from services.description import describe_api
 from services.metrics import Metrics
 from services.problems import problem_details
 from services.rate_limits import RateLimit
-from services.server import API_HEADERS, StrictRequest, require_json, send_always, widen_threads
+from services.server import API_HEADERS, send_always, widen_threads
 from services.uploads import routes
 from services.uploads.bucket import Bucket
 from services.uploads.form import Signer
@@ -60,6 +61,7 @@ def create_app(
     bucket = Bucket(s3, settings.bucket)
     strategy = STRATEGIES[settings.pending]
     presigner = Presigner(Signer(bucket.find_destination(), credentials), strategy, settings.limits, clock)
+    presign = routes.PresignEndpoint(doorkeeper, presigner, presigns, counting)
     uploads = Uploads(
         bucket=bucket,
         users=Users(dynamodb, settings.table),
@@ -69,7 +71,7 @@ def create_app(
         executor=executor,
     )
     return Litestar(
-        [routes.make_presign(presigner, presigns, counting), routes.confirm, routes.healthz],
+        [routes.make_presign(presign), routes.confirm, routes.healthz],
         dependencies={
             "caller": Provide(doorkeeper.provide_caller),
             "uploads": Provide(lambda: uploads, sync_to_thread=False),
@@ -81,7 +83,7 @@ def create_app(
         on_startup=[widen_threads],
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS, counting)],
-        request_max_body_size=16_384,
+        request_max_body_size=MOST_BYTES,
         logging_config=None,  # the process's own stays
         openapi_config=describe_api("uploads", "/uploads/schema", DESCRIPTION, audience),
     )

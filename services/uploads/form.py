@@ -62,16 +62,18 @@ class Signer:
         # This refreshes them when their time is nearly over.
         access_key, secret_key, token, *_ = credentials.get_frozen_credentials()
         moment = datetime.fromtimestamp(now, UTC)
-        day = moment.strftime("%Y%m%d")
+        second = _tell_second(moment)
+        stamp = second.replace("-", "").replace(":", "")
+        day = stamp[:8]
         signing = {
             "x-amz-algorithm": ALGORITHM,
             "x-amz-credential": f"{access_key}/{day}/{self.destination.region}/{SERVICE}/aws4_request",
-            "x-amz-date": moment.strftime("%Y%m%dT%H%M%SZ"),
+            "x-amz-date": stamp,
         }
         if token is not None:
             signing["x-amz-security-token"] = token
         policy = {
-            "expiration": (moment + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "expiration": _tell_second(moment + timedelta(seconds=seconds)),
             # S3 refuses a field that the policy does not name (AWS: "Creating a POST Policy").
             "conditions": [
                 *_require(pinned),
@@ -85,6 +87,11 @@ class Signer:
         signature = hmac.digest(_derive_key(secret_key, day, self.destination.region), encoded, "sha256").hex()
         fields = {**pinned, "key": key, **signing, "policy": encoded.decode(), "x-amz-signature": signature}
         return Form(self.destination.url, fields)
+
+
+def _tell_second(moment: datetime) -> str:
+    """Such as 2026-11-22T10:41:52Z; `strftime` would take twice as long."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _require(fields: Mapping[str, str]) -> list[dict[str, str]]:

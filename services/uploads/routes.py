@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, SkipValidation
+from litestar.types import ASGIApp, Receive, Scope, Send
 
-from services.auth.verifier import Caller
+from services.auth.verifier import Caller, Doorkeeper
+from services.bodies import read_json, send_json
 from services.description import CALLER
 from services.exchange import find_request_id
 from services.metrics import Metrics
@@ -50,14 +53,45 @@ class ConfirmAnswer(msgspec.Struct, frozen=True):
     avatar: Annotated[str, msgspec.Meta(description="The key that the picture has for good.")]
 
 
-def make_presign(presigner: Presigner, presigns: RateLimit, metrics: Metrics) -> HTTPRouteHandler:
-    """The handler holds what it needs: of a call's dependencies the framework makes a task each, unless there is but
-    one, and that costs more than the form does.
+@dataclass(frozen=True, slots=True)
+class PresignEndpoint:
+    """Presign as an ASGI application: what the framework does around a handler costs more than all that is done here
+    (docs/decisions/0015-presign-is-plain-asgi.md).
     """
+
+    doorkeeper: Doorkeeper
+    presigner: Presigner
+    presigns: RateLimit
+    metrics: Metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = await read_json(scope, receive, PresignRequest)
+        caller = await self.doorkeeper.provide_caller(Request(scope))
+        self.presigns.take(caller.username)
+        declared = Declared(asked.content_type, asked.size, asked.sha256)
+        presigned = self.presigner.presign(caller.username, declared, find_request_id())
+        self.metrics.count("Presigned")
+        answer = PresignAnswer(
+            method="POST",
+            url=presigned.form.url,
+            fields=presigned.form.fields,
+            key=presigned.key,
+            expires=self.presigner.limits.form_seconds,
+            upload_token=presigned.token,
+        )
+        await send_json(answer, send)
+
+
+def make_presign(endpoint: PresignEndpoint) -> HTTPRouteHandler:
+    """What the router, the exception handlers and the description know of presign; `endpoint` does it."""
+
+    def answer_instead(app: ASGIApp) -> ASGIApp:  # noqa: ARG001 - it comes to nothing that is beneath
+        return endpoint
 
     @post(
         "/uploads/presign",
         status_code=200,
+        middleware=[answer_instead],
         summary="Phase 1: ask for a form",
         description="The form lets exactly one thing be posted: a file of this type and size, to this key. "
         "Phase 2 is that post, to `url`: every one of `fields`, and then the file as `file`.",
@@ -66,19 +100,8 @@ def make_presign(presigner: Presigner, presigns: RateLimit, metrics: Metrics) ->
         responses=examples.PRESIGN_PROBLEMS,
         security=CALLER,
     )
-    async def presign(data: JSONBody[PresignRequest], caller: SkipValidation[Caller]) -> PresignAnswer:
-        presigns.take(caller.username)
-        declared = Declared(data.content_type, data.size, data.sha256)
-        presigned = presigner.presign(caller.username, declared, find_request_id())
-        metrics.count("Presigned")
-        return PresignAnswer(
-            method="POST",
-            url=presigned.form.url,
-            fields=presigned.form.fields,
-            key=presigned.key,
-            expires=presigner.limits.form_seconds,
-            upload_token=presigned.token,
-        )
+    async def presign(data: JSONBody[PresignRequest]) -> PresignAnswer:  # noqa: ARG001 - its kind is what matters
+        raise AssertionError("The endpoint answers before it comes to this.")
 
     return presign
 
