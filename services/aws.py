@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from botocore import __version__ as botocore_version
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -23,6 +24,8 @@ CLIENT_CONFIG = Config(
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=40,
+    # Otherwise botocore puts it together out of 16 parts, twice a call: a sixth of what a call costs in CPU.
+    user_agent=f"Botocore/{botocore_version}",
 )
 
 S3_CONFIG = CLIENT_CONFIG.merge(

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 MOST_BYTES = 16_384
 """Of a body. None that means anything has a tenth of it."""
 
+
+class MalformedError(ClientException):
+    """The body is no JSON at all."""
+
+
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
@@ -55,7 +60,9 @@ async def read_json(scope: Scope, receive: Receive, kind: type[Kind]) -> Kind:
     """What a handler would be given as its `data`, for an endpoint that is plain ASGI.
 
     Raises:
-        HTTPException: 400, it is not of this kind; 413, it is too long; 415, it does not say that it is JSON.
+        ValidationException: it is not of this kind.
+        MalformedError: it is no JSON.
+        HTTPException: 400, it breaks off; 413, it is too long; 415, it does not say that it is JSON.
     """
     body = await _read_body(receive)
     if body:
@@ -101,4 +108,4 @@ def _decode(body: bytes, kind: Any) -> Any:
     except msgspec.ValidationError as error:
         raise ValidationException(extra=[{"message": str(error)}]) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the second where a text is no UTF-8
-        raise ClientException(str(error)) from error
+        raise MalformedError from error

@@ -8,13 +8,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from litestar.exceptions import ClientException, HTTPException, SerializationException, ValidationException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 
 from services.aws import AWS_ERRORS, is_passing
+from services.bodies import MalformedError
 from services.exchange import note
 from services.rate_limits import TooManyRequestsError
 
@@ -87,14 +88,8 @@ INTERNAL = Problem("internal", 500, "Something went wrong on our side", metric="
 NO_ANSWER = "The storage did not answer in time. Repeating the call is safe."
 
 
-def _make_malformed() -> HTTPException:
-    error = ClientException()
-    error.__cause__ = SerializationException()
-    return error
-
-
 OF_A_BODY = (
-    _make_malformed(),
+    MalformedError(),
     ValidationException("Bad Request", extra=[{"message": "Object missing required field `size`"}]),
     RequestEntityTooLarge(),
 )
@@ -167,7 +162,7 @@ def problem_details(errors: Mapping[type[Exception], Problem], metrics: Metrics 
 def _from_framework(error: HTTPException) -> ProblemDetailsException:
     if isinstance(error, ProblemDetailsException):
         return error
-    if isinstance(error.__cause__, SerializationException):
+    if isinstance(error, MalformedError):
         return Problem("malformed-json", 400, "The body is not JSON").about(ValueError("The body is not valid JSON."))
     if error.status_code >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
         return _from_bug(error)

@@ -14,7 +14,7 @@ from services.uploads.sweep.plan import Listed
 from services.uploads.upload import Replace, Restore, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from types_boto3_s3 import S3Client
 
@@ -51,15 +51,16 @@ class Bucket:
         region = sample["fields"]["x-amz-credential"].split("/")[-3]
         return Destination(self.name, sample["url"], region)
 
-    def inspect(self, key: str) -> Stored | None:
+    def inspect(self, key: str, hurry: Callable[[], None] = lambda: None) -> Stored | None:
         """The object by its first bytes, and by more of them where its header is longer; None where there is none.
 
         One call tells everything, since GET answers with what HEAD would. A second one is made for pictures with
-        much in front of their dimensions.
+        much in front of their dimensions; `hurry` is asked first, and raises where there is no time for it.
         """
         stored, head = self._read(key, f"bytes=0-{HEAD_BYTES - 1}")
         if stored is None or stored.format is None or stored.dimensions is not None or stored.size <= len(head):
             return stored
+        hurry()
         whole, _ = self._read(key, f"bytes=0-{min(stored.size, MOST_BYTES) - 1}")
         return whole
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from contextvars import copy_context
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from services.uploads.bucket import Bucket, ChangedError
@@ -78,10 +80,10 @@ class Uploads:
             if is_of_some_strategy(key):
                 raise OtherStrategyError("This upload was begun in another way. Upload the picture again.")
             raise UnknownUploadError("There is no upload of that key.")
-        begun = self.clock()
+        hurry = partial(self._hurry, self.clock())
         for _ in range(TRIES):
             try:
-                return self._confirm(username, upload_id, token, begun)
+                return self._confirm(username, upload_id, token, hurry)
             except ChangedError:
                 logger.info("%s changed while it was confirmed", key)
         raise KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again.")
@@ -95,16 +97,17 @@ class Uploads:
         except Exception:
             logger.warning("Not deleted, left to the sweep: %s", keys, exc_info=True)
 
-    def _confirm(self, username: str, upload_id: UploadId, token: str | None, begun: float) -> Confirmed:
-        facts = self._gather(username, upload_id, token)
+    def _confirm(self, username: str, upload_id: UploadId, token: str | None, hurry: Callable[[], None]) -> Confirmed:
+        hurry()
+        facts = self._gather(username, upload_id, token, hurry)
         try:
-            decision = self._decide(username, upload_id, facts)
+            decision = self._decide(username, upload_id, facts, hurry)
         except SupersededError:
             if facts.stored:
                 # Also what an earlier try has copied before it stopped.
-                self.discard(_everything_of(upload_id, self.strategy))
+                self._discard_later(_everything_of(upload_id, self.strategy))
             raise
-        self._hurry(begun)
+        hurry()
         match decision:
             case AlreadyConfirmed():
                 return Confirmed(upload_id.avatar_key, self.strategy.leftovers(upload_id) if facts.stored else ())
@@ -116,7 +119,7 @@ class Uploads:
                 raise decision.reason
             case Promote(copy):
                 self.bucket.copy(copy)
-                self._hurry(begun)
+                hurry()
                 return self._advance(username, upload_id)
 
     def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
@@ -127,27 +130,32 @@ class Uploads:
         except NotForwardError as error:
             if is_superseded(upload_id, error.avatar):
                 # The row only moves forward, so nothing will ever point at this object.
-                self.discard(_everything_of(upload_id, self.strategy))
+                self._discard_later(_everything_of(upload_id, self.strategy))
                 raise SupersededError("A later upload became the avatar meanwhile.") from error
             replaced = None
         return Confirmed(upload_id.avatar_key, (replaced, *leftovers) if replaced else leftovers)
 
-    def _gather(self, username: str, upload_id: UploadId, token: str | None) -> Facts:
+    def _gather(self, username: str, upload_id: UploadId, token: str | None, hurry: Callable[[], None]) -> Facts:
         """Everything a decision needs, in the time of one round trip."""
-        inspection = self.executor.submit(self.bucket.inspect, self.strategy.awaiting_key(upload_id))
+        inspection = self.executor.submit(self.bucket.inspect, self.strategy.awaiting_key(upload_id), hurry)
         avatar = self.users.avatar_of(username)
         return Facts(self.clock(), avatar, own(inspection.result(), username, token, self.strategy))
 
     def _decide(
-        self, username: str, upload_id: UploadId, facts: Facts
+        self, username: str, upload_id: UploadId, facts: Facts, hurry: Callable[[], None]
     ) -> AlreadyConfirmed | Promote | Restore | Replace:
         try:
             return decide(upload_id, facts, self.limits, self.strategy)
         except UnknownUploadError:
             # Another confirm may have come between the two reads: the row was read before it moved, and the object was
             # looked for after it had gone. By now the row tells.
+            hurry()
             latest = replace(facts, avatar=self.users.avatar_of(username))
             return decide(upload_id, latest, self.limits, self.strategy)
+
+    def _discard_later(self, keys: tuple[str, ...]) -> None:
+        """Discard them beside the answer, which must not wait for it. A stopping service waits for its executor."""
+        self.executor.submit(copy_context().run, self.discard, keys)
 
     def _hurry(self, begun: float) -> None:
         if self.clock() > begun + BEGIN_SECONDS:

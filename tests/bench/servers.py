@@ -104,15 +104,22 @@ def start_service(
     return start(processes, f"{service}-{pending}-{metrics}", command, "/healthz", environ, SERVER_CORE)
 
 
-def start_peer(processes: Processes, name: str, command: Sequence[str], health: str, aws: CannedAws | None) -> Server:
-    """`aws`: where it is given one.
+def start_peer(
+    processes: Processes,
+    name: str,
+    command: Sequence[str],
+    health: str,
+    aws: CannedAws | None,
+    environ: Mapping[str, str] | None = None,
+) -> Server:
+    """`aws`: where it is given one. `environ`: what it is told besides.
 
     Raises:
         ProcessError: it did not come up.
     """
     reached = {"AWS_ENDPOINT_URL": aws.server.origin} if aws else {}
-    environ = CREDENTIALS | reached | {"BUCKET": RESOURCES.bucket, "TABLE": RESOURCES.table, "NODE_ENV": "production"}
-    return start(processes, name, command, health, environ, SERVER_CORE)
+    told = {"BUCKET": RESOURCES.bucket, "TABLE": RESOURCES.table, "NODE_ENV": "production", **(environ or {})}
+    return start(processes, name, command, health, CREDENTIALS | reached | told, SERVER_CORE)
 
 
 def make_module_command(module: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.load import Request
 from tests.bench.npm import install_peer
-from tests.bench.servers import Server, make_module_command, start_peer, start_service
+from tests.bench.servers import ORIGIN, Server, make_module_command, start_peer, start_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -70,6 +70,13 @@ def _begin_node(name: str, request: Request, health: str = "/health") -> Callabl
     return begin
 
 
+def _begin_verifying_node(place: Place) -> tuple[Server, Request]:
+    environ = {"JWKS_URL": f"{place.auth}/auth/.well-known/jwks.json", "ISSUER": f"{ORIGIN}/auth", "AUDIENCE": ORIGIN}
+    command = ["node", str(install_peer("node-http"))]
+    server = start_peer(place.processes, "node-http-verified", command, "/health", None, environ)
+    return server, Request("POST", "/presign", DECLARED.body, (JSON, place.bearer))
+
+
 def _begin_django(place: Place) -> tuple[Server, Request]:
     command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--worker-class", "gthread"]
     # Each thread makes itself a client first, which takes long.
@@ -93,6 +100,12 @@ SUBJECTS: Sequence[Subject] = (
     Subject("fastapi", "FastAPI, boto3", NO_AUTH, _begin_python("fastapi_boto3", DECLARED)),
     Subject("express", "Express, AWS SDK v3", NO_AUTH, _begin_node("express", DECLARED)),
     Subject("node-http", "bare `node:http`, AWS SDK v2", NO_AUTH, _begin_node("node-http", DECLARED)),
+    Subject(
+        "node-http-verified",
+        "the same, with the token verified and a line of log",
+        "no digest; nothing is done about problems",
+        _begin_verifying_node,
+    ),
     Subject(
         "companion",
         "Uppy Companion 6.2.1",

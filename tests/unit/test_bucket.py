@@ -104,6 +104,15 @@ def test_an_answer_without_range_is_the_whole_object(bucket: Bucket, s3_stub: St
     assert stored.size == len(picture)
 
 
+def test_a_long_header_is_not_read_on_where_there_is_no_time(bucket: Bucket, s3_stub: Stubber) -> None:
+    def refuse() -> None:
+        raise TimeoutError
+
+    answer_with(s3_stub, LONG_HEADED)
+    with pytest.raises(TimeoutError):
+        bucket.inspect(KEY, refuse)
+
+
 def test_a_long_header_is_read_on(bucket: Bucket, s3_stub: Stubber) -> None:
     answer_with(s3_stub, LONG_HEADED)
     answer_with(s3_stub, LONG_HEADED, last=len(LONG_HEADED) - 1)

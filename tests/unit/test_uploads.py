@@ -61,8 +61,9 @@ class World:
 class FakeBucket:
     world: World
 
-    def inspect(self, key: str) -> Stored | None:
+    def inspect(self, key: str, hurry: Callable[[], None]) -> Stored | None:
         self.world.before("inspect")
+        hurry()
         return self.world.objects.get(key)
 
     def copy(self, step: Copy) -> None:
@@ -243,6 +244,39 @@ def test_a_confirm_that_takes_too_long_is_broken_off(
     assert world.rows == {"ada": EARLIER.avatar_key}
     world.before = lambda _: None
     assert slowed.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
+
+
+def test_no_second_try_is_begun_too_late(uploads: Uploads, world: World) -> None:
+    now = UPLOAD.created + 60
+    looks: list[str] = []
+
+    def change_slowly(what: str) -> None:
+        nonlocal now
+        looks.append(what)
+        if what == "copy":
+            now += BEGIN_SECONDS + 1
+            world.objects[UPLOAD.pending_key] = replace(PICTURE, etag='"two"')
+
+    world.before = change_slowly
+    with pytest.raises(TooSlowError):
+        replace(uploads, clock=lambda: now).confirm("ada", UPLOAD.pending_key)
+    assert looks == ["inspect", "copy"]
+
+
+def test_the_row_is_not_read_again_too_late(uploads: Uploads, world: World) -> None:
+    del world.objects[UPLOAD.pending_key]
+    times = iter([60, 60, 60, 60, 60 + BEGIN_SECONDS + 1])
+    with pytest.raises(TooSlowError):
+        replace(uploads, clock=lambda: UPLOAD.created + next(times)).confirm("ada", UPLOAD.pending_key)
+
+
+def test_a_loser_is_told_before_its_objects_are_deleted(uploads: Uploads, world: World) -> None:
+    later = replace(uploads, executor=cast("Executor", LazyExecutor()))
+    world.before = once("advance", lambda: world.rows.update(ada=LATER.avatar_key))
+    for _ in range(2):
+        with pytest.raises(SupersededError):
+            later.confirm("ada", UPLOAD.pending_key)
+    assert [change[0] for change in world.changes] == ["copy", "advance"]
 
 
 @pytest.mark.parametrize("key", [UPLOAD.text, "pending/../avatars/x", ""])

@@ -1,7 +1,9 @@
 // Node's own HTTP server with the AWS SDK v2, which keeps its signing key between forms.
+//
+// With JWKS_URL it does what ours does besides: it verifies an ES256 token and logs a line.
 
 import aws from "aws-sdk";
-import { randomUUID } from "node:crypto";
+import { createPublicKey, randomUUID, verify } from "node:crypto";
 import { createServer } from "node:http";
 
 const s3 = new aws.S3({ signatureVersion: "v4" });
@@ -17,12 +19,35 @@ function presign({ content_type: type, size }) {
   return { method: "POST", ...form, key };
 }
 
+const keys = new Map();
+if (process.env.JWKS_URL) {
+  const found = await (await fetch(process.env.JWKS_URL)).json();
+  for (const key of found.keys) keys.set(key.kid, createPublicKey({ key, format: "jwk" }));
+}
+const decode = (part) => JSON.parse(Buffer.from(part, "base64url").toString());
+
+function identify(request) {
+  const [head, claims, signature] = request.headers.authorization.slice("Bearer ".length).split(".");
+  const key = { key: keys.get(decode(head).kid), dsaEncoding: "ieee-p1363" };
+  if (!verify("sha256", `${head}.${claims}`, key, Buffer.from(signature, "base64url"))) throw new Error("forged");
+  const { iss, aud, exp, sub } = decode(claims);
+  if (iss !== process.env.ISSUER || aud !== process.env.AUDIENCE || exp <= Date.now() / 1000) throw new Error("refused");
+  return sub;
+}
+
 async function answer(request, response) {
+  const began = performance.now();
+  const username = keys.size && request.method === "POST" ? identify(request) : undefined;
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const body = request.method === "POST" ? presign(JSON.parse(Buffer.concat(chunks).toString())) : {};
   response.writeHead(200, { "Content-Type": "application/json" });
   response.end(JSON.stringify(body));
+  if (username) {
+    const { method, url: path } = request;
+    const line = { time: new Date(), id: randomUUID(), method, path, username, ms: performance.now() - began };
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+  }
 }
 
 createServer(answer).listen(Number(process.env.PORT), process.env.HOST);
