@@ -9,7 +9,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 CONTAINERS = "containers"
 """The group of all tests that start containers, so that each emulator starts once."""
 
-ORDER = ("browser", "faults", CONTAINERS, "model", "soak", "infra", "security", "integration", "unit")
+ORDER = ("browser", "faults", CONTAINERS, "model", "soak", "infra", "security", "integration", "bench", "unit")
 """Browsers come first and are done when containers come, since one that starts is a change of the network, at which
 Chromium gives up what it is loading (ERR_NETWORK_CHANGED). What takes long is begun early among the others."""
 

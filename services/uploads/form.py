@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import hmac
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import NoCredentialsError
@@ -72,18 +72,17 @@ class Signer:
         }
         if token is not None:
             signing["x-amz-security-token"] = token
-        policy = {
-            "expiration": _tell_second(moment + timedelta(seconds=seconds)),
-            # S3 refuses a field that the policy does not name (AWS: "Creating a POST Policy").
-            "conditions": [
-                *_require(pinned),
-                ["content-length-range", size, size],
-                {"bucket": self.destination.bucket},
-                {"key": key},
-                *_require(signing),
-            ],
-        }
-        encoded = base64.b64encode(json.dumps(policy).encode())
+        # S3 refuses a field that the policy does not name (AWS: "Creating a POST Policy").
+        conditions = [
+            *_require(pinned),
+            f'["content-length-range", {size}, {size}]',
+            *_require({"bucket": self.destination.bucket}),
+            *_require({"key": key}),
+            *_require(signing),
+        ]
+        expiration = _tell_second(moment + timedelta(seconds=seconds))
+        policy = f'{{"expiration": "{expiration}", "conditions": [{", ".join(conditions)}]}}'
+        encoded = base64.b64encode(policy.encode())
         signature = hmac.digest(_derive_key(secret_key, day, self.destination.region), encoded, "sha256").hex()
         fields = {**pinned, "key": key, **signing, "policy": encoded.decode(), "x-amz-signature": signature}
         return Form(self.destination.url, fields)
@@ -94,8 +93,9 @@ def _tell_second(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _require(fields: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{name: value} for name, value in fields.items()]
+def _require(fields: Mapping[str, str]) -> list[str]:
+    """A condition for each, in the very bytes of `json.dumps`, which takes three times as long."""
+    return [f"{{{quote(name)}: {quote(value)}}}" for name, value in fields.items()]
 
 
 @lru_cache(maxsize=8)

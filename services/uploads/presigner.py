@@ -44,7 +44,7 @@ class Presigner:
         now = self.clock()
         upload_id = UploadId(str(uuid_utils.uuid7(nanoseconds=int(now * 1e9))))
         key = self.strategy.awaiting_key(upload_id)
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+        token = secrets.token_urlsafe(TOKEN_BYTES) if self.strategy.with_token else ""
         pinned = {
             "Content-Type": declared.content_type,
             f"x-amz-meta-{USERNAME_FIELD}": username,
@@ -54,4 +54,4 @@ class Presigner:
         if declared.sha256 is not None:
             pinned |= {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": declared.sha256}
         form = self.signer.make_form(now, key, pinned, declared.size, self.limits.form_seconds)
-        return Presigned(key, form, token if self.strategy.with_token else None)
+        return Presigned(key, form, token or None)

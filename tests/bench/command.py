@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,20 +15,21 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from infra.local.processes import ProcessError
-from infra.local.stack import run_processes
+from infra.local.stack import SERVICES, run_processes
 from tests.bench.confirm import DELAYS, measure_confirms, start_confirmers
+from tests.bench.installs import NotInstalledError
 from tests.bench.load import (
     LoadError,
     Measured,
     Request,
     find_program,
     put_load,
+    read_cpu_seconds,
     read_resident_megabytes,
 )
 from tests.bench.machine import describe_run
-from tests.bench.npm import NotInstalledError
 from tests.bench.report import write_report
-from tests.bench.results import Loaded, Results
+from tests.bench.results import Loaded, Results, Started
 from tests.bench.servers import LOAD_CORE, USERNAME, start_aws, start_service
 from tests.bench.subjects import BY_NAME, JSON, OURS, Place, begin_ours
 from tests.bench.views import COUNTS, fill, measure_views
@@ -45,7 +47,7 @@ INTERRUPTED = 130
 CONNECTIONS = 32
 WARM_UP_SECONDS = 3
 PATIENCE_SECONDS = 30
-PARTS = ("presign", "confirm", "view", "memory")
+PARTS = ("presign", "confirm", "view", "memory", "start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("Stopped before the end.", file=sys.stderr)
         return INTERRUPTED
-    except (LoadError, ProcessError, OSError) as error:
+    except (LoadError, NotInstalledError, ProcessError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     from tests.bench.plots import draw  # noqa: PLC0415 - of the group that `main` may have to ask for
@@ -107,6 +109,8 @@ def _measure(plan: Plan) -> Results:
         _measure_views(plan, results)
     if plan.has("memory"):
         _measure_memory(plan, results)
+    if plan.has("start"):
+        _measure_starts(plan, results)
     return results
 
 
@@ -165,7 +169,6 @@ def _measure_memory(plan: Plan, results: Results) -> None:
     with _open_place() as place:
         auth = start_service(place.processes, place.aws, "auth", "")
         login = Request("POST", "/auth/login", f'{{"username":"{USERNAME}"}}', (JSON,))
-        login = Request("POST", "/auth/login", f'{{"username":"{USERNAME}"}}', (JSON,))
         _add_loaded(plan, results, "auth: login", auth, login)
         confirmer = start_confirmers(place)[0]
         uploads, presign = begin_ours(place)
@@ -176,6 +179,20 @@ def _measure_memory(plan: Plan, results: Results) -> None:
         fill(place, COUNTS[1])
         frontend = start_service(place.processes, place.aws, "frontend", place.auth)
         _add_loaded(plan, results, "frontend: page view", frontend, Request("GET", "/", "", (place.bearer,)))
+
+
+def _measure_starts(plan: Plan, results: Results) -> None:
+    with _open_place() as place:
+        for _ in range(plan.rounds):
+            for service in SERVICES:
+                began = time.monotonic()
+                server = start_service(place.processes, place.aws, service, place.auth)
+                took = time.monotonic() - began
+                cpu, resident = read_cpu_seconds(server.process), read_resident_megabytes(server.process)
+                results.starts.setdefault(service, []).append(Started(took, cpu, resident))
+                _say(f"start, {service}: {took:.2f} s, CPU {cpu:.2f} s, {resident:.0f} MB")
+                server.process.popen.terminate()
+                server.process.popen.wait()
 
 
 def _add_loaded(plan: Plan, results: Results, title: str, server: Server, request: Request) -> None:

@@ -21,7 +21,7 @@ def describe_run(seconds: float, rounds: int) -> dict[str, str]:
         "commit": commit + changed,
         "rounds": f"{rounds} of {seconds:g} s a subject",
         "machine": f"{_find_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
-        "Python": platform.python_version(),
+        "Python": f"{platform.python_version()} ({platform.python_build()[0]}, {platform.python_compiler()})",
         "Node": _ask("node", "--version") or "none",
         "packages": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
     }

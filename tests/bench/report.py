@@ -41,6 +41,8 @@ def write_report(results: Results, about: Mapping[str, str], connections: int) -
         parts += ["", *_describe_views(results)]
     if results.loaded:
         parts += ["", *_describe_loaded(results, connections)]
+    if results.starts:
+        parts += ["", *_describe_starts(results)]
     if results.left_out:
         parts += ["", "## Left out", "", *(f"- {who}: {why}" for who, why in results.left_out.items())]
     return "\n".join(parts) + "\n"
@@ -146,6 +148,23 @@ def _describe_loaded(results: Results, connections: int) -> Iterable[str]:
     yield f"{connections} connections, AWS without delay; one round. Memory is what is resident when the load ends."
     yield ""
     yield from _table(["", "requests/s", "p50 ms", "p99 ms", "CPU ms a request", "resident MB"], rows)
+
+
+def _describe_starts(results: Results) -> Iterable[str]:
+    rows = [
+        (
+            service,
+            _spread(Spread.of(each.seconds for each in rounds), ".2f"),
+            f"{Spread.of(each.cpu for each in rounds).median:.2f}",
+            f"{Spread.of(each.resident for each in rounds).median:.0f}",
+        )
+        for service, rounds in results.starts.items()
+    ]
+    yield "## Starting"
+    yield ""
+    yield "From the command to the first 200 of `/healthz`, with bytecode that is compiled already, as in the images."
+    yield ""
+    yield from _table(["", "seconds", "CPU s", "resident MB"], rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:

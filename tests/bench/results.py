@@ -22,6 +22,17 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """A service from its command to its first 200 of `/healthz`."""
+
+    seconds: float
+    cpu: float
+    """Seconds of processor time."""
+    resident: float
+    """Megabytes, when it is ready."""
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     presigns: dict[str, list[Measured]] = field(default_factory=dict[str, "list[Measured]"])
     """By a subject's name."""
@@ -32,5 +43,7 @@ class Results:
     views: dict[tuple[int, int], list[Viewed]] = field(default_factory=dict[tuple[int, int], "list[Viewed]"])
     """By how many objects there are, and by the delay."""
     loaded: list[Loaded] = field(default_factory=list[Loaded])
+    starts: dict[str, list[Started]] = field(default_factory=dict[str, "list[Started]"])
+    """By service."""
     left_out: dict[str, str] = field(default_factory=dict[str, str])
     """By who, why."""

@@ -18,6 +18,7 @@ from infra.local.resources import Resources
 from infra.local.stack import REGION, SERVICES, inherit_environ, make_environ
 from infra.settings import Settings
 from tests.bench.aws import CONTROL, Served
+from tests.bench.installs import install_service
 from tests.bench.load import pin
 
 if TYPE_CHECKING:
@@ -89,19 +90,25 @@ def start_service(
     pending: Literal["prefix", "tag"] = "prefix",
     *,
     metrics: bool = True,
+    form: str | None = None,
 ) -> Server:
-    """As a deployment tells it to run, but for the limits of what one user and one address may do.
+    """As a deployment runs it, with its image's packages, but for the limits of what a user and an address may do.
+    `form`: another one of presign, for a comparison.
 
     Raises:
+        NotInstalledError: it can't be given those.
         ProcessError: it did not come up.
     """
     settings = Settings(pending=pending, presigns_per_minute=0, logins_per_minute=0)
     places: dict[str, str] = dict.fromkeys(tuple[str, ...](SERVICES), auth)
     environ = make_environ(service, places, aws.clients, RESOURCES, ORIGIN, settings)
-    environ["METRICS"] = str(metrics).lower()
+    environ |= {"METRICS": str(metrics).lower(), "MALLOC_ARENA_MAX": "2"}  # the second is its image's
     # Where it listens itself is told when it is started.
-    command = make_module_command(f"services.{service}")
-    return start(processes, f"{service}-{pending}-{metrics}", command, "/healthz", environ, SERVER_CORE)
+    if form is not None:
+        environ["FORM"] = form
+    module = f"services.{service}" if form is None else "tests.bench.peers.other_forms"
+    command = make_module_command(module, str(install_service(service)))
+    return start(processes, f"{service}-{pending}-{metrics}-{form}", command, "/healthz", environ, SERVER_CORE)
 
 
 def start_peer(
@@ -122,8 +129,8 @@ def start_peer(
     return start(processes, name, command, health, CREDENTIALS | reached | told, SERVER_CORE)
 
 
-def make_module_command(module: str) -> list[str]:
-    return [sys.executable, "-m", "infra.local.child", module]
+def make_module_command(module: str, python: str = sys.executable) -> list[str]:
+    return [python, "-m", "infra.local.child", module]
 
 
 def start(

@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.bench.installs import install_peer
 from tests.bench.load import Request
-from tests.bench.npm import install_peer
 from tests.bench.servers import ORIGIN, Server, make_module_command, start_peer, start_service
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Subject:
     is_ceiling: bool = False
 
 
-def begin_ours(place: Place, *, metrics: bool = True) -> tuple[Server, Request]:
-    server = start_service(place.processes, place.aws, "uploads", place.auth, metrics=metrics)
+def begin_ours(place: Place, *, metrics: bool = True, form: str | None = None) -> tuple[Server, Request]:
+    server = start_service(place.processes, place.aws, "uploads", place.auth, metrics=metrics, form=form)
     body = f'{{"content_type":"image/jpeg","size":45755,"sha256":"{SHA256}"}}'
     return server, Request("POST", "/uploads/presign", body, (JSON, place.bearer))
 
@@ -95,6 +95,18 @@ SUBJECTS: Sequence[Subject] = (
         "**ours**, `METRICS=false`",
         "a line of log each",
         lambda place: begin_ours(place, metrics=False),
+    ),
+    Subject(
+        "ours-handler",
+        "ours, were it a handler",
+        "the form that was [not chosen](../decisions/0015-presign-is-plain-asgi.md)",
+        lambda place: begin_ours(place, form="handler"),
+    ),
+    Subject(
+        "ours-bare",
+        "ours, were there no framework",
+        "the other one: nothing is done about problems",
+        lambda place: begin_ours(place, form="bare"),
     ),
     Subject("litestar", "Litestar, boto3", NO_AUTH, _begin_python("litestar_boto3", DECLARED)),
     Subject("fastapi", "FastAPI, boto3", NO_AUTH, _begin_python("fastapi_boto3", DECLARED)),

@@ -24,6 +24,7 @@ from services.auth import app as auth
 from services.auth import users as auth_users
 from services.auth.verifier import ForeignOriginError, KeysUnavailableError, NotLoggedInError, TokenExpiredError
 from services.aws import error_code, is_passing
+from services.bodies import StrictRequest
 from services.frontend import app as frontend
 from services.frontend.cursor import InvalidCursorError
 from services.frontend.people import UnknownUserError as NobodyOnThePageError
@@ -102,6 +103,7 @@ def ask(
 
     application = Litestar(
         [fail, take_body],
+        request_class=StrictRequest,
         plugins=[problem_details(errors)],
         request_max_body_size=100,
         logging_config=None,  # pytest's stays
@@ -232,7 +234,7 @@ def test_a_bad_request_is_the_client_s_fault(
 
 def test_an_invalid_body_is_told_what_is_wrong_with_it() -> None:
     answer = ask(method="POST", path="/body", content=json.dumps({"size": 0}).encode())
-    assert answer.json()["detail"] == "size: Expected `int` >= 1"
+    assert answer.json()["detail"] == "Expected `int` >= 1 - at `$.size`"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""Installs what servers need, each in a folder of its own in the cache: our services, and the peers under Node."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PEERS = Path(__file__).parent / "peers"
+REQUIREMENTS = Path(__file__).parent.parent.parent / "requirements"
+INSTALL_SECONDS = 300
+NEWEST = "2026-11-21"
+"""What came later is not installed, as in pyproject.toml: a package.json does not say what its packages need."""
+
+
+class NotInstalledError(Exception):
+    pass
+
+
+def install_peer(name: str) -> Path:
+    """The server's file, beside what it needs.
+
+    Raises:
+        NotInstalledError: says in one line why not.
+    """
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        raise NotInstalledError("there is no Node with npm")
+    folder = _cache() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(PEERS / name / "server.mjs", folder)
+    wanted, installed = (PEERS / name / "package.json").read_text(), folder / "installed.json"
+    if installed.exists() and installed.read_text() == wanted:
+        return folder / "server.mjs"
+    shutil.rmtree(folder / "node_modules", ignore_errors=True)
+    (folder / "package.json").write_text(wanted)
+    command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--before", NEWEST]
+    _run(command, folder)
+    # Last, so that a broken install is not taken for one.
+    installed.write_text(wanted)
+    return folder / "server.mjs"
+
+
+def install_service(service: str) -> Path:
+    """A Python that has what the service's image has, and nothing else that it would load.
+
+    Raises:
+        NotInstalledError: says in one line why not.
+    """
+    uv = shutil.which("uv")
+    if uv is None:
+        raise NotInstalledError("there is no uv")
+    folder, requirements = _cache() / service, REQUIREMENTS / f"{service}.txt"
+    python = folder / "bin" / "python"
+    wanted, installed = f"{sys.version}\n{requirements.read_text()}", folder / "installed.txt"
+    if installed.exists() and installed.read_text() == wanted:
+        return python
+    _run([uv, "venv", "--clear", "--python", sys.executable, str(folder)], REQUIREMENTS)
+    _run([uv, "pip", "install", "--python", str(python), "--require-hashes", "-r", str(requirements)], REQUIREMENTS)
+    installed.write_text(wanted)
+    return python
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    program = Path(command[0]).name
+    try:
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise NotInstalledError(f"{program} took more than {INSTALL_SECONDS} s") from None
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if " error " in f" {line.replace(':', ' ')} "]
+        raise NotInstalledError(said[0] if said else f"{program} ended with status {done.returncode}")
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "three-phase-upload" / "bench"
