@@ -70,7 +70,7 @@ def subclass(kind: type[Any], name: str, method: Callable[..., Any]) -> Any:
 
 COPY_AND_ADVANCE = """
             self.bucket.copy(copy)
-            self._hurry(begun)
+            hurry()
             return self._advance(username, upload_id)
 """
 ADVANCE_AND_COPY = """
