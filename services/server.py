@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import uvicorn
+from botocore.exceptions import BotoCoreError
 
 from services.connection import Connection
 from services.environment import ForService, InvalidSettingsError, read_settings
@@ -115,15 +116,19 @@ async def _turn_away(send: ASGISendCallable) -> None:
 def serve(
     service: str, kind: type[ForService], environ: Mapping[str, str], create_app: Callable[[ForService], Litestar]
 ) -> None:
-    """Serve until SIGTERM or SIGINT, and then finish what has begun. A wrong setting ends the process with one line
-    and status 1.
+    """Serve until SIGTERM or SIGINT, and then finish what has begun. A wrong setting, and a region or credentials that
+    boto3 doesn't find, end the process with one line and status 1.
     """
     try:
         settings = read_settings(kind, environ)
     except InvalidSettingsError as error:
         sys.exit(str(error))
     set_up_logging(service)
-    gate = Gate(create_app(settings))  # pyright: ignore[reportArgumentType] - Litestar spells ASGI's types its own way
+    try:
+        application = create_app(settings)
+    except BotoCoreError as error:
+        sys.exit(str(error))
+    gate = Gate(application)  # pyright: ignore[reportArgumentType] - Litestar spells ASGI's types its own way
     config = uvicorn.Config(
         RequestLog(gate, service),
         host=settings.host,

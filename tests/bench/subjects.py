@@ -105,7 +105,7 @@ SUBJECTS: Sequence[Subject] = (
     Subject(
         "ours-bare",
         "ours, were there no framework",
-        "the other one: nothing is done about problems",
+        "the other form that was not chosen: nothing is done about problems",
         lambda place: begin_ours(place, form="bare"),
     ),
     Subject("litestar", "Litestar, boto3", NO_AUTH, _begin_python("litestar_boto3", DECLARED)),
@@ -114,8 +114,8 @@ SUBJECTS: Sequence[Subject] = (
     Subject("node-http", "bare `node:http`, AWS SDK v2", NO_AUTH, _begin_node("node-http", DECLARED)),
     Subject(
         "node-http-verified",
-        "the same, with the token verified and a line of log",
-        "no digest; nothing is done about problems",
+        "bare `node:http`, AWS SDK v2, token verified",
+        "a line of log each; no digest, nothing is done about problems",
         _begin_verifying_node,
     ),
     Subject(
