@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import NoCredentialsError
 from litestar import Litestar
 from litestar.di import Provide
 
@@ -52,7 +53,13 @@ def create_app(
     stopwatch: Callable[[], float] = time.monotonic,
     metrics: Metrics | None = None,
 ) -> Litestar:
-    """`credentials`: those that forms are signed with. `metrics`: those of the settings where there are no others."""
+    """`credentials`: those that forms are signed with. `metrics`: those of the settings where there are no others.
+
+    Raises:
+        NoCredentialsError: there are none.
+    """
+    if credentials() is None:
+        raise NoCredentialsError  # botocore trips over it
     counting = metrics or Metrics("uploads", settings.metrics)
     audience = Audience(settings.origin)
     doorkeeper = Doorkeeper(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from services.aws import error_code
 from services.keys import USERNAME_FIELD
@@ -46,16 +46,10 @@ class Bucket:
     name: str
 
     def find_destination(self) -> Destination:
-        """By a form that botocore makes, whose rules for endpoints and regions are its own. Nothing is sent.
-
-        Raises:
-            NoCredentialsError: botocore finds none.
-        """
+        """By a form that botocore makes, whose rules for endpoints and regions are its own. Nothing is sent."""
         sample = self.s3.generate_presigned_post(self.name, "any")
-        scope = sample["fields"].get("x-amz-credential")
-        if scope is None:
-            raise NoCredentialsError
-        return Destination(self.name, sample["url"], region=scope.split("/")[-3])
+        region = sample["fields"]["x-amz-credential"].split("/")[-3]
+        return Destination(self.name, sample["url"], region)
 
     def inspect(self, key: str, hurry: Callable[[], None] = lambda: None) -> Stored | None:
         """The object by its first bytes, and by more of them where its header is longer; None where there is none.
