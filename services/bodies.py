@@ -86,10 +86,10 @@ async def _read_body(receive: Receive) -> bytes:
         message = await receive()
         if message["type"] != "http.request":
             raise _cut_off()
-        body += message["body"]
+        body += message.get("body", b"")
         if len(body) > MOST_BYTES:
             raise RequestEntityTooLarge
-        if not message["more_body"]:
+        if not message.get("more_body", False):
             return body
 
 
