@@ -55,8 +55,8 @@ class ConfirmAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class PresignEndpoint:
-    """Presign as an ASGI application. As a handler of the framework's it would take a third more of the processor, which
-    is all that it takes (docs/decisions/0015-presign-is-plain-asgi.md).
+    """Presign as an ASGI application: as a handler of the framework's it would take a third more of the processor
+    (docs/decisions/0015-presign-is-plain-asgi.md).
     """
 
     doorkeeper: Doorkeeper
