@@ -50,7 +50,7 @@ def send_always(headers: Mapping[str, str]) -> BeforeMessageSendHookHandler:
 
     async def add_headers(message: Message, _: LitestarScope) -> None:
         if message["type"] == "http.response.start":
-            sent = message.setdefault("headers", [])
+            sent = message.get("headers", [])
             names = {name for name, _ in sent}
             message["headers"] = [*sent, *(header for header in always if header[0] not in names)]
 

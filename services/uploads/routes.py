@@ -67,11 +67,19 @@ class PresignEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = await read_json(scope, receive, PresignRequest)
         caller = await self.doorkeeper.provide_caller(Request(scope))
+        await send_json(self.answer(caller, asked), send)
+
+    def answer(self, caller: Caller, asked: PresignRequest) -> PresignAnswer:
+        """
+        Raises:
+            TooManyRequestsError: not now, of this caller.
+            RefusedError, NoCredentialsError: as `Presigner.presign`.
+        """
         self.presigns.take(caller.username)
         declared = Declared(asked.content_type, asked.size, asked.sha256)
         presigned = self.presigner.presign(caller.username, declared, find_request_id())
         self.metrics.count("Presigned")
-        answer = PresignAnswer(
+        return PresignAnswer(
             method="POST",
             url=presigned.form.url,
             fields=presigned.form.fields,
@@ -79,7 +87,6 @@ class PresignEndpoint:
             expires=self.presigner.limits.form_seconds,
             upload_token=presigned.token,
         )
-        await send_json(answer, send)
 
 
 def make_presign(endpoint: PresignEndpoint) -> HTTPRouteHandler:

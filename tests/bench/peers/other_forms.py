@@ -17,7 +17,6 @@ from litestar.di import Provide
 from services.auth.verifier import Audience, Caller, Doorkeeper, Verifier, fetch_over_http
 from services.aws import S3_CONFIG
 from services.bodies import MOST_BYTES, StrictRequest, require_json
-from services.exchange import find_request_id
 from services.metrics import Metrics
 from services.problems import problem_details
 from services.rate_limits import RateLimit
@@ -29,7 +28,6 @@ from services.uploads.presigner import Presigner
 from services.uploads.problems import ERRORS
 from services.uploads.routes import PresignAnswer, PresignEndpoint, PresignRequest
 from services.uploads.settings import Settings
-from services.uploads.upload import Declared
 
 if TYPE_CHECKING:
     from litestar.params import JSONBody, SkipValidation
@@ -58,18 +56,7 @@ def create_framed(settings: Settings) -> Litestar:
 
     @post("/uploads/presign", status_code=200)
     async def presign(data: JSONBody[PresignRequest], caller: SkipValidation[Caller]) -> PresignAnswer:
-        endpoint.presigns.take(caller.username)
-        declared = Declared(data.content_type, data.size, data.sha256)
-        presigned = endpoint.presigner.presign(caller.username, declared, find_request_id())
-        endpoint.metrics.count("Presigned")
-        return PresignAnswer(
-            method="POST",
-            url=presigned.form.url,
-            fields=presigned.form.fields,
-            key=presigned.key,
-            expires=settings.limits.form_seconds,
-            upload_token=presigned.token,
-        )
+        return endpoint.answer(caller, data)
 
     @get("/healthz")
     async def healthz() -> dict[str, str]:
