@@ -14,7 +14,7 @@ RUN --mount=type=cache,target=/cache \
         --require-hashes --only-binary :all: --requirements /requirements.txt \
  && rm -rf /packages/bin /packages/.lock
 COPY services/*.py /app/services/
-COPY services/auth/__init__.py services/auth/verifier.py /app/services/auth/
+COPY services/auth/__init__.py services/web/callers/verifier.py /app/services/auth/
 COPY services/${SERVICE} /app/services/${SERVICE}
 # The root file system is read-only at run time. "Unchecked", so that a copy's new date does not make it all stale.
 # Faker and Pygments are large, Litestar requires them for commands of its own, and no service ever imports them.

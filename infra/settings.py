@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from services.auth.settings import LoginsPerMinute
-from services.environment import PendingStrategy, Seconds
+from services.settings.environment import PendingStrategy, Seconds
 from services.uploads.settings import ConfirmSeconds, FormSeconds, MaxBytes, MaxHeight, MaxWidth, PresignsPerMinute
 from services.uploads.sweep.settings import MarginSeconds, MostDeletions
 

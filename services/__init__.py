@@ -1,1 +1,1 @@
-"""The three services, and beside them the few modules that all of them stand on."""
+"""Three services (`auth`, `uploads`, `frontend`) over four shared packages (`web`, `store`, `pictures`, `settings`)."""

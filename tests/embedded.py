@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from services.metrics import NAMESPACE
+from services.web.metrics import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,13 +6,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from services.uploads.bucket import Bucket
+from services.uploads.decision import Limits
 from services.uploads.form import Signer
-from services.uploads.pending import STRATEGIES
-from services.uploads.presigner import Presigner
-from services.uploads.upload import Declared, Limits
+from services.uploads.presign import Presigner
+from services.uploads.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
+    from services.uploads.objects import Declared
 
 
 def presign_otherwise(

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from services.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
 from services.uploads.bucket import MissingObjectError
-from services.uploads.sweep.plan import Listed, Reference
+from services.uploads.objects import Listed, Reference
+from services.uploads.picture import PictureLimits
 from services.uploads.sweep.sweeper import Sweeper
-from services.uploads.upload import PictureLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ class Generated:
             if number % ORPHAN_EVERY:
                 yield Reference(upload_id(number).avatar_key, f"user{number:060}")
 
-    def avatar_of(self, username: str) -> str:
+    def find_avatar(self, username: str) -> str:
         return upload_id(int(username.removeprefix("user"))).avatar_key
 
     def list_objects(self, prefix: str) -> Iterator[Listed]:

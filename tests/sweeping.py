@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
-from services.environment import read_settings
+from services.settings.environment import read_settings
 from services.uploads.bucket import Bucket
 from services.uploads.sweep.settings import Settings
 from services.uploads.sweep.sweeper import Sweeper

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.components.network import LISTENER_PORT, Network
-from services.rate_limits import CLIENT_ADDRESS_HEADER
+from services.web.rate_limits import CLIENT_ADDRESS_HEADER
 
 TIMEOUT_MILLISECONDS = 30_000
 """The most that an HTTP API gives its integration (AWS: "Quotas for HTTP APIs")."""

@@ -11,7 +11,7 @@ from infra.components.policy import write_policy
 from infra.documents.bucket import OWNERSHIP_RULES, PUBLIC_ACCESS_BLOCK, cors_rules, lifecycle_rules
 from infra.documents.policies import bucket_policy
 from infra.documents.table import table_definition
-from services.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
+from services.store.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

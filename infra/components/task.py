@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from infra.documents.environments import Environment
 
 STOP_SECONDS = 30
-"""Between SIGTERM and SIGKILL; a service is done after 11 (`services.server`)."""
+"""Between SIGTERM and SIGKILL; a service is done after 11 (`services.web.server`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.keys import PENDING_PREFIX, PENDING_TAG
+from services.store.keys import PENDING_PREFIX, PENDING_TAG
 
 PENDING_DAYS = 1
 """S3 counts from the upload and rounds up to the next midnight UTC (AWS: "Lifecycle configuration elements")."""

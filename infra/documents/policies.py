@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 
 Document = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from services.aws import CLIENT_CONFIG, S3_CONFIG
+from services.store.clients import CLIENT_CONFIG, S3_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from infra.local.asgi import Headers, read_body, send_answer, send_problem
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST
 from infra.local.sweeps import SWEEP_PATH, Sweeps
-from services.connection import Connection
-from services.rate_limits import CLIENT_ADDRESS_HEADER
+from services.web.connection import Connection
+from services.web.rate_limits import CLIENT_ADDRESS_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

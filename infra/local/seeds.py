@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import uuid_utils
 
 from infra.seed.people import Person, invent_people
-from services.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
+from services.store.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,7 +17,7 @@ import httpx2
 import msgspec
 
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
-from services.environment import read_settings
+from services.settings.environment import read_settings
 from services.uploads.sweep.__main__ import THREADS, make_sweeper
 from services.uploads.sweep.report import MEANINGS, NAMED, Outcome
 from services.uploads.sweep.settings import Settings

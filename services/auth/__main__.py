@@ -6,8 +6,8 @@ import boto3
 
 from services.auth.app import create_app
 from services.auth.settings import Settings
-from services.aws import CLIENT_CONFIG
-from services.server import serve
+from services.store.clients import CLIENT_CONFIG
+from services.web.server import serve
 
 
 def main() -> None:

@@ -12,13 +12,15 @@ from services.auth import routes
 from services.auth.problems import ERRORS
 from services.auth.tokens import SigningKey, Tokens
 from services.auth.users import Users
-from services.auth.verifier import Audience, Doorkeeper, Verifier
-from services.bodies import MOST_BYTES, StrictRequest, require_json
-from services.description import describe_api
-from services.metrics import Metrics
-from services.problems import problem_details
-from services.rate_limits import RateLimit
-from services.server import API_HEADERS, send_always, widen_threads
+from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
+from services.web.callers.guard import Guard
+from services.web.callers.identity import Audience
+from services.web.callers.verifier import Verifier
+from services.web.metrics import Metrics
+from services.web.openapi import describe_api
+from services.web.problems import problem_details
+from services.web.rate_limits import RateLimit
+from services.web.server import API_HEADERS, send_always, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,11 +60,11 @@ def create_app(
         # Before the first request: a service that can't reach its key is not healthy, and key_set never blocks.
         await anyio.to_thread.run_sync(lambda: tokens.key_set)
 
-    doorkeeper = Doorkeeper(audience, Verifier(audience, own_keys))
+    guard = Guard(audience, Verifier(audience, own_keys))
     return Litestar(
         [routes.login, routes.logout, routes.me, routes.key_set, routes.healthz],
         dependencies={
-            "caller": Provide(doorkeeper.provide_caller),
+            "caller": Provide(guard.identify),
             "users": Provide(lambda: users, sync_to_thread=False),
             "tokens": Provide(lambda: tokens, sync_to_thread=False),
             "audience": Provide(lambda: audience, sync_to_thread=False),
@@ -74,7 +76,7 @@ def create_app(
         before_send=[send_always(API_HEADERS)],
         on_startup=[widen_threads, load_keys],
         plugins=[problem_details(ERRORS, counting)],
-        request_max_body_size=MOST_BYTES,
+        request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,  # the process's own stays
         openapi_config=describe_api("auth", "/auth/schema", DESCRIPTION, audience),
     )

@@ -6,12 +6,12 @@ from litestar.openapi import ResponseSpec
 
 from services.auth.problems import ERRORS
 from services.auth.users import UnknownUserError
-from services.description import exemplify
-from services.examples import ACCESS_TOKEN, FOREIGN_ORIGIN, NOT_LOGGED_IN, USERNAME
-from services.problems import OF_A_BODY, describe_problems
-from services.rate_limits import TooManyRequestsError
+from services.web.examples import ACCESS_TOKEN, FOREIGN_ORIGIN, NOT_LOGGED_IN, USERNAME
+from services.web.openapi import add_examples
+from services.web.problems import OF_A_BODY, describe_problems
+from services.web.rate_limits import TooManyRequestsError
 
-LOGIN = exemplify(
+LOGIN = add_examples(
     {"a session": {"access_token": ACCESS_TOKEN, "expires_in": 3600, "token_type": "Bearer"}},
     bodies={"a user of the demo": {"username": USERNAME}},
     headers={
@@ -29,7 +29,7 @@ LOGIN_PROBLEMS = describe_problems(
     TooManyRequestsError(12),
 )
 
-LOGOUT = exemplify(
+LOGOUT = add_examples(
     headers={
         "Set-Cookie": (
             "Clears the session.",
@@ -41,10 +41,10 @@ LOGOUT_PROBLEMS = describe_problems(ERRORS, FOREIGN_ORIGIN) | {
     204: ResponseSpec(None, description="The cookie is cleared.")
 }
 
-ME = exemplify({"who calls": {"username": USERNAME}})
+ME = add_examples({"who calls": {"username": USERNAME}})
 ME_PROBLEMS = describe_problems(ERRORS, *NOT_LOGGED_IN)
 
-KEY_SET = exemplify(
+KEY_SET = add_examples(
     {
         "one key": {
             "keys": [

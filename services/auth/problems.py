@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from services.auth.users import UnknownUserError
-from services.auth.verifier import PROBLEMS
-from services.problems import TOO_MANY_REQUESTS, Problem
-from services.rate_limits import TooManyRequestsError
+from services.web.callers.identity import PROBLEMS
+from services.web.problems import TOO_MANY_REQUESTS, Problem
+from services.web.rate_limits import TooManyRequestsError
 
 ERRORS = PROBLEMS | {
     UnknownUserError: Problem("unknown-user", 404, "There is no such user"),

@@ -10,10 +10,11 @@ from litestar.params import JSONBody, SkipValidation
 from services.auth import examples
 from services.auth.tokens import Tokens
 from services.auth.users import Users
-from services.auth.verifier import Audience, Caller, require_own_origin
-from services.description import CALLER
-from services.metrics import Metrics
-from services.rate_limits import RateLimit, find_caller_address
+from services.web.callers.guard import require_own_origin
+from services.web.callers.identity import Audience, Caller
+from services.web.metrics import Metrics
+from services.web.openapi import CALLER
+from services.web.rate_limits import RateLimit, find_caller_address
 
 
 class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

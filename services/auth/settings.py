@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from services.environment import Seconds, ServiceSettings, WriteMetrics
+from services.settings.environment import Seconds, ServiceSettings, WriteMetrics
 
 LoginsPerMinute = Annotated[
     int, msgspec.Meta(ge=0, description="Logins from one address that a task lets through a minute; 0 is no limit.")

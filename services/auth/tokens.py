@@ -16,12 +16,14 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from jwt.algorithms import ECAlgorithm
 from jwt.utils import der_to_raw_signature
 
-from services.auth.verifier import ALGORITHM, Audience
+from services.web.callers.key_set import ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from types_boto3_kms import KMSClient
+
+    from services.web.callers.identity import Audience
 
 
 @dataclass(frozen=True)

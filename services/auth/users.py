@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.keys import USERNAME_PATTERN
+from services.store.keys import USERNAME_PATTERN
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -4,10 +4,10 @@ import os
 
 import boto3
 
-from services.aws import CLIENT_CONFIG, S3_CONFIG
 from services.frontend.app import create_app
 from services.frontend.settings import Settings
-from services.server import serve
+from services.store.clients import CLIENT_CONFIG, S3_CONFIG
+from services.web.server import serve
 
 
 def main() -> None:

@@ -12,9 +12,6 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 from litestar.template import TemplateConfig
 
-from services.auth.verifier import Audience, Doorkeeper, Verifier, fetch_over_http
-from services.bodies import MOST_BYTES, StrictRequest, require_json
-from services.description import describe_api
 from services.frontend import routes
 from services.frontend.inspector import Inspector
 from services.frontend.listing import Listing
@@ -23,8 +20,14 @@ from services.frontend.pictures import Pictures
 from services.frontend.problems import ERRORS
 from services.frontend.templates import create_environment
 from services.frontend.view import View
-from services.problems import problem_details
-from services.server import send_always, widen_threads
+from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
+from services.web.callers.guard import Guard
+from services.web.callers.identity import Audience
+from services.web.callers.key_set import fetch_over_http
+from services.web.callers.verifier import Verifier
+from services.web.openapi import describe_api
+from services.web.problems import problem_details
+from services.web.server import send_always, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +46,7 @@ Lists come in pages: the answer's `cursor` asks for the next one, and is null on
 
 READING_THREADS = 40
 """Calls to AWS at once, over all page views: as many as one view has objects and rows, and as a client has connections
-(`services.aws`).
+(`services.store.clients`).
 """
 
 
@@ -51,7 +54,7 @@ def create_app(
     settings: Settings, *, s3: S3Client, dynamodb: DynamoDBClient, clock: Callable[[], float] = time.time
 ) -> Litestar:
     audience = Audience(settings.origin)
-    doorkeeper = Doorkeeper(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
     executor = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="read")
     people = People(dynamodb, settings.table)
     listing = Listing(s3, settings.bucket, executor, clock)
@@ -72,7 +75,7 @@ def create_app(
             ),
         ],
         dependencies={
-            "doorkeeper": Provide(lambda: doorkeeper, sync_to_thread=False),
+            "guard": Provide(lambda: guard, sync_to_thread=False),
             "people": Provide(lambda: people, sync_to_thread=False),
             "inspector": Provide(lambda: inspector, sync_to_thread=False),
             "pictures": Provide(lambda: pictures, sync_to_thread=False),
@@ -85,7 +88,7 @@ def create_app(
         on_startup=[widen_threads],
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS)],
-        request_max_body_size=MOST_BYTES,
+        request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,  # the process's own stays
         openapi_config=describe_api("frontend", "/schema", DESCRIPTION, audience),
         # Nothing that is answered here is both secret and mixed with what somebody else may choose (BREACH).

@@ -6,8 +6,11 @@ from typing import Any
 
 from litestar.exceptions import ValidationException
 
-from services.description import exemplify
-from services.examples import (
+from services.frontend.cursor import InvalidCursorError, encode_cursor
+from services.frontend.people import UnknownUserError
+from services.frontend.pictures import NoAvatarError
+from services.frontend.problems import ERRORS
+from services.web.examples import (
     BEGUN,
     BUCKET_URL,
     CONTENT_TYPE,
@@ -19,11 +22,8 @@ from services.examples import (
     UPLOAD,
     USERNAME,
 )
-from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.people import UnknownUserError
-from services.frontend.pictures import NoAvatarError
-from services.frontend.problems import ERRORS
-from services.problems import describe_problems
+from services.web.openapi import add_examples
+from services.web.problems import describe_problems
 
 LAST_USER = encode_cursor(USERNAME)
 LAST_KEY = encode_cursor(f'["{REPLACED.avatar_key}",{{}}]')
@@ -44,7 +44,7 @@ ROW = {"Username": USERNAME, "Name": NAME, "Avatar": UPLOAD.avatar_key, "state":
 QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261121T104000Z&X-Amz-Expires=1200&X-Amz-Signature=5eeb431c…"
 """Of a presigned GET, in short."""
 
-USERS = exemplify(
+USERS = add_examples(
     {
         "one user, and more to come": {
             "users": [{"username": USERNAME, "name": NAME, "avatar": UPLOAD.avatar_key}],
@@ -52,7 +52,7 @@ USERS = exemplify(
         }
     }
 )
-OBJECTS = exemplify(
+OBJECTS = add_examples(
     {
         "before the confirm": {
             "objects": [OBJECT, CONFIRMED | {"key": REPLACED.avatar_key, "last_modified": "2026-11-20T16:03:12Z"}],
@@ -62,7 +62,7 @@ OBJECTS = exemplify(
         "after it": {"objects": [CONFIRMED], "cursor": None, "looked_at": 1},
     }
 )
-ROWS = exemplify({"one row, and more to come": {"rows": [ROW], "cursor": LAST_USER, "looked_at": 1}})
+ROWS = add_examples({"one row, and more to come": {"rows": [ROW], "cursor": LAST_USER, "looked_at": 1}})
 LIST_PROBLEMS = describe_problems(
     ERRORS,
     ValidationException(
@@ -71,7 +71,7 @@ LIST_PROBLEMS = describe_problems(
     InvalidCursorError("That is not a cursor of this list."),
 )
 
-AVATAR = exemplify(
+AVATAR = add_examples(
     headers={
         "Location": (
             "The picture in the bucket, at a URL that stays the same for a while.",

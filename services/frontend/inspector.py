@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from services.aws import error_code
 from services.frontend.listing import PREFIXES
-from services.keys import AVATAR_PREFIX, PENDING_PREFIX, USERNAME_FIELD
-from services.state import State, find_avatar_state, find_state
+from services.store.clients import error_code
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, USERNAME_FIELD
+from services.store.states import State, find_avatar_state, find_state
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
-    from services.environment import PendingStrategy
     from services.frontend.listing import EntriesPage, Entry, Listing
     from services.frontend.people import People, PeoplePage, Person
+    from services.settings.environment import PendingStrategy
 
 MISSING = frozenset({"404", "NoSuchKey"})
 """A missing object's code: HEAD answers without a body, so that the status is all there is."""

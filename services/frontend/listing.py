@@ -10,7 +10,7 @@ import msgspec
 
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
 from services.frontend.search import Batch, Search, Stretch, suggest_start
-from services.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.frontend.cursor import decode_cursor, encode_cursor
-from services.keys import USERNAME_PATTERN
+from services.store.keys import USERNAME_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.auth.verifier import PROBLEMS
 from services.frontend.cursor import InvalidCursorError
 from services.frontend.people import UnknownUserError
 from services.frontend.pictures import NoAvatarError
-from services.problems import Problem
+from services.web.callers.identity import PROBLEMS
+from services.web.problems import Problem
 
 ERRORS = PROBLEMS | {
     InvalidCursorError: Problem("invalid-cursor", 400, "There is no such page"),

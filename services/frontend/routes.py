@@ -9,14 +9,14 @@ from litestar import Request, Response, get
 from litestar.params import PathParameter, QueryParameter, SkipValidation
 from litestar.response import Redirect, Template
 
-from services.auth.verifier import Doorkeeper
-from services.examples import USERNAME, show
 from services.frontend import examples
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
 from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.view import CARDS, ROWS, Query, View
-from services.state import State
+from services.store.states import State
+from services.web.callers.guard import Guard
+from services.web.examples import USERNAME, show
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.", examples=show(20))]
 NEXT = "That of the page before; the first page without it."
@@ -75,7 +75,7 @@ class ObjectsAnswer(msgspec.Struct, frozen=True):
 @get("/", include_in_schema=False)
 async def page(
     request: Request[Any, Any, Any],
-    doorkeeper: SkipValidation[Doorkeeper],
+    guard: SkipValidation[Guard],
     view: SkipValidation[View],
     users: Cursor = None,
     objects: Cursor = None,
@@ -83,7 +83,7 @@ async def page(
     object_state: Annotated[ObjectState, QueryParameter()] = "all",
     row_state: Annotated[RowState, QueryParameter()] = "all",
 ) -> Template:
-    caller = await doorkeeper.recognise(request)
+    caller = await guard.identify_if_logged_in(request)
     query = Query(users, objects, rows, _state(object_state), _state(row_state))
     context = await to_thread.run_sync(view.gather, caller, query)
     return Template("page.html", context=context, headers={"Cache-Control": "no-store"})

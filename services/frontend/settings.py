@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from services.environment import BucketName, JwksUrl, PendingStrategy, Seconds, ServiceSettings
+from services.settings.environment import BucketName, JwksUrl, PendingStrategy, Seconds, ServiceSettings
 
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from services.frontend.inspector import choose_rows
 from services.frontend.people import People, PeoplePage, Person, UnknownUserError
-from services.keys import CONTENT_TYPES
+from services.pictures.formats import CONTENT_TYPES
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from services.auth.verifier import Caller
-    from services.environment import PendingStrategy
     from services.frontend.inspector import Inspector
-    from services.state import State
+    from services.settings.environment import PendingStrategy
+    from services.store.states import State
+    from services.web.callers.identity import Caller
 
 CARDS = 12
 ROWS = 20

@@ -4,10 +4,10 @@ import os
 
 import boto3
 
-from services.aws import CLIENT_CONFIG, S3_CONFIG
-from services.server import serve
+from services.store.clients import CLIENT_CONFIG, S3_CONFIG
 from services.uploads.app import create_app
 from services.uploads.settings import Settings
+from services.web.server import serve
 
 
 def main() -> None:

@@ -8,21 +8,24 @@ from botocore.exceptions import NoCredentialsError
 from litestar import Litestar
 from litestar.di import Provide
 
-from services.auth.verifier import Audience, Doorkeeper, Verifier, fetch_over_http
-from services.bodies import MOST_BYTES, StrictRequest, require_json
-from services.description import describe_api
-from services.metrics import Metrics
-from services.problems import problem_details
-from services.rate_limits import RateLimit
-from services.server import API_HEADERS, send_always, widen_threads
 from services.uploads import routes
 from services.uploads.bucket import Bucket
+from services.uploads.confirm import Confirmer
 from services.uploads.form import Signer
-from services.uploads.pending import STRATEGIES
-from services.uploads.presigner import Presigner
+from services.uploads.presign import Presigner
 from services.uploads.problems import ERRORS
-from services.uploads.uploads import Uploads
+from services.uploads.strategies import STRATEGIES
 from services.uploads.users import Users
+from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
+from services.web.callers.guard import Guard
+from services.web.callers.identity import Audience
+from services.web.callers.key_set import fetch_over_http
+from services.web.callers.verifier import Verifier
+from services.web.metrics import Metrics
+from services.web.openapi import describe_api
+from services.web.problems import problem_details
+from services.web.rate_limits import RateLimit
+from services.web.server import API_HEADERS, send_always, widen_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,14 +65,14 @@ def create_app(
         raise NoCredentialsError  # botocore trips over it
     counting = metrics or Metrics("uploads", settings.metrics)
     audience = Audience(settings.origin)
-    doorkeeper = Doorkeeper(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
     presigns = RateLimit(settings.presigns_per_minute, stopwatch)
     executor = ThreadPoolExecutor(GATHERING_THREADS, thread_name_prefix="gather")
     bucket = Bucket(s3, settings.bucket)
     strategy = STRATEGIES[settings.pending]
     presigner = Presigner(Signer(bucket.find_destination(), credentials), strategy, settings.limits, clock)
-    presign = routes.PresignEndpoint(doorkeeper, presigner, presigns, counting)
-    uploads = Uploads(
+    presign = routes.PresignEndpoint(guard, presigner, presigns, counting)
+    uploads = Confirmer(
         bucket=bucket,
         users=Users(dynamodb, settings.table),
         strategy=strategy,
@@ -80,7 +83,7 @@ def create_app(
     return Litestar(
         [routes.make_presign(presign), routes.confirm, routes.healthz],
         dependencies={
-            "caller": Provide(doorkeeper.provide_caller),
+            "caller": Provide(guard.identify),
             "uploads": Provide(lambda: uploads, sync_to_thread=False),
             "metrics": Provide(lambda: counting, sync_to_thread=False),
         },
@@ -90,7 +93,7 @@ def create_app(
         on_startup=[widen_threads],
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS, counting)],
-        request_max_body_size=MOST_BYTES,
+        request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,  # the process's own stays
         openapi_config=describe_api("uploads", "/uploads/schema", DESCRIPTION, audience),
     )

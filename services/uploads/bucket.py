@@ -6,26 +6,27 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, HTTPClientError
 
-from services.aws import error_code
-from services.keys import USERNAME_FIELD
+from services.pictures.formats import HEAD_BYTES, MAX_HEADER_BYTES, identify, measure
+from services.store.clients import error_code
+from services.store.keys import USERNAME_FIELD
+from services.uploads.decision import Replace, Restore
 from services.uploads.form import Destination
-from services.uploads.picture import HEAD_BYTES, MOST_BYTES, identify, measure
-from services.uploads.sweep.plan import Listed
-from services.uploads.upload import Replace, Restore, Stored
+from services.uploads.objects import Listed, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from types_boto3_s3 import S3Client
 
-    from services.uploads.pending import Copy
+    from services.uploads.deadline import Deadline
+    from services.uploads.objects import Copy
 
 
 BLANK = Path(__file__).parent / "blank.png"
 
 
 class ChangedError(Exception):
-    """The object is gone, or is not the one that was checked any more."""
+    """The object was deleted or replaced since it was verified."""
 
 
 class MissingObjectError(Exception):
@@ -33,7 +34,7 @@ class MissingObjectError(Exception):
 
 
 class NotDeletedError(Exception):
-    """S3 did not delete these keys; the others it did."""
+    """S3 refused to delete these keys; it deleted the others."""
 
     def __init__(self, keys: Sequence[str], reason: str) -> None:
         super().__init__(f"{reason}: {', '.join(keys)}")
@@ -46,29 +47,33 @@ class Bucket:
     name: str
 
     def find_destination(self) -> Destination:
-        """By a form that botocore makes, whose rules for endpoints and regions are its own. Nothing is sent."""
+        """From a form that botocore signs, so that its rules for endpoints and regions apply. Nothing is sent."""
         sample = self.s3.generate_presigned_post(self.name, "any")
         region = sample["fields"]["x-amz-credential"].split("/")[-3]
         return Destination(self.name, sample["url"], region)
 
-    def inspect(self, key: str, hurry: Callable[[], None] = lambda: None) -> Stored | None:
-        """The object by its first bytes, and by more of them where its header is longer; None where there is none.
+    def inspect(self, key: str, deadline: Deadline | None = None) -> Stored | None:
+        """Read the object's headers and its first bytes. None if there is no object.
 
-        One call tells everything, since GET answers with what HEAD would. A second one is made for pictures with
-        much in front of their dimensions; `hurry` is asked first, and raises where there is no time for it.
+        One GetObject is enough for most pictures, since it returns what HeadObject would. If the dimensions come later
+        in the file, a second one reads more.
+
+        Raises:
+            DeadlineExceededError: it is too late for the second read.
         """
         stored, head = self._read(key, f"bytes=0-{HEAD_BYTES - 1}")
         if stored is None or stored.format is None or stored.dimensions is not None or stored.size <= len(head):
             return stored
-        hurry()
-        whole, _ = self._read(key, f"bytes=0-{min(stored.size, MOST_BYTES) - 1}")
+        if deadline:
+            deadline.check()
+        whole, _ = self._read(key, f"bytes=0-{min(stored.size, MAX_HEADER_BYTES) - 1}")
         return whole
 
     def _read(self, key: str, span: str) -> tuple[Stored | None, bytes]:
         try:
             answer = self.s3.get_object(Bucket=self.name, Key=key, Range=span)
         except ClientError as error:
-            # InvalidRange: the object is empty, which no form of ours allows.
+            # InvalidRange: the object is empty. No form allows that.
             if error_code(error) in {"NoSuchKey", "InvalidRange"}:
                 return None, b""
             raise
@@ -87,7 +92,7 @@ class Bucket:
     def copy(self, step: Copy) -> None:
         """
         Raises:
-            ChangedError: the source is not the object that was checked.
+            ChangedError: the source is not the object that was verified.
         """
         try:
             answer = self.s3.copy_object(
@@ -95,7 +100,7 @@ class Bucket:
                 Key=step.target,
                 CopySource={"Bucket": self.name, "Key": step.source},
                 CopySourceIfMatch=step.etag,
-                # What the copy carries is said here and not taken over, so that it is exactly this.
+                # Nothing is inherited from the source.
                 MetadataDirective="REPLACE",
                 ContentType=step.content_type,
                 Metadata=step.metadata,
@@ -106,14 +111,14 @@ class Bucket:
             _raise_if_changed(error, step.source)
             raise
         if "ETag" not in answer.get("CopyObjectResult", {}):
-            # S3 may send status 200 before the copy is made; without what follows it, nobody knows whether it was.
-            raise HTTPClientError(error="CopyObject did not say what it made")
+            # S3 may send status 200 before the copy is complete (AWS: CopyObject). Only the body reports success.
+            raise HTTPClientError(error="CopyObject returned no result")
 
     def blank(self, key: str, stored: Stored) -> None:
-        """Put a blank picture in the place of this very object, with no tags.
+        """Overwrite exactly this object with a blank picture without tags.
 
         Raises:
-            ChangedError: it is not there any more.
+            ChangedError: the object was deleted or replaced meanwhile.
         """
         try:
             self.s3.put_object(
@@ -128,10 +133,10 @@ class Bucket:
             _raise_if_changed(error, key)
             raise
 
-    def heal(self, step: Restore | Replace) -> None:
+    def repair(self, step: Restore | Replace) -> None:
         """
         Raises:
-            ChangedError: the object is not the one that was looked at any more.
+            ChangedError: the object was deleted or replaced since it was read.
         """
         match step:
             case Restore(copy):
@@ -140,15 +145,15 @@ class Bucket:
                 self.blank(key, stored)
 
     def list_objects(self, prefix: str) -> Iterator[Listed]:
-        """In the order of their keys (AWS: ListObjectsV2, "UTF-8 binary order"), and so in that of their ids' times."""
+        """In the order of their keys (AWS: ListObjectsV2, "UTF-8 binary order"), which is the order of creation."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         for page in pages:
             for entry in page.get("Contents", []):
-                # boto3's types say that both may be missing; in an answer of S3 they are not.
+                # boto3's types make both optional; S3 always returns them.
                 yield Listed(entry["Key"], entry["LastModified"].timestamp())  # pyright: ignore[reportTypedDictNotRequiredAccess]
 
     def find_owner(self, key: str) -> str | None:
-        """The user that the object is bound to, if any.
+        """The username in the object's metadata, if there is one.
 
         Raises:
             MissingObjectError: there is no such object.
@@ -156,7 +161,7 @@ class Bucket:
         try:
             return self.s3.head_object(Bucket=self.name, Key=key)["Metadata"].get(USERNAME_FIELD)
         except ClientError as error:
-            # HEAD answers without a body, so that the status is all there is.
+            # A response to HEAD has no body, so the error code is the status.
             if error_code(error) in {"404", "NoSuchKey"}:
                 raise MissingObjectError(key) from error
             raise
@@ -175,10 +180,10 @@ class Bucket:
         return {tag["Key"]: tag["Value"] for tag in tag_set}
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Of at most 1,000 keys (AWS: DeleteObjects). What is gone already is no error.
+        """Delete at most 1,000 keys (AWS: DeleteObjects). A missing object is not an error.
 
         Raises:
-            NotDeletedError: S3 refused some of them.
+            NotDeletedError: S3 refused to delete some of them.
         """
         answer = self.s3.delete_objects(
             Bucket=self.name, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}

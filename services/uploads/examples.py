@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from services.description import exemplify
-from services.examples import (
+from services.uploads import refusals
+from services.uploads.confirm import KeepsChangingError
+from services.uploads.problems import ERRORS
+from services.uploads.users import UnknownUserError
+from services.web.examples import (
     BUCKET_URL,
     CONTENT_TYPE,
     FOREIGN_ORIGIN,
@@ -15,12 +18,9 @@ from services.examples import (
     UPLOAD_TOKEN,
     USERNAME,
 )
-from services.problems import OF_A_BODY, describe_problems
-from services.rate_limits import TooManyRequestsError
-from services.uploads import upload
-from services.uploads.problems import ERRORS
-from services.uploads.uploads import KeepsChangingError
-from services.uploads.users import UnknownUserError
+from services.web.openapi import add_examples
+from services.web.problems import OF_A_BODY, describe_problems
+from services.web.rate_limits import TooManyRequestsError
 
 FIELDS = {
     "Content-Type": CONTENT_TYPE,
@@ -36,7 +36,7 @@ SIGNED = {
     "x-amz-signature": "a015f49c6105587f8ed7850104db1562cbf081145846e68c869035aa86761764",
 }
 
-PRESIGN = exemplify(
+PRESIGN = add_examples(
     {
         "strategy prefix": {
             "url": f"{BUCKET_URL}/",
@@ -72,13 +72,13 @@ PRESIGN_PROBLEMS = describe_problems(
     *OF_A_BODY,
     *NOT_LOGGED_IN,
     FOREIGN_ORIGIN,
-    upload.TypeNotAllowedError("An avatar is one of image/png, image/jpeg, image/webp, image/gif."),
-    upload.EmptyFileError("The file is empty."),
-    upload.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
+    refusals.TypeNotAllowedError("An avatar is one of image/png, image/jpeg, image/webp, image/gif."),
+    refusals.EmptyFileError("The file is empty."),
+    refusals.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
     TooManyRequestsError(1),
 )
 
-CONFIRM = exemplify(
+CONFIRM = add_examples(
     {"confirmed": {"username": USERNAME, "avatar": UPLOAD.avatar_key}},
     bodies={
         "strategy prefix": {"key": UPLOAD.pending_key},
@@ -90,15 +90,15 @@ CONFIRM_PROBLEMS = describe_problems(
     *OF_A_BODY,
     *NOT_LOGGED_IN,
     FOREIGN_ORIGIN,
-    upload.UnknownUploadError("There is no upload of that key."),
+    refusals.UnknownUploadError("There is no upload of that key."),
     UnknownUserError("There is no user of that name any more."),
-    upload.OtherStrategyError("This upload was begun in another way. Upload the picture again."),
-    upload.SupersededError("A later upload is the avatar already."),
+    refusals.OtherStrategyError("This upload was begun in another way. Upload the picture again."),
+    refusals.SupersededError("A later upload is the avatar already."),
     KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again."),
-    upload.ExpiredError("The upload was not confirmed in time. Upload the picture again."),
-    upload.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
-    upload.NotAPictureError("The file's bytes are none of image/png, image/jpeg, image/webp, image/gif."),
-    upload.TypeMismatchError("The file was declared as image/jpeg and is image/png."),
-    upload.UnreadablePictureError("The picture's header is cut off or damaged."),
-    upload.TooManyPixelsError("The picture has 12000 x 9000 pixels; 8192 x 8192 are allowed."),
+    refusals.ExpiredError("The upload was not confirmed in time. Upload the picture again."),
+    refusals.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
+    refusals.NotAPictureError("The file's bytes are none of image/png, image/jpeg, image/webp, image/gif."),
+    refusals.TypeMismatchError("The file was declared as image/jpeg and is image/png."),
+    refusals.UnreadablePictureError("The picture's header is cut off or damaged."),
+    refusals.TooManyPixelsError("The picture has 12000 x 9000 pixels; 8192 x 8192 are allowed."),
 )

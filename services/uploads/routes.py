@@ -10,16 +10,17 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, SkipValidation
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from services.auth.verifier import Caller, Doorkeeper
-from services.bodies import read_json, send_json
-from services.description import CALLER
-from services.exchange import find_request_id
-from services.metrics import Metrics
-from services.rate_limits import RateLimit
 from services.uploads import examples
-from services.uploads.presigner import Presigner
-from services.uploads.upload import Declared
-from services.uploads.uploads import Uploads
+from services.uploads.confirm import Confirmer
+from services.uploads.objects import Declared
+from services.uploads.presign import Presigner
+from services.web.bodies import read_json, send_json
+from services.web.callers.guard import Guard
+from services.web.callers.identity import Caller
+from services.web.metrics import Metrics
+from services.web.openapi import CALLER
+from services.web.rate_limits import RateLimit
+from services.web.request_context import find_request_id
 
 
 class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,14 +60,14 @@ class PresignEndpoint:
     (docs/decisions/0015-presign-is-plain-asgi.md).
     """
 
-    doorkeeper: Doorkeeper
+    guard: Guard
     presigner: Presigner
     presigns: RateLimit
     metrics: Metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = await read_json(scope, receive, PresignRequest)
-        caller = await self.doorkeeper.provide_caller(Request(scope))
+        caller = await self.guard.identify(Request(scope))
         await send_json(self.answer(caller, asked), send)
 
     def answer(self, caller: Caller, asked: PresignRequest) -> PresignAnswer:
@@ -128,7 +129,7 @@ def make_presign(endpoint: PresignEndpoint) -> HTTPRouteHandler:
 def confirm(
     data: JSONBody[ConfirmRequest],
     caller: SkipValidation[Caller],
-    uploads: SkipValidation[Uploads],
+    uploads: SkipValidation[Confirmer],
     metrics: SkipValidation[Metrics],
 ) -> Response[ConfirmAnswer]:
     confirmed = uploads.confirm(caller.username, data.key, data.upload_token)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from services.environment import BucketName, JwksUrl, PendingStrategy, Seconds, ServiceSettings, WriteMetrics
-from services.uploads.upload import Limits
+from services.settings.environment import BucketName, JwksUrl, PendingStrategy, Seconds, ServiceSettings, WriteMetrics
+from services.uploads.decision import Limits
 
 MaxBytes = Annotated[
     int, msgspec.Meta(ge=1, le=5_000_000_000, description="Largest picture, in bytes; S3 takes 5 GB in a form.")

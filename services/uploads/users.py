@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from services.aws import error_code
-from services.uploads.sweep.plan import Reference
+from services.store.clients import error_code
+from services.store.table import AVATAR, USERNAME, make_key, read_avatar
+from services.uploads.objects import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ class UnknownUserError(Exception):
 
 
 class NotForwardError(Exception):
-    """The row's avatar is this one already, or a later one."""
+    """The row's avatar is this one or a later one."""
 
     def __init__(self, avatar: str) -> None:
         super().__init__(avatar)
@@ -31,45 +32,47 @@ class Users:
     dynamodb: DynamoDBClient
     table: str
 
-    def avatar_of(self, username: str) -> str | None:
+    def find_avatar(self, username: str) -> str | None:
         """
         Raises:
             UnknownUserError: there is no such row.
         """
         found = self.dynamodb.get_item(
             TableName=self.table,
-            Key={"Username": {"S": username}},
-            ProjectionExpression="Avatar",
-            # A repeat that comes right after the first call must see what that one wrote.
+            Key=make_key(username),
+            ProjectionExpression=AVATAR,
+            # A repeat right after the first call must see what the first call wrote.
             ConsistentRead=True,
         )
         if "Item" not in found:
             raise UnknownUserError("There is no user of that name any more.")
-        return found["Item"].get("Avatar", {}).get("S")
+        return read_avatar(found["Item"])
 
     def list_references(self) -> Iterator[Reference]:
-        """Every row that has an avatar, in no order. Each is read as it is at that moment, not all at one moment."""
+        """Every row that has an avatar, in no particular order. The rows are not read at one moment."""
         pages = self.dynamodb.get_paginator("scan").paginate(
-            TableName=self.table, ProjectionExpression="Username, Avatar", ConsistentRead=True
+            TableName=self.table, ProjectionExpression=f"{USERNAME}, {AVATAR}", ConsistentRead=True
         )
         for page in pages:
-            for row in page["Items"]:
-                if avatar := row.get("Avatar", {}).get("S"):
-                    yield Reference(avatar, row["Username"]["S"])  # pyright: ignore[reportTypedDictNotRequiredAccess] - the table's key
+            for item in page["Items"]:
+                if avatar := read_avatar(item):
+                    yield Reference(avatar, item[USERNAME]["S"])  # pyright: ignore[reportTypedDictNotRequiredAccess] - the partition key
 
     def advance(self, username: str, avatar: str) -> str | None:
-        """Point the row at a later avatar and return the one before, which is then nobody's but the caller's to delete.
+        """Set a later avatar and return the one before. Only this caller may then delete that one.
 
         Raises:
-            NotForwardError: the row stays as it is.
+            NotForwardError: the row is unchanged.
             UnknownUserError: there is no such row.
         """
         try:
             answer = self.dynamodb.update_item(
                 TableName=self.table,
-                Key={"Username": {"S": username}},
-                UpdateExpression="SET Avatar = :new",
-                ConditionExpression="attribute_exists(Username) AND (attribute_not_exists(Avatar) OR Avatar < :new)",
+                Key=make_key(username),
+                UpdateExpression=f"SET {AVATAR} = :new",
+                ConditionExpression=(
+                    f"attribute_exists({USERNAME}) AND (attribute_not_exists({AVATAR}) OR {AVATAR} < :new)"
+                ),
                 ExpressionAttributeValues={":new": {"S": avatar}},
                 ReturnValues="UPDATED_OLD",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -77,8 +80,8 @@ class Users:
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            row = error.response.get("Item")
-            if not row:
+            item = error.response.get("Item")
+            if not item:
                 raise UnknownUserError("There is no user of that name any more.") from error
-            raise NotForwardError(row["Avatar"]["S"]) from error
-        return answer.get("Attributes", {}).get("Avatar", {}).get("S")
+            raise NotForwardError(item[AVATAR]["S"]) from error
+        return read_avatar(answer.get("Attributes", {}))

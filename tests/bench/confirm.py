@@ -14,7 +14,7 @@ import msgspec
 import uuid_utils
 
 from infra.seed.people import PORTRAITS
-from services.keys import TOKEN_FIELD, USERNAME_FIELD
+from services.store.keys import TOKEN_FIELD, USERNAME_FIELD
 from tests.bench.load import LoadError, read_cpu_seconds
 from tests.bench.servers import USERNAME, Server, make_module_command, start_peer, start_service
 from tests.bench.spread import count_round_trips, find_percentile

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from infra.local.stack import run_processes
 from services.auth.tokens import SigningKey
 from services.uploads.bucket import Bucket
-from services.uploads.pending import STRATEGIES, parse_upload
+from services.uploads.strategies import STRATEGIES, parse_upload
 from services.uploads.users import NotForwardError, Users
 from tests.bench.aws import Served
 from tests.bench.command import parse_plan
@@ -106,7 +106,7 @@ def test_a_confirm_s_steps_work_on_the_canned_aws(aws: CannedAws, pending: str) 
     bucket = Bucket(aws.clients.s3, RESOURCES.bucket)
     upload_id = parse_upload(strategy.prefix + ID, strategy)
     assert upload_id is not None
-    waiting = strategy.awaiting_key(upload_id)
+    waiting = strategy.posted_key(upload_id)
     assert bucket.inspect(waiting) is None
     aws.add_object(waiting, PNG, "image/png", {"username": USERNAME}, "Status=Pending" if pending == "tag" else "")
     stored = bucket.inspect(waiting)
@@ -125,12 +125,12 @@ def test_a_row_moves_forward_alone(aws: CannedAws) -> None:
     aws.empty()
     users = Users(aws.clients.dynamodb, RESOURCES.table)
     aws.add_person(USERNAME)
-    assert users.avatar_of(USERNAME) is None
+    assert users.find_avatar(USERNAME) is None
     assert users.advance(USERNAME, "avatars/1") is None
     assert users.advance(USERNAME, "avatars/2") == "avatars/1"
     with pytest.raises(NotForwardError):
         users.advance(USERNAME, "avatars/1")
-    assert users.avatar_of(USERNAME) == "avatars/2"
+    assert users.find_avatar(USERNAME) == "avatars/2"
     assert [(row.avatar, row.username) for row in users.list_references()] == [("avatars/2", USERNAME)]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import uuid_utils
 
 from infra.seed.people import PORTRAITS
-from services.keys import USERNAME_FIELD, UploadId
+from services.store.keys import USERNAME_FIELD, UploadId
 from tests.bench.confirm import ask, connect
 from tests.bench.servers import USERNAME
 from tests.bench.spread import find_percentile

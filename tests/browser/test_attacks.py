@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from services.uploads.upload import Declared
+from services.uploads.objects import Declared
 from tests.conftest import only_prefix
 from tests.forms import presign_otherwise
 

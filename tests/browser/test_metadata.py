@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageOps, ImageSequence
 from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import expect
 
-from services.uploads.picture import identify, measure
+from services.pictures.formats import identify, measure
 from tests.browsing import SAME, difference, draw_avatar, read_key
 from tests.conftest import only_prefix
 from tests.pictures import draw_scene, make_camera_photograph

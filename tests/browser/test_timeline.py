@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from services.uploads.upload import Declared
+from services.uploads.objects import Declared
 from tests.browsing import PHOTOGRAPH, read_key
 from tests.conftest import WAITS_UNDER, only_prefix, only_tag
 from tests.eventually import eventually

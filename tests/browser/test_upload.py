@@ -13,7 +13,7 @@ import pytest
 import uuid_utils
 from playwright.sync_api import expect
 
-from services.keys import UploadId
+from services.store.keys import UploadId
 from tests.browsing import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, read_key
 from tests.conftest import WAITS_UNDER, make_user, only_prefix
 from tests.eventually import eventually

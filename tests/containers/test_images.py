@@ -48,7 +48,7 @@ print(json.dumps({
 SPILL = """
 import os
 from services.uploads.sweep.ledger import Ledger
-from services.uploads.sweep.plan import Reference
+from services.uploads.objects import Reference
 with Ledger() as ledger:
     ledger.write(Reference(f"avatars/{number:060}", f"user-{number}") for number in range(200_000))
     print([at for fd in os.listdir("/proc/self/fd") if os.path.lexists(at := f"/proc/self/fd/{fd}")

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from infra.local.stack import SERVICES
-from services.server import GRACE_SECONDS
+from services.web.server import GRACE_SECONDS
 from tests.browser.test_upload import (
     test_a_photograph_is_presigned_posted_and_confirmed as test_the_page_presigns_posts_and_confirms,
 )

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.aws import CLIENT_CONFIG
-from services.server import GRACE_SECONDS
+from services.store.clients import CLIENT_CONFIG
+from services.uploads.confirm import LAST_CALL_SECONDS, MAX_TRIES
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.__main__ import DONE, NEEDS_A_PERSON, WRONG_SETTINGS
 from services.uploads.sweep.plan import HEALING_SECONDS
 from services.uploads.sweep.settings import Settings as SweepSettings
-from services.uploads.uploads import BEGIN_SECONDS, TRIES
+from services.web.server import GRACE_SECONDS
 
 PAGE = (Path(__file__).parents[2] / "docs/nothing-is-lost.md").read_text()
 CONFIG: Any = CLIENT_CONFIG
@@ -40,8 +40,8 @@ FORM, WINDOW, MARGIN = (
         f"| to connect to AWS | {CONFIG.connect_timeout} s |",
         f"| to wait for an answer of AWS | {CONFIG.read_timeout} s |",
         f"| tries of one call | {CALLS}, with a pause of at most {BACKOFF_SECONDS} s between them |",
-        f"| after which a confirm begins no further call | {BEGIN_SECONDS} s |",
-        f"| so that it answers within | {BEGIN_SECONDS + CALL_SECONDS} s |",
+        f"| after which a confirm begins no further call | {LAST_CALL_SECONDS} s |",
+        f"| so that it answers within | {LAST_CALL_SECONDS + CALL_SECONDS} s |",
         f"| form | {FORM} s (`FORM_SECONDS`) |",
         f"| confirm window, from the presign | {WINDOW} s (`CONFIRM_SECONDS`) |",
         f"| margin, after which the sweep may judge | {MARGIN} s (`MARGIN_SECONDS`) |",
@@ -58,9 +58,9 @@ def test_the_page_says_what_the_code_does(said: str) -> None:
 
 
 def test_numbers_in_words() -> None:
-    assert TRIES == 3
+    assert MAX_TRIES == 3
     assert HEALING_SECONDS == 4 * 86_400
 
 
 def test_the_answer_comes_before_the_gateway_gives_up() -> None:
-    assert BEGIN_SECONDS + CALL_SECONDS < 30
+    assert LAST_CALL_SECONDS + CALL_SECONDS < 30

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from infra.documents.bucket import cors_rules, lifecycle_rules
 from infra.documents.table import table_definition
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
-from services.aws import S3_CONFIG
+from services.store.clients import S3_CONFIG
 from tests.targets import Trait
 
 if TYPE_CHECKING:

@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from infra.documents.table import table_definition
-from services.aws import error_code
-from services.keys import PENDING_TAG
+from services.store.clients import error_code
+from services.store.keys import PENDING_TAG
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError
-from services.uploads.pending import Copy
-from services.uploads.upload import Stored
+from services.uploads.objects import Copy, Stored
 from services.uploads.users import NotForwardError, UnknownUserError, Users
 from tests.model import clients
 from tests.model.world import BODIES, Now, Object, World
@@ -87,8 +86,8 @@ class Side:
     def list_objects(self, prefix: str) -> list[str]:
         return [entry.key for entry in self.bucket.list_objects(prefix)]
 
-    def avatar_of(self, username: str) -> str | None:
-        return self.users.avatar_of(username)
+    def find_avatar(self, username: str) -> str | None:
+        return self.users.find_avatar(username)
 
     def advance(self, username: str, avatar: str) -> str | None:
         return self.users.advance(username, avatar)
@@ -109,7 +108,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("blank"), KEYS, BODY_NAMES),
     st.tuples(st.just("delete"), st.lists(KEYS, min_size=1, max_size=3, unique=True)),
     st.tuples(st.just("list_objects"), st.sampled_from(["avatars/", "pending/"])),
-    st.tuples(st.just("avatar_of"), USERNAMES),
+    st.tuples(st.just("find_avatar"), USERNAMES),
     st.tuples(st.just("advance"), USERNAMES, KEYS),
     st.tuples(st.just("list_references")),
 )

@@ -17,8 +17,8 @@ from botocore.config import Config
 from infra import settings as configuration
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import make_environ
-from services.aws import CLIENT_CONFIG, S3_CONFIG
-from services.environment import read_settings
+from services.settings.environment import read_settings
+from services.store.clients import CLIENT_CONFIG, S3_CONFIG
 from services.uploads.app import create_app
 from services.uploads.settings import Settings
 from tests.conftest import User, make_user

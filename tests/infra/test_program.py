@@ -13,12 +13,12 @@ import pytest
 from infra.components.storage import make_seed_id
 from infra.settings import NAMES, InvalidConfigurationError, read_settings
 from services.auth.settings import Settings as AuthSettings
-from services.environment import read_settings as read_environment
 from services.frontend.settings import Settings as FrontendSettings
-from services.keys import AVATAR_PREFIX, UploadId, parse_key
-from services.rate_limits import CLIENT_ADDRESS_HEADER
+from services.settings.environment import read_settings as read_environment
+from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.settings import Settings as SweepSettings
+from services.web.rate_limits import CLIENT_ADDRESS_HEADER
 from tests.infra.checks import CHECKS
 from tests.infra.engine import STACK
 from tests.infra.order import find_missing_dependencies, find_surprises

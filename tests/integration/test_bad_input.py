@@ -135,7 +135,7 @@ def test_a_token_that_is_none(http: httpx2.Client, token: str) -> None:
 def test_an_expired_token(stack: Stack, user: User, http: httpx2.Client) -> None:
     """Signed by the real key, through the emulator's KMS, with its time over."""
     from services.auth.tokens import SigningKey, Tokens  # noqa: PLC0415 - the one test that issues tokens itself
-    from services.auth.verifier import Audience  # noqa: PLC0415
+    from services.web.callers.identity import Audience  # noqa: PLC0415
 
     keys = (SigningKey(stack.aws.kms, stack.resources.key_arn),)
     tokens = Tokens(keys, Audience(stack.origin), 60, lambda: time.time() - 3600)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.uploads.bucket import Bucket
-from services.uploads.pending import STRATEGIES
-from services.uploads.upload import Limits
-from services.uploads.uploads import Uploads
+from services.uploads.confirm import Confirmer
+from services.uploads.decision import Limits
+from services.uploads.strategies import STRATEGIES
 from services.uploads.users import Users
 from tests.pictures import make_picture
 
@@ -37,7 +37,7 @@ def test_a_confirm_is_five_calls_in_three_round_trips_before_the_answer(
     for client in (aws.s3, aws.dynamodb):
         client.meta.events.register("before-call", record)
     with ThreadPoolExecutor() as executor:
-        uploads = Uploads(
+        uploads = Confirmer(
             Bucket(aws.s3, stack.resources.bucket),
             Users(aws.dynamodb, stack.resources.table),
             STRATEGIES[strategy],

@@ -13,12 +13,12 @@ import httpx2
 import pytest
 import uuid_utils
 
-from services.auth.verifier import Caller
 from services.frontend.inspector import Inspector
 from services.frontend.listing import Listing
 from services.frontend.people import People
 from services.frontend.view import ROWS, Query, View
-from services.keys import USERNAME_FIELD, UploadId
+from services.store.keys import USERNAME_FIELD, UploadId
+from services.web.callers.identity import Caller
 from tests.conftest import WAITS_UNDER, make_user
 from tests.pictures import make_picture
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.local.stack import Stack
-    from services.environment import PendingStrategy
+    from services.settings.environment import PendingStrategy
     from tests.conftest import Bucket, User
 
 

@@ -142,7 +142,7 @@ def test_a_failure_tells_the_caller_its_id_and_the_log_why(powerless: Process, u
     answer = httpx2.post(url, json={"key": form["key"]}, headers=headers)
     assert (answer.status_code, answer.headers["X-Request-Id"]) == (500, request_id)
     why, line = read_lines(powerless, request_id)
-    assert (why["level"], why["logger"], why["message"]) == ("error", "services.problems", "Unexpected error")
+    assert (why["level"], why["logger"], why["message"]) == ("error", "services.web.problems", "Unexpected error")
     assert why["exception"].startswith("Traceback")
     assert "CopyObject" in why["exception"].splitlines()[-1]
     assert (line["status"], line["level"], line["problem"]) == (500, "error", "internal")

@@ -22,9 +22,9 @@ from botocore.exceptions import ClientError
 from infra.documents.policies import sweep_policy
 from infra.documents.table import table_definition
 from infra.local.ports import HOST, pick_free_ports
-from services.keys import UploadId
+from services.store.keys import UploadId
 from services.uploads.bucket import Bucket as SweptBucket
-from services.uploads.pending import STRATEGIES
+from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.report import Outcome
 from tests.conftest import only_prefix, only_tag, post_form
 from tests.embedded import read_counts

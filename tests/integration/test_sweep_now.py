@@ -18,7 +18,7 @@ from infra.local.resources import create_resources
 from infra.local.stack import make_own_environ, run_processes, start_gateway
 from infra.local.sweeps import SWEEP_PATH
 from infra.settings import Settings
-from services.keys import UploadId
+from services.store.keys import UploadId
 from services.uploads.sweep.report import MEANINGS, Outcome
 from tests.conftest import only_prefix
 from tests.pictures import make_picture

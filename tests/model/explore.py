@@ -10,15 +10,15 @@ import gc
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from services.keys import AVATAR_PREFIX, PENDING_PREFIX
-from services.state import is_marked
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.states import is_marked
 from tests.model.programs import ANSWER, CLOCK, Code, Confirm, Direct, Sweep, find_next
 from tests.model.world import WRITES, Call, Now, Object, Step, Timeout, World, take_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.keys import UploadId
+    from services.store.keys import UploadId
     from tests.model.scenarios import Scenario
 
 NOT_BEGUN, OVER, DEAD = -1, -2, -3

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from botocore.exceptions import BotoCoreError
 
-from services.aws import is_passing
-from services.uploads import uploads as uploads_module
+from services.store.clients import is_transient
 from services.uploads.bucket import Bucket
-from services.uploads.pending import STRATEGIES
-from services.uploads.sweep import sweeper as sweeper_module
+from services.uploads.confirm import Confirmer
+from services.uploads.decision import Limits
+from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.report import Outcome
-from services.uploads.upload import Limits
+from services.uploads.sweep.sweeper import Sweeper
 from services.uploads.users import Users
 from tests.model.clients import S3, DynamoDB
 from tests.model.world import Call
@@ -26,7 +26,7 @@ from tests.model.world import Call
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from services.keys import UploadId
+    from services.store.keys import UploadId
     from tests.model.clients import Carry
 
 LIMITS = Limits(max_bytes=5_000_000, max_width=8192, max_height=8192, form_seconds=300, confirm_seconds=3600)
@@ -40,8 +40,8 @@ ANSWER = "Answer"
 class Code:
     """The code under test. A mutant has other classes, or another margin."""
 
-    uploads: Any = uploads_module.Uploads
-    sweeper: Any = sweeper_module.Sweeper
+    confirmer: Any = Confirmer
+    sweeper: Any = Sweeper
     bucket: Any = Bucket
     users: Any = Users
     settle_seconds: int = LIMITS.confirm_seconds + MARGIN_SECONDS
@@ -68,11 +68,11 @@ class Confirm:
 
     @property
     def key(self) -> str:
-        return STRATEGIES[self.strategy].awaiting_key(self.upload_id)
+        return STRATEGIES[self.strategy].posted_key(self.upload_id)
 
     def run(self, code: Code, carry: Carry) -> None:
         strategy = STRATEGIES[self.service or self.strategy]
-        uploads = code.uploads(
+        confirmer = code.confirmer(
             code.bucket(cast("Any", S3(carry)), "bucket"),
             code.users(cast("Any", DynamoDB(carry)), "table"),
             strategy,
@@ -83,12 +83,12 @@ class Confirm:
         token = make_token(self.upload_id) if strategy.with_token else None
         leftovers: tuple[str, ...] = ()
         try:
-            confirmed = uploads.confirm(self.username, self.key, token)
+            confirmed = confirmer.confirm(self.username, self.key, token)
             outcome, leftovers = "Confirmed", confirmed.leftovers
         except Exception as error:  # noqa: BLE001 - each is an answer of the service, and the explorer's to judge
-            outcome = "Unavailable" if is_passing(error) else type(error).__name__
+            outcome = "Unavailable" if is_transient(error) else type(error).__name__
         carry(Call(ANSWER, (outcome,)))
-        uploads.discard(leftovers)
+        confirmer.discard(leftovers)
 
 
 @dataclass(frozen=True)

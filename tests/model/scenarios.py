@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from services.keys import AVATAR_PREFIX, PENDING_TAG, TOKEN_FIELD, USERNAME_FIELD, UploadId, parse_key
-from services.uploads.pending import STRATEGIES
+from services.store.keys import AVATAR_PREFIX, PENDING_TAG, TOKEN_FIELD, USERNAME_FIELD, UploadId, parse_key
+from services.uploads.strategies import STRATEGIES
 from tests.model.programs import LIMITS, MARGIN_SECONDS, Confirm, Program, Sweep, make_token
 from tests.model.world import PICTURES, Object, World
 
@@ -100,7 +100,7 @@ class Scenario:
             return f"I2: the row of {username} points at somebody else's {avatar}"
         if stored.tags and self.strategy == "prefix":
             return f"I1: a lifecycle rule will delete {avatar}, to which the row of {username} points"
-        before = self.world.avatar_of(username)
+        before = self.world.find_avatar(username)
         if before is not None and avatar < before:
             return f"The row of {username} went back to {avatar}"
         return None
@@ -124,7 +124,7 @@ class Scenario:
         return self.judge_answer(program, outcome, world)
 
     def judge_answer(self, program: Confirm, outcome: str, world: World) -> str | None:
-        avatar, key = world.avatar_of(program.username) or "", program.upload_id.avatar_key
+        avatar, key = world.find_avatar(program.username) or "", program.upload_id.avatar_key
         if not self.is_own(program):
             return None if outcome == "UnknownUploadError" else f"I2: {outcome} for somebody else's upload"
         match outcome:
@@ -166,7 +166,7 @@ def make_post(strategy: str, upload_id: UploadId, body: str = "good", username: 
     if chosen.with_token:
         metadata[TOKEN_FIELD] = make_token(upload_id)
     tags = (PENDING_TAG,) if chosen.with_token else ()
-    return Post(upload_id, chosen.awaiting_key(upload_id), Object(body, tuple(sorted(metadata.items())), tags))
+    return Post(upload_id, chosen.posted_key(upload_id), Object(body, tuple(sorted(metadata.items())), tags))
 
 
 def make_world(

@@ -18,7 +18,7 @@ from tests.model.world import WRITES, Call, Now, Timeout, take_step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from services.keys import UploadId
+    from services.store.keys import UploadId
 
 CODE = Code()
 STRATEGIES = st.sampled_from(["prefix", "tag"])
@@ -194,7 +194,7 @@ class Lives(RuleBasedStateMachine):
 
     def _judge(self, confirm: Confirm, outcome: str, *, wronged: bool) -> None:
         upload = next(upload for upload in self.uploads if upload.upload_id == confirm.upload_id)
-        avatar = self.world.avatar_of(confirm.username) or ""
+        avatar = self.world.find_avatar(confirm.username) or ""
         posted = self.posted.get(upload.upload_id, set())
         may_be: dict[str, bool] = {
             "Confirmed": avatar >= upload.upload_id.avatar_key and confirm.username == upload.owner,

@@ -51,7 +51,7 @@ class World:
     def find(self, key: str) -> Object | None:
         return dict(self.objects).get(key)
 
-    def avatar_of(self, username: str) -> str | None:
+    def find_avatar(self, username: str) -> str | None:
         return dict(self.rows).get(username)
 
     def put(self, key: str, stored: Object) -> World:

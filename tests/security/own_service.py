@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from infra.local.ports import HOST
 from infra.local.stack import make_environ
 from infra.settings import Settings as InfraSettings
-from services.environment import read_settings
+from services.settings.environment import read_settings
 from services.uploads.app import create_app
 from services.uploads.settings import Settings
 from tests.faults.conftest import serve

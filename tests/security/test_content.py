@@ -18,8 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from services.keys import CONTENT_TYPES
-from services.uploads.picture import identify, measure
+from services.pictures.formats import CONTENT_TYPES, identify, measure
 from tests.conftest import only_prefix, post_form
 from tests.eventually import eventually
 from tests.pictures import (

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import uuid_utils
 
-from services.uploads.upload import Declared
+from services.uploads.objects import Declared
 from tests.conftest import WAITS_UNDER, only_tag, post_form
 from tests.eventually import eventually
 from tests.forms import presign_otherwise

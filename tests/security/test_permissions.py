@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.local.aws import Aws
-from services.aws import CLIENT_CONFIG, S3_CONFIG
+from services.store.clients import CLIENT_CONFIG, S3_CONFIG
 from tests.conftest import only_prefix
 from tests.infra.simulate import is_allowed
 

@@ -19,7 +19,7 @@ from schemathesis import checks as schemathesis_checks
 from schemathesis.specs.openapi import checks
 
 from infra.local.ports import HOST
-from services.connection import MOST_HEAD_BYTES, REQUEST_SECONDS
+from services.web.connection import MAX_HEAD_BYTES, REQUEST_SECONDS
 from tests.conftest import only_prefix
 from tests.pictures import make_picture
 
@@ -243,17 +243,17 @@ def test_a_flood_of_headers(servers: list[str], refused: Refused) -> None:
             with Connection(url) as connection, suppress(ConnectionError):  # closed while we are still sending
                 connection.send("GET /auth/me HTTP/1.1", *headers)
                 assert statuses(connection.read_all()) in ([400], [])
-    refused.otherwise(f"400, and closed, beyond {MOST_HEAD_BYTES // 1024} KiB")
+    refused.otherwise(f"400, and closed, beyond {MAX_HEAD_BYTES // 1024} KiB")
 
 
 def test_a_flood_of_headers_line_by_line(servers: list[str], refused: Refused) -> None:
     for url in servers:
         with Connection(url) as connection, suppress(ConnectionError):
             connection.socket.sendall(b"GET /auth/me HTTP/1.1\r\n")
-            for _ in range(4 * MOST_HEAD_BYTES // 1000):
+            for _ in range(4 * MAX_HEAD_BYTES // 1000):
                 connection.socket.sendall(b"X: " + b"a" * 1000 + b"\r\n")
             assert statuses(connection.read_all()) in ([400], [])
-    refused.otherwise(f"400, and closed, beyond {MOST_HEAD_BYTES // 1024} KiB")
+    refused.otherwise(f"400, and closed, beyond {MAX_HEAD_BYTES // 1024} KiB")
 
 
 def test_a_long_address(servers: list[str], refused: Refused) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
 
-from services.keys import AVATAR_PREFIX
-from services.uploads.pending import STRATEGIES
+from services.store.keys import AVATAR_PREFIX
+from services.uploads.strategies import STRATEGIES
 from tests.soak.files import CONTENT_TYPE, digest
 from tests.soak.judge import (
     BROKEN,

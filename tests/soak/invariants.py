@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from services.keys import AVATAR_PREFIX
+from services.store.keys import AVATAR_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

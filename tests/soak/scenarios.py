@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import uuid_utils
 
-from services.keys import UploadId
-from services.uploads.pending import STRATEGIES
+from services.store.keys import UploadId
+from services.uploads.strategies import STRATEGIES
 from tests.soak.client import Upload
 from tests.soak.jobs import Scenario
 from tests.soak.judge import DONE, Case
@@ -124,11 +124,11 @@ async def _unknown(client: Client, job: Job, files: Files) -> None:
             await client.confirm(presigned, case)
         return
     key = {
-        Case.UNKNOWN: strategy.awaiting_key(upload_id),
+        Case.UNKNOWN: strategy.posted_key(upload_id),
         Case.NO_KEY: job.dice.choice(
             ["", "avatars/", "pending/../avatars/x", strategy.prefix + upload_id.text.upper()]
         ),
-        Case.OTHERS_KEY: other.awaiting_key(upload_id),
+        Case.OTHERS_KEY: other.posted_key(upload_id),
     }[case]
     await client.confirm(Upload(job.username, key, upload_id.avatar_key), case)
 

@@ -6,7 +6,7 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from services.keys import USERNAME_FIELD
+from services.store.keys import USERNAME_FIELD
 from tests.soak.files import digest
 from tests.soak.invariants import Seen, Snapshot
 

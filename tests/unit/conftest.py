@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.stub import Stubber
 
-from services.aws import CLIENT_CONFIG, S3_CONFIG
+from services.store.clients import CLIENT_CONFIG, S3_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

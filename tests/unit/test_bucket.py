@@ -10,12 +10,13 @@ import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.response import StreamingBody
 
-from services.aws import is_passing
+from services.pictures.formats import HEAD_BYTES, identify, measure
+from services.store.clients import is_transient
 from services.uploads.bucket import BLANK, Bucket, ChangedError, MissingObjectError, NotDeletedError
-from services.uploads.pending import Copy
-from services.uploads.picture import HEAD_BYTES, identify, measure
-from services.uploads.sweep.plan import Listed
-from services.uploads.upload import NotAPictureError, Replace, Restore, Stored
+from services.uploads.deadline import Deadline, DeadlineExceededError
+from services.uploads.decision import Replace, Restore
+from services.uploads.objects import Copy, Listed, Stored
+from services.uploads.refusals import NotAPictureError
 from tests.pictures import cut_off, make_picture, push_dimensions_back
 
 if TYPE_CHECKING:
@@ -105,12 +106,9 @@ def test_an_answer_without_range_is_the_whole_object(bucket: Bucket, s3_stub: St
 
 
 def test_a_long_header_is_not_read_on_where_there_is_no_time(bucket: Bucket, s3_stub: Stubber) -> None:
-    def refuse() -> None:
-        raise TimeoutError
-
     answer_with(s3_stub, LONG_HEADED)
-    with pytest.raises(TimeoutError):
-        bucket.inspect(KEY, refuse)
+    with pytest.raises(DeadlineExceededError):
+        bucket.inspect(KEY, Deadline(60, lambda: 61))
 
 
 def test_a_long_header_is_read_on(bucket: Bucket, s3_stub: Stubber) -> None:
@@ -199,7 +197,7 @@ def test_a_copy_that_does_not_say_what_it_made_is_worth_another_try(bucket: Buck
     s3_stub.add_response("copy_object", {})
     with pytest.raises(HTTPClientError) as raised:
         bucket.copy(STEP)
-    assert is_passing(raised.value)
+    assert is_transient(raised.value)
 
 
 @pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404)])
@@ -275,19 +273,19 @@ def test_a_refusal_to_delete_surfaces(bucket: Bucket, s3_stub: Stubber) -> None:
 
 def test_healing_is_the_copy_or_the_blank_picture(bucket: Bucket, s3_stub: Stubber) -> None:
     s3_stub.add_response("copy_object", {"CopyObjectResult": {"ETag": '"copy"'}})
-    bucket.heal(Restore(STEP))
+    bucket.repair(Restore(STEP))
     s3_stub.add_response("put_object", {})
-    bucket.heal(Replace(TARGET, STORED, NotAPictureError()))
+    bucket.repair(Replace(TARGET, STORED, NotAPictureError()))
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "NoSuchKey"])
 def test_what_is_not_the_one_to_heal_any_more_has_changed(bucket: Bucket, s3_stub: Stubber, code: str) -> None:
     refuse(s3_stub, "copy_object", code, 412)
     with pytest.raises(ChangedError):
-        bucket.heal(Restore(STEP))
+        bucket.repair(Restore(STEP))
     refuse(s3_stub, "put_object", code, 412)
     with pytest.raises(ChangedError):
-        bucket.heal(Replace(TARGET, STORED, NotAPictureError()))
+        bucket.repair(Replace(TARGET, STORED, NotAPictureError()))
 
 
 def expect_listing(stub: Stubber, answer: dict[str, Any], **more: str) -> None:

@@ -10,8 +10,8 @@ from infra.documents.bucket import OWNERSHIP_RULES, PUBLIC_ACCESS_BLOCK, cors_ru
 from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.documents.routing import ROUTES, find_service
 from infra.documents.table import table_definition
-from services.keys import UploadId
-from services.state import PENDING_TAG
+from services.store.keys import UploadId
+from services.store.states import PENDING_TAG
 
 BUCKET, TABLE, KEY = "arn:aws:s3:::pictures", "arn:aws:dynamodb:::table/users", "arn:aws:kms:::key/1"
 PREFIXES = [f"{BUCKET}/pending/*", f"{BUCKET}/avatars/*"]

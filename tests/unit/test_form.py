@@ -16,7 +16,7 @@ from botocore.exceptions import NoCredentialsError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.aws import S3_CONFIG
+from services.store.clients import S3_CONFIG
 from services.uploads.bucket import Bucket
 from services.uploads.form import Destination, Signer
 from tests.unit.conftest import OWN_ENDPOINTS, find_credentials

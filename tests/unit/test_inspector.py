@@ -12,7 +12,7 @@ from services.frontend.cursor import InvalidCursorError
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, read_expiry
 from services.frontend.listing import Listing
 from services.frontend.people import PeoplePage, Person
-from services.state import State
+from services.store.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from botocore.stub import Stubber
     from types_boto3_s3 import S3Client
 
-    from services.environment import PendingStrategy
     from services.frontend.people import People
+    from services.settings.environment import PendingStrategy
 
 MODIFIED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 EXPIRES = datetime(2026, 11, 24, tzinfo=UTC)

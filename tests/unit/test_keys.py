@@ -5,7 +5,7 @@ import re
 import pytest
 import uuid_utils
 
-from services.keys import AVATAR_PREFIX, PENDING_PREFIX, USERNAME_PATTERN, UploadId, parse_key
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, USERNAME_PATTERN, UploadId, parse_key
 
 # RFC 9562, appendix A.6: the RFC's own UUIDv7, of 2022-02-22 19:22:22 UTC.
 EXAMPLE = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.uploads.objects import Reference
 from services.uploads.sweep.ledger import BATCH, Ledger
-from services.uploads.sweep.plan import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

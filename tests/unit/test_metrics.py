@@ -21,12 +21,13 @@ from litestar.testing import TestClient
 
 from services.auth import app as auth
 from services.auth.settings import Settings as AuthSettings
-from services.auth.verifier import Caller, Verifier
-from services.metrics import NAMESPACE, Metrics
 from services.uploads import app as uploads
+from services.uploads.confirm import Confirmed, Confirmer
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.report import METRICS, Outcome, Report
-from services.uploads.uploads import Confirmed, Uploads
+from services.web.callers.identity import Caller
+from services.web.callers.verifier import Verifier
+from services.web.metrics import NAMESPACE, Metrics
 from tests.embedded import check_line, read_counts
 from tests.unit.conftest import find_credentials
 
@@ -91,7 +92,7 @@ def confirm(calls: TestClient[Any], monkeypatch: pytest.MonkeyPatch, outcome: Ex
             raise outcome
         return Confirmed(KEY, ())
 
-    monkeypatch.setattr(Uploads, "confirm", end)
+    monkeypatch.setattr(Confirmer, "confirm", end)
     calls.post("/uploads/confirm", json={"key": KEY})
 
 

@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from services.auth.verifier import Caller
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, ObjectsPage, RowsPage
 from services.frontend.listing import EntriesPage, Entry
@@ -18,7 +17,8 @@ from services.frontend.people import People, PeoplePage, Person, UnknownUserErro
 from services.frontend.pictures import Pictures
 from services.frontend.templates import create_environment
 from services.frontend.view import CARDS, ROWS, Query, View
-from services.state import State
+from services.store.states import State
+from services.web.callers.identity import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Collection

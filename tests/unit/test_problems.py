@@ -22,26 +22,27 @@ from litestar.testing import TestClient
 
 from services.auth import app as auth
 from services.auth import users as auth_users
-from services.auth.verifier import ForeignOriginError, KeysUnavailableError, NotLoggedInError, TokenExpiredError
-from services.aws import error_code, is_passing
-from services.bodies import StrictRequest
 from services.frontend import app as frontend
 from services.frontend.cursor import InvalidCursorError
 from services.frontend.people import UnknownUserError as NobodyOnThePageError
 from services.frontend.pictures import NoAvatarError
-from services.problems import problem_details
-from services.rate_limits import TooManyRequestsError
+from services.store.clients import error_code, is_transient
 from services.uploads import app as uploads
-from services.uploads import upload
-from services.uploads.uploads import KeepsChangingError, TooSlowError
+from services.uploads import refusals
+from services.uploads.confirm import KeepsChangingError
+from services.uploads.deadline import DeadlineExceededError
 from services.uploads.users import UnknownUserError
+from services.web.bodies import StrictRequest
+from services.web.callers.identity import ForeignOriginError, KeysUnavailableError, NotLoggedInError, TokenExpiredError
+from services.web.problems import problem_details
+from services.web.rate_limits import TooManyRequestsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx
 
-    from services.problems import Problem
+    from services.web.problems import Problem
 
 SECRET = "arn:aws:s3:::bucket"  # noqa: S105 - what must not be shown
 
@@ -61,19 +62,19 @@ FRONTEND = CALLER | {
     NoAvatarError: ("no-avatar", 404),
 }
 UPLOADS = CALLER | {
-    upload.TypeNotAllowedError: ("type-not-allowed", 415),
-    upload.EmptyFileError: ("empty-file", 422),
-    upload.TooLargeError: ("too-large", 413),
-    upload.UnknownUploadError: ("unknown-upload", 404),
-    upload.OtherStrategyError: ("other-strategy", 409),
-    upload.ExpiredError: ("expired", 410),
-    upload.SupersededError: ("superseded", 409),
-    upload.NotAPictureError: ("not-a-picture", 422),
-    upload.TypeMismatchError: ("type-mismatch", 422),
-    upload.UnreadablePictureError: ("unreadable-picture", 422),
-    upload.TooManyPixelsError: ("too-many-pixels", 422),
+    refusals.TypeNotAllowedError: ("type-not-allowed", 415),
+    refusals.EmptyFileError: ("empty-file", 422),
+    refusals.TooLargeError: ("too-large", 413),
+    refusals.UnknownUploadError: ("unknown-upload", 404),
+    refusals.OtherStrategyError: ("other-strategy", 409),
+    refusals.ExpiredError: ("expired", 410),
+    refusals.SupersededError: ("superseded", 409),
+    refusals.NotAPictureError: ("not-a-picture", 422),
+    refusals.TypeMismatchError: ("type-mismatch", 422),
+    refusals.UnreadablePictureError: ("unreadable-picture", 422),
+    refusals.TooManyPixelsError: ("too-many-pixels", 422),
     KeepsChangingError: ("changed", 409),
-    TooSlowError: ("unavailable", 503),
+    DeadlineExceededError: ("unavailable", 503),
     UnknownUserError: ("unknown-user", 404),
     TooManyRequestsError: ("too-many-requests", 429),
 }
@@ -148,7 +149,7 @@ def test_different_errors_of_a_service_have_different_types(errors: Mapping[type
 
 
 def test_no_refusal_of_an_upload_was_forgotten() -> None:
-    assert set(upload.RefusedError.__subclasses__()) <= set(uploads.ERRORS)
+    assert set(refusals.RefusedError.__subclasses__()) <= set(uploads.ERRORS)
 
 
 def test_who_is_not_logged_in_is_told_how_to() -> None:
@@ -167,7 +168,7 @@ def test_who_calls_too_often_is_told_how_long_to_wait() -> None:
 
 
 def test_an_error_without_text_has_its_title_for_detail() -> None:
-    body = check_problem(ask(upload.ExpiredError()), "expired", 410)
+    body = check_problem(ask(refusals.ExpiredError()), "expired", 410)
     assert body["detail"] == body["title"]
 
 
@@ -190,7 +191,7 @@ def test_a_bug_is_logged_and_shows_nothing_of_itself(error: Exception, caplog: p
     assert set(body) == {"type", "status", "title", "detail"}
     assert SECRET not in answer.text
     assert type(error).__name__ not in answer.text
-    logged = [record for record in caplog.records if record.name == "services.problems"]
+    logged = [record for record in caplog.records if record.name == "services.web.problems"]
     assert [record.exc_info and record.exc_info[1] for record in logged] == [error]
 
 
@@ -270,7 +271,7 @@ def test_the_framework_s_own_errors_have_a_type_by_their_status(error: Exception
     ids=repr,
 )
 def test_an_error_is_worth_another_try(error: Exception, passing: bool) -> None:  # noqa: FBT001 - a table
-    assert is_passing(error) is passing
+    assert is_transient(error) is passing
 
 
 def test_an_error_of_aws_without_code_has_an_empty_one() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litestar.testing import RequestFactory
 
-from services.rate_limits import RateLimit, TooManyRequestsError, find_caller_address, find_network
+from services.web.rate_limits import RateLimit, TooManyRequestsError, find_caller_address, find_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +113,7 @@ def test_a_refused_call_does_not_count(clock: Clock) -> None:
 
 
 def test_a_flood_of_callers_takes_no_more_memory_than_said(clock: Clock) -> None:
-    limit = RateLimit(60, clock, most_keys=1000)
+    limit = RateLimit(60, clock, max_keys=1000)
     tracemalloc.start()
     try:
         for number in range(2000):
@@ -129,7 +129,7 @@ def test_a_flood_of_callers_takes_no_more_memory_than_said(clock: Clock) -> None
 
 
 def test_in_a_flood_the_quietest_is_forgotten_and_who_keeps_calling_is_not(clock: Clock) -> None:
-    limit = RateLimit(1, clock, most_keys=10)
+    limit = RateLimit(1, clock, max_keys=10)
     count_taken(limit, "quiet", 1)
     count_taken(limit, "busy", 1)
     for number in range(100):

@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 
 from infra.seed.people import PORTRAITS, Person, invent_people
-from services.keys import USERNAME_PATTERN
+from services.store.keys import USERNAME_PATTERN
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from services.server import Gate
+from services.web.server import Gate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

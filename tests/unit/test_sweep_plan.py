@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.uploads.objects import Listed, Reference
 from services.uploads.sweep.plan import (
     HEALING_SECONDS,
     Finding,
     Foreign,
-    Listed,
     Live,
     Missing,
-    Reference,
     Rules,
     Unreferenced,
     Young,

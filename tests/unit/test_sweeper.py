@@ -10,12 +10,14 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
-from services.keys import PENDING_TAG, UploadId
+from services.store.keys import PENDING_TAG, UploadId
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError
-from services.uploads.sweep.plan import HEALING_SECONDS, Listed, Reference
+from services.uploads.decision import Replace, Restore
+from services.uploads.objects import Listed, Reference, Stored
+from services.uploads.picture import PictureLimits
+from services.uploads.sweep.plan import HEALING_SECONDS
 from services.uploads.sweep.report import NEED_A_PERSON, Outcome
 from services.uploads.sweep.sweeper import BATCH, Sweeper
-from services.uploads.upload import PictureLimits, Replace, Restore, Stored
 from services.uploads.users import UnknownUserError, Users
 
 if TYPE_CHECKING:
@@ -125,7 +127,7 @@ class FakeUsers:
             if avatar:
                 yield Reference(avatar, username)
 
-    def avatar_of(self, username: str) -> str | None:
+    def find_avatar(self, username: str) -> str | None:
         self.world.before("row", username)
         if username not in self.world.rows:
             raise UnknownUserError(username)

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.auth.tokens import SigningKey, Tokens
-from services.auth.verifier import Audience, Caller, NotLoggedInError, Verifier
+from services.web.callers.identity import Audience, Caller, NotLoggedInError
+from services.web.callers.verifier import Verifier
 
 if TYPE_CHECKING:
     from types_boto3_kms import KMSClient

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.auth import users as auth
-from services.uploads.sweep.plan import Reference
+from services.uploads.objects import Reference
 from services.uploads.users import NotForwardError, UnknownUserError, Users
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ def test_the_avatar_is_read_as_it_was_last_written(
         "ConsistentRead": True,
     }
     dynamodb_stub.add_response("get_item", {"Item": row}, expected)
-    assert users.avatar_of("ada") == avatar
+    assert users.find_avatar("ada") == avatar
 
 
 def test_a_user_without_row_is_unknown(users: Users, dynamodb_stub: Stubber) -> None:
     dynamodb_stub.add_response("get_item", {})
     with pytest.raises(UnknownUserError):
-        users.avatar_of("ada")
+        users.find_avatar("ada")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_any_other_refusal_surfaces(users: Users, login_users: auth.Users, dynam
     for method in ("get_item", "update_item", "get_item"):
         dynamodb_stub.add_client_error(method, code, http_status_code=400)
     with pytest.raises(ClientError, match=code):
-        users.avatar_of("ada")
+        users.find_avatar("ada")
     with pytest.raises(ClientError, match=code):
         users.advance("ada", NEW)
     with pytest.raises(ClientError, match=code):

@@ -15,19 +15,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from services.auth.verifier import (
-    FIRST_FETCH_SECONDS,
-    MAX_AGE_SECONDS,
-    REFETCH_SECONDS,
-    REQUIRED_CLAIMS,
-    Audience,
-    Caller,
-    KeysUnavailableError,
-    NotLoggedInError,
-    TokenExpiredError,
-    VerifiedTokens,
-    Verifier,
-)
+from services.web.callers.identity import Audience, Caller, KeysUnavailableError, NotLoggedInError, TokenExpiredError
+from services.web.callers.key_set import FIRST_FETCH_SECONDS, MAX_AGE_SECONDS, REFETCH_SECONDS
+from services.web.callers.remembered import RememberedTokens
+from services.web.callers.verifier import REQUIRED_CLAIMS, Verifier
 
 pytestmark = pytest.mark.anyio
 
@@ -405,7 +396,7 @@ async def test_a_token_that_differs_in_one_character_is_never_answered_from_memo
 async def test_a_good_signature_spelled_otherwise_is_checked_anew_and_takes_no_more_room(
     auth_service: AuthService, checks: list[str]
 ) -> None:
-    tokens = VerifiedTokens()
+    tokens = RememberedTokens()
     verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, tokens=tokens)
     token = make_token()
     signed, _, signature = token.rpartition(".")
@@ -432,7 +423,7 @@ async def test_a_token_is_not_remembered_a_moment_longer_than_it_is_good(
 
 
 async def test_a_bad_token_is_not_remembered(auth_service: AuthService, checks: list[str]) -> None:
-    tokens = VerifiedTokens()
+    tokens = RememberedTokens()
     verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, tokens=tokens)
     for token in (make_token(STRANGER), make_token(exp=PAST + 1), make_token(sub=7), "a.b.c"):
         await refuse(verifier, token)
@@ -476,10 +467,8 @@ async def test_the_same_keys_again_leave_what_is_remembered(
     assert checks == [token]
 
 
-async def test_of_many_tokens_the_one_that_was_quiet_the_longest_goes(
-    auth_service: AuthService, checks: list[str]
-) -> None:
-    tokens = VerifiedTokens(most=2)
+async def test_the_least_recently_used_token_is_dropped(auth_service: AuthService, checks: list[str]) -> None:
+    tokens = RememberedTokens(maximum=2)
     verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, tokens=tokens)
     first, second, third = (make_token(jti=str(number)) for number in range(3))
     for token in (first, second, first, third, first, second):

@@ -14,7 +14,7 @@ from litestar.params import JSONBody
 from infra.local.emulator import layer
 from infra.local.emulator.clock import Clock, run_daily
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
-from services.problems import problem_details
+from services.web.problems import problem_details
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,13 +15,13 @@ from botocore.exceptions import BotoCoreError
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from services.aws import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
-from services.environment import InvalidSettingsError, read_settings
-from services.metrics import Metrics
+from services.settings.environment import InvalidSettingsError, read_settings
+from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
 from services.uploads.bucket import Bucket
 from services.uploads.sweep.settings import Settings
 from services.uploads.sweep.sweeper import Sweeper
 from services.uploads.users import Users
+from services.web.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -4,7 +4,7 @@ import itertools
 import sqlite3
 from typing import TYPE_CHECKING
 
-from services.uploads.sweep.plan import Reference
+from services.uploads.objects import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

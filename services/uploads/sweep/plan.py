@@ -5,31 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from services.uploads.objects import Listed, Reference
 
 
 HEALING_SECONDS = 4 * 86_400
 """How long after it was written a live object can still be marked as pending. The lifecycle rule takes a marked one
 after one day, rounded up to midnight, and S3 may be late by as much again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """What a listing tells of an object. `modified`: seconds since the epoch."""
-
-    key: str
-    modified: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A row that points at an avatar."""
-
-    avatar: str
-    username: str
 
 
 @dataclass(frozen=True, slots=True)

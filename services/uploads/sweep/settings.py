@@ -4,9 +4,9 @@ from typing import Annotated
 
 import msgspec
 
-from services.environment import BucketName, TableName, WriteMetrics
+from services.settings.environment import BucketName, TableName, WriteMetrics
+from services.uploads.picture import PictureLimits
 from services.uploads.settings import ConfirmSeconds, MaxBytes, MaxHeight, MaxWidth
-from services.uploads.upload import PictureLimits
 
 # AWS takes a signed request for fifteen minutes and so lets no clock be further off than that: one quarter of an hour
 # for a request on its way, one for the clock of the service, one for the clock of the sweep.

@@ -7,22 +7,23 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from services.aws import AWS_ERRORS
-from services.keys import AVATAR_PREFIX, PENDING_PREFIX
-from services.state import State, find_avatar_state, find_state, is_marked
+from services.store.clients import AWS_ERRORS
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.states import State, find_avatar_state, find_state, is_marked
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError
-from services.uploads.pending import STRATEGIES
+from services.uploads.decision import Replace, decide_repair
+from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.ledger import Ledger
 from services.uploads.sweep.plan import Finding, Foreign, Live, Missing, Rules, Unreferenced, Young, compare
 from services.uploads.sweep.report import Outcome, Report
-from services.uploads.upload import PictureLimits, Replace, decide_healing
 from services.uploads.users import UnknownUserError, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Executor
 
-    from services.keys import UploadId
+    from services.store.keys import UploadId
+    from services.uploads.picture import PictureLimits
 
 logger = logging.getLogger(__name__)
 
@@ -140,9 +141,9 @@ class Sweeper:
         if stored is None:
             raise MissingObjectError(key)
         # Whichever strategy is on now: only this one's forms ever reach an avatar.
-        step = decide_healing(upload_id, stored, self.limits, STRATEGIES["tag"])
+        step = decide_repair(upload_id, stored, self.limits, STRATEGIES["tag"])
         if not dry_run:
-            self.bucket.heal(step)
+            self.bucket.repair(step)
         return Outcome.BLANKED if isinstance(step, Replace) else Outcome.HEALED
 
     def _look_at_unreferenced(self, upload_id: UploadId) -> Outcome:
@@ -174,7 +175,7 @@ class Sweeper:
 
     def _find_avatar(self, username: str | None) -> str | None:
         try:
-            return self.users.avatar_of(username) if username else None
+            return self.users.find_avatar(username) if username else None
         except UnknownUserError:
             return None
 

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from services.aws import S3_CONFIG
+from services.store.clients import S3_CONFIG
 
 s3 = boto3.client("s3", config=S3_CONFIG)
 bucket = os.environ["BUCKET"]

@@ -10,7 +10,7 @@ import boto3
 import uvicorn
 from litestar import Litestar, get, post
 
-from services.aws import S3_CONFIG
+from services.store.clients import S3_CONFIG
 
 s3 = boto3.client("s3", config=S3_CONFIG)
 bucket = os.environ["BUCKET"]

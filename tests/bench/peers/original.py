@@ -13,7 +13,7 @@ import boto3
 import uvicorn
 from litestar import Litestar, get, post
 
-from services.aws import CLIENT_CONFIG, S3_CONFIG
+from services.store.clients import CLIENT_CONFIG, S3_CONFIG
 
 s3 = boto3.client("s3", config=S3_CONFIG)
 dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)

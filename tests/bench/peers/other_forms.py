@@ -14,20 +14,23 @@ import boto3
 from litestar import Litestar, get, post
 from litestar.di import Provide
 
-from services.auth.verifier import Audience, Caller, Doorkeeper, Verifier, fetch_over_http
-from services.aws import S3_CONFIG
-from services.bodies import MOST_BYTES, StrictRequest, require_json
-from services.metrics import Metrics
-from services.problems import problem_details
-from services.rate_limits import RateLimit
-from services.server import API_HEADERS, send_always, serve
+from services.store.clients import S3_CONFIG
 from services.uploads.bucket import Bucket
 from services.uploads.form import Signer
-from services.uploads.pending import STRATEGIES
-from services.uploads.presigner import Presigner
+from services.uploads.presign import Presigner
 from services.uploads.problems import ERRORS
 from services.uploads.routes import PresignAnswer, PresignEndpoint, PresignRequest
 from services.uploads.settings import Settings
+from services.uploads.strategies import STRATEGIES
+from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
+from services.web.callers.guard import Guard
+from services.web.callers.identity import Audience, Caller
+from services.web.callers.key_set import fetch_over_http
+from services.web.callers.verifier import Verifier
+from services.web.metrics import Metrics
+from services.web.problems import problem_details
+from services.web.rate_limits import RateLimit
+from services.web.server import API_HEADERS, send_always, serve
 
 if TYPE_CHECKING:
     from litestar.params import JSONBody, SkipValidation
@@ -39,7 +42,7 @@ def make_endpoint(settings: Settings) -> PresignEndpoint:
     bucket = Bucket(session.client("s3", config=S3_CONFIG), settings.bucket)
     audience = Audience(settings.origin)
     return PresignEndpoint(
-        Doorkeeper(audience, Verifier(audience, fetch_over_http(settings.jwks_url))),
+        Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url))),
         Presigner(
             Signer(bucket.find_destination(), session.get_credentials),
             STRATEGIES[settings.pending],
@@ -64,12 +67,12 @@ def create_framed(settings: Settings) -> Litestar:
 
     return Litestar(
         [presign, healthz],
-        dependencies={"caller": Provide(endpoint.doorkeeper.provide_caller)},
+        dependencies={"caller": Provide(endpoint.guard.identify)},
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],
         plugins=[problem_details(ERRORS, endpoint.metrics)],
-        request_max_body_size=MOST_BYTES,
+        request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
         openapi_config=None,
     )

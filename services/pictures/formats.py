@@ -1,0 +1,62 @@
+"""The formats that a picture may have. A further format is one entry in `FORMATS`, with a module that reads it.
+
+Dimensions must be those that browsers show. Where a format can state them more than once, or hide them, the reader is
+strict, or the largest count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.pictures import gif, jpeg, png, webp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HEAD_BYTES = 65_536
+"""Bytes at the start of a file that are read first. Nearly every header fits; a JPEG can have more metadata (EXIF, XMP,
+ICC) before its dimensions.
+"""
+
+MAX_HEADER_BYTES = 5_000_000
+"""Maximum number of bytes that are read of a longer header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    name: str
+    """For people."""
+    content_type: str
+    extensions: tuple[str, ...]
+    """Of file names, without the dot. The first one is the usual one."""
+    matches: Callable[[bytes], bool]
+    """Whether a file that begins so has this format (WHATWG, "MIME Sniffing", section 6.1)."""
+    measure: Callable[[bytes], tuple[int, int] | None]
+    """Width and height in pixels, as stored. None if these bytes hold no complete and valid header."""
+
+
+FORMATS = {
+    chosen.content_type: chosen
+    for chosen in (
+        Format("PNG", "image/png", ("png",), png.matches, png.measure),
+        Format("JPEG", "image/jpeg", ("jpg", "jpeg"), jpeg.matches, jpeg.measure),
+        Format("WebP", "image/webp", ("webp",), webp.matches, webp.measure),
+        Format("GIF", "image/gif", ("gif",), gif.matches, gif.measure),
+    )
+}
+"""By content type. SVG is not among them: it is a document that can contain scripts."""
+
+CONTENT_TYPES = tuple(FORMATS)
+
+
+def identify(head: bytes) -> str | None:
+    """The content type of a file that begins so, or None."""
+    return next((chosen.content_type for chosen in FORMATS.values() if chosen.matches(head)), None)
+
+
+def measure(head: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels, as stored. None if these bytes hold no complete and valid header."""
+    content_type = identify(head)
+    dimensions = FORMATS[content_type].measure(head) if content_type else None
+    return dimensions if dimensions and min(dimensions) > 0 else None

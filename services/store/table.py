@@ -1,0 +1,45 @@
+"""The users' table in DynamoDB: the names of its attributes, and how a row is read and written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+USERNAME = "Username"
+"""The partition key."""
+
+NAME = "Name"
+
+AVATAR = "Avatar"
+"""The key of the user's picture in the bucket. The attribute is missing while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A user."""
+
+    username: str
+    name: str
+    avatar: str | None = None
+
+
+def make_key(username: str) -> dict[str, Any]:
+    return {USERNAME: {"S": username}}
+
+
+def read_row(item: Mapping[str, Any]) -> Row:
+    """From DynamoDB's own JSON, with all attributes."""
+    return Row(item[USERNAME]["S"], item[NAME]["S"], read_avatar(item))
+
+
+def read_avatar(item: Mapping[str, Any]) -> str | None:
+    """From an item that has at least this attribute, if the row has it."""
+    return item.get(AVATAR, {}).get("S")
+
+
+def write_row(row: Row) -> dict[str, Any]:
+    avatar = {AVATAR: {"S": row.avatar}} if row.avatar is not None else {}
+    return make_key(row.username) | {NAME: {"S": row.name}} | avatar

@@ -1,0 +1,166 @@
+"""Confirms an upload: gathers the facts, lets `decision` decide, and applies the decision."""
+
+from __future__ import annotations
+
+import logging
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from services.uploads.bucket import Bucket, ChangedError
+from services.uploads.deadline import Deadline
+from services.uploads.decision import (
+    AlreadyConfirmed,
+    Decision,
+    Facts,
+    Limits,
+    Promote,
+    Replace,
+    Restore,
+    decide,
+    if_owned_by,
+    is_superseded,
+)
+from services.uploads.refusals import OtherStrategyError, SupersededError, UnknownUploadError
+from services.uploads.strategies import is_of_some_strategy, parse_upload
+from services.uploads.users import NotForwardError, Users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
+    from services.store.keys import UploadId
+    from services.uploads.strategies import Strategy
+
+logger = logging.getLogger(__name__)
+
+MAX_TRIES = 3
+"""How often a confirm is tried when the object changes between the check and the copy. That happens only if the user
+keeps posting to the same form.
+"""
+
+LAST_CALL_SECONDS = 20
+"""How long after the request a confirm may still start a call to AWS. A call takes at most nine seconds
+(`services.store.clients`), so the response is sent before API Gateway's timeout of 30 s.
+"""
+
+
+class KeepsChangingError(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    avatar: str
+    leftovers: tuple[str, ...]
+    """Keys that no row refers to any more, to be deleted after the response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmer:
+    bucket: Bucket
+    users: Users
+    strategy: Strategy
+    limits: Limits
+    clock: Callable[[], float]
+    executor: Executor
+
+    def confirm(self, username: str, key: str, token: str | None = None) -> Confirmed:
+        """Make the upload the user's avatar. Safe to stop after any call to AWS, and to repeat afterwards.
+
+        Raises:
+            RefusedError: the subclass says why the upload can't become the avatar.
+            KeepsChangingError: the object changed between the check and the copy, in every try.
+            DeadlineExceededError: AWS was too slow. A repeat continues from there.
+        """
+        upload_id = parse_upload(key, self.strategy)
+        if upload_id is None:
+            if is_of_some_strategy(key):
+                raise OtherStrategyError("This upload was begun in another way. Upload the picture again.")
+            raise UnknownUploadError("There is no upload of that key.")
+        deadline = Deadline(self.clock() + LAST_CALL_SECONDS, self.clock)
+        for _ in range(MAX_TRIES):
+            try:
+                return self._try_to_confirm(username, upload_id, token, deadline)
+            except ChangedError:
+                logger.info("%s changed while it was confirmed", key)
+        raise KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again.")
+
+    def discard(self, keys: tuple[str, ...]) -> None:
+        """Delete objects that no row refers to. A failure is logged; the sweep deletes them later."""
+        if not keys:
+            return
+        try:
+            self.bucket.delete(keys)
+        except Exception:
+            logger.warning("Not deleted, left to the sweep: %s", keys, exc_info=True)
+
+    def _try_to_confirm(self, username: str, upload_id: UploadId, token: str | None, deadline: Deadline) -> Confirmed:
+        deadline.check()
+        facts = self._gather(username, upload_id, token, deadline)
+        try:
+            decision = self._decide(username, upload_id, facts, deadline)
+        except SupersededError:
+            if facts.stored:
+                # This includes a copy that an earlier try made before it was stopped.
+                self._discard_later(_all_keys(upload_id, self.strategy))
+            raise
+        deadline.check()
+        return self._apply(username, upload_id, decision, deadline, is_stored=facts.stored is not None)
+
+    def _apply(
+        self, username: str, upload_id: UploadId, decision: Decision, deadline: Deadline, *, is_stored: bool
+    ) -> Confirmed:
+        match decision:
+            case AlreadyConfirmed():
+                return Confirmed(upload_id.avatar_key, self.strategy.leftovers(upload_id) if is_stored else ())
+            case Restore():
+                self.bucket.repair(decision)
+                return Confirmed(upload_id.avatar_key, ())
+            case Replace():
+                self.bucket.repair(decision)
+                raise decision.reason
+            case Promote(copy):
+                self.bucket.copy(copy)
+                deadline.check()
+                return self._advance(username, upload_id)
+
+    def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
+        """Let the row refer to the object, which is permanent by now."""
+        leftovers = self.strategy.leftovers(upload_id)
+        try:
+            replaced = self.users.advance(username, upload_id.avatar_key)
+        except NotForwardError as error:
+            if is_superseded(upload_id, error.avatar):
+                # `Avatar` only moves forward, so no row will ever refer to this object.
+                self._discard_later(_all_keys(upload_id, self.strategy))
+                raise SupersededError("A later upload became the avatar meanwhile.") from error
+            replaced = None
+        return Confirmed(upload_id.avatar_key, (replaced, *leftovers) if replaced else leftovers)
+
+    def _gather(self, username: str, upload_id: UploadId, token: str | None, deadline: Deadline) -> Facts:
+        """Read the object and the row in parallel."""
+        inspection = self.executor.submit(self.bucket.inspect, self.strategy.posted_key(upload_id), deadline)
+        avatar = self.users.find_avatar(username)
+        return Facts(self.clock(), avatar, if_owned_by(inspection.result(), username, token, self.strategy))
+
+    def _decide(self, username: str, upload_id: UploadId, facts: Facts, deadline: Deadline) -> Decision:
+        try:
+            return decide(upload_id, facts, self.limits, self.strategy)
+        except UnknownUploadError:
+            # A concurrent confirm may have finished between the two reads: the row was read before its update, and the
+            # object after its deletion. The row has the update by now.
+            deadline.check()
+            latest = replace(facts, avatar=self.users.find_avatar(username))
+            return decide(upload_id, latest, self.limits, self.strategy)
+
+    def _discard_later(self, keys: tuple[str, ...]) -> None:
+        """Delete in the background, so that the response does not wait. On shutdown the service waits for its
+        executor.
+        """
+        self.executor.submit(copy_context().run, self.discard, keys)
+
+
+def _all_keys(upload_id: UploadId, strategy: Strategy) -> tuple[str, ...]:
+    """Every key at which a confirm of this upload can have left an object."""
+    return (upload_id.avatar_key, *strategy.leftovers(upload_id))

@@ -1,0 +1,112 @@
+"""Decides what a confirm does, from facts that were gathered before. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.store.keys import USERNAME_FIELD
+from services.uploads.picture import PictureLimits, verify_picture
+from services.uploads.refusals import ExpiredError, RefusedError, SupersededError, UnknownUploadError
+
+if TYPE_CHECKING:
+    from services.store.keys import UploadId
+    from services.uploads.objects import Copy, Stored
+    from services.uploads.strategies import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(PictureLimits):
+    form_seconds: int
+    confirm_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    now: float
+    avatar: str | None
+    """What the user's row refers to."""
+    stored: Stored | None
+    """The object at the key that the form posted to, if it is the caller's."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyConfirmed:
+    """The row refers to this upload, and no lifecycle rule will delete it: a repeat of an earlier confirm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """The object is verified. This copy makes it permanent; then the row may refer to it."""
+
+    copy: Copy
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The avatar was posted again and has the pending tag. Its bytes are verified; this copy removes the tag."""
+
+    copy: Copy
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """The avatar was posted again with bytes that are refused. A blank picture takes their place."""
+
+    key: str
+    stored: Stored
+    reason: RefusedError
+
+
+Decision = AlreadyConfirmed | Promote | Restore | Replace
+
+
+def decide(upload_id: UploadId, facts: Facts, limits: Limits, strategy: Strategy) -> Decision:
+    """The facts hold the object only if it is the caller's, so the result depends on nothing but the caller's own row,
+    their own object and the time: it reveals nothing about other users' keys.
+
+    Raises:
+        RefusedError: the subclass says why the upload can't become the avatar.
+    """
+    stored = facts.stored
+    if facts.avatar == upload_id.avatar_key:
+        return _decide_repeat(upload_id, stored, limits, strategy)
+    if is_superseded(upload_id, facts.avatar):
+        raise SupersededError("A later upload is the avatar already.")
+    if facts.now > upload_id.created + limits.confirm_seconds:
+        raise ExpiredError("The upload was not confirmed in time. Upload the picture again.")
+    if stored is None:
+        raise UnknownUploadError("There is no upload of that key.")
+    verify_picture(stored, limits)
+    return Promote(strategy.promotion(upload_id, stored))
+
+
+def _decide_repeat(upload_id: UploadId, stored: Stored | None, limits: Limits, strategy: Strategy) -> Decision:
+    if stored is None:
+        if strategy.with_token:
+            raise UnknownUploadError("There is no upload of that key.")
+        return AlreadyConfirmed()
+    if not strategy.is_marked(upload_id, stored):
+        return AlreadyConfirmed()
+    return decide_repair(upload_id, stored, limits, strategy)
+
+
+def decide_repair(upload_id: UploadId, stored: Stored, limits: PictureLimits, strategy: Strategy) -> Restore | Replace:
+    """For a live avatar with the pending tag. Its bytes may differ from those that were confirmed."""
+    try:
+        verify_picture(stored, limits)
+    except RefusedError as reason:
+        return Replace(upload_id.avatar_key, stored, reason)
+    return Restore(strategy.promotion(upload_id, stored))
+
+
+def if_owned_by(stored: Stored | None, username: str, token: str | None, strategy: Strategy) -> Stored | None:
+    """The object if this user may confirm it with this upload token; None otherwise, as if there were no object."""
+    if stored is None or stored.metadata.get(USERNAME_FIELD) != username or not strategy.is_proved_by(stored, token):
+        return None
+    return stored
+
+
+def is_superseded(upload_id: UploadId, avatar: str | None) -> bool:
+    """Whether the row refers to a later upload."""
+    return avatar is not None and avatar > upload_id.avatar_key

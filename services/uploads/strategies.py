@@ -1,0 +1,146 @@
+"""Two strategies for marking an object as pending, and for making it permanent.
+
+A strategy returns data: the key that a form posts to and the fields that it pins, the copy that makes the object
+permanent, the keys that are of no use afterwards. No other module asks which strategy is in use. Under both, the object
+becomes permanent by one copy on condition of the ETag that was verified, so that no other bytes can.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Protocol
+
+from services.store.keys import (
+    AVATAR_CACHE_CONTROL,
+    AVATAR_PREFIX,
+    PENDING_PREFIX,
+    PENDING_TAG,
+    REQUEST_FIELD,
+    TOKEN_FIELD,
+    USERNAME_FIELD,
+    UploadId,
+    parse_key,
+)
+from services.uploads.objects import Copy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.uploads.objects import Stored
+
+
+class Strategy(Protocol):
+    prefix: str
+    """Prefix of the keys that forms post to."""
+    with_token: bool
+    """Whether a presign issues an upload token that the confirm must send."""
+
+    def posted_key(self, upload_id: UploadId) -> str:
+        """The key that the form posts to."""
+        ...
+
+    def pins(self, token: str) -> Mapping[str, str]:
+        """Form fields in addition to those that every form has."""
+        ...
+
+    def is_proved_by(self, stored: Stored, token: str | None) -> bool:
+        """Whether this upload token permits confirming the object."""
+        ...
+
+    def promotion(self, upload_id: UploadId, stored: Stored) -> Copy:
+        """The copy that makes the object permanent. It is safe to repeat and safe to stop after."""
+        ...
+
+    def is_marked(self, upload_id: UploadId, stored: Stored) -> bool:
+        """Whether the object is at the avatar's key and a lifecycle rule will delete it."""
+        ...
+
+    def leftovers(self, upload_id: UploadId) -> tuple[str, ...]:
+        """Keys to be deleted once the upload is confirmed."""
+        ...
+
+
+PERMANENT_FIELDS = (USERNAME_FIELD, REQUEST_FIELD)
+"""The metadata of a permanent object under `prefix`. Under `tag` it keeps all, with the upload token."""
+
+
+class Prefix:
+    """The form posts to `pending/`, where a lifecycle rule deletes what is left. Confirm copies to `avatars/`."""
+
+    prefix = PENDING_PREFIX
+    with_token = False
+
+    def posted_key(self, upload_id: UploadId) -> str:
+        return upload_id.pending_key
+
+    def pins(self, token: str) -> Mapping[str, str]:  # noqa: ARG002 - knowing the key is the proof
+        return {}
+
+    def is_proved_by(self, stored: Stored, token: str | None) -> bool:  # noqa: ARG002
+        return True
+
+    def promotion(self, upload_id: UploadId, stored: Stored) -> Copy:
+        return Copy(
+            upload_id.pending_key,
+            upload_id.avatar_key,
+            stored.etag,
+            stored.content_type,
+            {name: stored.metadata[name] for name in PERMANENT_FIELDS if name in stored.metadata},
+            AVATAR_CACHE_CONTROL,
+        )
+
+    def is_marked(self, upload_id: UploadId, stored: Stored) -> bool:  # noqa: ARG002 - forms never reach avatars/
+        return False
+
+    def leftovers(self, upload_id: UploadId) -> tuple[str, ...]:
+        return (upload_id.pending_key,)
+
+
+class Tag:
+    """The form posts to the avatar's own key, with a tag by which a lifecycle rule deletes it. Confirm removes the tag.
+
+    It copies the object onto itself without the tag. DeleteObjectTagging would be simpler but has no condition on the
+    ETag: bytes posted between the check and that call would become permanent unverified.
+    """
+
+    prefix = AVATAR_PREFIX
+    with_token = True
+
+    def posted_key(self, upload_id: UploadId) -> str:
+        return upload_id.avatar_key
+
+    def pins(self, token: str) -> Mapping[str, str]:
+        name, value = PENDING_TAG
+        return {
+            f"x-amz-meta-{TOKEN_FIELD}": token,
+            "tagging": f"<Tagging><TagSet><Tag><Key>{name}</Key><Value>{value}</Value></Tag></TagSet></Tagging>",
+        }
+
+    def is_proved_by(self, stored: Stored, token: str | None) -> bool:
+        expected = stored.metadata.get(TOKEN_FIELD, "")
+        # Bytes, since compare_digest accepts ASCII text only. No token permits confirming an object without one.
+        return bool(expected) and hmac.compare_digest(expected.encode(), (token or "").encode())
+
+    def promotion(self, upload_id: UploadId, stored: Stored) -> Copy:
+        key = upload_id.avatar_key
+        # The upload token stays, so that a repeat of the confirm can be verified. The object can be posted again while
+        # the form is valid, so caches must revalidate.
+        return Copy(key, key, stored.etag, stored.content_type, stored.metadata, "no-cache")
+
+    def is_marked(self, upload_id: UploadId, stored: Stored) -> bool:  # noqa: ARG002 - it is at that key
+        return stored.tagged
+
+    def leftovers(self, upload_id: UploadId) -> tuple[str, ...]:  # noqa: ARG002 - the object stays where it is
+        return ()
+
+
+STRATEGIES: Mapping[str, Strategy] = {"prefix": Prefix(), "tag": Tag()}
+
+
+def parse_upload(key: str, strategy: Strategy) -> UploadId | None:
+    return parse_key(key, strategy.prefix)
+
+
+def is_of_some_strategy(key: str) -> bool:
+    """Whether the key is one that some strategy's form posts to."""
+    return any(parse_key(key, strategy.prefix) for strategy in STRATEGIES.values())

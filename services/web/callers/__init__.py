@@ -1,0 +1,1 @@
+"""Who calls: reads the token of a request and verifies it, the same way in every service."""

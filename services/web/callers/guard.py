@@ -1,0 +1,60 @@
+"""Finds the caller of a request and checks the origin of what comes with a cookie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services.web.callers.identity import Audience, Caller, ForeignOriginError, KeysUnavailableError, NotLoggedInError
+from services.web.request_context import annotate
+
+if TYPE_CHECKING:
+    from litestar import Request
+
+    from services.web.callers.verifier import Verifier
+
+
+class Guard:
+    def __init__(self, audience: Audience, verifier: Verifier) -> None:
+        self._audience = audience
+        self._verifier = verifier
+
+    async def identify(self, request: Request[Any, Any, Any]) -> Caller:
+        """The caller by Bearer token or session cookie. A Bearer token takes precedence.
+
+        Raises:
+            NotLoggedInError, TokenExpiredError, KeysUnavailableError: see `Verifier.verify`.
+            ForeignOriginError: the cookie came with a state-changing request of another site's page.
+        """
+        caller = await self._verifier.verify(self._find_token(request))
+        annotate(username=caller.username)
+        return caller
+
+    async def identify_if_logged_in(self, request: Request[Any, Any, Any]) -> Caller | None:
+        """The caller if there is one; for pages that anybody may see."""
+        try:
+            return await self.identify(request)
+        except (NotLoggedInError, KeysUnavailableError):
+            return None
+
+    def _find_token(self, request: Request[Any, Any, Any]) -> str:
+        # `request.headers` would first build a mapping of all headers.
+        header = next((value for name, value in request.scope["headers"] if name == b"authorization"), b"")
+        scheme, _, credentials = header.decode("latin-1").partition(" ")
+        if scheme.lower() == "bearer" and credentials:
+            return credentials.strip()
+        cookie = request.cookies.get(self._audience.cookie)
+        if not cookie:
+            raise NotLoggedInError("There is no session cookie and no Bearer token.")
+        if request.method not in {"GET", "HEAD"}:
+            require_own_origin(request, self._audience)
+        return cookie
+
+
+def require_own_origin(request: Request[Any, Any, Any], audience: Audience) -> None:
+    """Browsers send `Origin` with every POST (Fetch standard), so a request without it is not from our page either.
+
+    Raises:
+        ForeignOriginError: the header is missing or names another origin.
+    """
+    if request.headers.get("Origin") != audience.origin:
+        raise ForeignOriginError(f"Only pages of {audience.origin} may use the session cookie.")

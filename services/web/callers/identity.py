@@ -1,0 +1,66 @@
+"""Whom a token is from and for, whom it names, and why it may be refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.web.problems import UNAVAILABLE, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The issuer and the audience of the tokens. Both follow from the one public origin of the system."""
+
+    origin: str
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.origin}/auth"
+
+    @property
+    def audience(self) -> str:
+        return self.origin
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session cookie. Browsers accept the prefix `__Host-` from this very host over HTTPS only
+        (RFC 6265bis).
+        """
+        return "__Host-session" if self.is_secure else "session"
+
+    @property
+    def is_secure(self) -> bool:
+        return self.origin.startswith("https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The user who makes a request, as a verified token names them."""
+
+    username: str
+
+
+class NotLoggedInError(Exception):
+    """The request has no token, or the token is not valid."""
+
+
+class TokenExpiredError(NotLoggedInError):
+    """The token was valid and has expired."""
+
+
+class ForeignOriginError(Exception):
+    """The session cookie came with a request from a page of another origin."""
+
+
+class KeysUnavailableError(Exception):
+    """The key set can't be fetched, so the token can't be verified."""
+
+
+PROBLEMS: dict[type[Exception], Problem] = {
+    TokenExpiredError: Problem(
+        "token-expired", 401, "Log in again", {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    ),
+    NotLoggedInError: Problem("not-logged-in", 401, "Log in first", {"WWW-Authenticate": "Bearer"}),
+    ForeignOriginError: Problem("foreign-origin", 403, "This call came from another site's page"),
+    KeysUnavailableError: UNAVAILABLE,
+}

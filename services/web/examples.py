@@ -1,0 +1,43 @@
+"""What the services' descriptions show: one upload, from its presign to the inspector, and what everybody knows of it.
+
+Whoever runs the demo finds this user there.
+"""
+
+from __future__ import annotations
+
+from litestar.openapi.spec import Example
+
+from services.store.keys import UploadId
+from services.web.callers.identity import ForeignOriginError, NotLoggedInError, TokenExpiredError
+
+ORIGIN = "https://avatars.example.com"
+BUCKET_URL = "https://avatars-example.s3.eu-central-1.amazonaws.com"
+
+USERNAME = "Shirley90"
+NAME = "Shirley Lowe"
+
+UPLOAD = UploadId("01a1fdb2-bdd6-7c3e-9a63-5c1f0e8d4b27")
+REPLACED = UploadId("01a1f9b2-919e-7d10-8f42-b7e95a3c6d08")
+"""The avatar that was there before."""
+REQUEST_ID = "6f1c2a7e-3b58-4d0a-9e4f-2d7c80b1a935"
+UPLOAD_TOKEN = "Zk3vQ1rXo0mWb8sTn5yLhUe2JdGcPa7fKx4iV9qRzBM"  # noqa: S105 - of no upload
+ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjdtSEo2N….eyJzdWIiOiJTaGlybGV5OTAi….hQ9xTzR0u5vX"  # noqa: S105 - cut short
+
+CONTENT_TYPE = "image/jpeg"
+SIZE = 48_213
+SHA256 = "o1Dnf3pbm5HBC9jmZgVTiZ2yqBqQvQzN0kMfT3q5Y1A="
+
+BEGUN = "2026-11-21T10:41:52Z"
+ENDS = "2026-11-23T00:00:00Z"
+"""When the lifecycle rule deletes what was begun then and is pending still: a day later, at midnight."""
+
+NOT_LOGGED_IN = (
+    NotLoggedInError("There is no session cookie and no Bearer token."),
+    TokenExpiredError("The session is over."),
+)
+FOREIGN_ORIGIN = ForeignOriginError(f"Only pages of {ORIGIN} may use the session cookie.")
+
+
+def show(value: object) -> list[Example]:
+    """For a parameter's `examples`."""
+    return [Example(value=value)]

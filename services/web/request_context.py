@@ -1,0 +1,54 @@
+"""What is known of the current request: its id, its caller and its problem, for the log."""
+
+from __future__ import annotations
+
+import re
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import uuid_utils
+
+REQUEST_ID_HEADER = "X-Request-Id"
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+@dataclass(slots=True)
+class RequestContext:
+    request_id: str
+    username: str | None = None
+    """The caller, once the token is verified."""
+    problem: str | None = None
+    """The slug of the problem in the response, such as `superseded`."""
+
+
+_current: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
+
+
+def begin_context(wanted: str) -> RequestContext:
+    """Make a context the current one. It takes the wanted id if that is well-formed."""
+    context = RequestContext(wanted if _SAFE_ID.fullmatch(wanted) else make_request_id())
+    _current.set(context)
+    return context
+
+
+def find_context() -> RequestContext | None:
+    """The current one; threads that the event loop starts for a request have it as well."""
+    return _current.get()
+
+
+def annotate(*, username: str | None = None, problem: str | None = None) -> None:
+    """Add to the current context, if there is one."""
+    if context := _current.get():
+        context.username = username or context.username
+        context.problem = problem or context.problem
+
+
+def find_request_id() -> str:
+    """The id of the current context, or a new one."""
+    context = _current.get()
+    return context.request_id if context else make_request_id()
+
+
+def make_request_id() -> str:
+    return str(uuid_utils.uuid4())

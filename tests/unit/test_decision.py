@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from services.pictures.formats import CONTENT_TYPES
+from services.store.keys import UploadId
+from services.uploads.decision import (
+    AlreadyConfirmed,
+    Facts,
+    Limits,
+    Promote,
+    Replace,
+    Restore,
+    decide,
+    if_owned_by,
+    is_superseded,
+)
+from services.uploads.objects import Declared, Stored
+from services.uploads.picture import check_declared
+from services.uploads.refusals import (
+    EmptyFileError,
+    ExpiredError,
+    NotAPictureError,
+    RefusedError,
+    SupersededError,
+    TooLargeError,
+    TooManyPixelsError,
+    TypeMismatchError,
+    TypeNotAllowedError,
+    UnknownUploadError,
+    UnreadablePictureError,
+)
+from services.uploads.strategies import STRATEGIES, Prefix, Strategy, Tag
+
+EARLIER = UploadId("019b0000-0000-7000-8000-000000000001")
+UPLOAD = UploadId("019b0000-0000-7000-8000-000000000002")
+LATER = UploadId("019b0000-0000-7000-8000-000000000003")
+LIMITS = Limits(max_bytes=1000, max_width=80, max_height=60, form_seconds=300, confirm_seconds=3600)
+LAST_MOMENT = UPLOAD.created + LIMITS.confirm_seconds
+TOO_LATE = LAST_MOMENT + 0.001
+
+GOOD = Stored(
+    etag='"e"',
+    size=500,
+    content_type="image/png",
+    metadata={"username": "ada", "upload-token": "secret"},
+    format="image/png",
+    dimensions=(40, 30),
+)
+RUBBISH = replace(GOOD, size=9999, format=None, dimensions=None)
+READY = Facts(now=UPLOAD.created + 1, avatar=EARLIER.avatar_key, stored=GOOD)
+
+
+each_strategy = pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
+
+
+def with_stored(stored: Stored | None) -> Facts:
+    return replace(READY, stored=stored)
+
+
+@each_strategy
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(READY, id="a good upload"),
+        pytest.param(replace(READY, avatar=None), id="the first avatar"),
+        pytest.param(replace(READY, now=LAST_MOMENT), id="at the last moment"),
+        pytest.param(replace(READY, now=UPLOAD.created - 5), id="by a clock that is behind"),
+        pytest.param(with_stored(replace(GOOD, size=1000)), id="as large as allowed"),
+        pytest.param(with_stored(replace(GOOD, dimensions=(80, 60))), id="as many pixels as allowed"),
+        pytest.param(with_stored(replace(GOOD, tagged=True)), id="marked as pending"),
+    ],
+)
+def test_a_confirm_is_granted(facts: Facts, strategy: Strategy) -> None:
+    assert facts.stored
+    assert decide(UPLOAD, facts, LIMITS, strategy) == Promote(strategy.promotion(UPLOAD, facts.stored))
+
+
+@each_strategy
+@pytest.mark.parametrize("now", [READY.now, TOO_LATE])
+@pytest.mark.parametrize("stored", [GOOD, RUBBISH])
+def test_a_repeat_is_granted_at_any_time(now: float, stored: Stored, strategy: Strategy) -> None:
+    assert decide(UPLOAD, Facts(now, UPLOAD.avatar_key, stored), LIMITS, strategy) == AlreadyConfirmed()
+
+
+def test_a_repeat_under_prefix_needs_no_object() -> None:
+    assert decide(UPLOAD, Facts(READY.now, UPLOAD.avatar_key, None), LIMITS, Prefix()) == AlreadyConfirmed()
+
+
+def test_a_repeat_under_prefix_is_not_moved_by_what_was_posted_again() -> None:
+    again = Facts(READY.now, UPLOAD.avatar_key, replace(RUBBISH, tagged=True))
+    assert decide(UPLOAD, again, LIMITS, Prefix()) == AlreadyConfirmed()
+
+
+def test_a_repeat_under_tag_needs_its_object() -> None:
+    """Without one, or with another token, it is any key."""
+    with pytest.raises(UnknownUploadError):
+        decide(UPLOAD, Facts(READY.now, UPLOAD.avatar_key, None), LIMITS, Tag())
+
+
+def test_a_live_avatar_that_is_marked_again_is_restored_if_it_is_still_a_picture() -> None:
+    marked = replace(GOOD, tagged=True)
+    decision = decide(UPLOAD, Facts(TOO_LATE, UPLOAD.avatar_key, marked), LIMITS, Tag())
+    assert decision == Restore(Tag().promotion(UPLOAD, marked))
+
+
+@pytest.mark.parametrize(
+    ("stored", "reason"),
+    [
+        (replace(GOOD, format=None), NotAPictureError),
+        (replace(GOOD, dimensions=(9999, 1)), TooManyPixelsError),
+        (replace(GOOD, format="image/gif"), TypeMismatchError),
+    ],
+)
+def test_a_live_avatar_that_is_no_picture_any_more_is_replaced(stored: Stored, reason: type[RefusedError]) -> None:
+    marked = replace(stored, tagged=True)
+    decision = decide(UPLOAD, Facts(READY.now, UPLOAD.avatar_key, marked), LIMITS, Tag())
+    assert isinstance(decision, Replace)
+    assert (decision.key, decision.stored) == (UPLOAD.avatar_key, marked)
+    assert type(decision.reason) is reason
+
+
+@each_strategy
+@pytest.mark.parametrize(
+    ("facts", "error"),
+    [
+        pytest.param(replace(READY, avatar=LATER.avatar_key), SupersededError, id="a later one is the avatar"),
+        pytest.param(Facts(TOO_LATE, LATER.avatar_key, GOOD), SupersededError, id="superseded and expired"),
+        pytest.param(Facts(READY.now, LATER.avatar_key, None), SupersededError, id="superseded and missing"),
+        pytest.param(replace(READY, now=TOO_LATE), ExpiredError, id="past the window"),
+        pytest.param(Facts(TOO_LATE, None, None), ExpiredError, id="expired and missing"),
+        pytest.param(Facts(TOO_LATE, None, replace(GOOD, format=None)), ExpiredError, id="expired and rubbish"),
+        pytest.param(with_stored(None), UnknownUploadError, id="missing"),
+        pytest.param(with_stored(replace(GOOD, size=1001)), TooLargeError, id="a byte too large"),
+        pytest.param(with_stored(replace(GOOD, size=1001, format=None)), TooLargeError, id="large and no picture"),
+        pytest.param(with_stored(replace(GOOD, format=None, dimensions=None)), NotAPictureError, id="no picture"),
+        pytest.param(with_stored(replace(GOOD, format="image/gif")), TypeMismatchError, id="another type"),
+        pytest.param(
+            with_stored(replace(GOOD, format="image/gif", dimensions=None)), TypeMismatchError, id="another and damaged"
+        ),
+        pytest.param(with_stored(replace(GOOD, dimensions=None)), UnreadablePictureError, id="damaged"),
+        pytest.param(with_stored(replace(GOOD, dimensions=(81, 1))), TooManyPixelsError, id="a pixel too wide"),
+        pytest.param(with_stored(replace(GOOD, dimensions=(1, 61))), TooManyPixelsError, id="a pixel too high"),
+        pytest.param(with_stored(replace(GOOD, dimensions=(60, 80))), TooManyPixelsError, id="turned by 90 degrees"),
+    ],
+)
+def test_a_confirm_is_refused(facts: Facts, error: type[RefusedError], strategy: Strategy) -> None:
+    with pytest.raises(RefusedError) as caught:
+        decide(UPLOAD, facts, LIMITS, strategy)
+    assert caught.type is error
+    assert str(caught.value).endswith(".")
+
+
+@each_strategy
+@pytest.mark.parametrize("username", ["eve", "Ada", "", None])
+def test_an_object_of_somebody_else_is_as_if_there_were_none(username: str | None, strategy: Strategy) -> None:
+    metadata = {"upload-token": "secret"} | ({"username": username} if username is not None else {})
+    assert if_owned_by(replace(GOOD, metadata=metadata), "ada", "secret", strategy) is None
+    assert if_owned_by(None, "ada", "secret", strategy) is None
+    assert if_owned_by(GOOD, "ada", "secret", strategy) is GOOD
+
+
+@pytest.mark.parametrize("token", [None, "", "Secret", "secret ", "ü"])
+def test_under_tag_an_object_is_proved_by_its_token(token: str | None) -> None:
+    assert if_owned_by(GOOD, "ada", token, Tag()) is None
+    assert if_owned_by(GOOD, "ada", token, Prefix()) is GOOD
+
+
+def test_an_object_without_a_token_is_proved_by_none() -> None:
+    without = replace(GOOD, metadata={"username": "ada"})
+    assert if_owned_by(without, "ada", "", Tag()) is None
+    assert if_owned_by(without, "ada", None, Tag()) is None
+
+
+@pytest.mark.parametrize(
+    ("avatar", "superseded"),
+    [(None, False), (EARLIER.avatar_key, False), (UPLOAD.avatar_key, False), (LATER.avatar_key, True)],
+)
+def test_only_a_later_avatar_supersedes(avatar: str | None, superseded: bool) -> None:  # noqa: FBT001 - a table
+    assert is_superseded(UPLOAD, avatar) is superseded
+
+
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_form_is_given_for_each_picture_within_the_limits(content_type: str, size: int) -> None:
+    check_declared(Declared(content_type, size), LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("declared", "error"),
+    [
+        (Declared("image/svg+xml", 10), TypeNotAllowedError),
+        (Declared("IMAGE/PNG", 10), TypeNotAllowedError),
+        (Declared("image/png; charset=utf-8", 10), TypeNotAllowedError),
+        (Declared("text/html", 10), TypeNotAllowedError),
+        (Declared("", 10), TypeNotAllowedError),
+        (Declared("text/html", 0), TypeNotAllowedError),
+        (Declared("image/png", 0), EmptyFileError),
+        (Declared("image/png", -1), EmptyFileError),
+        (Declared("image/png", 1001), TooLargeError),
+    ],
+)
+def test_no_form_is_given_for_anything_else(declared: Declared, error: type[RefusedError]) -> None:
+    with pytest.raises(RefusedError) as caught:
+        check_declared(declared, LIMITS)
+    assert caught.type is error
+
+
+def test_a_refusal_says_which_limit_was_passed() -> None:
+    with pytest.raises(TooLargeError, match="1,001 bytes; 1,000 are allowed"):
+        check_declared(Declared("image/png", 1001), LIMITS)
+    with pytest.raises(TooManyPixelsError, match="81 x 61 pixels; 80 x 60 are allowed"):
+        decide(UPLOAD, with_stored(replace(GOOD, dimensions=(81, 61))), LIMITS, Prefix())
+    with pytest.raises(TypeMismatchError, match="declared as image/png and is image/gif"):
+        decide(UPLOAD, with_stored(replace(GOOD, format="image/gif")), LIMITS, Prefix())

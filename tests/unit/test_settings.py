@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.auth.settings import Settings as AuthSettings
+from services.frontend.settings import Settings as FrontendSettings
+from services.settings.environment import InvalidSettingsError, ServiceSettings, read_settings
+from services.uploads.decision import Limits
+from services.uploads.picture import PictureLimits
+from services.uploads.settings import Settings as UploadsSettings
+from services.uploads.sweep.settings import Settings as SweepSettings
+from services.web.server import serve
+
+ROOT = Path(__file__).parents[2]
+
+NEEDED = {
+    "ORIGIN": "https://pictures.example",
+    "TABLE": "users",
+    "BUCKET": "pictures",
+    "JWKS_URL": "http://auth/jwks",
+    "SIGNING_KEYS": "one,two",
+}
+
+
+def read(**given: str) -> UploadsSettings:
+    return read_settings(UploadsSettings, NEEDED | given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (
+            UploadsSettings,
+            UploadsSettings(
+                origin="https://pictures.example",
+                table="users",
+                host="127.0.0.1",
+                port=8000,
+                pending="prefix",
+                bucket="pictures",
+                jwks_url="http://auth/jwks",
+                max_bytes=5_000_000,
+                max_width=8192,
+                max_height=8192,
+                form_seconds=300,
+                confirm_seconds=3600,
+                metrics=False,
+            ),
+        ),
+        (
+            AuthSettings,
+            AuthSettings(
+                origin="https://pictures.example",
+                table="users",
+                host="127.0.0.1",
+                port=8000,
+                signing_keys="one,two",
+                token_seconds=3600,
+                metrics=False,
+            ),
+        ),
+        (
+            FrontendSettings,
+            FrontendSettings(
+                origin="https://pictures.example",
+                table="users",
+                host="127.0.0.1",
+                port=8000,
+                bucket="pictures",
+                jwks_url="http://auth/jwks",
+                picture_url_seconds=600,
+            ),
+        ),
+    ],
+)
+def test_what_is_not_set_has_its_default(kind: type[ServiceSettings], expected: ServiceSettings) -> None:
+    assert read_settings(kind, NEEDED) == expected
+
+
+def test_numbers_become_numbers() -> None:
+    settings = read(PORT="9000", MAX_BYTES="1", MAX_WIDTH="2", MAX_HEIGHT="3", FORM_SECONDS="4", CONFIRM_SECONDS="5")
+    assert settings.port == 9000
+    assert settings.limits == Limits(max_bytes=1, max_width=2, max_height=3, form_seconds=4, confirm_seconds=5)
+
+
+@pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("false", False), ("0", False)])
+def test_what_is_on_or_off_is_said_in_words_or_digits(value: str, expected: bool) -> None:  # noqa: FBT001 - a table
+    assert read(METRICS=value).metrics is expected
+
+
+def test_variables_of_others_are_ignored() -> None:
+    assert read(PATH="/bin", port="9000", Port="9000", AWS_REGION="eu-central-1") == read()
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert read(PORT="", MAX_BYTES="") == read()
+
+
+@pytest.mark.parametrize("environ", [{}, {"ORIGIN": "", "TABLE": "", "BUCKET": "", "JWKS_URL": ""}])
+def test_all_missing_variables_are_named_at_once(environ: dict[str, str]) -> None:
+    with pytest.raises(InvalidSettingsError) as caught:
+        read_settings(UploadsSettings, environ)
+    assert str(caught.value) == "Missing from the environment: ORIGIN, TABLE, BUCKET, JWKS_URL"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("METRICS", "maybe", "bool"),
+        ("PORT", "http", "int"),
+        ("PORT", "80.5", "int"),
+        ("PORT", "0", ">= 1"),
+        ("PORT", "65536", "<= 65535"),
+        ("TABLE", "ab", "length >= 3"),
+        ("BUCKET", "ab", "length >= 3"),
+        ("JWKS_URL", "/jwks", "https?://"),
+        ("MAX_BYTES", "0", ">= 1"),
+        ("MAX_BYTES", "5000000001", "<= 5000000000"),
+        ("MAX_WIDTH", "0", ">= 1"),
+        ("MAX_HEIGHT", "-1", ">= 1"),
+        ("FORM_SECONDS", "0", ">= 1"),
+        ("FORM_SECONDS", "3601", "<= 3600"),
+        ("CONFIRM_SECONDS", "43201", "<= 43200"),
+    ],
+)
+def test_a_wrong_variable_is_named_with_what_was_expected(name: str, value: str, expected: str) -> None:
+    with pytest.raises(InvalidSettingsError) as caught:
+        read(**{name: value})
+    message = str(caught.value)
+    assert message.startswith(f"In the environment: {name}: Expected ")
+    assert expected in message
+    assert "$" not in message.replace("]+$'", "")
+
+
+def test_there_are_two_strategies_and_no_other() -> None:
+    assert read(PENDING="tag").pending == "tag"
+    with pytest.raises(InvalidSettingsError, match=r"PENDING: .*'Tag'"):
+        read(PENDING="Tag")
+
+
+@pytest.mark.parametrize(("kind", "name"), [(AuthSettings, "TOKEN_SECONDS"), (FrontendSettings, "PICTURE_URL_SECONDS")])
+def test_a_time_span_is_at_least_a_second(kind: type[ServiceSettings], name: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=f"{name}: Expected `int` >= 1"):
+        read_settings(kind, NEEDED | {name: "0"})
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:8000", "https://example.com", "http://127.0.0.1:8000", "https://a-1.b.example:8443"]
+)
+def test_an_origin_is_scheme_host_and_port(origin: str) -> None:
+    assert read(ORIGIN=origin).origin == origin
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "example.com",
+        "//example.com",
+        "ftp://example.com",
+        "https://",
+        "https://example.com/",
+        "https://example.com/page",
+        "https://example.com?page",
+        "https://example.com#page",
+        "https://user@example.com",
+        " https://example.com",
+        "https://example.com ",
+        "https://example.com\n",
+        "https://EXAMPLE.com",
+    ],
+)
+def test_what_no_browser_sends_as_origin_is_refused(origin: str) -> None:
+    # With such a one every call with a cookie would be answered as one from another site's page.
+    with pytest.raises(InvalidSettingsError, match="ORIGIN: Expected"):
+        read(ORIGIN=origin)
+
+
+def test_a_confirm_may_not_be_due_before_the_form_is() -> None:
+    assert read(FORM_SECONDS="300", CONFIRM_SECONDS="300").limits.confirm_seconds == 300
+    with pytest.raises(InvalidSettingsError) as caught:
+        read(FORM_SECONDS="300", CONFIRM_SECONDS="299")
+    assert str(caught.value) == "In the environment: CONFIRM_SECONDS must not be shorter than FORM_SECONDS"
+
+
+def read_sweep(**given: str) -> SweepSettings:
+    return read_settings(SweepSettings, {"BUCKET": "pictures", "TABLE": "users"} | given)
+
+
+def test_the_sweep_needs_to_know_only_where_things_are() -> None:
+    assert read_sweep() == SweepSettings(
+        bucket="pictures",
+        table="users",
+        max_bytes=5_000_000,
+        max_width=8192,
+        max_height=8192,
+        confirm_seconds=3600,
+        margin_seconds=3600,
+        most_deletions=10_000,
+        metrics=False,
+    )
+    with pytest.raises(InvalidSettingsError, match=r"^Missing from the environment: BUCKET, TABLE$"):
+        read_settings(SweepSettings, {})
+
+
+def test_the_sweep_reckons_with_the_defaults_of_the_service() -> None:
+    service, sweep = read(), read_sweep()
+    assert sweep.limits == PictureLimits(service.max_bytes, service.max_width, service.max_height)
+    assert sweep.confirm_seconds == service.confirm_seconds
+
+
+def test_the_sweep_takes_numbers_as_a_service_does() -> None:
+    settings = read_sweep(
+        MAX_BYTES="1", MAX_WIDTH="2", MAX_HEIGHT="3", CONFIRM_SECONDS="4", MARGIN_SECONDS="2700", MOST_DELETIONS="1"
+    )
+    assert settings.limits == PictureLimits(1, 2, 3)
+    assert (settings.confirm_seconds, settings.margin_seconds, settings.most_deletions) == (4, 2700, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        # Three quarters of an hour: clocks may be off by one each, and a request under way for the third.
+        ("MARGIN_SECONDS", "2699", ">= 2700"),
+        ("MARGIN_SECONDS", "0", ">= 2700"),
+        ("MARGIN_SECONDS", "-3600", ">= 2700"),
+        ("MARGIN_SECONDS", "1h", "int"),
+        ("MOST_DELETIONS", "0", ">= 1"),
+        ("MOST_DELETIONS", "all", "int"),
+        ("CONFIRM_SECONDS", "0", ">= 1"),
+        ("CONFIRM_SECONDS", "43201", "<= 43200"),
+        ("MAX_BYTES", "5000000001", "<= 5000000000"),
+        ("BUCKET", "ab", "length >= 3"),
+        ("TABLE", "ab", "length >= 3"),
+    ],
+)
+def test_a_wrong_variable_of_the_sweep_is_named_with_what_was_expected(name: str, value: str, expected: str) -> None:
+    with pytest.raises(InvalidSettingsError) as caught:
+        read_sweep(**{name: value})
+    message = str(caught.value)
+    assert message.startswith(f"In the environment: {name}: Expected ")
+    assert expected in message
+
+
+def test_a_service_with_a_wrong_setting_ends_with_one_line() -> None:
+    created: list[ServiceSettings] = []
+
+    def create_app(settings: ServiceSettings) -> None:
+        created.append(settings)
+
+    with pytest.raises(SystemExit) as caught:
+        serve("uploads", UploadsSettings, NEEDED | {"PORT": "x"}, create_app)  # pyright: ignore[reportArgumentType]
+    assert caught.value.code == "In the environment: PORT: Expected `int`, got `str`"
+    assert not created
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({}, "You must specify a region."), ({"AWS_DEFAULT_REGION": "eu-central-1"}, "Unable to locate credentials")],
+)
+def test_a_service_without_what_boto3_needs_ends_with_one_line(given: dict[str, str], said: str) -> None:
+    nothing = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "HOME": os.devnull}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | nothing | given
+    done = subprocess.run(
+        [sys.executable, "-m", "services.uploads"],
+        cwd=ROOT,
+        env=environ | NEEDED,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", said)

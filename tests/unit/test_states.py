@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from services.store.states import State, find_avatar_state, find_state, is_marked
+
+
+@pytest.mark.parametrize(
+    ("key", "tags", "owners_avatar", "state"),
+    [
+        ("avatars/1", {}, "avatars/1", State.LIVE),
+        # A second post marks the live object pending again; it is live all the same.
+        ("avatars/1", {"Status": "Pending"}, "avatars/1", State.LIVE),
+        ("pending/1", {}, None, State.PENDING),
+        ("pending/1", {}, "avatars/1", State.PENDING),
+        ("avatars/1", {"Status": "Pending"}, "avatars/2", State.PENDING),
+        ("avatars/1", {"Status": "Pending"}, None, State.PENDING),
+        ("avatars/1", {}, "avatars/2", State.ORPHAN),
+        ("avatars/1", {}, None, State.ORPHAN),
+        ("avatars/1", {"Status": "Other"}, None, State.ORPHAN),
+        ("avatars/1", {"Other": "Pending"}, None, State.ORPHAN),
+        ("avatars/pending/1", {}, None, State.ORPHAN),
+    ],
+)
+def test_an_object_is(key: str, tags: dict[str, str], owners_avatar: str | None, state: State) -> None:
+    assert find_state(key, tags, owners_avatar) is state
+
+
+@pytest.mark.parametrize(
+    ("avatar", "is_there", "state"),
+    [
+        ("avatars/1", True, State.LIVE),
+        ("avatars/1", False, State.DANGLING),
+        # A lifecycle rule deletes it, or nobody ever heard of it.
+        ("pending/1", True, State.DANGLING),
+        ("pending/1", False, State.DANGLING),
+        ("elsewhere", True, State.DANGLING),
+        ("avatars", True, State.DANGLING),
+        ("", True, State.DANGLING),
+    ],
+)
+def test_what_a_row_points_at_is(avatar: str, is_there: bool, state: State) -> None:  # noqa: FBT001 - a table
+    assert find_avatar_state(avatar, is_there=is_there) is state
+
+
+@pytest.mark.parametrize(
+    ("tags", "marked"),
+    [
+        ({"Status": "Pending"}, True),
+        ({"Status": "Pending", "Other": "Tag"}, True),
+        ({}, False),
+        ({"Status": ""}, False),
+        ({"Status": "pending"}, False),
+        ({"status": "Pending"}, False),
+        ({"Pending": "Status"}, False),
+    ],
+)
+def test_an_object_is_marked_by_just_that_tag(tags: dict[str, str], marked: bool) -> None:  # noqa: FBT001 - a table
+    assert is_marked(tags) is marked

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from services.store.keys import UploadId
+from services.uploads.objects import Copy, Stored
+from services.uploads.strategies import STRATEGIES, Prefix, Strategy, Tag, is_of_some_strategy, parse_upload
+
+TEXT = "019b0000-0000-7000-8000-000000000002"
+UPLOAD = UploadId(TEXT)
+STORED = Stored(
+    etag='"checked"',
+    size=500,
+    content_type="image/png",
+    metadata={"username": "ada", "request-id": "request-1", "upload-token": "secret"},
+    format="image/png",
+    dimensions=(40, 30),
+    tagged=True,
+)
+
+
+@pytest.mark.parametrize(("strategy", "key"), [(Prefix(), f"pending/{TEXT}"), (Tag(), f"avatars/{TEXT}")])
+def test_where_an_upload_waits_is_what_a_confirm_names(strategy: Strategy, key: str) -> None:
+    assert strategy.posted_key(UPLOAD) == key
+    assert parse_upload(key, strategy) == UPLOAD
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES.values())
+@pytest.mark.parametrize("key", [TEXT, f"pending/../avatars/{TEXT}", "pending/", "avatars/", f"avatars/{TEXT}/", ""])
+def test_no_other_key_can_be_confirmed(strategy: Strategy, key: str) -> None:
+    assert parse_upload(key, strategy) is None
+    assert not is_of_some_strategy(key)
+
+
+@pytest.mark.parametrize(("strategy", "key"), [(Tag(), f"pending/{TEXT}"), (Prefix(), f"avatars/{TEXT}")])
+def test_the_other_strategys_key_is_told_from_rubbish(strategy: Strategy, key: str) -> None:
+    assert parse_upload(key, strategy) is None
+    assert is_of_some_strategy(key)
+
+
+def test_prefix_copies_just_the_object_that_was_checked_out_of_reach() -> None:
+    assert Prefix().promotion(UPLOAD, STORED) == Copy(
+        source=f"pending/{TEXT}",
+        target=f"avatars/{TEXT}",
+        etag='"checked"',
+        content_type="image/png",
+        metadata={"username": "ada", "request-id": "request-1"},
+        cache_control="public, max-age=31536000, immutable",
+    )
+    assert Prefix().leftovers(UPLOAD) == (f"pending/{TEXT}",)
+    assert Prefix().pins("secret") == {}
+
+
+def test_an_object_that_does_not_say_which_presign_it_comes_from_is_promoted_without() -> None:
+    stored = replace(STORED, metadata={"username": "ada", "note": "another's"})
+    assert Prefix().promotion(UPLOAD, stored).metadata == {"username": "ada"}
+
+
+def test_tag_copies_the_object_that_was_checked_onto_itself() -> None:
+    assert Tag().promotion(UPLOAD, STORED) == Copy(
+        source=f"avatars/{TEXT}",
+        target=f"avatars/{TEXT}",
+        etag='"checked"',
+        content_type="image/png",
+        metadata={"username": "ada", "request-id": "request-1", "upload-token": "secret"},
+        cache_control="no-cache",
+    )
+    assert Tag().leftovers(UPLOAD) == ()
+
+
+def test_a_form_under_tag_pins_the_tag_and_the_token() -> None:
+    assert Tag().pins("secret") == {
+        "x-amz-meta-upload-token": "secret",
+        "tagging": "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>",
+    }
