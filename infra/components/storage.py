@@ -12,6 +12,7 @@ from infra.documents.bucket import OWNERSHIP_RULES, PUBLIC_ACCESS_BLOCK, cors_ru
 from infra.documents.policies import bucket_policy
 from infra.documents.table import table_definition
 from services.store.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
+from services.store.table import Row, write_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,10 +101,9 @@ class Storage(pulumi.ComponentResource):
 
     def _seed(self, bucket: aws.s3.Bucket, table: aws.dynamodb.Table, person: Person, number: int) -> None:
         """The picture before the row that points at it. What the demo's visitors make of both is theirs to change."""
-        row: dict[str, Any] = {"Username": {"S": person.username}, "Name": {"S": person.name}}
+        avatar = make_seed_id(number).avatar_key if person.portrait else None
         before: list[pulumi.Resource] = []
         if person.portrait:
-            avatar = make_seed_id(number).avatar_key
             picture = aws.s3.BucketObjectv2(
                 person.username,
                 bucket=bucket.id,
@@ -115,12 +115,11 @@ class Storage(pulumi.ComponentResource):
                 opts=self._here,
             )
             before.append(picture)
-            row["Avatar"] = {"S": avatar}
         aws.dynamodb.TableItem(
             person.username,
             table_name=table.name,
             hash_key=table.hash_key.apply(lambda key: key or ""),
-            item=json.dumps(row),
+            item=json.dumps(write_row(Row(person.username, person.name, avatar))),
             # Otherwise the next update would turn a user's row back to a picture that is long deleted.
             opts=pulumi.ResourceOptions(parent=self, depends_on=before, ignore_changes=["item"]),
         )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-HASH_KEY = "Username"
+from services.store.table import USERNAME
 
 
 def table_definition() -> dict[str, Any]:
     return {
-        "AttributeDefinitions": [{"AttributeName": HASH_KEY, "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": HASH_KEY, "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": USERNAME, "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": USERNAME, "KeyType": "HASH"}],
         "BillingMode": "PAY_PER_REQUEST",
     }

@@ -10,6 +10,7 @@ import uuid_utils
 
 from infra.seed.people import Person, invent_people
 from services.store.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
+from services.store.table import USERNAME, Row, make_key, write_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,16 +38,15 @@ def seed(aws: Aws, resources: Resources, count: int) -> None:
 
 def _find_missing(aws: Aws, table: str, people: Iterable[Person]) -> list[Person]:
     people = list(people)
-    keys: list[Any] = [{"Username": {"S": person.username}} for person in people]
-    answer = aws.dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ProjectionExpression": "Username"}})
-    there = {row["Username"].get("S") for row in answer["Responses"].get(table, [])}
+    keys: list[Any] = [make_key(person.username) for person in people]
+    answer = aws.dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ProjectionExpression": USERNAME}})
+    there = {row[USERNAME].get("S") for row in answer["Responses"].get(table, [])}
     return [person for person in people if person.username not in there]
 
 
 def make_row(aws: Aws, bucket: str, person: Person) -> dict[str, Any]:
-    row = {"Username": {"S": person.username}, "Name": {"S": person.name}}
     if person.portrait is None:
-        return row
+        return write_row(Row(person.username, person.name))
     avatar = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
     aws.s3.put_object(
         Bucket=bucket,
@@ -56,4 +56,4 @@ def make_row(aws: Aws, bucket: str, person: Person) -> dict[str, Any]:
         CacheControl=AVATAR_CACHE_CONTROL,
         Metadata={USERNAME_FIELD: person.username},
     )
-    return row | {"Avatar": {"S": avatar}}
+    return write_row(Row(person.username, person.name, avatar))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.store.keys import USERNAME_PATTERN
+from services.store.table import USERNAME, make_key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -27,9 +28,7 @@ class Users:
             UnknownUserError: there is no row of that name.
         """
         if re.fullmatch(USERNAME_PATTERN, username):
-            found = self.dynamodb.get_item(
-                TableName=self.table, Key={"Username": {"S": username}}, ProjectionExpression="Username"
-            )
+            found = self.dynamodb.get_item(TableName=self.table, Key=make_key(username), ProjectionExpression=USERNAME)
             if "Item" in found:
                 return
         raise UnknownUserError("There is no user of that name.")

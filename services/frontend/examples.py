@@ -10,6 +10,7 @@ from services.frontend.cursor import InvalidCursorError, encode_cursor
 from services.frontend.people import UnknownUserError
 from services.frontend.pictures import NoAvatarError
 from services.frontend.problems import ERRORS
+from services.store import table
 from services.web.examples import (
     BEGUN,
     BUCKET_URL,
@@ -39,7 +40,7 @@ OBJECT: dict[str, Any] = {
     "state": "pending",
 }
 CONFIRMED = OBJECT | {"key": UPLOAD.avatar_key, "expires": None, "state": "live"}
-ROW = {"Username": USERNAME, "Name": NAME, "Avatar": UPLOAD.avatar_key, "state": "live"}
+ROW = {table.USERNAME: USERNAME, table.NAME: NAME, table.AVATAR: UPLOAD.avatar_key, "state": "live"}
 
 QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261121T104000Z&X-Amz-Expires=1200&X-Amz-Signature=5eeb431c…"
 """Of a presigned GET, in short."""

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
     from services.frontend.listing import EntriesPage, Entry, Listing
-    from services.frontend.people import People, PeoplePage, Person
+    from services.frontend.people import People, PeoplePage
     from services.settings.environment import PendingStrategy
+    from services.store.table import Row
 
 MISSING = frozenset({"404", "NoSuchKey"})
 """A missing object's code: HEAD answers without a body, so that the status is all there is."""
@@ -54,7 +55,7 @@ class ObjectsPage:
 
 @dataclass(frozen=True, slots=True)
 class InspectedRow:
-    person: Person
+    row: Row
     state: State | None
     """Of what the row points at; None where it points at nothing."""
 
@@ -112,13 +113,13 @@ class Inspector:
     def inspect_rows(self, page: PeoplePage, state: State | None = None) -> RowsPage:
         return choose_rows(page, self.look_at_rows(page.people), state)
 
-    def look_at_rows(self, people: Iterable[Person], seen: Collection[str] = ()) -> Iterator[InspectedRow]:
+    def look_at_rows(self, people: Iterable[Row], seen: Collection[str] = ()) -> Iterator[InspectedRow]:
         """One call for each row that has an avatar which nobody has `seen` to be there, all at once, begun right now:
         only its object can tell whether it is there.
         """
         return self.executor.map(self._inspect_row, people, repeat(seen))
 
-    def _inspect_row(self, person: Person, seen: Collection[str]) -> InspectedRow:
+    def _inspect_row(self, person: Row, seen: Collection[str]) -> InspectedRow:
         if person.avatar is None:
             return InspectedRow(person, None)
         # No other key is one that this service may ask for, nor one that lasts.

@@ -1,4 +1,4 @@
-"""The users, page by page, as the table has them."""
+"""Reads users from the table, page by page."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.frontend.cursor import decode_cursor, encode_cursor
 from services.store.keys import USERNAME_PATTERN
+from services.store.table import USERNAME, Row, make_key, read_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 BATCH = 100
-"""Keys that DynamoDB takes in one BatchGetItem."""
+"""Maximum number of keys in one BatchGetItem (AWS: BatchGetItem)."""
 
 
 class UnknownUserError(Exception):
@@ -23,19 +24,12 @@ class UnknownUserError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    username: str
-    name: str
-    avatar: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class PeoplePage:
-    people: list[Person]
+    people: list[Row]
     cursor: str | None
 
     def first(self, count: int) -> PeoplePage:
-        """The page that it would have been with this limit."""
+        """The page that a lower limit would have returned."""
         if len(self.people) <= count:
             return self
         return PeoplePage(self.people[:count], encode_cursor(self.people[count - 1].username))
@@ -46,43 +40,36 @@ class People:
     dynamodb: DynamoDBClient
     table: str
 
-    def find(self, username: str) -> Person:
+    def find(self, username: str) -> Row:
         """
         Raises:
             UnknownUserError: there is no row of that name.
         """
         if re.fullmatch(USERNAME_PATTERN, username):
-            key: Any = {"Username": {"S": username}}
-            found = self.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+            found = self.dynamodb.get_item(TableName=self.table, Key=make_key(username), ConsistentRead=True)
             if "Item" in found:
-                return _read_row(found["Item"])
+                return read_row(found["Item"])
         raise UnknownUserError("There is no user of that name.")
 
     def list_page(self, limit: int, cursor: str | None) -> PeoplePage:
         """
         Raises:
-            InvalidCursorError: the cursor is none of ours.
+            InvalidCursorError: the cursor was not issued by this list.
         """
-        after: dict[str, Any] = (
-            {"ExclusiveStartKey": {"Username": {"S": decode_cursor(cursor)}}} if cursor is not None else {}
-        )
+        after: dict[str, Any] = {"ExclusiveStartKey": make_key(decode_cursor(cursor))} if cursor is not None else {}
         page = self.dynamodb.scan(TableName=self.table, Limit=limit, ConsistentRead=True, **after)
-        last = page.get("LastEvaluatedKey", {}).get("Username", {}).get("S")
-        return PeoplePage([_read_row(row) for row in page["Items"]], encode_cursor(last) if last else None)
+        last = page.get("LastEvaluatedKey", {}).get(USERNAME, {}).get("S")
+        return PeoplePage([read_row(row) for row in page["Items"]], encode_cursor(last) if last else None)
 
     def find_avatars(self, usernames: Iterable[str]) -> Mapping[str, str | None]:
-        """What the rows of these users point at. Users without a row are left out."""
+        """The avatars of these users. Users without a row are left out."""
         wanted = sorted(set(usernames))
         found: dict[str, str | None] = {}
         for start in range(0, len(wanted), BATCH):
-            keys: list[Any] = [{"Username": {"S": username}} for username in wanted[start : start + BATCH]]
+            keys: list[Any] = [make_key(username) for username in wanted[start : start + BATCH]]
             while keys:
                 answer = self.dynamodb.batch_get_item(RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}})
-                people = [_read_row(row) for row in answer["Responses"].get(self.table, [])]
+                people = [read_row(row) for row in answer["Responses"].get(self.table, [])]
                 found |= {person.username: person.avatar for person in people}
                 keys = list(answer["UnprocessedKeys"].get(self.table, {"Keys": []})["Keys"])
         return found
-
-
-def _read_row(row: Mapping[str, Any]) -> Person:
-    return Person(row["Username"]["S"], row["Name"]["S"], row.get("Avatar", {}).get("S"))

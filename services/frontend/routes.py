@@ -15,8 +15,10 @@ from services.frontend.people import People
 from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.view import CARDS, ROWS, Query, View
 from services.store.states import State
+from services.store.table import AVATAR, NAME, USERNAME
+from services.web import examples as shared
 from services.web.callers.guard import Guard
-from services.web.examples import USERNAME, show
+from services.web.examples import show
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.", examples=show(20))]
 NEXT = "That of the page before; the first page without it."
@@ -26,7 +28,7 @@ ObjectState = Literal["all", "pending", "live", "orphan"]
 RowState = Literal["all", "live", "dangling"]
 WANTED = "Those in this state alone: of a page's entries that are looked at, so that there may be fewer."
 LookedAt = Annotated[int, msgspec.Meta(description="How many this page is chosen from, of any state.")]
-Username = Annotated[str, PathParameter(description="Of a user in the table.", examples=show(USERNAME))]
+Username = Annotated[str, PathParameter(description="Of a user in the table.", examples=show(shared.USERNAME))]
 
 
 class User(msgspec.Struct, frozen=True):
@@ -40,7 +42,7 @@ class UsersAnswer(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
-class Row(msgspec.Struct, frozen=True, rename={"username": "Username", "name": "Name", "avatar": "Avatar"}):
+class Row(msgspec.Struct, frozen=True, rename={"username": USERNAME, "name": NAME, "avatar": AVATAR}):
     """As the table has it, names and all; and what has become of its object."""
 
     username: str
@@ -166,7 +168,7 @@ def _state(name: str) -> State | None:
 
 
 def _row(entry: InspectedRow) -> Row:
-    return Row(entry.person.username, entry.person.name, entry.person.avatar, entry.state)
+    return Row(entry.row.username, entry.row.name, entry.row.avatar, entry.state)
 
 
 def _object(entry: InspectedObject) -> Object:

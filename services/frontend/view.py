@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.frontend.inspector import choose_rows
-from services.frontend.people import People, PeoplePage, Person, UnknownUserError
+from services.frontend.people import People, PeoplePage, UnknownUserError
 from services.pictures.formats import CONTENT_TYPES
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from services.frontend.inspector import Inspector
     from services.settings.environment import PendingStrategy
     from services.store.states import State
+    from services.store.table import Row
     from services.web.callers.identity import Caller
 
 CARDS = 12
@@ -74,7 +75,7 @@ class View:
             "accept": ",".join(CONTENT_TYPES),
         }
 
-    def _find_current(self, caller: Caller | None, shown: list[Person]) -> Person | None:
+    def _find_current(self, caller: Caller | None, shown: list[Row]) -> Row | None:
         """The logged-in user, whether or not the lists in view include them."""
         if caller is None:
             return None

@@ -227,7 +227,7 @@ def test_a_view_of_the_page_is_a_few_calls_and_at_most_one_or_two_for_each_entry
     def check_calls(shown: dict[str, Any]) -> None:
         calls, objects, rows = watched.calls, shown["bucket"].objects, shown["table"].rows
         seen = {entry.key for entry in objects}
-        unseen = [row for row in rows if row.person.avatar and row.person.avatar not in seen]
+        unseen = [row for row in rows if row.row.avatar and row.row.avatar not in seen]
         assert calls == Counter(
             Scan=1,
             ListObjectsV2=2,
@@ -259,7 +259,7 @@ def test_a_view_of_the_page_is_a_few_calls_and_at_most_one_or_two_for_each_entry
 def test_the_current_user_s_row_is_found_by_one_more_call(stack: Stack, watched: Watched) -> None:
     with contextlib.ExitStack() as users:
         latest = [users.enter_context(make_user(stack)).username for _ in range(ROWS + 1)]
-        listed = {row.person.username for row in watched.gather()["table"].rows}
+        listed = {row.row.username for row in watched.gather()["table"].rows}
         outside = next(username for username in latest if username not in listed)
         shown = watched.gather(Caller(outside))
         assert watched.calls["GetItem"] == 1

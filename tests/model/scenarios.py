@@ -119,7 +119,7 @@ class Scenario:
         # A copy that comes late looks like one more post.
         if mishaps_left < self.mishaps and outcome in {"Unavailable", "KeepsChangingError"}:
             return None
-        if outcome in {"ExpiredError", "TooSlowError"} and world.now > OPEN:
+        if outcome in {"ExpiredError", "DeadlineExceededError"} and world.now > OPEN:
             return None
         return self.judge_answer(program, outcome, world)
 

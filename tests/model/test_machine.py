@@ -200,7 +200,7 @@ class Lives(RuleBasedStateMachine):
             "Confirmed": avatar >= upload.upload_id.avatar_key and confirm.username == upload.owner,
             "SupersededError": avatar > upload.upload_id.avatar_key,
             "ExpiredError": self.world.now > upload.upload_id.created + LIMITS.confirm_seconds,
-            "TooSlowError": True,
+            "DeadlineExceededError": True,
             "NotAPictureError": "bad" in posted,
             "UnknownUploadError": confirm.username != upload.owner or confirm.strategy != upload.strategy or not posted,
             "OtherStrategyError": confirm.service != confirm.strategy,

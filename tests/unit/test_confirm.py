@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
 
+    from services.uploads.deadline import Deadline
+
 EARLIER = UploadId("019b0000-0000-7000-8000-000000000001")
 UPLOAD = UploadId("019b0000-0000-7000-8000-000000000002")
 LATER = UploadId("019b0000-0000-7000-8000-000000000003")
@@ -60,16 +62,16 @@ class World:
 class FakeBucket:
     world: World
 
-    def inspect(self, key: str, hurry: Callable[[], None]) -> Stored | None:
+    def inspect(self, key: str, deadline: Deadline) -> Stored | None:
         self.world.before("inspect")
-        hurry()
+        deadline.check()
         return self.world.objects.get(key)
 
     def copy(self, step: Copy) -> None:
         self.world.change("copy", step.source, step.target)
         self.world.objects[step.target] = replace(self.find(step.source, step.etag), tagged=False)
 
-    def heal(self, step: Restore | Replace) -> None:
+    def repair(self, step: Restore | Replace) -> None:
         match step:
             case Restore(copy):
                 self.copy(copy)

@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 from services.frontend.cursor import InvalidCursorError
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, read_expiry
 from services.frontend.listing import Listing
-from services.frontend.people import PeoplePage, Person
+from services.frontend.people import PeoplePage
 from services.store.states import State
+from services.store.table import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,8 +34,8 @@ class FakePeople:
     avatars: dict[str, str | None]
     asked: list[list[str]] = field(default_factory=list[list[str]])
 
-    def find(self, username: str) -> Person:
-        return Person(username, "Ada L", self.avatars[username])
+    def find(self, username: str) -> Row:
+        return Row(username, "Ada L", self.avatars[username])
 
     def find_avatars(self, usernames: Iterable[str]) -> Mapping[str, str | None]:
         self.asked.append(list(usernames))
@@ -246,7 +247,7 @@ def ask_for(stub: Stubber, key: str, *, is_there: bool) -> None:
 
 
 def inspect_row(inspector: Inspector, avatar: str | None) -> InspectedRow:
-    found = inspector.inspect_rows(PeoplePage([Person("ada", "Ada L", avatar)], "next"))
+    found = inspector.inspect_rows(PeoplePage([Row("ada", "Ada L", avatar)], "next"))
     assert found.cursor == "next"
     (row,) = found.rows
     return row
@@ -272,12 +273,12 @@ def test_a_row_that_moved_on_meanwhile_is_shown_as_it_is_now(
     people.avatars["ada"] = "avatars/2"
     ask_for(s3_stub, "avatars/1", is_there=False)
     ask_for(s3_stub, "avatars/2", is_there=True)
-    assert inspect_row(inspector, "avatars/1") == InspectedRow(Person("ada", "Ada L", "avatars/2"), State.LIVE)
+    assert inspect_row(inspector, "avatars/1") == InspectedRow(Row("ada", "Ada L", "avatars/2"), State.LIVE)
 
 
 @pytest.mark.usefixtures("s3_stub")
 def test_what_was_seen_to_be_there_is_not_looked_at_again(inspector: Inspector) -> None:
-    person = Person("ada", "Ada L", "avatars/1")
+    person = Row("ada", "Ada L", "avatars/1")
     assert [*inspector.look_at_rows([person], {"avatars/1"})] == [InspectedRow(person, State.LIVE)]
 
 
@@ -290,9 +291,9 @@ def test_rows_are_of_the_state_that_was_asked_for(
     people.avatars |= {"bob": "avatars/2"}
     ask_for(s3_stub, "avatars/1", is_there=True)
     ask_for(s3_stub, "avatars/2", is_there=False)
-    rows = [Person("ada", "Ada L", "avatars/1"), Person("bob", "Ada L", "avatars/2"), Person("cy", "Cy", None)]
+    rows = [Row("ada", "Ada L", "avatars/1"), Row("bob", "Ada L", "avatars/2"), Row("cy", "Cy", None)]
     found = inspector.inspect_rows(PeoplePage(rows, "next"), state)
-    assert [row.person.username for row in found.rows] == shown
+    assert [row.row.username for row in found.rows] == shown
     assert (found.cursor, found.looked_at) == ("next", 3)
 
 

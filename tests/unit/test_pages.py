@@ -13,11 +13,12 @@ import pytest
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, ObjectsPage, RowsPage
 from services.frontend.listing import EntriesPage, Entry
-from services.frontend.people import People, PeoplePage, Person, UnknownUserError
+from services.frontend.people import People, PeoplePage, UnknownUserError
 from services.frontend.pictures import Pictures
 from services.frontend.templates import create_environment
 from services.frontend.view import CARDS, ROWS, Query, View
 from services.store.states import State
+from services.store.table import Row
 from services.web.callers.identity import Caller
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-ADA, BOB = Person("ada", "Ada Lovelace", "avatars/1"), Person("bob", "Bob", None)
+ADA, BOB = Row("ada", "Ada Lovelace", "avatars/1"), Row("bob", "Bob", None)
 NOTHING = Query()
 
 
@@ -107,7 +108,7 @@ class FakePeople:
         self.listed.append(cursor)
         return PeoplePage([ADA], f"{limit} after {cursor}")
 
-    def find(self, username: str) -> Person:
+    def find(self, username: str) -> Row:
         self.found.append(username)
         if username != "bob":
             raise UnknownUserError
@@ -121,7 +122,7 @@ class FakeInspector:
     def describe(self, page: EntriesPage, state: State | None) -> ObjectsPage:
         return ObjectsPage([], f"{page.cursor} of {state}", len(page.entries))
 
-    def look_at_rows(self, people: list[Person], seen: Collection[str]) -> list[InspectedRow]:
+    def look_at_rows(self, people: list[Row], seen: Collection[str]) -> list[InspectedRow]:
         return [InspectedRow(person, State.LIVE if person.avatar in seen else State.DANGLING) for person in people]
 
 
@@ -169,11 +170,11 @@ def test_users_and_rows_that_begin_alike_are_read_once(view: View, people: FakeP
 )
 def test_the_current_user_s_row_is_on_the_table_s_first_page(view: View, query: Query, shown: list[str]) -> None:
     rows = view.gather(Caller("bob"), query)["table"].rows
-    assert [row.person.username for row in rows] == shown
+    assert [row.row.username for row in rows] == shown
 
 
 def test_the_current_user_s_row_is_on_a_page_once(view: View) -> None:
-    assert [row.person for row in view.gather(Caller("ada"), NOTHING)["table"].rows] == [ADA]
+    assert [row.row for row in view.gather(Caller("ada"), NOTHING)["table"].rows] == [ADA]
 
 
 def test_rows_are_told_what_the_listing_has_seen(view: View) -> None:
@@ -191,7 +192,7 @@ def test_rows_are_told_what_the_listing_has_seen(view: View) -> None:
     ids=["nobody", "on a card in view", "on another page", "without a row any more"],
 )
 def test_the_current_user_is_shown(
-    view: View, people: FakePeople, caller: Caller | None, current: Person | None, found: list[str]
+    view: View, people: FakePeople, caller: Caller | None, current: Row | None, found: list[str]
 ) -> None:
     assert view.gather(caller, NOTHING)["current"] == current
     assert people.found == found
@@ -249,7 +250,7 @@ def test_an_empty_page_says_so(view: View) -> None:
 
 def test_nothing_that_users_or_the_bucket_say_is_taken_for_html(view: View) -> None:
     evil = "\"'><script>alert(1)</script>"
-    person = Person(evil, evil, evil)
+    person = Row(evil, evil, evil)
     entry = InspectedObject(
         evil, 1, evil, datetime(2026, 1, 1, tzinfo=UTC), {evil: evil}, {evil: evil}, None, State.ORPHAN
     )

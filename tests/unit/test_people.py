@@ -6,14 +6,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.people import People, PeoplePage, Person, UnknownUserError
+from services.frontend.people import People, PeoplePage, UnknownUserError
+from services.store.table import Row
 
 if TYPE_CHECKING:
     from botocore.stub import Stubber
     from types_boto3_dynamodb import DynamoDBClient
 
-ADA = Person("ada", "Ada L", "avatars/1")
-BOB = Person("bob", "Bob M", None)
+ADA = Row("ada", "Ada L", "avatars/1")
+BOB = Row("bob", "Bob M", None)
 ADAS_ROW = {"Username": {"S": "ada"}, "Name": {"S": "Ada L"}, "Avatar": {"S": "avatars/1"}}
 BOBS_ROW = {"Username": {"S": "bob"}, "Name": {"S": "Bob M"}}
 
@@ -29,7 +30,7 @@ def make_request(*usernames: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("row", "person"), [(ADAS_ROW, ADA), (BOBS_ROW, BOB)])
-def test_a_user_is_found(people: People, dynamodb_stub: Stubber, row: dict[str, Any], person: Person) -> None:
+def test_a_user_is_found(people: People, dynamodb_stub: Stubber, row: dict[str, Any], person: Row) -> None:
     expected = {"TableName": "users", "Key": {"Username": row["Username"]}, "ConsistentRead": True}
     dynamodb_stub.add_response("get_item", {"Item": row}, expected)
     assert people.find(person.username) == person

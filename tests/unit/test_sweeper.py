@@ -96,13 +96,13 @@ class FakeBucket:
         found = self.world.objects.get(key)
         return replace(found.stored, tagged=bool(found.tags)) if found else None
 
-    def heal(self, step: Restore | Replace) -> None:
+    def repair(self, step: Restore | Replace) -> None:
         match step:
             case Restore(copy):
                 change, key, etag = ("copy", copy.source, copy.target), copy.target, copy.etag
             case Replace(key, stored):
                 change, etag = ("blank", key), stored.etag
-        self.world.before("heal", key)
+        self.world.before("repair", key)
         found = self.world.objects.get(key)
         if found is None or found.stored.etag != etag:
             raise ChangedError(key)
@@ -284,7 +284,7 @@ class TestHealing:
         assert found(sweeper.sweep()) == {Outcome.LIVE: 1}
         assert not world.changes
 
-    @pytest.mark.parametrize("moment", ["tags", "inspect", "heal"])
+    @pytest.mark.parametrize("moment", ["tags", "inspect", "repair"])
     def test_a_live_object_that_goes_meanwhile_is_gone(self, sweeper: Sweeper, world: World, moment: str) -> None:
         world.before = once(moment, world.objects.clear)
         report = sweeper.sweep()
@@ -299,7 +299,7 @@ class TestHealing:
             stored = replace(PICTURE, etag='"two"', format=None)
             world.objects[LIVE.avatar_key] = replace(RECENT, stored=stored, tags=MARK)
 
-        world.before = once("heal", post_rubbish)
+        world.before = once("repair", post_rubbish)
         assert found(sweeper.sweep()) == {Outcome.GONE: 1}
         assert not world.changes
         assert found(sweeper.sweep()) == {Outcome.BLANKED: 1}
@@ -437,7 +437,7 @@ def test_whatever_aws_does_to_one_object_the_others_are_dealt_with(
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.FAILED: 1, Outcome.DELETED: 1}
 
 
-@pytest.mark.parametrize("call", ["tags", "inspect", "heal"])
+@pytest.mark.parametrize("call", ["tags", "inspect", "repair"])
 def test_a_live_object_that_can_not_be_healed_is_told(sweeper: Sweeper, world: World, call: str) -> None:
     world.objects[LIVE.avatar_key] = replace(RECENT, tags=MARK)
     world.before = refuse(call, LIVE.avatar_key)

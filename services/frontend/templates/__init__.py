@@ -21,7 +21,7 @@ def create_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"address": _address, "moment": _moment, "initials": _initials, "day": _day}
+    environment.filters |= {"address": _address, "moment": _moment, "initials": _initials}
     return environment
 
 
@@ -33,10 +33,6 @@ def _address(cursors: Mapping[str, str | None]) -> str:
 
 def _moment(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M:%S}"
-
-
-def _day(when: datetime) -> str:
-    return f"{when.day} {when:%b %Y}"
 
 
 def _initials(name: str) -> str:
