@@ -29,7 +29,7 @@ def main() -> None:
     provider = aws.Provider("aws", region=settings.region, default_tags={"tags": {"Project": NAME}})
     here = pulumi.ResourceOptions(providers=[provider])
     place = Place(settings.region, settings.cpu, settings.memory, settings.architecture, settings.log_days)
-    scale = Scale(settings.tasks, settings.most_tasks)
+    scale = Scale(settings.min_tasks, settings.max_tasks)
 
     network = Network("network", region=settings.region, opts=here)
     edge = Edge(
@@ -52,7 +52,7 @@ def main() -> None:
         origin=edge.origin,
         table=storage.table,
         bucket=storage.bucket,
-        signing_key=key.arn,
+        signing_keys=key.arn,
         jwks_url=pulumi.Output.concat(edge.internal_url, environments.JWKS_PATH),
     )
     stored = {"bucket_arn": storage.bucket_arn, "table_arn": storage.table_arn}
@@ -71,7 +71,7 @@ def main() -> None:
             place=place,
             role=roles[name],
             policy=policy,
-            environment=environments.ENVIRONMENTS[name](names, settings),
+            environment=environments.make_environment(name, names, settings),
             command=["python", "-m", "services.uploads.sweep", "--json"] if name == "sweep" else None,
             opts=here,
         )

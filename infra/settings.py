@@ -1,4 +1,4 @@
-"""What a stack can be configured with: `pulumi config set <name> <value>`. Checked before anything is made."""
+"""The stack's configuration (`pulumi config set <name> <value>`), checked before any resource is created."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from services.auth.settings import LoginsPerMinute
-from services.settings.environment import PendingStrategy, Seconds
-from services.uploads.settings import ConfirmSeconds, FormSeconds, MaxBytes, MaxHeight, MaxWidth, PresignsPerMinute
-from services.uploads.sweep.settings import MarginSeconds, MostDeletions
+from services.settings import limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,11 +21,11 @@ MEMORY_BY_CPU = {
     2048: tuple(range(4096, 16384 + 1, 1024)),
     4096: tuple(range(8192, 30720 + 1, 1024)),
 }
-"""MiB that Fargate gives to so many CPU units (AWS: "Fargate task definition considerations")."""
+"""Memory sizes in MiB that Fargate supports, by CPU units (AWS: "Fargate task definition considerations")."""
 
 
 class InvalidConfigurationError(Exception):
-    """One sentence for the operator, with the name of what is wrong."""
+    """The text is one sentence for the operator and names the setting."""
 
 
 def find_own_architecture(machine: str) -> Architecture:
@@ -40,36 +37,44 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         "eu-central-1"
     )
     architecture: Annotated[
-        Architecture, msgspec.Meta(description="Of images and tasks. Default: that of the machine that builds.")
+        Architecture,
+        msgspec.Meta(
+            description="CPU architecture of images and tasks. Default: that of the machine that runs Pulumi."
+        ),
     ] = msgspec.field(default_factory=lambda: find_own_architecture(platform.machine()))
-    cpu: Annotated[int, msgspec.Meta(description="CPU units of a task; 1024 are one core.")] = 256
-    memory: Annotated[int, msgspec.Meta(description="MiB of a task.")] = 512
-    tasks: Annotated[int, msgspec.Meta(ge=1, le=100, description="Fewest tasks of each service.")] = 2
-    most_tasks: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most tasks of each service.")] = 10
+    cpu: Annotated[int, msgspec.Meta(description="CPU units of a task; 1024 are one vCPU.")] = 256
+    memory: Annotated[int, msgspec.Meta(description="Memory of a task, MiB.")] = 512
+    min_tasks: Annotated[int, msgspec.Meta(ge=1, le=100, description="Minimum number of tasks of each service.")] = 2
+    max_tasks: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Maximum number of tasks of each service.")] = 10
     requests_per_second: Annotated[
-        int, msgspec.Meta(ge=1, le=10_000, description="That the API lets through; more are answered 429.")
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=10_000,
+            description="Throttle of the API, in requests per second. Requests beyond it are answered 429.",
+        ),
     ] = 500
-    presigns_per_minute: PresignsPerMinute = 120
-    logins_per_minute: LoginsPerMinute = 60
-    pending: PendingStrategy = "prefix"
-    max_bytes: MaxBytes = 5_000_000
-    max_width: MaxWidth = 8192
-    max_height: MaxHeight = 8192
-    form_seconds: FormSeconds = 300
-    confirm_seconds: ConfirmSeconds = 3600
-    margin_seconds: MarginSeconds = 3600
-    most_deletions: MostDeletions = 10_000
-    token_seconds: Annotated[Seconds, msgspec.Meta(le=86_400, description="How long a login lasts.")] = 3600
+    presigns_per_minute: limits.PresignsPerMinute = limits.PRESIGNS_PER_MINUTE
+    logins_per_minute: limits.LoginsPerMinute = limits.LOGINS_PER_MINUTE
+    pending: limits.PendingStrategy = limits.PENDING
+    max_bytes: limits.MaxBytes = limits.MAX_BYTES
+    max_width: limits.MaxWidth = limits.MAX_WIDTH
+    max_height: limits.MaxHeight = limits.MAX_HEIGHT
+    form_seconds: limits.FormSeconds = limits.FORM_SECONDS
+    confirm_seconds: limits.ConfirmSeconds = limits.CONFIRM_SECONDS
+    margin_seconds: limits.MarginSeconds = limits.MARGIN_SECONDS
+    max_deletions: limits.MaxDeletions = limits.MAX_DELETIONS
+    token_seconds: limits.TokenSeconds = limits.TOKEN_SECONDS
     log_days: Annotated[
         Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
-        msgspec.Meta(description="How long logs are kept; CloudWatch knows these."),
+        msgspec.Meta(description="Retention of the logs, days, as CloudWatch Logs accepts it."),
     ] = 30
     bucket: (
         Annotated[
             str,
             msgspec.Meta(
                 pattern=r"^(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3)$)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
-                description="Name of the bucket. Default: one that Pulumi makes up.",
+                description="Name of the bucket. Default: Pulumi generates one.",
             ),
         ]
         | None
@@ -79,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             str,
             msgspec.Meta(
                 pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$",
-                description="SNS topic that hears of alarms. Default: nobody does.",
+                description="ARN of the SNS topic that alarms notify. Default: none.",
             ),
         ]
         | None
@@ -91,21 +96,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         if self.memory not in MEMORY_BY_CPU[self.cpu]:
             allowed = ", ".join(map(str, MEMORY_BY_CPU[self.cpu]))
             raise ValueError(f"memory must be one of {allowed} with cpu {self.cpu}, not {self.memory}")
-        if self.most_tasks < self.tasks:
-            raise ValueError(f"mostTasks must not be less than tasks, which is {self.tasks}")
+        if self.max_tasks < self.min_tasks:
+            raise ValueError(f"maxTasks must not be less than minTasks, which is {self.min_tasks}")
         if self.confirm_seconds < self.form_seconds:
             raise ValueError("confirmSeconds must not be shorter than formSeconds")
 
+
+RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}
+"""Former names, which are refused with the new ones."""
 
 NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
 
 
 def read_settings(given: Mapping[str, str]) -> Settings:
-    """`given`: by name, as `pulumi config` has them.
+    """`given`: values by name, as in `pulumi config`.
 
     Raises:
-        InvalidConfigurationError: a name or a value is not one that there is.
+        InvalidConfigurationError: a name is unknown or a value is invalid.
     """
+    if renamed := [f"{old} is now called {new}" for old, new in RENAMED.items() if old in given]:
+        raise InvalidConfigurationError(f"{', '.join(renamed)}.")
     if unknown := sorted(given.keys() - set(NAMES)):
         raise InvalidConfigurationError(f"There is no setting {', '.join(unknown)}. There are: {', '.join(NAMES)}.")
     try:

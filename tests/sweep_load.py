@@ -93,7 +93,7 @@ def main() -> None:
             users=cast("Users", generated),
             limits=PictureLimits(max_bytes=1000, max_width=80, max_height=60),
             settle_seconds=7200,
-            most_deletions=count,
+            max_deletions=count,
             clock=lambda: NOW,
             executor=executor,
         )

@@ -47,7 +47,7 @@ def open_sweeper(stack: Stack, later: float = LATER_SECONDS) -> Generator[Sweepe
             Users(aws.dynamodb, settings.table),
             settings.limits,
             settings.confirm_seconds + settings.margin_seconds,
-            settings.most_deletions,
+            settings.max_deletions,
             lambda: clock() + later,
             executor,
         )

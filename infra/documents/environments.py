@@ -1,94 +1,54 @@
-"""What each service is told by its environment, as functions of names: for the tasks in the cloud and on a laptop.
+"""The environment variables of each service and of the sweep, for the tasks in the cloud and on a laptop alike.
 
-Values may be Pulumi's outputs, which nothing here looks into.
+Values may be Pulumi outputs; they are passed on as they are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from services.auth.settings import Settings as AuthSettings
+from services.frontend.settings import Settings as FrontendSettings
+from services.uploads.settings import Settings as UploadsSettings
+from services.uploads.sweep.settings import Settings as SweepSettings
 
 if TYPE_CHECKING:
     from infra.settings import Settings
 
 Environment = dict[str, Any]
+"""Values by the name of the variable; some may be Pulumi outputs."""
 
 JWKS_PATH = "/auth/.well-known/jwks.json"
 
-METRICS = {"METRICS": "true"}
+PROGRAMS = {
+    "auth": AuthSettings,
+    "uploads": UploadsSettings,
+    "frontend": FrontendSettings,
+    "sweep": SweepSettings,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Where things are, once they have been made."""
+    """Names and addresses of the resources, once they exist."""
 
     origin: Any
     table: Any
     bucket: Any
-    signing_key: Any
+    signing_keys: Any
     jwks_url: Any
 
 
-def auth_environment(names: Names, settings: Settings) -> Environment:
+def make_environment(program: str, names: Names, settings: Settings) -> Environment:
+    """Every setting of this program that the stack's configuration or one of the names determines."""
+    known = {field.name: str(getattr(settings, field.name)) for field in msgspec.structs.fields(settings)}
+    known |= {field.name: getattr(names, field.name) for field in fields(names)}
+    known["metrics"] = "true"
     return {
-        "ORIGIN": names.origin,
-        "TABLE": names.table,
-        "SIGNING_KEYS": names.signing_key,
-        "TOKEN_SECONDS": str(settings.token_seconds),
-        "LOGINS_PER_MINUTE": str(settings.logins_per_minute),
-        **METRICS,
-    }
-
-
-def uploads_environment(names: Names, settings: Settings) -> Environment:
-    return (
-        _verifying(names, settings)
-        | _limits(settings)
-        | {
-            "FORM_SECONDS": str(settings.form_seconds),
-            "CONFIRM_SECONDS": str(settings.confirm_seconds),
-            "PRESIGNS_PER_MINUTE": str(settings.presigns_per_minute),
-            **METRICS,
-        }
-    )
-
-
-def frontend_environment(names: Names, settings: Settings) -> Environment:
-    return _verifying(names, settings)
-
-
-def sweep_environment(names: Names, settings: Settings) -> Environment:
-    return _limits(settings) | {
-        "TABLE": names.table,
-        "BUCKET": names.bucket,
-        "CONFIRM_SECONDS": str(settings.confirm_seconds),
-        "MARGIN_SECONDS": str(settings.margin_seconds),
-        "MOST_DELETIONS": str(settings.most_deletions),
-        **METRICS,
-    }
-
-
-ENVIRONMENTS = {
-    "auth": auth_environment,
-    "uploads": uploads_environment,
-    "frontend": frontend_environment,
-    "sweep": sweep_environment,
-}
-
-
-def _verifying(names: Names, settings: Settings) -> Environment:
-    return {
-        "ORIGIN": names.origin,
-        "TABLE": names.table,
-        "BUCKET": names.bucket,
-        "JWKS_URL": names.jwks_url,
-        "PENDING": settings.pending,
-    }
-
-
-def _limits(settings: Settings) -> Environment:
-    return {
-        "MAX_BYTES": str(settings.max_bytes),
-        "MAX_WIDTH": str(settings.max_width),
-        "MAX_HEIGHT": str(settings.max_height),
+        field.name.upper(): known[field.name]
+        for field in msgspec.structs.fields(PROGRAMS[program])
+        if field.name in known
     }

@@ -14,7 +14,7 @@ import msgspec
 from infra.local.ports import PortInUseError
 from infra.local.processes import ProcessError
 from infra.local.stack import Options, run_stack
-from services.uploads.settings import FormSeconds
+from services.settings.limits import FormSeconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,9 @@ import secrets
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from infra.documents.environments import ENVIRONMENTS, JWKS_PATH, Names
+from infra.documents.environments import JWKS_PATH, Names, make_environment
 from infra.local.aws import Aws
 from infra.local.gateway import HEALTH_PATH
 from infra.local.ports import HOST, pick_free_ports, require_free
@@ -19,6 +19,7 @@ from infra.local.processes import Process, Processes
 from infra.local.resources import NAME, Resources, create_resources
 from infra.local.seeds import seed
 from infra.settings import Settings
+from services.settings import limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -36,13 +37,13 @@ class Options:
     port: int = 8080
     emulator_port: int = 4566
     users: int = 3
-    pending: Literal["prefix", "tag"] = "prefix"
+    pending: limits.PendingStrategy = limits.PENDING
     data: Path | None = None
     uploads_endpoint: str | None = None
     """Where the uploads service finds AWS, if not straight at the emulator."""
-    form_seconds: int = 300
-    presigns_per_minute: int = 120
-    logins_per_minute: int = 60
+    form_seconds: int = limits.FORM_SECONDS
+    presigns_per_minute: int = limits.PRESIGNS_PER_MINUTE
+    logins_per_minute: int = limits.LOGINS_PER_MINUTE
     name: str = NAME
     """Of the bucket, the table, the key and the IAM users."""
 
@@ -202,11 +203,11 @@ def make_own_environ(
         origin=origin,
         table=resources.table,
         bucket=resources.bucket,
-        signing_key=resources.key_arn,
+        signing_keys=resources.key_arn,
         jwks_url=services["auth"] + JWKS_PATH,
     )
     return (
-        ENVIRONMENTS[name](names, settings)
+        make_environment(name, names, settings)
         | LOCAL.get(name, {})
         | dict(resources.credentials[name])
         | {

@@ -4,11 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from services.settings.environment import Seconds, ServiceSettings, WriteMetrics
-
-LoginsPerMinute = Annotated[
-    int, msgspec.Meta(ge=0, description="Logins from one address that a task lets through a minute; 0 is no limit.")
-]
+from services.settings import limits
+from services.settings.environment import ServiceSettings, WriteMetrics
 
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
@@ -16,9 +13,9 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
         str,
         msgspec.Meta(
             min_length=1,
-            description="KMS keys, separated by commas: the first signs, the others are still published.",
+            description="KMS keys, separated by commas. The first signs; the others are published only.",
         ),
     ]
-    token_seconds: Annotated[Seconds, msgspec.Meta(description="How long a login lasts.")] = 3600
-    logins_per_minute: LoginsPerMinute = 60
+    token_seconds: limits.TokenSeconds = limits.TOKEN_SECONDS
+    logins_per_minute: limits.LoginsPerMinute = limits.LOGINS_PER_MINUTE
     metrics: WriteMetrics = False

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from services.frontend.listing import EntriesPage, Entry, Listing
     from services.frontend.people import People, PeoplePage
-    from services.settings.environment import PendingStrategy
+    from services.settings.limits import PendingStrategy
     from services.store.table import Row
 
 MISSING = frozenset({"404", "NoSuchKey"})

@@ -4,22 +4,22 @@ from typing import Annotated
 
 import msgspec
 
-from services.settings.environment import BucketName, JwksUrl, PendingStrategy, Seconds, ServiceSettings
+from services.settings import limits
+from services.settings.environment import BucketName, JwksUrl, ServiceSettings
 
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
     bucket: BucketName
     jwks_url: JwksUrl
-    pending: PendingStrategy = "prefix"
+    pending: limits.PendingStrategy = limits.PENDING
     lifecycle_clock: Annotated[
         bool,
-        msgspec.Meta(
-            description="Whether the page offers to let days pass and to sweep at once; only the local demo can."
-        ),
+        msgspec.Meta(description="Whether the page can move the lifecycle clock and start a sweep; local demo only."),
     ] = False
     picture_url_seconds: Annotated[
-        Seconds,
+        limits.Seconds,
         msgspec.Meta(
-            le=3600, description="How long a picture's URL stays the same; it works for at least as long again."
+            le=3600,
+            description="How long a picture's presigned URL stays the same. It is valid for at least as long again.",
         ),
     ] = 600

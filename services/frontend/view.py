@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from services.frontend.inspector import Inspector
-    from services.settings.environment import PendingStrategy
+    from services.settings.limits import PendingStrategy
     from services.store.states import State
     from services.store.table import Row
     from services.web.callers.identity import Caller

@@ -1,32 +1,31 @@
-"""Settings read from the environment, typed and checked before anything starts."""
+"""Reads settings from environment variables, and checks them before anything starts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Seconds = Annotated[int, msgspec.Meta(ge=1)]
 Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?\Z")]
 
-BucketName = Annotated[str, msgspec.Meta(min_length=3, description="S3 bucket of the pictures.")]
-JwksUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://", description="Where the auth service's keys are.")]
-PendingStrategy = Annotated[
-    Literal["prefix", "tag"], msgspec.Meta(description="How a pending object is marked: `prefix` or `tag`.")
-]
-TableName = Annotated[str, msgspec.Meta(min_length=3, description="DynamoDB table of the users.")]
+BucketName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the S3 bucket with the pictures.")]
+JwksUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://", description="URL of the auth service's key set (JWKS).")]
+TableName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the DynamoDB table with the users.")]
 WriteMetrics = Annotated[
-    bool, msgspec.Meta(description="Whether metrics are written to standard output, for CloudWatch Logs to find.")
+    bool,
+    msgspec.Meta(description="Whether metrics are written to standard output, in CloudWatch's embedded metric format."),
 ]
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every service needs to know. AWS's own variables (region, credentials, endpoint) are boto3's to read."""
+    """The settings of every service. boto3 reads AWS's own variables (region, credentials, endpoint) itself."""
 
-    origin: Annotated[Origin, msgspec.Meta(description="The page's origin: tokens' issuer and audience.")]
+    origin: Annotated[
+        Origin, msgspec.Meta(description="Origin of the page. The tokens' issuer and audience follow from it.")
+    ]
     table: TableName
     host: Annotated[str, msgspec.Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535, description="Port to listen on.")] = 8000
@@ -36,16 +35,22 @@ Settings = TypeVar("Settings", bound=msgspec.Struct)
 ForService = TypeVar("ForService", bound=ServiceSettings)
 
 
+RENAMED = {"MOST_DELETIONS": "MAX_DELETIONS"}
+"""Former names, which are refused, so that a value set under one is never ignored."""
+
+
 class InvalidSettingsError(Exception):
-    """A setting is missing or is not what its type allows. The text names it, for a person to read."""
+    """A setting is missing or invalid. The text names the variable and says what is wrong."""
 
 
 def read_settings(kind: type[Settings], environ: Mapping[str, str]) -> Settings:
-    """Fill each field of `kind` from the variable of its name in upper case; an empty one counts as unset.
+    """Read each field of `kind` from the variable of its name in upper case. An empty variable counts as unset.
 
     Raises:
-        InvalidSettingsError: with the name of the variable and what was expected of it.
+        InvalidSettingsError: a variable is missing, invalid or has a former name.
     """
+    if renamed := [f"{old} is now called {new}" for old, new in RENAMED.items() if environ.get(old)]:
+        raise InvalidSettingsError(f"In the environment: {', '.join(renamed)}.")
     fields = msgspec.structs.fields(kind)
     given = {field.name: environ[field.name.upper()] for field in fields if environ.get(field.name.upper())}
     missing = [field.name.upper() for field in fields if field.required and field.name not in given]

@@ -43,8 +43,8 @@ KINDS: dict[str, type[msgspec.Struct]] = {
 }
 CONFIGURED = {
     "architecture": "ARM64",
-    "tasks": "3",
-    "mostTasks": "7",
+    "minTasks": "3",
+    "maxTasks": "7",
     "cpu": "512",
     "memory": "2048",
     "pending": "tag",
@@ -358,9 +358,9 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
         ({"bucket": "My_Bucket"}, "bucket"),
         ({"bucket": "xn--bucket"}, "bucket"),
         ({"bucket": "a"}, "bucket"),
-        ({"tasks": "0"}, "tasks"),
-        ({"tasks": "20"}, "mostTasks must not be less than tasks, which is 20"),
-        ({"tasks": "two"}, "tasks"),
+        ({"minTasks": "0"}, "tasks"),
+        ({"minTasks": "20"}, "maxTasks must not be less than minTasks, which is 20"),
+        ({"minTasks": "two"}, "tasks"),
         ({"architecture": "RISCV"}, "architecture"),
         ({"logDays": "8"}, "logDays"),
         ({"loginsPerMinute": "-1"}, "loginsPerMinute"),

@@ -467,7 +467,7 @@ class TestCommand:
         [
             ("BUCKET", "", "Missing from the environment: BUCKET"),
             ("MARGIN_SECONDS", "2699", "In the environment: MARGIN_SECONDS: Expected `int` >= 2700"),
-            ("MOST_DELETIONS", "many", "In the environment: MOST_DELETIONS: Expected `int`, got `str`"),
+            ("MAX_DELETIONS", "many", "In the environment: MAX_DELETIONS: Expected `int`, got `str`"),
             # Those of boto3.
             ("AWS_DEFAULT_REGION", None, "You must specify a region."),
             ("AWS_ENDPOINT_URL", "nonsense", "Invalid endpoint: nonsense"),

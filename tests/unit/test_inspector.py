@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from services.frontend.people import People
-    from services.settings.environment import PendingStrategy
+    from services.settings.limits import PendingStrategy
 
 MODIFIED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 EXPIRES = datetime(2026, 11, 24, tzinfo=UTC)

@@ -200,7 +200,7 @@ def test_the_sweep_needs_to_know_only_where_things_are() -> None:
         max_height=8192,
         confirm_seconds=3600,
         margin_seconds=3600,
-        most_deletions=10_000,
+        max_deletions=10_000,
         metrics=False,
     )
     with pytest.raises(InvalidSettingsError, match=r"^Missing from the environment: BUCKET, TABLE$"):
@@ -215,10 +215,10 @@ def test_the_sweep_reckons_with_the_defaults_of_the_service() -> None:
 
 def test_the_sweep_takes_numbers_as_a_service_does() -> None:
     settings = read_sweep(
-        MAX_BYTES="1", MAX_WIDTH="2", MAX_HEIGHT="3", CONFIRM_SECONDS="4", MARGIN_SECONDS="2700", MOST_DELETIONS="1"
+        MAX_BYTES="1", MAX_WIDTH="2", MAX_HEIGHT="3", CONFIRM_SECONDS="4", MARGIN_SECONDS="2700", MAX_DELETIONS="1"
     )
     assert settings.limits == PictureLimits(1, 2, 3)
-    assert (settings.confirm_seconds, settings.margin_seconds, settings.most_deletions) == (4, 2700, 1)
+    assert (settings.confirm_seconds, settings.margin_seconds, settings.max_deletions) == (4, 2700, 1)
 
 
 @pytest.mark.parametrize(
@@ -229,8 +229,8 @@ def test_the_sweep_takes_numbers_as_a_service_does() -> None:
         ("MARGIN_SECONDS", "0", ">= 2700"),
         ("MARGIN_SECONDS", "-3600", ">= 2700"),
         ("MARGIN_SECONDS", "1h", "int"),
-        ("MOST_DELETIONS", "0", ">= 1"),
-        ("MOST_DELETIONS", "all", "int"),
+        ("MAX_DELETIONS", "0", ">= 1"),
+        ("MAX_DELETIONS", "all", "int"),
         ("CONFIRM_SECONDS", "0", ">= 1"),
         ("CONFIRM_SECONDS", "43201", "<= 43200"),
         ("MAX_BYTES", "5000000001", "<= 5000000000"),

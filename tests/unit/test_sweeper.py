@@ -147,7 +147,7 @@ def sweeper(world: World, executor: Executor) -> Sweeper:
         users=cast("Users", FakeUsers(world)),
         limits=PictureLimits(max_bytes=1000, max_width=80, max_height=60),
         settle_seconds=SETTLE,
-        most_deletions=10_000,
+        max_deletions=10_000,
         clock=lambda: NOW,
         executor=executor,
     )
@@ -526,7 +526,7 @@ def test_a_dry_run_changes_nothing_and_counts_the_same(sweeper: Sweeper, world: 
     world.objects[make_id(4).avatar_key] = Thing(tags=MARK)
     world.objects["avatars/logo.png"] = Thing()
     add_orphans(world, 5)
-    limited = replace(sweeper, most_deletions=3)
+    limited = replace(sweeper, max_deletions=3)
     planned = limited.sweep(dry_run=True)
     assert planned.dry_run
     assert not world.changes
@@ -540,7 +540,7 @@ def test_a_dry_run_changes_nothing_and_counts_the_same(sweeper: Sweeper, world: 
 @pytest.mark.parametrize(("most", "deleted"), [(1, 1), (5, 5), (6, 6), (7, 6)])
 def test_more_than_the_most_is_left_to_a_person(sweeper: Sweeper, world: World, most: int, deleted: int) -> None:
     add_orphans(world, 5)
-    report = replace(sweeper, most_deletions=most).sweep()
+    report = replace(sweeper, max_deletions=most).sweep()
     assert (report.counts[Outcome.DELETED], report.counts[Outcome.WITHHELD]) == (deleted, 6 - deleted)
     assert report.needs_a_person is (deleted < 6)
     assert len(world.objects) == 1 + 6 - deleted
@@ -549,7 +549,7 @@ def test_more_than_the_most_is_left_to_a_person(sweeper: Sweeper, world: World, 
 
 def test_the_most_is_that_of_all_batches_together(sweeper: Sweeper, world: World) -> None:
     add_orphans(world, 3 * BATCH)
-    report = replace(sweeper, most_deletions=BATCH + 5).sweep()
+    report = replace(sweeper, max_deletions=BATCH + 5).sweep()
     assert report.counts[Outcome.DELETED] == BATCH + 5
     assert report.counts[Outcome.WITHHELD] == 2 * BATCH - 4
 
@@ -563,7 +563,7 @@ def test_what_may_have_been_deleted_though_the_call_failed_counts_to_the_most(sw
             raise ReadTimeoutError(endpoint_url="https://s3")
 
     add_orphans(world, 5 * BATCH)
-    report = replace(sweeper, bucket=cast("Bucket", LosesAnswers(world)), most_deletions=BATCH).sweep()
+    report = replace(sweeper, bucket=cast("Bucket", LosesAnswers(world)), max_deletions=BATCH).sweep()
     assert sum(len(change) - 1 for change in world.changes) == BATCH
     assert report.counts[Outcome.FAILED] == BATCH
     assert report.counts[Outcome.WITHHELD] == 4 * BATCH + 1

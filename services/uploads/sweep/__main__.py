@@ -75,7 +75,7 @@ def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], flo
         Users(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.table),
         settings.limits,
         settings.confirm_seconds + settings.margin_seconds,
-        settings.most_deletions,
+        settings.max_deletions,
         clock,
         executor,
     )

@@ -1,35 +1,23 @@
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 
+from services.settings import limits
 from services.settings.environment import BucketName, TableName, WriteMetrics
 from services.uploads.picture import PictureLimits
-from services.uploads.settings import ConfirmSeconds, MaxBytes, MaxHeight, MaxWidth
-
-# AWS takes a signed request for fifteen minutes and so lets no clock be further off than that: one quarter of an hour
-# for a request on its way, one for the clock of the service, one for the clock of the sweep.
-MarginSeconds = Annotated[
-    int,
-    msgspec.Meta(ge=2700, le=86_400, description="How long after the confirm window an object is left alone."),
-]
-MostDeletions = Annotated[
-    int, msgspec.Meta(ge=1, description="More orphans than this a sweep leaves to a person, and says so.")
-]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the sweep needs to know; the window and the limits have to be those of the service."""
+    """The confirm window and the limits must be those of the uploads service."""
 
     bucket: BucketName
     table: TableName
-    max_bytes: MaxBytes = 5_000_000
-    max_width: MaxWidth = 8192
-    max_height: MaxHeight = 8192
-    confirm_seconds: ConfirmSeconds = 3600
-    margin_seconds: MarginSeconds = 3600
-    most_deletions: MostDeletions = 10_000
+    max_bytes: limits.MaxBytes = limits.MAX_BYTES
+    max_width: limits.MaxWidth = limits.MAX_WIDTH
+    max_height: limits.MaxHeight = limits.MAX_HEIGHT
+    confirm_seconds: limits.ConfirmSeconds = limits.CONFIRM_SECONDS
+    margin_seconds: limits.MarginSeconds = limits.MARGIN_SECONDS
+    max_deletions: limits.MaxDeletions = limits.MAX_DELETIONS
     metrics: WriteMetrics = False
 
     @property

@@ -52,7 +52,7 @@ class Sweeper:
     limits: PictureLimits
     settle_seconds: int
     """The confirm window and the margin."""
-    most_deletions: int
+    max_deletions: int
     clock: Callable[[], float]
     executor: Executor
 
@@ -95,7 +95,7 @@ class Sweeper:
 
     def _may_delete(self, report: Report) -> bool:
         """A table without a single avatar is more likely the wrong table than one that has lost them all."""
-        return report.rows > 0 and report.tried < self.most_deletions
+        return report.rows > 0 and report.tried < self.max_deletions
 
     def _delete(self, keys: Sequence[str]) -> set[str]:
         """Those that were not deleted."""

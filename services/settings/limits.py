@@ -1,0 +1,70 @@
+"""The limits that several programs share, each with its type, its meaning and its default.
+
+The settings of the services, of the sweep, of the Pulumi stack and of the demo take all three from here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Seconds = Annotated[int, msgspec.Meta(ge=1)]
+
+PendingStrategy = Annotated[
+    Literal["prefix", "tag"], msgspec.Meta(description="How a pending object is marked: `prefix` or `tag`.")
+]
+PENDING: PendingStrategy = "prefix"
+
+MaxBytes = Annotated[
+    int, msgspec.Meta(ge=1, le=5_000_000_000, description="Maximum size of a picture, bytes. S3 accepts up to 5 GB.")
+]
+MAX_BYTES = 5_000_000
+
+MaxWidth = Annotated[int, msgspec.Meta(ge=1, description="Maximum width of a picture, pixels.")]
+MAX_WIDTH = 8192
+
+MaxHeight = Annotated[int, msgspec.Meta(ge=1, description="Maximum height of a picture, pixels.")]
+MAX_HEIGHT = 8192
+
+FormSeconds = Annotated[
+    Seconds, msgspec.Meta(le=3600, description="How long a form is valid, in seconds from its presign.")
+]
+FORM_SECONDS = 300
+
+ConfirmSeconds = Annotated[
+    Seconds,
+    msgspec.Meta(le=43_200, description="Confirm window: how long an upload may be confirmed, from its presign."),
+]
+CONFIRM_SECONDS = 3600
+
+# AWS accepts a signed request whose time is off by at most fifteen minutes. The margin covers that for the request, for
+# the clock of the service and for the clock of the sweep.
+MarginSeconds = Annotated[
+    int,
+    msgspec.Meta(
+        ge=2700, le=86_400, description="How long after its confirm window an object is not yet deleted by the sweep."
+    ),
+]
+MARGIN_SECONDS = 3600
+
+MaxDeletions = Annotated[
+    int,
+    msgspec.Meta(ge=1, description="Maximum number of orphans that one sweep deletes. It reports any further ones."),
+]
+MAX_DELETIONS = 10_000
+
+TokenSeconds = Annotated[
+    Seconds, msgspec.Meta(le=86_400, description="How long an access token and the session cookie are valid.")
+]
+TOKEN_SECONDS = 3600
+
+PresignsPerMinute = Annotated[
+    int, msgspec.Meta(ge=0, description="Presigns that one task allows each user in a minute; 0 means no limit.")
+]
+PRESIGNS_PER_MINUTE = 120
+
+LoginsPerMinute = Annotated[
+    int, msgspec.Meta(ge=0, description="Logins that one task allows each address in a minute; 0 means no limit.")
+]
+LOGINS_PER_MINUTE = 60
