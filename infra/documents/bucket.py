@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from services.store.keys import PENDING_PREFIX, PENDING_TAG
+from services.store.keys import PENDING_PREFIXES, PENDING_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PENDING_DAYS = 1
 """S3 counts from the upload and rounds up to the next midnight UTC (AWS: "Lifecycle configuration elements")."""
@@ -25,15 +28,18 @@ def cors_rules(origin: Any) -> list[dict[str, Any]]:
     ]
 
 
-def lifecycle_rules() -> list[dict[str, Any]]:
-    """What was uploaded and never confirmed goes, under either strategy."""
+def lifecycle_rules(pending_prefixes: Sequence[str] = PENDING_PREFIXES) -> list[dict[str, Any]]:
+    """Delete what was uploaded and never confirmed, under either strategy. `pending_prefixes`: the current one first."""
     return [
-        {
-            "ID": "pending-prefix",
-            "Status": "Enabled",
-            "Filter": {"Prefix": PENDING_PREFIX},
-            "Expiration": {"Days": PENDING_DAYS},
-        },
+        *(
+            {
+                "ID": "pending-prefix" if prefix == pending_prefixes[0] else f"pending-prefix-{prefix.rstrip('/')}",
+                "Status": "Enabled",
+                "Filter": {"Prefix": prefix},
+                "Expiration": {"Days": PENDING_DAYS},
+            }
+            for prefix in pending_prefixes
+        ),
         {
             "ID": "pending-tag",
             "Status": "Enabled",

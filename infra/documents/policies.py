@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_PREFIXES
 
 Document = dict[str, Any]
 
@@ -52,7 +52,7 @@ def sweep_policy(*, bucket_arn: str, table_arn: str) -> Document:
 
 
 def frontend_policy(*, bucket_arn: str, table_arn: str) -> Document:
-    prefixes = [f"{bucket_arn}/{PENDING_PREFIX}*", f"{bucket_arn}/{AVATAR_PREFIX}*"]
+    prefixes = [f"{bucket_arn}/{prefix}*" for prefix in (*PENDING_PREFIXES, AVATAR_PREFIX)]
     return _document(
         # The page's table of the bucket.
         _allow("ListBucket", ["s3:ListBucket"], [bucket_arn]),

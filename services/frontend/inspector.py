@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from services.frontend.listing import PREFIXES
 from services.store.clients import error_code
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, USERNAME_FIELD
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, USERNAME_FIELD
 from services.store.states import State, find_avatar_state, find_state
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Inspector:
         if state in {State.LIVE, State.ORPHAN}:
             return (AVATAR_PREFIX,)
         # What the other strategy has left among the avatars is not worth a look at each of them: it is gone in days.
-        return (PENDING_PREFIX,) if state is State.PENDING and self.strategy == "prefix" else PREFIXES
+        return PENDING_PREFIXES if state is State.PENDING and self.strategy == "prefix" else PREFIXES
 
     def describe(self, page: EntriesPage, state: State | None = None) -> ObjectsPage:
         """One or two calls for each object, all at once (a listing tells neither metadata nor tags), one for rows."""

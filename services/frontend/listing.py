@@ -10,7 +10,7 @@ import msgspec
 
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
 from services.frontend.search import Batch, Search, Stretch, suggest_start
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import ObjectTypeDef
 
-PREFIXES = (AVATAR_PREFIX, PENDING_PREFIX)
+PREFIXES = (AVATAR_PREFIX, *PENDING_PREFIXES)
 
 BATCH = 1000
 """Keys in one listing, at most (AWS: ListObjectsV2)."""

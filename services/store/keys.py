@@ -1,6 +1,6 @@
-"""Where objects live in the bucket, what they may be, and what their names say.
+"""Keys of objects in the bucket, and the metadata and tags that objects carry.
 
-An upload keeps its id all its life: it is posted to one key and, once confirmed, found at `avatars/<id>`.
+An upload keeps its id: it is posted to one key and, once confirmed, is at `avatars/<id>`.
 """
 
 from __future__ import annotations
@@ -9,38 +9,46 @@ import re
 from dataclasses import dataclass
 
 PENDING_PREFIX = "pending/"
+
+RETIRED_PENDING_PREFIXES: tuple[str, ...] = ()
+"""Former values of `PENDING_PREFIX`. Keep a value here after a change: lifecycle rules and the sweep then still cover
+the objects that lie there.
+"""
+
+PENDING_PREFIXES = (PENDING_PREFIX, *RETIRED_PENDING_PREFIXES)
+
 AVATAR_PREFIX = "avatars/"
 
 USERNAME_FIELD = "username"
-"""The metadata entry (`x-amz-meta-username`) that binds an object to the user who may post it."""
+"""Metadata entry (`x-amz-meta-username`): the user to whom the form was issued."""
 
 TOKEN_FIELD = "upload-token"  # noqa: S105 - the name of a field
-"""The metadata entry that the tag strategy proves an upload by."""
+"""Metadata entry: the upload token that a confirm must send under the strategy `tag`."""
 
 REQUEST_FIELD = "request-id"
-"""The metadata entry that says which presign an object comes from: the id that is in the services' logs."""
+"""Metadata entry: the request id of the presign, which is also in the services' logs."""
 
 PENDING_TAG = ("Status", "Pending")
-"""What marks a pending object under the tag strategy, and what a lifecycle rule looks for."""
+"""The tag of a pending object under the strategy `tag`. A lifecycle rule deletes objects that have it."""
 
 AVATAR_CACHE_CONTROL = "public, max-age=31536000, immutable"
-"""A key's bytes never change once it is an avatar, so that a cache may keep them for good."""
+"""The bytes of a confirmed avatar never change, so a cache may keep them indefinitely."""
 
 USERNAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-"""ASCII only: S3 hands other metadata back encoded (AWS: "Working with object metadata")."""
+"""ASCII only, since S3 returns other metadata encoded (AWS: "Working with object metadata")."""
 
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class UploadId:
-    """A UUIDv7 (RFC 9562, section 5.7) in lower case: ids that compare as text compare in time."""
+    """A UUIDv7 (RFC 9562, section 5.7) in lower case. Compared as text, ids are in order of creation."""
 
     text: str
 
     @classmethod
     def parse(cls, text: str) -> UploadId | None:
-        """None for anything but the one canonical spelling, so that an id has exactly one key."""
+        """None for any but the canonical spelling, so that each id has exactly one key."""
         return cls(text) if _UUID7.fullmatch(text) else None
 
     @property

@@ -1,11 +1,11 @@
-"""What an object in the bucket is to the system. Pure."""
+"""The state of an object in the bucket, and of the avatar that a row refers to. Pure."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_TAG
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, PENDING_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 class State(StrEnum):
     LIVE = "live"
-    """A row points at it."""
+    """A row refers to it."""
     PENDING = "pending"
-    """It waits for its confirm; a lifecycle rule deletes it if that never comes."""
+    """It is not confirmed. A lifecycle rule deletes it if it never is."""
     ORPHAN = "orphan"
-    """Nothing points at it and no lifecycle rule will delete it: it is on its way in or out, or was left behind."""
+    """No row refers to it and no lifecycle rule deletes it: a confirm is under way, or stopped before it deleted it."""
     DANGLING = "dangling"
-    """A row points at it, and it is not there."""
+    """A row refers to it, and there is no such object."""
 
 
 def find_state(key: str, tags: Mapping[str, str], owners_avatar: str | None) -> State:
-    """`owners_avatar`: what the row of the user in the object's metadata points at."""
+    """`owners_avatar`: the avatar of the user whom the object's metadata names."""
     if key == owners_avatar:
         return State.LIVE
-    return State.PENDING if key.startswith(PENDING_PREFIX) or is_marked(tags) else State.ORPHAN
+    return State.PENDING if key.startswith(PENDING_PREFIXES) or is_marked(tags) else State.ORPHAN
 
 
 def find_avatar_state(avatar: str, *, is_there: bool) -> State:
-    """Of what a row points at. What is not among the avatars will not be there for long."""
+    """The state of what a row refers to. A key outside `avatars/` counts as missing: it will be deleted soon."""
     return State.LIVE if is_there and avatar.startswith(AVATAR_PREFIX) else State.DANGLING
 
 
 def is_marked(tags: Mapping[str, str]) -> bool:
-    """Whether a lifecycle rule will delete the object for its tags."""
+    """Whether a lifecycle rule will delete the object because of its tags."""
     name, value = PENDING_TAG
     return tags.get(name) == value

@@ -107,6 +107,13 @@ def test_what_waits_for_its_confirm_goes_after_a_day_and_nothing_else_does() -> 
     assert not upload.avatar_key.startswith("pending/")
 
 
+def test_a_retired_pending_prefix_keeps_a_rule_of_its_own() -> None:
+    rules = {rule["ID"]: rule for rule in lifecycle_rules(("waiting/", "pending/"))}
+    assert rules["pending-prefix"]["Filter"] == {"Prefix": "waiting/"}
+    assert rules["pending-prefix-pending"]["Filter"] == {"Prefix": "pending/"}
+    assert rules["pending-prefix-pending"]["Expiration"] == rules["pending-prefix"]["Expiration"]
+
+
 def test_parts_of_an_upload_that_was_given_up_go_too() -> None:
     [rule] = [rule for rule in lifecycle_rules() if "AbortIncompleteMultipartUpload" in rule]
     assert rule["Filter"] == {"Prefix": ""}

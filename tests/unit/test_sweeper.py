@@ -499,6 +499,13 @@ def test_of_a_delete_that_is_refused_in_part_the_rest_is_done(sweeper: Sweeper, 
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.FAILED: 1, Outcome.DELETED: 2}
 
 
+def test_what_lies_under_a_retired_pending_prefix_is_counted_too(sweeper: Sweeper, world: World) -> None:
+    world.objects |= {"waiting/old": Thing(), "pending/old": Thing()}
+    report = replace(sweeper, pending_prefixes=("waiting/", "pending/")).sweep()
+    assert report.counts[Outcome.PENDING] == 2
+    assert {"waiting/old", "pending/old"} <= world.objects.keys()
+
+
 def test_what_waits_under_pending_is_counted_and_left_alone(sweeper: Sweeper, world: World) -> None:
     world.objects |= {"pending/old": Thing(), "pending/new": Thing(modified=NOW)}
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DELETED: 1, Outcome.PENDING: 1, Outcome.YOUNG: 1}

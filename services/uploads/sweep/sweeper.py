@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from services.store.clients import AWS_ERRORS
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
 from services.store.states import State, find_avatar_state, find_state, is_marked
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError
 from services.uploads.decision import Replace, decide_repair
@@ -55,6 +55,7 @@ class Sweeper:
     max_deletions: int
     clock: Callable[[], float]
     executor: Executor
+    pending_prefixes: tuple[str, ...] = PENDING_PREFIXES
 
     def sweep(self, *, dry_run: bool = False, track: Track = track_nothing) -> Report:
         """
@@ -72,8 +73,9 @@ class Sweeper:
             findings = compare(ledger.read(), listed, rules)
             while batch := list(itertools.islice(findings, BATCH)):
                 self._treat(batch, report)
-        for entry in track(self.bucket.list_objects(PENDING_PREFIX), "pending", None):
-            # The lifecycle rule's to delete; how many there are tells how many uploads are abandoned.
+        pending = itertools.chain.from_iterable(map(self.bucket.list_objects, self.pending_prefixes))
+        for entry in track(pending, "pending", None):
+            # Lifecycle rules delete these. Their number shows how many uploads are abandoned.
             report.add(Outcome.PENDING if rules.is_settled(entry.modified) else Outcome.YOUNG, entry.key)
         return report
 
