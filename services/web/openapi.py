@@ -1,14 +1,12 @@
-"""What a service says of itself: an OpenAPI document with examples, for programs and, as a page, for people."""
+"""Describes a service as an OpenAPI document with examples."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from litestar import Response
-from litestar.enums import OpenAPIMediaType as DocumentType
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
     Components,
     Example,
@@ -23,53 +21,22 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.enums import OpenAPIType
 
-from services.web.reference import render_reference
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from litestar import Request
-
     from services.web.callers.identity import Audience
 
-JSON = "application/json"
-HTML = "text/html"
 PROBLEM = "application/problem+json"
 
 CALLER: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
-"""For a handler's `security`: one of the two says who calls."""
-
-PAGE_HEADERS = {
-    # The page's pictures and styles are the frontend's, which is on the same origin; it has no script.
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+"""For a handler's `security`: the call takes a Bearer token or the session cookie."""
 
 
 class WholeExample(Example):
-    """With its members that are null, which the framework leaves out."""
+    """An example that keeps its null members, which the framework would leave out."""
 
     def to_schema(self) -> dict[str, Any]:
         return super().to_schema() | {"value": self.value}
-
-
-class DescriptionPlugin(OpenAPIRenderPlugin):
-    """The document for programs, and a page for who prefers HTML, as browsers do. The framework's own pages run scripts
-    of other hosts, and that on the origin of the session.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(path="/", media_type=DocumentType.OPENAPI_JSON)
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> Any:
-        """The answer and not its bytes alone, as from any handler: which of the two it is depends on the request."""
-        if request.accept.best_match([DocumentType.OPENAPI_JSON, JSON, HTML]) == HTML:
-            page = render_reference(openapi_schema)
-            return Response(page, media_type=HTML, headers=PAGE_HEADERS | {"Vary": "Accept"})
-        document = self.render_json(request, openapi_schema)
-        return Response(document, media_type=DocumentType.OPENAPI_JSON, headers={"Vary": "Accept"})
 
 
 def describe_api(title: str, path: str, description: str, audience: Audience) -> OpenAPIConfig:
@@ -94,7 +61,8 @@ def describe_api(title: str, path: str, description: str, audience: Audience) ->
         path=path,
         servers=[Server(url=audience.origin)],
         components=Components(security_schemes=schemes),
-        render_plugins=[DescriptionPlugin()],
+        # The framework's HTML pages run scripts of other hosts, on the origin of the session cookie.
+        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
     )
 
 
@@ -104,8 +72,12 @@ def add_examples(
     bodies: Mapping[str, Any] | None = None,
     headers: Mapping[str, tuple[str, str]] | None = None,
 ) -> type[Operation]:
-    """For a handler's `operation_class`: examples in JSON by what each is an example of. `headers`: of the answer, what
-    each is, and an example of it.
+    """For a handler's `operation_class`.
+
+    Args:
+        answers: JSON examples of the successful response, by name.
+        bodies: JSON examples of the request body, by name.
+        headers: headers of the successful response, each with its meaning and an example.
     """
 
     @dataclass
@@ -113,7 +85,7 @@ def add_examples(
         def __post_init__(self) -> None:
             if isinstance(self.request_body, RequestBody):
                 _add(self.request_body.content, bodies or {})
-            # The framework names a 400 of its own where there are parameters, and none of ours looks like that.
+            # For parameters the framework adds a 400 of another form than our problems have.
             self.responses = {
                 status: answer
                 for status, answer in (self.responses or {}).items()

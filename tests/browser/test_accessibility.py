@@ -252,11 +252,3 @@ def test_the_page_is_light(site: Site) -> None:
     assert sorted(sizes) == sorted(["/", "/static/page.css", *scripts])
     assert all(sizes.values())
     assert sum(sizes.values()) < 40_000, sizes
-
-
-@pytest.mark.parametrize("path", ["/auth/schema", "/uploads/schema", "/schema"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_services_own_pages(open_page: OpenPage, stack: Stack, path: str, scheme: Literal["light", "dark"]) -> None:
-    page = open_page(**PHONE, color_scheme=scheme)
-    page.goto(stack.origin + path)
-    check(page, path)

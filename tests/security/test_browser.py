@@ -336,7 +336,7 @@ def test_script_of_other_hosts_in_the_descriptions(stack: Stack, refused: Refuse
         assert described.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
         for ui in ("swagger", "redoc", "elements", "rapidoc", "scalar"):
             assert httpx2.get(f"{stack.origin}{path}/{ui}").status_code == 404
-    refused.otherwise("JSON, and pages without script")
+    refused.otherwise("JSON alone")
 
 
 def test_an_answer_taken_for_a_page(stack: Stack, user: User, refused: Refused) -> None:
