@@ -13,8 +13,11 @@ RUN --mount=type=cache,target=/cache \
     UV_CACHE_DIR=/cache uv pip install --quiet --python /usr/local/bin/python --target /packages --link-mode copy \
         --require-hashes --only-binary :all: --requirements /requirements.txt \
  && rm -rf /packages/bin /packages/.lock
-COPY services/*.py /app/services/
-COPY services/auth/__init__.py services/web/callers/verifier.py /app/services/auth/
+COPY services/__init__.py /app/services/
+COPY services/web /app/services/web
+COPY services/store /app/services/store
+COPY services/pictures /app/services/pictures
+COPY services/settings /app/services/settings
 COPY services/${SERVICE} /app/services/${SERVICE}
 # The root file system is read-only at run time. "Unchecked", so that a copy's new date does not make it all stale.
 # Faker and Pygments are large, Litestar requires them for commands of its own, and no service ever imports them.

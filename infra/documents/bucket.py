@@ -29,7 +29,10 @@ def cors_rules(origin: Any) -> list[dict[str, Any]]:
 
 
 def lifecycle_rules(pending_prefixes: Sequence[str] = PENDING_PREFIXES) -> list[dict[str, Any]]:
-    """Delete what was uploaded and never confirmed, under either strategy. `pending_prefixes`: the current one first."""
+    """Delete what was uploaded and never confirmed, under either strategy.
+
+    `pending_prefixes` begins with the current one.
+    """
     return [
         *(
             {

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from tests.containers.images import Image
     from tests.infra.engine import Deployment
 
-SHARED = {path.relative_to(ROOT / "services").as_posix() for path in (ROOT / "services").glob("*.py")}
-VERIFIER = {"auth/__init__.py", "auth/verifier.py"}
+SHARED = ("web", "store", "pictures", "settings")
 
 # Runs in the image; `import_module` is what a start does before it reads its settings.
 LOOK = """
@@ -64,8 +63,7 @@ def names_in(requirements: str) -> dict[str, bool]:
 
 @pytest.fixture(scope="session")
 def inside(image: Image, prefix_deployment: Deployment) -> dict[str, Any]:
-    # The verifier makes `services.auth` a package everywhere.
-    others = [f"services.{name}" + ".app" * (name == "auth") for name in SERVICES if name != image.service]
+    others = [f"services.{name}" for name in SERVICES if name != image.service]
     limits = read_limits(prefix_deployment, image.service)
     done = image.run(limits, "python", "-c", LOOK, image.service, *others, network_mode="none")
     assert done.status == 0, done.err
@@ -93,14 +91,14 @@ def test_the_image_says_what_it_is_and_how_it_runs(image: Image) -> None:
     }
 
 
-def test_the_image_holds_the_code_of_its_service_and_the_token_verifier(image: Image, inside: dict[str, Any]) -> None:
-    own = ROOT / "services" / image.service
+def test_the_image_holds_the_code_of_its_service_and_the_shared_packages(image: Image, inside: dict[str, Any]) -> None:
     files = {
         path.relative_to(ROOT / "services").as_posix()
-        for path in own.rglob("*")
+        for folder in (image.service, *SHARED)
+        for path in (ROOT / "services" / folder).rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert set(inside["code"]) == SHARED | VERIFIER | files
+    assert set(inside["code"]) == {"__init__.py", *files}
     assert inside["others"] == []
 
 
