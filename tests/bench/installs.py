@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 PEERS = Path(__file__).parent / "peers"
 REQUIREMENTS = Path(__file__).parent.parent.parent / "requirements"
 INSTALL_SECONDS = 300
-NEWEST = "2026-11-21"
-"""What came later is not installed, as in pyproject.toml: a package.json does not say what its packages need."""
 
 
 class NotInstalledError(Exception):
@@ -34,14 +32,12 @@ def install_peer(name: str) -> Path:
         raise NotInstalledError("there is no Node with npm")
     folder = _cache() / name
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(PEERS / name / "server.mjs", folder)
-    wanted, installed = (PEERS / name / "package.json").read_text(), folder / "installed.json"
+    for file in ("server.mjs", "package.json", "package-lock.json"):
+        shutil.copy(PEERS / name / file, folder)
+    wanted, installed = (folder / "package-lock.json").read_text(), folder / "installed.json"
     if installed.exists() and installed.read_text() == wanted:
         return folder / "server.mjs"
-    shutil.rmtree(folder / "node_modules", ignore_errors=True)
-    (folder / "package.json").write_text(wanted)
-    command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--before", NEWEST]
-    _run(command, folder)
+    _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
     # Last, so that a broken install is not taken for one.
     installed.write_text(wanted)
     return folder / "server.mjs"

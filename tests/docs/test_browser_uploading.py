@@ -35,8 +35,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(PACKAGES, folder, dirs_exist_ok=True)
     if not (npm := shutil.which("npm")):
         give_up("There is no npm to install Uppy with")
-    install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"]
-    ended = subprocess.run(  # noqa: S603 - of packages that are named here with their versions
+    install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    ended = subprocess.run(  # noqa: S603 - of the packages in package-lock.json
         install, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
     )
     if ended.returncode:

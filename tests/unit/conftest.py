@@ -1,7 +1,9 @@
-"""AWS clients that never reach AWS, and an executor without threads."""
+"""AWS clients that never reach AWS, an executor without threads, and a refusal of processes and connections."""
 
 from __future__ import annotations
 
+import socket
+import subprocess
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,20 @@ REGION = "eu-west-1"
 CREDENTIALS: dict[str, Any] = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "not-a-secret"}
 # A developer's AWS_ENDPOINT_URL must not change what is tested.
 OWN_ENDPOINTS = Config(ignore_configured_endpoint_urls=True)  # pyright: ignore[reportCallIssue] - the stubs lack it
+
+
+@pytest.fixture(scope="module", autouse=True)
+def refuse_processes_and_connections() -> Iterator[None]:
+    """Keep these tests fast: one that needs either belongs to another folder."""
+
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("A unit test starts no process and opens no connection: see CONTRIBUTING.md.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", refuse)
+        patch.setattr(socket.socket, "connect", refuse)
+        patch.setattr(socket.socket, "bind", refuse)
+        yield
 
 
 def find_credentials() -> Credentials:

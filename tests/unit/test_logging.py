@@ -6,8 +6,6 @@ import io
 import json
 import logging
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -237,40 +235,3 @@ def test_a_traceback_is_within_the_line() -> None:
     assert line["level"] == "error"
     assert line["exception"].startswith("Traceback (most recent call last):\n")
     assert line["exception"].endswith("ValueError: invalid literal for int() with base 10: 'why'")
-
-
-PROGRAM = """
-import logging, sys, warnings
-from services.web.logging import set_up_logging
-set_up_logging("auth")
-logging.getLogger("services.x").info("too little to be said")
-logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
-warnings.warn("old", DeprecationWarning, stacklevel=1)
-{end}
-"""
-
-
-def run(end: str) -> subprocess.CompletedProcess[str]:
-    program = PROGRAM.format(end=end)
-    return subprocess.run(  # noqa: S603 - our own
-        [sys.executable, "-W", "always", "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-
-
-def test_all_that_a_process_says_is_json_even_how_it_ends() -> None:
-    done = run("raise ValueError('the end')")
-    assert done.stderr == ""
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(line["level"], line["logger"]) for line in said] == [
-        ("warning", "uvicorn.error"),
-        ("warning", "py.warnings"),
-        ("critical", "services.web.logging"),
-    ]
-    assert said[-1]["exception"].endswith("ValueError: the end")
-    assert done.returncode == 1
-
-
-def test_who_interrupts_knows_why_it_ends() -> None:
-    done = run("raise KeyboardInterrupt")
-    assert done.stderr == ""
-    assert len(done.stdout.splitlines()) == 2

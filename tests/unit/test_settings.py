@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -256,21 +253,3 @@ def test_a_service_with_a_wrong_setting_ends_with_one_line() -> None:
         serve("uploads", UploadsSettings, NEEDED | {"PORT": "x"}, create_app)  # pyright: ignore[reportArgumentType]
     assert caught.value.code == "In the environment: PORT: Expected `int`, got `str`"
     assert not created
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [({}, "You must specify a region."), ({"AWS_DEFAULT_REGION": "eu-central-1"}, "Unable to locate credentials")],
-)
-def test_a_service_without_what_boto3_needs_ends_with_one_line(given: dict[str, str], said: str) -> None:
-    nothing = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "HOME": os.devnull}
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | nothing | given
-    done = subprocess.run(
-        [sys.executable, "-m", "services.uploads"],
-        cwd=ROOT,
-        env=environ | NEEDED,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", said)

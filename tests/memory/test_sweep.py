@@ -1,4 +1,4 @@
-"""That the sweep takes as much memory for many objects as for few."""
+"""The sweep takes as much memory for many objects as for few."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.sweep_load import STATUS
+from tests.memory.sweep_load import STATUS
 
 ROOT = Path(__file__).parents[2]
 FEW, MANY = 1_000, 200_000
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="the peak is read wh
 
 
 def sweep(count: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.sweep_load", str(count)]
+    command = [sys.executable, "-m", "tests.memory.sweep_load", str(count)]
     return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)  # noqa: S603 - our own
 
 

@@ -1,6 +1,6 @@
-"""Sweeps a made-up bucket of so many objects and prints the most memory that it took: `python -m tests.sweep_load N`.
+"""`python -m tests.memory.sweep_load N` sweeps a made-up bucket of N objects and prints its peak memory.
 
-A process of its own, since no other one's memory is only the sweep's. Rows and objects are made as they are asked for.
+It is a process of its own, so that this memory is the sweep's alone. Rows and objects are made as they are asked for.
 """
 
 from __future__ import annotations
