@@ -75,7 +75,7 @@ class Alarms(pulumi.ComponentResource):
             )
         for finding, said in {
             "Dangling": "The sweep found a row whose object is missing.",
-            "Withheld": "The sweep found more orphans than it may delete.",
+            "Skipped": "The sweep found more orphans than it may delete.",
             "Failed": "The sweep could not look at, heal or delete something.",
         }.items():
             self._alarm(f"sweep-{finding.lower()}", said, _of_sweep(finding), at_least=1)

@@ -61,7 +61,7 @@ def dashboard(charted: Charted, region: str) -> dict[str, Any]:
         _chart(
             "The sweep",
             region,
-            [_own(name, "sweep") for name in ("Orphans", "Healed", "Blanked", "Dangling", "Withheld", "Failed")],
+            [_own(name, "sweep") for name in ("Orphans", "Restored", "Replaced", "Dangling", "Skipped", "Failed")],
         ),
         _chart(
             "The table",

@@ -40,7 +40,7 @@ class Swept(msgspec.Struct, frozen=True):
     rows: int
     outcomes: list[Found]
     """Those that there were; what was done comes first, and what was left alone after it."""
-    needs_a_person: bool
+    needs_attention: bool
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def explain(report: Report, now: datetime) -> Swept:
         for outcome in sorted(Outcome, key=lambda outcome: outcome not in NAMED)
         if report.counts[outcome]
     ]
-    return Swept(now, report.rows, outcomes, report.needs_a_person)
+    return Swept(now, report.rows, outcomes, report.needs_attention)
 
 
 if __name__ == "__main__":

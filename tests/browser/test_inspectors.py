@@ -115,7 +115,7 @@ def read_hours(left: Locator) -> int:
 
 
 @only_tag
-def test_a_sweep_heals_what_was_posted_again_and_says_so(site: Site, user: User, bucket: Bucket) -> None:
+def test_a_sweep_restores_what_was_posted_again_and_says_so(site: Site, user: User, bucket: Bucket) -> None:
     site.log_in(user.username)
     site.input("repeat").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
@@ -124,7 +124,7 @@ def test_a_sweep_heals_what_was_posted_again_and_says_so(site: Site, user: User,
     expect(site.object(user.avatar)).to_contain_text("but a lifecycle rule will delete it")
     site.page.get_by_role("button", name="Sweep now").click()
     told = site.page.locator("#lifecycle [data-deleted]")
-    expect(told).to_contain_text("healed: live ones that a lifecycle rule would have deleted")
-    expect(told).to_contain_text(f"healed: {user.avatar}")
+    expect(told).to_contain_text("restored: live avatars that had the pending tag; it was removed")
+    expect(told).to_contain_text(f"restored: {user.avatar}")
     expect(site.object(user.avatar).locator(".expires")).to_have_text("never")
     assert "Expiration" not in bucket.head(user.avatar)

@@ -15,7 +15,7 @@ def test_what_the_dockerfile_copies_is_there_and_not_ignored(service: str) -> No
     sources = [
         path for line in re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE) for path in line.split()
     ]
-    assert len(sources) == 5
+    assert len(sources) == 7
     kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     for source in sources:
         assert list(ROOT.glob(source)), source

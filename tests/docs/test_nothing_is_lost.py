@@ -11,8 +11,8 @@ import pytest
 from services.store.clients import CLIENT_CONFIG
 from services.uploads.confirm import LAST_CALL_SECONDS, MAX_TRIES
 from services.uploads.settings import Settings as UploadsSettings
-from services.uploads.sweep.__main__ import DONE, NEEDS_A_PERSON, WRONG_SETTINGS
-from services.uploads.sweep.plan import HEALING_SECONDS
+from services.uploads.sweep.__main__ import DONE, NEEDS_ATTENTION, WRONG_SETTINGS
+from services.uploads.sweep.plan import REPAIR_SECONDS
 from services.uploads.sweep.settings import Settings as SweepSettings
 from services.web.server import GRACE_SECONDS
 
@@ -48,7 +48,7 @@ FORM, WINDOW, MARGIN = (
         "it is checked again, three times;",
         f"for up to {GRACE_SECONDS} s",
         f"| {DONE} | all is well again |",
-        f"| {NEEDS_A_PERSON} | a row dangles",
+        f"| {NEEDS_ATTENTION} | a row dangles",
         f"| {WRONG_SETTINGS} | a setting is wrong |",
         "in the last four days",
     ],
@@ -59,7 +59,7 @@ def test_the_page_says_what_the_code_does(said: str) -> None:
 
 def test_numbers_in_words() -> None:
     assert MAX_TRIES == 3
-    assert HEALING_SECONDS == 4 * 86_400
+    assert REPAIR_SECONDS == 4 * 86_400
 
 
 def test_the_answer_comes_before_the_gateway_gives_up() -> None:

@@ -210,7 +210,7 @@ def list_owned(stack: Stack) -> dict[str, set[str]]:
 def check_swept(stack: Stack, users: Collection[User]) -> None:
     """Nothing is left of these users after a sweep but one avatar each."""
     report = sweep(stack)
-    assert not report.needs_a_person, report.as_text()
+    assert not report.needs_attention, report.as_text()
     owned = list_owned(stack)
     for user in users:
         assert owned[user.username] == {user.avatar}

@@ -48,7 +48,7 @@ def test_under_prefix_the_avatar_is_out_of_reach(user: User, bucket: Bucket) -> 
 @pytest.mark.needs(Trait.EXPIRATION_IN_TIME)
 @only_tag
 class TestUnderTag:
-    def test_the_live_avatar_is_pending_again_and_a_repeat_heals_it(self, user: User, bucket: Bucket) -> None:
+    def test_the_live_avatar_is_pending_again_and_a_repeat_restores_it(self, user: User, bucket: Bucket) -> None:
         form = confirmed(user)
         avatar = user.avatar or ""
         assert "Expiration" not in bucket.head(avatar)
@@ -59,7 +59,7 @@ class TestUnderTag:
         assert user.avatar == avatar
         assert bucket.read(avatar) == PICTURE
 
-    def test_another_good_picture_is_healed_as_what_it_is(self, user: User, bucket: Bucket) -> None:
+    def test_another_good_picture_is_restored_as_what_it_is(self, user: User, bucket: Bucket) -> None:
         form = confirmed(user)
         # As many bytes, and a picture by its header: chunks after it are not looked at.
         other = PICTURE[:-4] + bytes(4)
@@ -80,7 +80,7 @@ class TestUnderTag:
         assert user.confirm(form).status_code == 200
         assert bucket.keys(user.username) == [avatar]
 
-    def test_a_repeat_with_another_token_heals_nothing(self, user: User, bucket: Bucket) -> None:
+    def test_a_repeat_with_another_token_restores_nothing(self, user: User, bucket: Bucket) -> None:
         form = confirmed(user)
         post_form(form, PICTURE).raise_for_status()
         assert user.confirm(form, upload_token="a guess").status_code == 404

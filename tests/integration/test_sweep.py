@@ -110,7 +110,7 @@ def test_an_orphan_is_deleted_and_the_avatar_stays(sweeper: Sweeper, user: User,
     report = sweeper.sweep()
     assert bucket.keys(user.username) == [user.avatar]
     assert report.counts[Outcome.DELETED] >= 1
-    assert report.counts[Outcome.FAILED] == report.counts[Outcome.WITHHELD] == 0
+    assert report.counts[Outcome.FAILED] == report.counts[Outcome.SKIPPED] == 0
     assert report.rows >= 1
 
 
@@ -203,14 +203,14 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(sweeper: Sweeper, user: Us
 @pytest.mark.needs(Trait.EXPIRATION_IN_TIME)
 @only_tag
 class TestPostedAgain:
-    def test_a_picture_is_healed(self, sweeper: Sweeper, user: User, bucket: Bucket) -> None:
+    def test_a_picture_is_restored(self, sweeper: Sweeper, user: User, bucket: Bucket) -> None:
         form = confirmed(user)
         avatar = user.avatar or ""
         post_form(form, PICTURE).raise_for_status()
         assert is_marked(bucket, avatar)
-        assert sweeper.sweep(dry_run=True).counts[Outcome.HEALED] >= 1
+        assert sweeper.sweep(dry_run=True).counts[Outcome.RESTORED] >= 1
         assert is_marked(bucket, avatar)
-        assert sweeper.sweep().counts[Outcome.HEALED] >= 1
+        assert sweeper.sweep().counts[Outcome.RESTORED] >= 1
         assert not is_marked(bucket, avatar)
         assert bucket.read(avatar) == PICTURE
         assert bucket.head(avatar)["ContentType"] == "image/png"
@@ -221,15 +221,15 @@ class TestPostedAgain:
         form = confirmed(user)
         avatar = user.avatar or ""
         post_form(form, RUBBISH).raise_for_status()
-        assert sweeper.sweep(dry_run=True).counts[Outcome.BLANKED] >= 1
+        assert sweeper.sweep(dry_run=True).counts[Outcome.REPLACED] >= 1
         assert bucket.read(avatar) == RUBBISH
-        assert sweeper.sweep().counts[Outcome.BLANKED] >= 1
+        assert sweeper.sweep().counts[Outcome.REPLACED] >= 1
         assert not is_marked(bucket, avatar)
         assert bucket.read(avatar).startswith(b"\x89PNG")
         assert bucket.owner(avatar) == user.username
         assert user.confirm(form).json() == {"username": user.username, "avatar": avatar}
 
-    def test_a_sweep_of_now_heals_as_well(
+    def test_a_sweep_of_now_restores_as_well(
         self, sweeper: Sweeper, s3_clock: Callable[[], float], user: User, bucket: Bucket
     ) -> None:
         post_form(confirmed(user), PICTURE).raise_for_status()
@@ -248,7 +248,7 @@ def test_a_row_whose_object_is_missing_is_named(sweeper: Sweeper, lost_user: Use
     avatar = lost_user.avatar
     bucket.aws.s3.delete_object(Bucket=bucket.name, Key=avatar or "")
     report = sweeper.sweep()
-    assert report.needs_a_person
+    assert report.needs_attention
     assert f"{lost_user.username} -> {avatar}" in report.names[Outcome.DANGLING]
     assert report.counts[Outcome.FAILED] == 0
     assert lost_user.avatar == avatar
@@ -388,7 +388,7 @@ def test_the_command_runs_with_the_permissions_and_settings_of_the_system(stack:
     assert user.avatar
     assert report["dry_run"]
     assert report["rows"] >= 1
-    assert report["failed"] == report["withheld"] == 0
+    assert report["failed"] == report["skipped"] == 0
     assert done.returncode == (1 if report["dangling"] else 0)
     assert done.stderr == ""
 
@@ -452,11 +452,11 @@ class TestCommand:
         rubbish = place.add_user("bob", body=RUBBISH, tagging="Status=Pending")
         done = place.run("--dry-run")
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.endswith("Dry run: this is what would have been done.\n")
+        assert done.stdout.endswith("Dry run: nothing was changed.\n")
         assert place.tags(avatar)
         assert place.tags(rubbish)
         planned, did = (json.loads(place.run(*arguments, "--json").stdout) for arguments in (("--dry-run",), ()))
-        assert (planned["healed"], planned["blanked"]) == (1, 1)
+        assert (planned["restored"], planned["replaced"]) == (1, 1)
         assert planned == did | {"dry_run": True}
         assert not place.tags(avatar)
         assert not place.tags(rubbish)

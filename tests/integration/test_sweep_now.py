@@ -129,17 +129,17 @@ def test_an_orphan_is_left_while_it_is_young_and_goes_when_a_day_has_passed(plac
         entry(Outcome.LIVE, count=1),
         entry(Outcome.YOUNG, young),
     ]
-    assert (later["rows"], later["needs_a_person"]) == (1, False)
+    assert (later["rows"], later["needs_attention"]) == (1, False)
     assert place.list_keys() == {avatar, young}
     # Both moments are those of the bucket's clock.
     assert later["now"][:10] > report["now"][:10]
     assert later["now"] < httpx2.get(place.root.endpoint + LIFECYCLE_PATH).json()["now"]
 
 
-def test_a_live_one_that_is_marked_is_healed(place: Place, avatar: str) -> None:
+def test_a_live_one_that_is_marked_is_restored(place: Place, avatar: str) -> None:
     marked = place.put("bob", MARK)
     place.point("bob", marked)
-    assert place.sweep()["outcomes"] == [entry(Outcome.HEALED, marked), entry(Outcome.LIVE, count=1)]
+    assert place.sweep()["outcomes"] == [entry(Outcome.RESTORED, marked), entry(Outcome.LIVE, count=1)]
     assert not place.is_marked(marked)
     assert place.list_keys() == {avatar, marked}
 
@@ -149,7 +149,7 @@ def test_a_row_whose_object_is_missing_is_an_answer_and_no_failure(place: Place)
     place.point("ada", missing)
     report = place.sweep()
     assert report["outcomes"] == [entry(Outcome.DANGLING, f"ada -> {missing}")]
-    assert report["needs_a_person"]
+    assert report["needs_attention"]
 
 
 @pytest.mark.parametrize(
@@ -201,5 +201,5 @@ def test_the_whole_system_sweeps_with_the_permissions_that_it_takes(stack: Stack
     assert answer.status_code == 200
     report = answer.json()
     assert report["rows"] >= 3
-    assert not {"failed", "withheld"} & {found["outcome"] for found in report["outcomes"]}
+    assert not {"failed", "skipped"} & {found["outcome"] for found in report["outcomes"]}
     assert stack.aws.s3.get_object_tagging(**where)["TagSet"] == []

@@ -197,7 +197,7 @@ def _check(stack: Stack, known: Known) -> list[str]:
 
     report = sweep(stack)
     _print(["sweep:", *indent(report.as_text().splitlines())])
-    failed = ["the sweep needs a person"] if report.needs_a_person else []
+    failed = ["the sweep needs a person"] if report.needs_attention else []
     after = take_snapshot(stack)
     unswept = _report("after the sweep", [*failed, *find_unswept(before, after, known)])
 

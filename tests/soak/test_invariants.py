@@ -95,7 +95,7 @@ def test_an_orphan_is_found() -> None:
     assert unswept({FIRST: Seen("Ann", "blue")}) == [f"{FIRST}: no row points at it, and nothing will ever delete it"]
 
 
-def test_an_avatar_that_is_not_healed_is_found() -> None:
+def test_an_avatar_that_is_not_restored_is_found() -> None:
     assert unswept({SECOND: Seen("Ann", "red", tagged=True)}, "tag") == [
         f"{SECOND}: a row points at it, and a lifecycle rule will delete it"
     ]

@@ -359,16 +359,16 @@ def test_a_sweep_that_found_nothing_says_so() -> None:
         "Live": 0,
         "Pending": 0,
         "Orphans": 0,
-        "Healed": 0,
-        "Blanked": 0,
-        "Withheld": 0,
+        "Restored": 0,
+        "Replaced": 0,
+        "Skipped": 0,
         "Dangling": 0,
         "Failed": 0,
     }
 
 
 def test_what_needs_a_person_has_a_metric_for_an_alarm() -> None:
-    assert set(METRICS) >= {Outcome.WITHHELD, Outcome.DANGLING, Outcome.FAILED}
+    assert set(METRICS) >= {Outcome.SKIPPED, Outcome.DANGLING, Outcome.FAILED}
 
 
 def refused(service: str, reason: str, count: int = 1) -> dict[tuple[Any, ...], int]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
 from services.uploads.objects import Listed, Reference
 from services.uploads.sweep.plan import (
-    HEALING_SECONDS,
+    REPAIR_SECONDS,
     Finding,
     Foreign,
     Live,
@@ -154,7 +154,7 @@ def test_an_object_is_judged_once_its_id_and_its_bytes_are_old_enough(
 
 @pytest.mark.parametrize(
     ("written_age", "recent"),
-    [(HEALING_SECONDS, False), (HEALING_SECONDS - 0.001, True), (0, True), (-60, True), (10 * HEALING_SECONDS, False)],
+    [(REPAIR_SECONDS, False), (REPAIR_SECONDS - 0.001, True), (0, True), (-60, True), (10 * REPAIR_SECONDS, False)],
 )
 def test_a_live_object_may_be_marked_for_some_days_after_it_was_written(
     written_age: float,
@@ -170,7 +170,7 @@ def test_a_live_object_with_a_young_id_is_live_all_the_same() -> None:
 
 def test_the_marks_of_a_live_object_outlast_the_lifecycle_rule() -> None:
     # A day, and then up to the next midnight, and S3 may be late by as much.
-    assert HEALING_SECONDS >= 2 * 2 * 86_400
+    assert REPAIR_SECONDS >= 2 * 2 * 86_400
 
 
 def test_each_of_the_two_is_read_only_as_far_as_it_is_needed() -> None:
@@ -195,7 +195,7 @@ def compare_naively(references: list[Reference], objects: list[Listed], rules: R
         if upload_id is None:
             found.add(Foreign(entry.key))
         elif entry.key in referenced:
-            found.add(Live(upload_id, recent=rules.now - entry.modified < HEALING_SECONDS))
+            found.add(Live(upload_id, recent=rules.now - entry.modified < REPAIR_SECONDS))
         elif rules.now - upload_id.created < SETTLE or rules.now - entry.modified < SETTLE:
             found.add(Young(upload_id))
         else:
@@ -204,7 +204,7 @@ def compare_naively(references: list[Reference], objects: list[Listed], rules: R
 
 
 NOW = 1_800_000_000
-MOMENTS = st.sampled_from([0, 60, SETTLE - 1, SETTLE, SETTLE + 1, HEALING_SECONDS - 1, HEALING_SECONDS, 10**7])
+MOMENTS = st.sampled_from([0, 60, SETTLE - 1, SETTLE, SETTLE + 1, REPAIR_SECONDS - 1, REPAIR_SECONDS, 10**7])
 
 
 def make_id(age: int, number: int) -> UploadId:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from services.uploads.sweep.report import MEANINGS, MOST_NAMES, NAMED, Outcome, Report
+from services.uploads.sweep.report import MAX_NAMES, MEANINGS, NAMED, Outcome, Report
 
 
 def test_each_outcome_is_counted() -> None:
@@ -23,16 +23,16 @@ def test_each_outcome_has_a_meaning() -> None:
 
 def test_reports_share_nothing() -> None:
     Report(dry_run=False).add(Outcome.DANGLING, "x")
-    assert not Report(dry_run=False).needs_a_person
+    assert not Report(dry_run=False).needs_attention
     assert not any(Report(dry_run=False).names.values())
 
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_a_person_is_needed_for_what_no_next_sweep_puts_right(outcome: Outcome) -> None:
     report = Report(dry_run=False)
-    assert not report.needs_a_person
+    assert not report.needs_attention
     report.add(outcome, "x")
-    assert report.needs_a_person is (outcome in {Outcome.WITHHELD, Outcome.DANGLING, Outcome.FAILED})
+    assert report.needs_attention is (outcome in {Outcome.SKIPPED, Outcome.DANGLING, Outcome.FAILED})
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -46,9 +46,9 @@ def test_what_was_done_and_what_needs_a_person_is_named_and_nothing_else_is(outc
 def test_what_is_named() -> None:
     assert set(NAMED) == {
         Outcome.DELETED,
-        Outcome.HEALED,
-        Outcome.BLANKED,
-        Outcome.WITHHELD,
+        Outcome.RESTORED,
+        Outcome.REPLACED,
+        Outcome.SKIPPED,
         Outcome.DANGLING,
         Outcome.FAILED,
     }
@@ -64,14 +64,14 @@ def test_who_asks_is_told_the_names_of_all_but_the_live_ones() -> None:
 @pytest.mark.parametrize("outcome", NAMED)
 def test_names_are_the_first_ones_and_bounded(outcome: Outcome) -> None:
     report = Report(dry_run=False)
-    for number in range(MOST_NAMES + 50):
+    for number in range(MAX_NAMES + 50):
         report.add(outcome, f"avatars/{number}")
     [other, *_] = set(NAMED) - {outcome}
     report.add(other, "ada")
-    assert report.counts[outcome] == MOST_NAMES + 50
-    assert report.names[outcome] == [f"avatars/{number}" for number in range(MOST_NAMES)]
+    assert report.counts[outcome] == MAX_NAMES + 50
+    assert report.names[outcome] == [f"avatars/{number}" for number in range(MAX_NAMES)]
     assert report.names[other] == ["ada"]
-    assert len(report.as_text().splitlines()) == 1 + 2 + MOST_NAMES + 1
+    assert len(report.as_text().splitlines()) == 1 + 2 + MAX_NAMES + 1
 
 
 def test_the_json_has_every_count_and_is_one_line() -> None:
@@ -89,9 +89,9 @@ def test_the_json_has_every_count_and_is_one_line() -> None:
         "foreign": 0,
         "gone": 0,
         "deleted": 0,
-        "healed": 0,
-        "blanked": 0,
-        "withheld": 0,
+        "restored": 0,
+        "replaced": 0,
+        "skipped": 0,
         "dangling": 1,
         "failed": 0,
         "names": {"dangling": ["ada -> avatars/2"]},
@@ -105,9 +105,9 @@ def test_the_text_says_what_there_was_and_what_it_means() -> None:
     report.add(Outcome.DANGLING, "ada -> avatars/2")
     assert report.as_text().splitlines() == [
         " 1,234,567 rows with an avatar",
-        "     1,200 deleted: no row points at them, nor ever will",
+        "     1,200 deleted: orphans: no row refers to them, nor ever will",
         "         1 dangling: rows whose object is missing",
-        *["           deleted: avatars/1"] * MOST_NAMES,
+        *["           deleted: avatars/1"] * MAX_NAMES,
         "           dangling: ada -> avatars/2",
     ]
 

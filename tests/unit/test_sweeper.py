@@ -15,8 +15,8 @@ from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, No
 from services.uploads.decision import Replace, Restore
 from services.uploads.objects import Listed, Reference, Stored
 from services.uploads.picture import PictureLimits
-from services.uploads.sweep.plan import HEALING_SECONDS
-from services.uploads.sweep.report import NEED_A_PERSON, Outcome
+from services.uploads.sweep.plan import REPAIR_SECONDS
+from services.uploads.sweep.report import NEED_ATTENTION, Outcome
 from services.uploads.sweep.sweeper import BATCH, Sweeper
 from services.uploads.users import UnknownUserError, Users
 
@@ -55,7 +55,7 @@ class Thing:
         return self.stored.metadata.get("username")
 
 
-RECENT = Thing(modified=NOW - HEALING_SECONDS + 1)
+RECENT = Thing(modified=NOW - REPAIR_SECONDS + 1)
 
 
 @dataclass
@@ -182,7 +182,7 @@ def test_an_orphan_is_deleted_and_nothing_else_is(sweeper: Sweeper, world: World
     assert found(report) == {Outcome.LIVE: 1, Outcome.DELETED: 1}
     assert report.rows == 1
     assert not report.dry_run
-    assert not report.needs_a_person
+    assert not report.needs_attention
     assert world.changes == [("delete", ORPHAN.avatar_key)]
     assert set(world.objects) == {LIVE.avatar_key}
 
@@ -243,16 +243,16 @@ def test_what_needs_no_closer_look_costs_no_call(sweeper: Sweeper, world: World)
     assert set(calls) == {"scan", "list"}
 
 
-class TestHealing:
+class TestRepair:
     @pytest.fixture
     def world(self) -> World:
         """Ada posted her avatar again."""
         return World({LIVE.avatar_key: replace(RECENT, tags=MARK)}, {"ada": LIVE.avatar_key})
 
-    def test_a_live_object_that_is_marked_is_healed(self, sweeper: Sweeper, world: World) -> None:
+    def test_a_live_object_that_is_marked_is_restored(self, sweeper: Sweeper, world: World) -> None:
         report = sweeper.sweep()
-        assert found(report) == {Outcome.HEALED: 1}
-        assert not report.needs_a_person
+        assert found(report) == {Outcome.RESTORED: 1}
+        assert not report.needs_attention
         # Whichever strategy is on: it was posted under the one whose objects wait at their final key.
         assert world.changes == [("copy", LIVE.avatar_key, LIVE.avatar_key)]
         assert found(sweeper.sweep()) == {Outcome.LIVE: 1}
@@ -272,8 +272,8 @@ class TestHealing:
     ) -> None:
         world.objects[LIVE.avatar_key] = replace(RECENT, stored=rubbish, tags=MARK)
         report = sweeper.sweep()
-        assert found(report) == {Outcome.BLANKED: 1}
-        assert not report.needs_a_person
+        assert found(report) == {Outcome.REPLACED: 1}
+        assert not report.needs_attention
         assert world.changes == [("blank", LIVE.avatar_key)]
 
     @pytest.mark.parametrize("tags", [{}, {"Status": "Other"}, {"Other": "Pending"}])
@@ -289,7 +289,7 @@ class TestHealing:
         world.before = once(moment, world.objects.clear)
         report = sweeper.sweep()
         assert found(report) == {Outcome.GONE: 1}
-        assert not report.needs_a_person
+        assert not report.needs_attention
         assert not world.changes
 
     def test_a_live_object_that_is_posted_again_meanwhile_is_left_to_the_next_sweep(
@@ -302,7 +302,7 @@ class TestHealing:
         world.before = once("repair", post_rubbish)
         assert found(sweeper.sweep()) == {Outcome.GONE: 1}
         assert not world.changes
-        assert found(sweeper.sweep()) == {Outcome.BLANKED: 1}
+        assert found(sweeper.sweep()) == {Outcome.REPLACED: 1}
 
     def test_a_dry_run_changes_nothing_and_counts_the_same(self, sweeper: Sweeper, world: World) -> None:
         world.objects[OTHER.avatar_key] = replace(RECENT, stored=replace(PICTURE, format=None), tags=MARK)
@@ -310,7 +310,7 @@ class TestHealing:
         planned = sweeper.sweep(dry_run=True)
         assert planned.dry_run
         assert not world.changes
-        assert found(planned) == found(sweeper.sweep()) == {Outcome.HEALED: 1, Outcome.BLANKED: 1}
+        assert found(planned) == found(sweeper.sweep()) == {Outcome.RESTORED: 1, Outcome.REPLACED: 1}
 
 
 class TestDangling:
@@ -323,7 +323,7 @@ class TestDangling:
         report = sweeper.sweep()
         assert found(report) == {Outcome.LIVE: 1, Outcome.DANGLING: 1}
         assert report.names[Outcome.DANGLING] == [f"ada -> {LIVE.avatar_key}"]
-        assert report.needs_a_person
+        assert report.needs_attention
         assert not world.changes
 
     @pytest.mark.parametrize("moved_to", [ORPHAN.avatar_key, None])
@@ -334,7 +334,7 @@ class TestDangling:
         world.before = once(moment, lambda: world.rows.update(ada=moved_to))
         report = sweeper.sweep()
         assert found(report) == {Outcome.LIVE: 1, Outcome.GONE: 1}
-        assert not report.needs_a_person
+        assert not report.needs_attention
 
     def test_a_row_that_was_deleted_meanwhile_is_fine(self, sweeper: Sweeper, world: World) -> None:
         world.before = once("row", world.rows.clear)
@@ -376,7 +376,7 @@ def test_an_orphan_that_goes_by_itself_is_gone(sweeper: Sweeper, world: World, m
     world.before = once(moment, lambda: world.objects.pop(ORPHAN.avatar_key, None) and None)
     report = sweeper.sweep()
     assert found(report) == {Outcome.LIVE: 1, Outcome.GONE: 1}
-    assert not report.needs_a_person
+    assert not report.needs_attention
     assert not world.changes
 
 
@@ -410,7 +410,7 @@ def test_an_object_that_can_not_be_looked_at_is_told_and_the_others_are_dealt_wi
     report = sweeper.sweep()
     assert found(report) == {Outcome.LIVE: 1, Outcome.FAILED: 1, Outcome.DELETED: 1}
     assert report.names[Outcome.FAILED] == [ORPHAN.avatar_key]
-    assert report.needs_a_person
+    assert report.needs_attention
     assert world.changes == [("delete", OTHER.avatar_key)]
     [record] = caplog.records
     assert ORPHAN.avatar_key in record.getMessage()
@@ -438,7 +438,7 @@ def test_whatever_aws_does_to_one_object_the_others_are_dealt_with(
 
 
 @pytest.mark.parametrize("call", ["tags", "inspect", "repair"])
-def test_a_live_object_that_can_not_be_healed_is_told(sweeper: Sweeper, world: World, call: str) -> None:
+def test_a_live_object_that_can_not_be_restored_is_told(sweeper: Sweeper, world: World, call: str) -> None:
     world.objects[LIVE.avatar_key] = replace(RECENT, tags=MARK)
     world.before = refuse(call, LIVE.avatar_key)
     report = sweeper.sweep()
@@ -539,7 +539,7 @@ def test_a_dry_run_changes_nothing_and_counts_the_same(sweeper: Sweeper, world: 
     assert not world.changes
     done = limited.sweep()
     assert (found(planned), planned.names) == (found(done), done.names)
-    assert set(found(done)) == {*NEED_A_PERSON, Outcome.LIVE, Outcome.DELETED, Outcome.PENDING, Outcome.FOREIGN} - {
+    assert set(found(done)) == {*NEED_ATTENTION, Outcome.LIVE, Outcome.DELETED, Outcome.PENDING, Outcome.FOREIGN} - {
         Outcome.FAILED
     }
 
@@ -548,17 +548,17 @@ def test_a_dry_run_changes_nothing_and_counts_the_same(sweeper: Sweeper, world: 
 def test_more_than_the_most_is_left_to_a_person(sweeper: Sweeper, world: World, most: int, deleted: int) -> None:
     add_orphans(world, 5)
     report = replace(sweeper, max_deletions=most).sweep()
-    assert (report.counts[Outcome.DELETED], report.counts[Outcome.WITHHELD]) == (deleted, 6 - deleted)
-    assert report.needs_a_person is (deleted < 6)
+    assert (report.counts[Outcome.DELETED], report.counts[Outcome.SKIPPED]) == (deleted, 6 - deleted)
+    assert report.needs_attention is (deleted < 6)
     assert len(world.objects) == 1 + 6 - deleted
-    assert len(report.names[Outcome.WITHHELD]) == 6 - deleted
+    assert len(report.names[Outcome.SKIPPED]) == 6 - deleted
 
 
 def test_the_most_is_that_of_all_batches_together(sweeper: Sweeper, world: World) -> None:
     add_orphans(world, 3 * BATCH)
     report = replace(sweeper, max_deletions=BATCH + 5).sweep()
     assert report.counts[Outcome.DELETED] == BATCH + 5
-    assert report.counts[Outcome.WITHHELD] == 2 * BATCH - 4
+    assert report.counts[Outcome.SKIPPED] == 2 * BATCH - 4
 
 
 def test_what_may_have_been_deleted_though_the_call_failed_counts_to_the_most(sweeper: Sweeper, world: World) -> None:
@@ -573,7 +573,7 @@ def test_what_may_have_been_deleted_though_the_call_failed_counts_to_the_most(sw
     report = replace(sweeper, bucket=cast("Bucket", LosesAnswers(world)), max_deletions=BATCH).sweep()
     assert sum(len(change) - 1 for change in world.changes) == BATCH
     assert report.counts[Outcome.FAILED] == BATCH
-    assert report.counts[Outcome.WITHHELD] == 4 * BATCH + 1
+    assert report.counts[Outcome.SKIPPED] == 4 * BATCH + 1
 
 
 @pytest.mark.parametrize("rows", [{}, {"ada": None}])
@@ -583,8 +583,8 @@ def test_a_table_without_avatars_is_taken_for_the_wrong_one(
     world.rows = rows
     report = sweeper.sweep()
     assert report.rows == 0
-    assert found(report) == {Outcome.WITHHELD: 2}
-    assert report.names[Outcome.WITHHELD] == [LIVE.avatar_key, ORPHAN.avatar_key]
+    assert found(report) == {Outcome.SKIPPED: 2}
+    assert report.names[Outcome.SKIPPED] == [LIVE.avatar_key, ORPHAN.avatar_key]
     assert not world.changes
 
 
@@ -592,7 +592,7 @@ def test_where_there_is_nothing_at_all_there_is_nothing_to_do(sweeper: Sweeper, 
     world.rows, world.objects = {}, {}
     report = sweeper.sweep()
     assert found(report) == {}
-    assert not report.needs_a_person
+    assert not report.needs_attention
 
 
 def test_a_scan_that_fails_midway_means_that_nothing_is_touched(sweeper: Sweeper, world: World) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 THREADS = 32
 """Objects looked at more closely at once; fewer than the connections that the clients keep."""
 
-DONE, NEEDS_A_PERSON, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
+DONE, NEEDS_ATTENTION, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
 
 Item = TypeVar("Item")
 
@@ -58,11 +58,11 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
                 report = sweeper.sweep(dry_run=options.dry_run, track=_show_progress)
         except (*AWS_ERRORS, sqlite3.Error) as error:  # the last: there is no room for the ledger
             print(f"The sweep could not go on: {error}", file=sys.stderr)
-            return NEEDS_A_PERSON
+            return NEEDS_ATTENTION
     if not report.dry_run:
         Metrics("sweep", settings.metrics).record(report.as_metrics())
     print(json.dumps(report.as_json()) if options.json else report.as_text())
-    return NEEDS_A_PERSON if report.needs_a_person else DONE
+    return NEEDS_ATTENTION if report.needs_attention else DONE
 
 
 def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], float]) -> Sweeper:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from services.uploads.objects import Listed, Reference
 
 
-HEALING_SECONDS = 4 * 86_400
+REPAIR_SECONDS = 4 * 86_400
 """How long after it was written a live object can still be marked as pending. The lifecycle rule takes a marked one
 after one day, rounded up to midnight, and S3 may be late by as much again."""
 
@@ -93,7 +93,7 @@ def _judge(entry: Listed, rules: Rules, *, is_referenced: bool) -> Finding:
     if upload_id is None:
         return Foreign(entry.key)
     if is_referenced:
-        return Live(upload_id, recent=entry.modified > rules.now - HEALING_SECONDS)
+        return Live(upload_id, recent=entry.modified > rules.now - REPAIR_SECONDS)
     # By its id, which tells when it was presigned and so how long a confirm was possible; and by when it was written,
     # since what was just put there under an old id, such as a seed, may have its row still to come.
     is_old = rules.is_settled(max(upload_id.created, entry.modified))

@@ -90,7 +90,7 @@ class Sweeper:
                 report.tried += 1
                 orphans.append(name)
             else:
-                report.add(Outcome.WITHHELD, name)
+                report.add(Outcome.SKIPPED, name)
         kept = set[str]() if report.dry_run else self._delete(orphans)
         for key in orphans:
             report.add(Outcome.FAILED if key in kept else Outcome.DELETED, key)
@@ -146,7 +146,7 @@ class Sweeper:
         step = decide_repair(upload_id, stored, self.limits, STRATEGIES["tag"])
         if not dry_run:
             self.bucket.repair(step)
-        return Outcome.BLANKED if isinstance(step, Replace) else Outcome.HEALED
+        return Outcome.REPLACED if isinstance(step, Replace) else Outcome.RESTORED
 
     def _look_at_unreferenced(self, upload_id: UploadId) -> Outcome:
         key = upload_id.avatar_key
