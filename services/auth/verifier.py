@@ -265,13 +265,13 @@ class Verifier:
 
 
 class Doorkeeper:
-    """Takes the token out of a request and says who calls; as `provide_caller`, a Litestar dependency."""
+    """Finds the token in a request and says who the caller is."""
 
     def __init__(self, audience: Audience, verifier: Verifier) -> None:
         self._audience = audience
         self._verifier = verifier
 
-    async def provide_caller(self, request: Request[Any, Any, Any]) -> Caller:
+    async def identify(self, request: Request[Any, Any, Any]) -> Caller:
         """The caller by Bearer header or session cookie, the header first.
 
         Raises:
@@ -298,7 +298,7 @@ class Doorkeeper:
     async def recognise(self, request: Request[Any, Any, Any]) -> Caller | None:
         """The caller where there is one; for pages that anybody may see."""
         try:
-            return await self.provide_caller(request)
+            return await self.identify(request)
         except (NotLoggedInError, KeysUnavailableError):
             return None
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import NoCredentialsError
 from litestar import Litestar
-from litestar.di import Provide
 
 from services.auth.verifier import Audience, Doorkeeper, Verifier, fetch_over_http
 from services.bodies import MOST_BYTES, StrictRequest, require_json
@@ -15,12 +14,12 @@ from services.metrics import Metrics
 from services.problems import problem_details
 from services.rate_limits import RateLimit
 from services.server import API_HEADERS, send_always, widen_threads
-from services.uploads import routes
 from services.uploads.bucket import Bucket
 from services.uploads.form import Signer
 from services.uploads.pending import STRATEGIES
 from services.uploads.presigner import Presigner
 from services.uploads.problems import ERRORS
+from services.uploads.routes import make_routes
 from services.uploads.uploads import Uploads
 from services.uploads.users import Users
 
@@ -68,7 +67,6 @@ def create_app(
     bucket = Bucket(s3, settings.bucket)
     strategy = STRATEGIES[settings.pending]
     presigner = Presigner(Signer(bucket.find_destination(), credentials), strategy, settings.limits, clock)
-    presign = routes.PresignEndpoint(doorkeeper, presigner, presigns, counting)
     uploads = Uploads(
         bucket=bucket,
         users=Users(dynamodb, settings.table),
@@ -78,12 +76,7 @@ def create_app(
         executor=executor,
     )
     return Litestar(
-        [routes.make_presign(presign), routes.confirm, routes.healthz],
-        dependencies={
-            "caller": Provide(doorkeeper.provide_caller),
-            "uploads": Provide(lambda: uploads, sync_to_thread=False),
-            "metrics": Provide(lambda: counting, sync_to_thread=False),
-        },
+        make_routes(doorkeeper, presigner, presigns, uploads, counting),
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],

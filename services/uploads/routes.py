@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody, SkipValidation
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.params import JSONBody
 
-from services.auth.verifier import Caller, Doorkeeper
-from services.bodies import read_json, send_json
+from services.auth.verifier import Doorkeeper
 from services.description import CALLER
 from services.exchange import find_request_id
 from services.metrics import Metrics
@@ -53,52 +51,12 @@ class ConfirmAnswer(msgspec.Struct, frozen=True):
     avatar: Annotated[str, msgspec.Meta(description="The key that the picture has for good.")]
 
 
-@dataclass(frozen=True, slots=True)
-class PresignEndpoint:
-    """Presign as an ASGI application: as a handler of the framework's it would take a third more of the processor
-    (docs/decisions/0015-presign-is-plain-asgi.md).
-    """
-
-    doorkeeper: Doorkeeper
-    presigner: Presigner
-    presigns: RateLimit
-    metrics: Metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = await read_json(scope, receive, PresignRequest)
-        caller = await self.doorkeeper.provide_caller(Request(scope))
-        await send_json(self.answer(caller, asked), send)
-
-    def answer(self, caller: Caller, asked: PresignRequest) -> PresignAnswer:
-        """
-        Raises:
-            TooManyRequestsError: not now, of this caller.
-            RefusedError, NoCredentialsError: as `Presigner.presign`.
-        """
-        self.presigns.take(caller.username)
-        declared = Declared(asked.content_type, asked.size, asked.sha256)
-        presigned = self.presigner.presign(caller.username, declared, find_request_id())
-        self.metrics.count("Presigned")
-        return PresignAnswer(
-            method="POST",
-            url=presigned.form.url,
-            fields=presigned.form.fields,
-            key=presigned.key,
-            expires=self.presigner.limits.form_seconds,
-            upload_token=presigned.token,
-        )
-
-
-def make_presign(endpoint: PresignEndpoint) -> HTTPRouteHandler:
-    """What the router, the exception handlers and the description know of presign; `endpoint` does it."""
-
-    def answer_instead(app: ASGIApp) -> ASGIApp:  # noqa: ARG001 - it comes to nothing that is beneath
-        return endpoint
-
+def make_routes(
+    doorkeeper: Doorkeeper, presigner: Presigner, presigns: RateLimit, uploads: Uploads, metrics: Metrics
+) -> list[HTTPRouteHandler]:
     @post(
         "/uploads/presign",
         status_code=200,
-        middleware=[answer_instead],
         summary="Phase 1: ask for a form",
         description="The form lets exactly one thing be posted: a file of this type and size, to this key. "
         "Phase 2 is that post, to `url`: every one of `fields`, and then the file as `file`.",
@@ -107,38 +65,43 @@ def make_presign(endpoint: PresignEndpoint) -> HTTPRouteHandler:
         responses=examples.PRESIGN_PROBLEMS,
         security=CALLER,
     )
-    async def presign(data: JSONBody[PresignRequest]) -> PresignAnswer:  # noqa: ARG001 - its kind is what matters
-        raise AssertionError("The endpoint answers before it comes to this.")
+    async def presign(request: Request[Any, Any, Any], data: JSONBody[PresignRequest]) -> PresignAnswer:
+        caller = await doorkeeper.identify(request)
+        presigns.take(caller.username)
+        declared = Declared(data.content_type, data.size, data.sha256)
+        presigned = presigner.presign(caller.username, declared, find_request_id())
+        metrics.count("Presigned")
+        return PresignAnswer(
+            method="POST",
+            url=presigned.form.url,
+            fields=presigned.form.fields,
+            key=presigned.key,
+            expires=presigner.limits.form_seconds,
+            upload_token=presigned.token,
+        )
 
-    return presign
-
-
-@post(
-    "/uploads/confirm",
-    status_code=200,
-    sync_to_thread=True,
-    summary="Phase 3: make it the avatar",
-    description="Checks the picture that was posted, makes it permanent and points the user's row at it. "
-    "A repeat is answered as the first call was.",
-    response_description="It is the user's avatar now.",
-    operation_class=examples.CONFIRM,
-    responses=examples.CONFIRM_PROBLEMS,
-    security=CALLER,
-)
-def confirm(
-    data: JSONBody[ConfirmRequest],
-    caller: SkipValidation[Caller],
-    uploads: SkipValidation[Uploads],
-    metrics: SkipValidation[Metrics],
-) -> Response[ConfirmAnswer]:
-    confirmed = uploads.confirm(caller.username, data.key, data.upload_token)
-    metrics.count("Confirmed")
-    return Response(
-        ConfirmAnswer(caller.username, confirmed.avatar),
-        background=BackgroundTask(uploads.discard, confirmed.leftovers),
+    @post(
+        "/uploads/confirm",
+        status_code=200,
+        summary="Phase 3: make it the avatar",
+        description="Checks the picture that was posted, makes it permanent and points the user's row at it. "
+        "A repeat is answered as the first call was.",
+        response_description="It is the user's avatar now.",
+        operation_class=examples.CONFIRM,
+        responses=examples.CONFIRM_PROBLEMS,
+        security=CALLER,
     )
+    async def confirm(request: Request[Any, Any, Any], data: JSONBody[ConfirmRequest]) -> Response[ConfirmAnswer]:
+        caller = await doorkeeper.identify(request)
+        confirmed = await asyncio.to_thread(uploads.confirm, caller.username, data.key, data.upload_token)
+        metrics.count("Confirmed")
+        return Response(
+            ConfirmAnswer(caller.username, confirmed.avatar),
+            background=BackgroundTask(uploads.discard, confirmed.leftovers),
+        )
 
+    @get(["/healthz", "/uploads/healthz"], include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
 
-@get(["/healthz", "/uploads/healthz"], include_in_schema=False)
-async def healthz() -> dict[str, str]:
-    return {"status": "ok"}
+    return [presign, confirm, healthz]

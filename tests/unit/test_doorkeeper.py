@@ -77,7 +77,7 @@ def post(headers: dict[str, str]) -> Request[Any, Any, Any]:
 async def test_the_token_is_the_header_s_or_else_the_cookie_s(
     doorkeeper: Doorkeeper, headers: dict[str, str], token: str
 ) -> None:
-    assert await doorkeeper.provide_caller(get(headers)) == Caller(token)
+    assert await doorkeeper.identify(get(headers)) == Caller(token)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ async def test_the_token_is_the_header_s_or_else_the_cookie_s(
 )
 async def test_without_a_token_nobody_is_logged_in(doorkeeper: Doorkeeper, headers: dict[str, str]) -> None:
     with pytest.raises(NotLoggedInError):
-        await doorkeeper.provide_caller(get(headers))
+        await doorkeeper.identify(get(headers))
 
 
 @pytest.mark.parametrize(
@@ -95,25 +95,25 @@ async def test_without_a_token_nobody_is_logged_in(doorkeeper: Doorkeeper, heade
 )
 async def test_a_cookie_changes_nothing_for_another_site_s_page(doorkeeper: Doorkeeper, origin: dict[str, str]) -> None:
     with pytest.raises(ForeignOriginError):
-        await doorkeeper.provide_caller(post(COOKIE | origin))
+        await doorkeeper.identify(post(COOKIE | origin))
 
 
 @pytest.mark.parametrize("make", [get, post])
 async def test_our_own_page_s_cookie_counts(
     doorkeeper: Doorkeeper, make: Callable[[dict[str, str]], Request[Any, Any, Any]]
 ) -> None:
-    assert await doorkeeper.provide_caller(make(COOKIE | {"Origin": ORIGIN})) == Caller("cookie")
+    assert await doorkeeper.identify(make(COOKIE | {"Origin": ORIGIN})) == Caller("cookie")
 
 
 async def test_a_header_needs_no_origin(doorkeeper: Doorkeeper) -> None:
     # No browser adds it of itself, so that no other site's page can ride on it.
-    assert await doorkeeper.provide_caller(post(BEARER | {"Origin": "https://evil.example"})) == Caller("header")
+    assert await doorkeeper.identify(post(BEARER | {"Origin": "https://evil.example"})) == Caller("header")
 
 
 async def test_a_bad_header_is_not_made_good_by_a_cookie(doorkeeper: Doorkeeper, verifier: FakeVerifier) -> None:
     verifier.error = NotLoggedInError()
     with pytest.raises(NotLoggedInError):
-        await doorkeeper.provide_caller(get(BEARER | COOKIE))
+        await doorkeeper.identify(get(BEARER | COOKIE))
 
 
 @pytest.mark.parametrize("error", [NotLoggedInError(), TokenExpiredError(), KeysUnavailableError()])
