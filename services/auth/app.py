@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 import msgspec
 from litestar import Litestar
-from litestar.di import Provide
 
-from services.auth import routes
 from services.auth.problems import ERRORS
+from services.auth.routes import make_routes
 from services.auth.tokens import SigningKey, Tokens
 from services.auth.users import Users
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
@@ -62,15 +61,7 @@ def create_app(
 
     guard = Guard(audience, Verifier(audience, own_keys))
     return Litestar(
-        [routes.login, routes.logout, routes.me, routes.key_set, routes.healthz],
-        dependencies={
-            "caller": Provide(guard.identify),
-            "users": Provide(lambda: users, sync_to_thread=False),
-            "tokens": Provide(lambda: tokens, sync_to_thread=False),
-            "audience": Provide(lambda: audience, sync_to_thread=False),
-            "logins": Provide(lambda: logins, sync_to_thread=False),
-            "metrics": Provide(lambda: counting, sync_to_thread=False),
-        },
+        make_routes(audience, guard, users, tokens, logins, counting),
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
-from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 from litestar.template import TemplateConfig
 
-from services.frontend import routes
 from services.frontend.inspector import Inspector
 from services.frontend.listing import Listing
 from services.frontend.people import People
 from services.frontend.pictures import Pictures
 from services.frontend.problems import ERRORS
+from services.frontend.routes import make_routes
 from services.frontend.templates import create_environment
 from services.frontend.view import View
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
@@ -64,23 +63,11 @@ def create_app(
     environment = create_environment()
     return Litestar(
         [
-            routes.page,
-            routes.list_users,
-            routes.show_avatar,
-            routes.list_objects,
-            routes.list_rows,
-            routes.healthz,
+            *make_routes(guard, view, people, pictures, inspector),
             create_static_files_router(
                 path="/static", directories=[HERE / "static"], cache_control=None, include_in_schema=False
             ),
         ],
-        dependencies={
-            "guard": Provide(lambda: guard, sync_to_thread=False),
-            "people": Provide(lambda: people, sync_to_thread=False),
-            "inspector": Provide(lambda: inspector, sync_to_thread=False),
-            "pictures": Provide(lambda: pictures, sync_to_thread=False),
-            "view": Provide(lambda: view, sync_to_thread=False),
-        },
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
         request_class=StrictRequest,
         before_request=require_json,

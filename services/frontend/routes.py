@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from anyio import to_thread
 from litestar import Request, Response, get
-from litestar.params import PathParameter, QueryParameter, SkipValidation
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect, Template
 
 from services.frontend import examples
@@ -74,93 +75,92 @@ class ObjectsAnswer(msgspec.Struct, frozen=True):
     looked_at: LookedAt
 
 
-@get("/", include_in_schema=False)
-async def page(
-    request: Request[Any, Any, Any],
-    guard: SkipValidation[Guard],
-    view: SkipValidation[View],
-    users: Cursor = None,
-    objects: Cursor = None,
-    rows: Cursor = None,
-    object_state: Annotated[ObjectState, QueryParameter()] = "all",
-    row_state: Annotated[RowState, QueryParameter()] = "all",
-) -> Template:
-    caller = await guard.identify_if_logged_in(request)
-    query = Query(users, objects, rows, _state(object_state), _state(row_state))
-    context = await to_thread.run_sync(view.gather, caller, query)
-    return Template("page.html", context=context, headers={"Cache-Control": "no-store"})
+def make_routes(
+    guard: Guard, view: View, people: People, pictures: Pictures, inspector: Inspector
+) -> list[HTTPRouteHandler]:
+    @get("/", include_in_schema=False)
+    async def page(
+        request: Request[Any, Any, Any],
+        users: Cursor = None,
+        objects: Cursor = None,
+        rows: Cursor = None,
+        object_state: Annotated[ObjectState, QueryParameter()] = "all",
+        row_state: Annotated[RowState, QueryParameter()] = "all",
+    ) -> Template:
+        caller = await guard.identify_if_logged_in(request)
+        query = Query(users, objects, rows, _state(object_state), _state(row_state))
+        context = await asyncio.to_thread(view.gather, caller, query)
+        return Template("page.html", context=context, headers={"Cache-Control": "no-store"})
 
+    @get(
+        "/users",
+        sync_to_thread=True,
+        summary="The users",
+        response_description="One page of them, in the table's own order.",
+        operation_class=examples.USERS,
+        responses=examples.LIST_PROBLEMS,
+    )
+    def list_users(limit: Limit = CARDS, cursor: Cursor = None) -> UsersAnswer:
+        found = people.list_page(limit, cursor)
+        return UsersAnswer([User(person.username, person.name, person.avatar) for person in found.people], found.cursor)
 
-@get(
-    "/users",
-    sync_to_thread=True,
-    summary="The users",
-    response_description="One page of them, in the table's own order.",
-    operation_class=examples.USERS,
-    responses=examples.LIST_PROBLEMS,
-)
-def list_users(people: SkipValidation[People], limit: Limit = CARDS, cursor: Cursor = None) -> UsersAnswer:
-    found = people.list_page(limit, cursor)
-    return UsersAnswer([User(person.username, person.name, person.avatar) for person in found.people], found.cursor)
+    @get(
+        "/users/{username:str}/avatar",
+        sync_to_thread=True,
+        status_code=303,
+        summary="A user's picture",
+        response_description="Where it is.",
+        operation_class=examples.AVATAR,
+        responses=examples.AVATAR_PROBLEMS,
+    )
+    def show_avatar(username: Username) -> Redirect:
+        avatar = people.find(username).avatar
+        if avatar is None:
+            raise NoAvatarError("This user has no avatar yet.")
+        # The redirect is not cached, since the row may change; the picture is cached by its presigned URL.
+        return Redirect(pictures.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
 
+    @get(
+        "/inspector/objects",
+        sync_to_thread=True,
+        summary="What is in the bucket, newest first",
+        response_description="One page of the objects.",
+        operation_class=examples.OBJECTS,
+        responses=examples.LIST_PROBLEMS,
+    )
+    def list_objects(
+        limit: Limit = ROWS,
+        cursor: ObjectsCursor = None,
+        wanted: Annotated[
+            ObjectState, QueryParameter(name="state", description=WANTED, examples=show("pending"))
+        ] = "all",
+    ) -> ObjectsAnswer:
+        found = inspector.list_page(limit, cursor, _state(wanted))
+        return ObjectsAnswer([_object(entry) for entry in found.objects], found.cursor, found.looked_at)
 
-@get(
-    "/users/{username:str}/avatar",
-    sync_to_thread=True,
-    status_code=303,
-    summary="A user's picture",
-    response_description="Where it is.",
-    operation_class=examples.AVATAR,
-    responses=examples.AVATAR_PROBLEMS,
-)
-def show_avatar(username: Username, people: SkipValidation[People], pictures: SkipValidation[Pictures]) -> Redirect:
-    avatar = people.find(username).avatar
-    if avatar is None:
-        raise NoAvatarError("This user has no avatar yet.")
-    # The redirect is asked for each time, since the row may have changed; the picture behind it is cached by its URL.
-    return Redirect(pictures.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
+    @get(
+        "/inspector/users",
+        sync_to_thread=True,
+        summary="What is in the table",
+        response_description="One page of the rows.",
+        operation_class=examples.ROWS,
+        responses=examples.LIST_PROBLEMS,
+    )
+    def list_rows(
+        limit: Limit = ROWS,
+        cursor: Cursor = None,
+        wanted: Annotated[
+            RowState, QueryParameter(name="state", description=WANTED, examples=show("dangling"))
+        ] = "all",
+    ) -> RowsAnswer:
+        found = inspector.inspect_rows(people.list_page(limit, cursor), _state(wanted))
+        return RowsAnswer([_row(entry) for entry in found.rows], found.cursor, found.looked_at)
 
+    @get("/healthz", include_in_schema=False)
+    async def healthz() -> Response[dict[str, str]]:
+        return Response({"status": "ok"})
 
-@get(
-    "/inspector/objects",
-    sync_to_thread=True,
-    summary="What is in the bucket, newest first",
-    response_description="One page of the objects.",
-    operation_class=examples.OBJECTS,
-    responses=examples.LIST_PROBLEMS,
-)
-def list_objects(
-    inspector: SkipValidation[Inspector],
-    limit: Limit = ROWS,
-    cursor: ObjectsCursor = None,
-    wanted: Annotated[ObjectState, QueryParameter(name="state", description=WANTED, examples=show("pending"))] = "all",
-) -> ObjectsAnswer:
-    found = inspector.list_page(limit, cursor, _state(wanted))
-    return ObjectsAnswer([_object(entry) for entry in found.objects], found.cursor, found.looked_at)
-
-
-@get(
-    "/inspector/users",
-    sync_to_thread=True,
-    summary="What is in the table",
-    response_description="One page of the rows.",
-    operation_class=examples.ROWS,
-    responses=examples.LIST_PROBLEMS,
-)
-def list_rows(
-    people: SkipValidation[People],
-    inspector: SkipValidation[Inspector],
-    limit: Limit = ROWS,
-    cursor: Cursor = None,
-    wanted: Annotated[RowState, QueryParameter(name="state", description=WANTED, examples=show("dangling"))] = "all",
-) -> RowsAnswer:
-    found = inspector.inspect_rows(people.list_page(limit, cursor), _state(wanted))
-    return RowsAnswer([_row(entry) for entry in found.rows], found.cursor, found.looked_at)
-
-
-@get("/healthz", include_in_schema=False)
-async def healthz() -> Response[dict[str, str]]:
-    return Response({"status": "ok"})
+    return [page, list_users, show_avatar, list_objects, list_rows, healthz]
 
 
 def _state(name: str) -> State | None:

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import NoCredentialsError
 from litestar import Litestar
-from litestar.di import Provide
 
-from services.uploads import routes
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.form import Signer
 from services.uploads.presign import Presigner
 from services.uploads.problems import ERRORS
+from services.uploads.routes import make_routes
 from services.uploads.strategies import STRATEGIES
 from services.uploads.users import Users
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
@@ -71,8 +70,7 @@ def create_app(
     bucket = Bucket(s3, settings.bucket)
     strategy = STRATEGIES[settings.pending]
     presigner = Presigner(Signer(bucket.find_destination(), credentials), strategy, settings.limits, clock)
-    presign = routes.PresignEndpoint(guard, presigner, presigns, counting)
-    uploads = Confirmer(
+    confirmer = Confirmer(
         bucket=bucket,
         users=Users(dynamodb, settings.table),
         strategy=strategy,
@@ -81,12 +79,7 @@ def create_app(
         executor=executor,
     )
     return Litestar(
-        [routes.make_presign(presign), routes.confirm, routes.healthz],
-        dependencies={
-            "caller": Provide(guard.identify),
-            "uploads": Provide(lambda: uploads, sync_to_thread=False),
-            "metrics": Provide(lambda: counting, sync_to_thread=False),
-        },
+        make_routes(guard, presigner, presigns, confirmer, counting),
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],

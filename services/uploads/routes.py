@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody, SkipValidation
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.params import JSONBody
 
 from services.uploads import examples
 from services.uploads.confirm import Confirmer
 from services.uploads.objects import Declared
 from services.uploads.presign import Presigner
-from services.web.bodies import read_json, send_json
 from services.web.callers.guard import Guard
 from services.web.callers.identity import Caller
 from services.web.metrics import Metrics
@@ -54,52 +52,12 @@ class ConfirmAnswer(msgspec.Struct, frozen=True):
     avatar: Annotated[str, msgspec.Meta(description="The key that the picture has for good.")]
 
 
-@dataclass(frozen=True, slots=True)
-class PresignEndpoint:
-    """Presign as an ASGI application: as a handler of the framework's it would take a third more of the processor
-    (docs/decisions/0015-presign-is-plain-asgi.md).
-    """
-
-    guard: Guard
-    presigner: Presigner
-    presigns: RateLimit
-    metrics: Metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = await read_json(scope, receive, PresignRequest)
-        caller = await self.guard.identify(Request(scope))
-        await send_json(self.answer(caller, asked), send)
-
-    def answer(self, caller: Caller, asked: PresignRequest) -> PresignAnswer:
-        """
-        Raises:
-            TooManyRequestsError: not now, of this caller.
-            RefusedError, NoCredentialsError: as `Presigner.presign`.
-        """
-        self.presigns.take(caller.username)
-        declared = Declared(asked.content_type, asked.size, asked.sha256)
-        presigned = self.presigner.presign(caller.username, declared, find_request_id())
-        self.metrics.count("Presigned")
-        return PresignAnswer(
-            method="POST",
-            url=presigned.form.url,
-            fields=presigned.form.fields,
-            key=presigned.key,
-            expires=self.presigner.limits.form_seconds,
-            upload_token=presigned.token,
-        )
-
-
-def make_presign(endpoint: PresignEndpoint) -> HTTPRouteHandler:
-    """What the router, the exception handlers and the description know of presign; `endpoint` does it."""
-
-    def answer_instead(app: ASGIApp) -> ASGIApp:  # noqa: ARG001 - it comes to nothing that is beneath
-        return endpoint
-
+def make_routes(
+    guard: Guard, presigner: Presigner, presigns: RateLimit, confirmer: Confirmer, metrics: Metrics
+) -> list[HTTPRouteHandler]:
     @post(
         "/uploads/presign",
         status_code=200,
-        middleware=[answer_instead],
         summary="Phase 1: ask for a form",
         description="The form lets exactly one thing be posted: a file of this type and size, to this key. "
         "Phase 2 is that post, to `url`: every one of `fields`, and then the file as `file`.",
@@ -107,39 +65,44 @@ def make_presign(endpoint: PresignEndpoint) -> HTTPRouteHandler:
         operation_class=examples.PRESIGN,
         responses=examples.PRESIGN_PROBLEMS,
         security=CALLER,
+        guards=[guard.require_caller],
     )
-    async def presign(data: JSONBody[PresignRequest]) -> PresignAnswer:  # noqa: ARG001 - its kind is what matters
-        raise AssertionError("The endpoint answers before it comes to this.")
+    async def presign(request: Request[Caller, Any, Any], data: JSONBody[PresignRequest]) -> PresignAnswer:
+        presigns.take(request.user.username)
+        declared = Declared(data.content_type, data.size, data.sha256)
+        presigned = presigner.presign(request.user.username, declared, find_request_id())
+        metrics.count("Presigned")
+        return PresignAnswer(
+            method="POST",
+            url=presigned.form.url,
+            fields=presigned.form.fields,
+            key=presigned.key,
+            expires=presigner.limits.form_seconds,
+            upload_token=presigned.token,
+        )
 
-    return presign
-
-
-@post(
-    "/uploads/confirm",
-    status_code=200,
-    sync_to_thread=True,
-    summary="Phase 3: make it the avatar",
-    description="Checks the picture that was posted, makes it permanent and points the user's row at it. "
-    "A repeat is answered as the first call was.",
-    response_description="It is the user's avatar now.",
-    operation_class=examples.CONFIRM,
-    responses=examples.CONFIRM_PROBLEMS,
-    security=CALLER,
-)
-def confirm(
-    data: JSONBody[ConfirmRequest],
-    caller: SkipValidation[Caller],
-    uploads: SkipValidation[Confirmer],
-    metrics: SkipValidation[Metrics],
-) -> Response[ConfirmAnswer]:
-    confirmed = uploads.confirm(caller.username, data.key, data.upload_token)
-    metrics.count("Confirmed")
-    return Response(
-        ConfirmAnswer(caller.username, confirmed.avatar),
-        background=BackgroundTask(uploads.discard, confirmed.leftovers),
+    @post(
+        "/uploads/confirm",
+        status_code=200,
+        summary="Phase 3: make it the avatar",
+        description="Checks the picture that was posted, makes it permanent and points the user's row at it. "
+        "A repeat is answered as the first call was.",
+        response_description="It is the user's avatar now.",
+        operation_class=examples.CONFIRM,
+        responses=examples.CONFIRM_PROBLEMS,
+        security=CALLER,
+        guards=[guard.require_caller],
     )
+    async def confirm(request: Request[Caller, Any, Any], data: JSONBody[ConfirmRequest]) -> Response[ConfirmAnswer]:
+        confirmed = await asyncio.to_thread(confirmer.confirm, request.user.username, data.key, data.upload_token)
+        metrics.count("Confirmed")
+        return Response(
+            ConfirmAnswer(request.user.username, confirmed.avatar),
+            background=BackgroundTask(confirmer.discard, confirmed.leftovers),
+        )
 
+    @get(["/healthz", "/uploads/healthz"], include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
 
-@get(["/healthz", "/uploads/healthz"], include_in_schema=False)
-async def healthz() -> dict[str, str]:
-    return {"status": "ok"}
+    return [presign, confirm, healthz]

@@ -97,15 +97,15 @@ SUBJECTS: Sequence[Subject] = (
         lambda place: begin_ours(place, metrics=False),
     ),
     Subject(
-        "ours-handler",
-        "ours, were it a handler",
-        "the form that was [not chosen](../decisions/0015-presign-is-plain-asgi.md)",
-        lambda place: begin_ours(place, form="handler"),
+        "ours-asgi",
+        "ours, as an ASGI application under Litestar's router",
+        "a form that was [not chosen](../decisions/0015-every-route-is-a-handler.md)",
+        lambda place: begin_ours(place, form="asgi"),
     ),
     Subject(
         "ours-bare",
-        "ours, were there no framework",
-        "the other form that was not chosen: nothing is done about problems",
+        "ours, without Litestar",
+        "the other form that was not chosen: no problem details",
         lambda place: begin_ours(place, form="bare"),
     ),
     Subject("litestar", "Litestar, boto3", NO_AUTH, _begin_python("litestar_boto3", DECLARED)),
@@ -115,7 +115,7 @@ SUBJECTS: Sequence[Subject] = (
     Subject(
         "node-http-verified",
         "bare `node:http`, AWS SDK v2, token verified",
-        "a line of log each; no digest, nothing is done about problems",
+        "a log line and a metrics line each; no digest, no problem details",
         _begin_verifying_node,
     ),
     Subject(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from litestar import Request
 
 from services.web.callers.identity import Audience, Caller, ForeignOriginError, KeysUnavailableError, NotLoggedInError
 from services.web.request_context import annotate
 
 if TYPE_CHECKING:
-    from litestar import Request
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import BaseRouteHandler
 
     from services.web.callers.verifier import Verifier
 
@@ -17,6 +20,15 @@ class Guard:
     def __init__(self, audience: Audience, verifier: Verifier) -> None:
         self._audience = audience
         self._verifier = verifier
+
+    async def require_caller(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        """A Litestar guard: it runs before the body is read, and the caller is `request.user` afterwards.
+
+        Raises:
+            NotLoggedInError, TokenExpiredError, KeysUnavailableError, ForeignOriginError: see `identify`.
+        """
+        # Of an HTTP handler the connection is the request.
+        connection.scope["user"] = await self.identify(cast("Request[Any, Any, Any]", connection))
 
     async def identify(self, request: Request[Any, Any, Any]) -> Caller:
         """The caller by Bearer token or session cookie. A Bearer token takes precedence.

@@ -1,30 +1,29 @@
-"""Presign in the two forms that were not chosen (docs/decisions/0015-presign-is-plain-asgi.md), of the same parts.
+"""Presign in the two forms that were not chosen (docs/decisions/0015-every-route-is-a-handler.md).
 
-`FORM=handler`: as a handler of the framework's, with a dependency. `FORM=bare`: the endpoint alone, with no framework
-beneath it, so that nothing makes problems of errors.
+`FORM=asgi`: Litestar's router calls an ASGI application. `FORM=bare`: that application alone, without Litestar, so that
+nothing turns exceptions into problem details.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
-from litestar import Litestar, get, post
-from litestar.di import Provide
+import msgspec
+from litestar import Litestar, Request, asgi, get
 
 from services.store.clients import S3_CONFIG
 from services.uploads.bucket import Bucket
 from services.uploads.form import Signer
 from services.uploads.presign import Presigner
 from services.uploads.problems import ERRORS
-from services.uploads.routes import PresignAnswer, PresignEndpoint, PresignRequest
+from services.uploads.routes import PresignRequest, make_routes
 from services.uploads.settings import Settings
 from services.uploads.strategies import STRATEGIES
-from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
 from services.web.callers.guard import Guard
-from services.web.callers.identity import Audience, Caller
+from services.web.callers.identity import Audience
 from services.web.callers.key_set import fetch_over_http
 from services.web.callers.verifier import Verifier
 from services.web.metrics import Metrics
@@ -33,16 +32,19 @@ from services.web.rate_limits import RateLimit
 from services.web.server import API_HEADERS, send_always, serve
 
 if TYPE_CHECKING:
-    from litestar.params import JSONBody, SkipValidation
-    from litestar.types import Receive, Scope, Send
+    from litestar.types import ASGIApp, Receive, Scope, Send
+
+    from services.uploads.confirm import Confirmer
 
 
-def make_endpoint(settings: Settings) -> PresignEndpoint:
+def make_presign(settings: Settings) -> ASGIApp:
+    """The function of our handler, called without what Litestar does before and after it."""
     session = boto3.Session()
     bucket = Bucket(session.client("s3", config=S3_CONFIG), settings.bucket)
     audience = Audience(settings.origin)
-    return PresignEndpoint(
-        Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url))),
+    guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    handler, *_ = make_routes(
+        guard,
         Presigner(
             Signer(bucket.find_destination(), session.get_credentials),
             STRATEGIES[settings.pending],
@@ -50,40 +52,43 @@ def make_endpoint(settings: Settings) -> PresignEndpoint:
             time.time,
         ),
         RateLimit(settings.presigns_per_minute, time.monotonic),
+        cast("Confirmer", None),  # of the confirm
         Metrics("uploads", settings.metrics),
     )
 
+    async def presign(scope: Scope, receive: Receive, send: Send) -> None:
+        message: Any = await receive()  # so short a body comes in one
+        data = msgspec.json.decode(message["body"], type=PresignRequest)
+        request = Request[Any, Any, Any](scope)
+        await guard.require_caller(request, handler)
+        body = msgspec.json.encode(await handler.fn(request, data))
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
-def create_framed(settings: Settings) -> Litestar:
-    endpoint = make_endpoint(settings)
+    return presign
 
-    @post("/uploads/presign", status_code=200)
-    async def presign(data: JSONBody[PresignRequest], caller: SkipValidation[Caller]) -> PresignAnswer:
-        return endpoint.answer(caller, data)
 
+def create_routed(settings: Settings) -> Litestar:
     @get("/healthz")
     async def healthz() -> dict[str, str]:
         return {}
 
     return Litestar(
-        [presign, healthz],
-        dependencies={"caller": Provide(endpoint.guard.identify)},
-        request_class=StrictRequest,
-        before_request=require_json,
+        [asgi("/uploads/presign", copy_scope=False)(make_presign(settings)), healthz],
         before_send=[send_always(API_HEADERS)],
-        plugins=[problem_details(ERRORS, endpoint.metrics)],
-        request_max_body_size=MAX_BODY_BYTES,
+        plugins=[problem_details(ERRORS)],
         logging_config=None,
         openapi_config=None,
     )
 
 
 def create_bare(settings: Settings) -> Any:
-    endpoint = make_endpoint(settings)
+    presign = make_presign(settings)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/uploads/presign":
-            await endpoint(scope, receive, send)
+            await presign(scope, receive, send)
         elif scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"{}", "more_body": False})
@@ -92,5 +97,5 @@ def create_bare(settings: Settings) -> Any:
 
 
 if __name__ == "__main__":
-    forms = {"handler": create_framed, "bare": create_bare}
+    forms = {"asgi": create_routed, "bare": create_bare}
     serve("uploads", Settings, os.environ, forms[os.environ["FORM"]])

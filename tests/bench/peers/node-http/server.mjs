@@ -1,6 +1,7 @@
 // Node's own HTTP server with the AWS SDK v2, which keeps its signing key between forms.
 //
-// With JWKS_URL it does what ours does besides: it verifies an ES256 token and logs a line.
+// With JWKS_URL it does what our service does as well: it verifies an ES256 token, and writes a log line and a metrics
+// line for each presign.
 
 import aws from "aws-sdk";
 import { createPublicKey, randomUUID, verify } from "node:crypto";
@@ -35,6 +36,18 @@ function identify(request) {
   return sub;
 }
 
+// CloudWatch's embedded metric format.
+const metricsOf = (name) => ({
+  _aws: {
+    Timestamp: Date.now(),
+    CloudWatchMetrics: [
+      { Namespace: "ThreePhaseUpload", Dimensions: [["Service"]], Metrics: [{ Name: name, Unit: "Count" }] },
+    ],
+  },
+  Service: "uploads",
+  [name]: [1],
+});
+
 async function answer(request, response) {
   const began = performance.now();
   const username = keys.size && request.method === "POST" ? identify(request) : undefined;
@@ -46,6 +59,7 @@ async function answer(request, response) {
   if (username) {
     const { method, url: path } = request;
     const line = { time: new Date(), id: randomUUID(), method, path, username, ms: performance.now() - began };
+    process.stdout.write(`${JSON.stringify(metricsOf("Presigned"))}\n`);
     process.stdout.write(`${JSON.stringify(line)}\n`);
   }
 }
