@@ -16,6 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from infra.seed.people import PICTURES
 from tests.conftest import make_user
+from tests.eventually import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +35,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-PATIENCE_MILLISECONDS = 20_000
-"""How long something that is to appear may take, on a machine that is busy with other things."""
+PATIENCE_MILLISECONDS = 1000 * PATIENCE_SECONDS
 
 PHOTOGRAPH = PICTURES / "cat.jpg"
 
@@ -71,7 +71,9 @@ def browser(chromium_path: str) -> Iterator[Browser]:
     """No longer than it is needed: Playwright keeps an event loop running in this thread, which suffers no other."""
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path, args=CHROMIUM_ARGUMENTS, timeout=PATIENCE_MILLISECONDS
+        )
         yield browser
         browser.close()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
-import httpx2
+import hypothesis
 import pytest
 from testcontainers.core.network import Network
 
@@ -21,6 +21,7 @@ from infra.local.ports import pick_free_ports
 from infra.local.seeds import make_row
 from infra.local.stack import Options, Stack, make_root, run_processes, start_emulator, start_system
 from infra.seed.people import PORTRAITS, Person, invent_people
+from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
 from tests.containers.engine import NoEngineError, use_engine
 from tests.eventually import eventually
@@ -31,12 +32,16 @@ from tests.workers import Scheduler, rank
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    import httpx2
     from testcontainers.community.localstack import LocalStackContainer
 
     from infra.local.aws import Aws
     from tests.containers.engine import Engine
 
 pytest_plugins = ["tests.browsing"]
+
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 _numbers = itertools.count(1)
 
@@ -252,7 +257,7 @@ def bucket(stack: Stack) -> Bucket:
 @pytest.fixture
 def http(stack: Stack) -> Iterator[httpx2.Client]:
     """Nobody in particular: no cookie, no token."""
-    with httpx2.Client(base_url=stack.origin, timeout=20) as client:
+    with web.Client(base_url=stack.origin) as client:
         yield client
 
 
@@ -292,7 +297,7 @@ def make_user(stack: Stack, *, portrait: bool = True) -> User:
     person = Person(f"Tester{number:04}", f"Tess Number {number}", PORTRAITS[number % 3] if portrait else None)
     row = make_row(stack.aws, stack.resources.bucket, person)
     stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=row)
-    user = User(stack, person.username, person.name, httpx2.Client(base_url=stack.origin, timeout=20, verify=_tls))
+    user = User(stack, person.username, person.name, web.Client(base_url=stack.origin, verify=_tls))
     answer = user.http.post("/auth/login", json={"username": user.username}).raise_for_status()
     # Programs use the Bearer header; the cookie is the browser's, and the tests of it set it themselves.
     user.http.cookies.clear()
@@ -373,4 +378,4 @@ class User:
 def post_form(form: dict[str, Any], file: bytes, **changed: str | None) -> httpx2.Response:
     """The second phase, without anybody's credentials. `changed`: fields to set instead, or to leave out if None."""
     fields = {name: value for name, value in {**form["fields"], **changed}.items() if value is not None}
-    return httpx2.post(form["url"], data=fields, files={"file": ("picture", file)}, timeout=20, verify=_tls)
+    return web.post(form["url"], data=fields, files={"file": ("picture", file)}, verify=_tls)

@@ -9,6 +9,7 @@ import pytest
 
 from infra.local.aws import Aws
 from infra.local.stack import REGION
+from tests import web
 from tests.targets import Target
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def recognize(endpoint: str) -> Target:
     """
     for path, target in HEALTH.items():
         try:
-            if httpx2.get(endpoint.rstrip("/") + path, timeout=5).is_success:
+            if web.get(endpoint.rstrip("/") + path).is_success:
                 return target
         except httpx2.HTTPError:
             continue

@@ -8,14 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import httpx2
-
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from services.settings.environment import read_settings
 from services.uploads.bucket import Bucket
 from services.uploads.sweep.settings import Settings
 from services.uploads.sweep.sweeper import Sweeper
 from services.uploads.users import Users
+from tests import web
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -29,7 +28,7 @@ LATER_SECONDS = 5 * 3600
 
 def read_clock(stack: Stack) -> Callable[[], float]:
     """The time as S3 has it, which a test of the page may have moved by days."""
-    shown = httpx2.get(stack.aws.endpoint + LIFECYCLE_PATH)
+    shown = web.get(stack.aws.endpoint + LIFECYCLE_PATH)
     if not shown.is_success:  # only the embedded emulator has a clock that can be moved
         return time.time
     ahead = datetime.fromisoformat(shown.json()["now"]).timestamp() - time.time()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 
-PATIENT = Config(read_timeout=60)
+PATIENT = Config(connect_timeout=300, read_timeout=300)
 """An emulator loads a service when it is first asked for, and nobody waits for these clients."""
 
 

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 30
 """What an HTTP API gives its integration (AWS: "Quotas for HTTP APIs")."""
+IDLE_SECONDS = 75
+"""How long a connection may be idle: longer than clients keep one, which else send a request on one that is closing."""
 HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
@@ -154,6 +156,7 @@ def main() -> None:
         log_level="warning",
         server_header=False,
         date_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
     )
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-START_SECONDS = 30
-STOP_SECONDS = 15
+START_SECONDS = 300
+STOP_SECONDS = 60
 POLL_SECONDS = 0.02
 WATCH_SECONDS = 0.5
 
@@ -38,7 +38,7 @@ class Process:
             ProcessError: it ended, or did not answer in time.
         """
         deadline = time.monotonic() + START_SECONDS
-        with httpx2.Client(timeout=2) as client:
+        with httpx2.Client(timeout=START_SECONDS) as client:
             while True:
                 if self.popen.poll() is not None:
                     raise ProcessError(f"{self.name} did not start: {self.last_words}")

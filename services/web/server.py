@@ -95,13 +95,14 @@ class Gate:
 class _Server(uvicorn.Server):
     """Keeps listening while it finishes what has begun: a refused connection would tell a load balancer less."""
 
-    def __init__(self, config: uvicorn.Config, gate: Gate) -> None:
+    def __init__(self, config: uvicorn.Config, gate: Gate, grace_seconds: float) -> None:
         super().__init__(config)
         self._gate = gate
+        self._grace_seconds = grace_seconds
 
     async def main_loop(self) -> None:
         await super().main_loop()
-        await self._gate.close(GRACE_SECONDS)
+        await self._gate.close(self._grace_seconds)
 
 
 async def _turn_away(send: ASGISendCallable) -> None:
@@ -114,7 +115,11 @@ async def _turn_away(send: ASGISendCallable) -> None:
 
 
 def serve(
-    service: str, kind: type[ForService], environ: Mapping[str, str], create_app: Callable[[ForService], Litestar]
+    service: str,
+    kind: type[ForService],
+    environ: Mapping[str, str],
+    create_app: Callable[[ForService], Litestar],
+    grace_seconds: float = GRACE_SECONDS,
 ) -> None:
     """Serve until SIGTERM or SIGINT, and then finish what has begun. A wrong setting, and a region or credentials that
     boto3 doesn't find, end the process with one line and status 1.
@@ -144,4 +149,4 @@ def serve(
         # The gate has waited already; what is not done by now is cut off.
         timeout_graceful_shutdown=1,
     )
-    _Server(config, gate).run()
+    _Server(config, gate, grace_seconds).run()

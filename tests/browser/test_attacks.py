@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from services.uploads.objects import Declared
+from tests.browsing import PATIENCE_MILLISECONDS
 from tests.conftest import only_prefix
 from tests.forms import presign_otherwise
 
@@ -65,7 +66,7 @@ def test_every_attack_is_refused_or_harmless(
 
     def give_an_old_form(route: Route) -> None:
         """Who waits for the end of a form need not wait here: it is over by a second."""
-        answer = route.fetch()
+        answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
         declared = Declared("image/png", json.loads(route.request.post_data or "")["size"])
         form = presign_otherwise(stack, strategy, user.username, declared, service="uploads", seconds=-1)
         route.fulfill(response=answer, json=answer.json() | form | {"expires": 0})

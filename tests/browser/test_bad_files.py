@@ -87,7 +87,7 @@ def test_what_a_refused_confirm_leaves_in_the_bucket_is_shown(
     site.input("confirm").set_input_files(file)
     expect(site.failure).to_contain_text("urn:problem:not-a-picture")
     (waiting,) = [key for key in bucket.keys(user.username) if key != user.avatar]
-    expect(site.object(waiting)).to_be_visible(timeout=3_000)
+    expect(site.object(waiting)).to_be_visible()
 
 
 def test_the_largest_file_there_may_be_is_taken(site: Site, user: User, tmp_path: Path) -> None:

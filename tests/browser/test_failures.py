@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import PHOTOGRAPH, difference, read_key
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, difference, read_key
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def test_the_buckets_refusal_of_a_form_is_said_in_plain_words(
     tamper, code, words = TAMPERED_FORMS[case]
 
     def change_answer(route: Route) -> None:
-        answer = route.fetch()
+        answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
         route.fulfill(response=answer, json=tamper(answer.json()))
 
     site.page.route(PRESIGN, change_answer)

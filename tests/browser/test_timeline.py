@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from services.uploads.objects import Declared
-from tests.browsing import PHOTOGRAPH, read_key
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, read_key
 from tests.conftest import WAITS_UNDER, only_prefix, only_tag
 from tests.eventually import eventually
 from tests.forms import presign_otherwise
@@ -223,7 +223,7 @@ def test_an_expired_form_is_presigned_again(site: Site, user: User, stack: Stack
     site.log_in(user.username)
 
     def give_an_old_form(route: Route) -> None:
-        answer = route.fetch()
+        answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
         declared = Declared("image/jpeg", PHOTOGRAPH.stat().st_size)
         old = presign_otherwise(stack, strategy, user.username, declared, service="uploads", seconds=-1)
         route.fulfill(response=answer, json=answer.json() | old)

@@ -12,6 +12,7 @@ import pytest
 from infra.local.ports import pick_free_ports
 from infra.local.resources import Resources
 from infra.local.stack import SERVICES, Stack, run_processes, start_gateway
+from tests import web
 from tests.containers.emulators import PORT, localstack_aws
 from tests.containers.images import PORT as SERVICE_PORT
 from tests.containers.images import Image, build_image, read_limits, wait_until_healthy
@@ -116,7 +117,7 @@ def _find_endpoint(localstack: LocalStackContainer, network: Network) -> str:
     address = container.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"]
     endpoint = f"http://{address}:{PORT}"
     try:
-        httpx2.get(f"{endpoint}/_localstack/health", timeout=5).raise_for_status()
+        web.get(f"{endpoint}/_localstack/health").raise_for_status()
     except httpx2.TransportError as error:
         pytest.skip(f"This machine does not reach the engine's own networks: {error}")
     return endpoint

@@ -26,7 +26,7 @@ LOCALSTACK = "localstack/localstack:4.14.0"
 MINISTACK = "ministackorg/ministack:1.5.33"
 """The version that the embedded emulator is, too."""
 PORT = 4566
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 @contextlib.contextmanager

@@ -88,7 +88,7 @@ def connect() -> Engine:
         NoEngineError: no engine answers.
     """
     try:
-        client = docker.from_env(timeout=120)
+        client = docker.from_env(timeout=600)
     except DockerException as error:
         raise NoEngineError(f"No container engine answers: {error}") from error
     try:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.infra.engine import Deployment
 
 ROOT = Path(__file__).parents[2]
-BUILD_SECONDS = 420
-START_SECONDS = 60
+BUILD_SECONDS = 1800
+START_SECONDS = 300
 PORT = 8000
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.containers.images import ROOT
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from tests.containers.engine import Engine
@@ -57,6 +57,6 @@ def test_nothing_is_left_of_a_run(engine: Engine, ended_by: signal.Signals | str
         else:
             run.stdin.write("fail\n")
             run.stdin.flush()
-        assert run.wait(60) != 0
+        assert run.wait(PATIENCE_SECONDS) != 0
     eventually(lambda: engine.client.containers.list(all=True, ignore_removed=True, **only) == [])
     eventually(lambda: engine.client.networks.list(**only) == [])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import Bucket, User
 
 PACKAGES = Path(__file__).with_name("uploading")
-INSTALL_SECONDS = 180
+INSTALL_SECONDS = 600
 REFUSAL = "The file's bytes are none of"
 """What the confirm says of a file that is no picture."""
 

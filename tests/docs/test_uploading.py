@@ -14,7 +14,7 @@ import pytest
 
 from tests.browsing import PHOTOGRAPH
 from tests.docs.snippets import PAGE, find_snippet
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from tests.conftest import Bucket, User
@@ -35,7 +35,11 @@ class Program:
         program.write_text(find_snippet(self.heading, self.language))
         arguments = [user.stack.origin, user.username, str(file), *self.more]
         return subprocess.run(  # noqa: S603 - what runs is the page's own
-            [self.interpreter, str(program), *arguments], capture_output=True, text=True, timeout=60, check=False
+            [self.interpreter, str(program), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
         )
 
 

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 
 from infra.documents.bucket import lifecycle_rules
@@ -14,9 +13,12 @@ from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import pick_free_ports
 from infra.local.processes import Processes
 from infra.local.stack import make_root, start_emulator
+from tests import web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx2
 
     from infra.local.aws import Aws
 
@@ -40,7 +42,7 @@ class S3:
         """Post a form that pins these fields; `changed` are sent in their stead."""
         conditions: list[Any] = [{name: value} for name, value in pinned.items()]
         form: dict[str, Any] = self.signer.s3.generate_presigned_post(self.bucket, key, dict(pinned), conditions)
-        return httpx2.post(form["url"], data={**form["fields"], **changed}, files={"file": file})
+        return web.post(form["url"], data={**form["fields"], **changed}, files={"file": file})
 
     def head(self, key: str, **more: Any) -> dict[str, Any]:
         return dict(self.root.s3.head_object(Bucket=self.bucket, Key=key, **more))
@@ -57,7 +59,7 @@ class S3:
         return [entry.get("Key", "") for entry in listed]
 
     def move_clock(self, days: int) -> dict[str, Any]:
-        answer = httpx2.post(self.root.endpoint + LIFECYCLE_PATH, json={"days": days}).raise_for_status()
+        answer = web.post(self.root.endpoint + LIFECYCLE_PATH, json={"days": days}).raise_for_status()
         return answer.json()
 
 
@@ -90,4 +92,4 @@ def s3(emulator: Aws) -> Iterator[S3]:
     made = S3(emulator, signer, bucket)
     made.allow("s3:PutObject", "s3:PutObjectTagging")
     yield made
-    httpx2.post(f"{emulator.endpoint}/_ministack/reset").raise_for_status()
+    web.post(f"{emulator.endpoint}/_ministack/reset").raise_for_status()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import httpx2
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -20,10 +19,13 @@ from infra.documents.bucket import cors_rules, lifecycle_rules
 from infra.documents.table import table_definition
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from services.store.clients import S3_CONFIG
+from tests import web
 from tests.targets import Trait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import httpx2
 
     from infra.local.aws import Aws
 
@@ -52,7 +54,7 @@ class Place:
 
     def post(self, form: Any, file: bytes = FILE, **changed: str) -> int:
         fields = form["fields"] | {name.replace("_", "-"): value for name, value in changed.items()}
-        return httpx2.post(form["url"], data=fields, files={"file": file}).status_code
+        return web.post(form["url"], data=fields, files={"file": file}).status_code
 
     def put(self, key: str, **more: Any) -> str:
         """Its ETag."""
@@ -156,7 +158,7 @@ def _presigned_get(place: Place) -> bool:
     where = {"Bucket": place.name, "Key": "avatars/a"}
     good, late = (place.signer.s3.generate_presigned_url("get_object", where, seconds) for seconds in (60, -60))
     forged = good[:-4] + ("0000" if not good.endswith("0000") else "1111")
-    statuses = [httpx2.get(url).status_code for url in (good, late, forged)]
+    statuses = [web.get(url).status_code for url in (good, late, forged)]
     return statuses[0] == 200 and {400, 403}.issuperset(statuses[1:])
 
 
@@ -178,7 +180,7 @@ def _cors(place: Place) -> bool:
 
     def ask(origin: str) -> httpx2.Response:
         headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-        return httpx2.request("OPTIONS", url, headers=headers)
+        return web.request("OPTIONS", url, headers=headers)
 
     allowed, foreign = ask(ORIGIN), ask("https://evil.example")
     return (
@@ -236,7 +238,7 @@ def _expiration_in_time(place: Place) -> bool:
 
 def _lifecycle(place: Place) -> bool:
     place.put("pending/a")
-    moved = httpx2.post(place.root.endpoint + LIFECYCLE_PATH, json={"days": 2})
+    moved = web.post(place.root.endpoint + LIFECYCLE_PATH, json={"days": 2})
     return moved.is_success and _refusal(lambda: place.head("pending/a")) == "404"
 
 

@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-import httpx2
 import pytest
 
 from infra.documents.bucket import lifecycle_rules
@@ -22,9 +21,12 @@ from infra.local.ports import pick_free_ports
 from infra.local.processes import Processes
 from infra.local.stack import make_root, start_emulator
 from services.frontend.inspector import read_expiry
+from tests import web
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import httpx2
 
     from tests.emulator.conftest import S3
 
@@ -45,11 +47,11 @@ def digest(file: bytes) -> str:
 def test_fields_that_follow_the_file_are_not_read(s3: S3) -> None:
     form: dict[str, Any] = s3.signer.s3.generate_presigned_post(s3.bucket, "a")
     file, fields = ("file", ("x", b"x")), [(name, (None, value)) for name, value in form["fields"].items()]
-    assert httpx2.post(form["url"], files=[file, *fields]).is_client_error
+    assert web.post(form["url"], files=[file, *fields]).is_client_error
     assert s3.keys() == []
 
     unlisted = ("x-amz-meta-more", (None, "more"))
-    assert httpx2.post(form["url"], files=[*fields, file, unlisted]).status_code == 204
+    assert web.post(form["url"], files=[*fields, file, unlisted]).status_code == 204
     assert s3.head("a")["Metadata"] == {}
 
 
@@ -253,7 +255,7 @@ def test_the_clock_moves_what_s3_says_of_new_objects(s3: S3) -> None:
 
 @pytest.mark.parametrize("body", [{"days": 0}, {"days": -1}, {"days": "x"}, {}])
 def test_the_clock_only_moves_ahead(s3: S3, body: dict[str, object]) -> None:
-    answer = httpx2.post(s3.root.endpoint + LIFECYCLE_PATH, json=body)
+    answer = web.post(s3.root.endpoint + LIFECYCLE_PATH, json=body)
     assert answer.status_code == 400
     assert answer.headers["Content-Type"].startswith("application/problem+json")
 

@@ -153,7 +153,6 @@ def make_real(s3: S3, table: str) -> Side:
 
 @settings(
     max_examples=120,
-    deadline=None,
     database=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

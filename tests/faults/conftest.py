@@ -9,22 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import boto3
 import pytest
 import uvicorn
-from botocore.config import Config
 
 from infra import settings as configuration
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import make_environ
 from services.settings.environment import read_settings
-from services.store.clients import CLIENT_CONFIG, S3_CONFIG
-from services.uploads.app import create_app
 from services.uploads.settings import Settings
 from tests.conftest import User, make_user
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.faults.proxy import Proxy, run_proxy
 from tests.faults.replica import Replica
+from tests.faults.service import give_up_where_unanswered, make_patient_app
 from tests.pictures import make_picture
 from tests.sweeping import sweep
 
@@ -38,9 +35,6 @@ if TYPE_CHECKING:
 
 CALLS = ("GetObject", "GetItem", "CopyObject", "UpdateItem", "DeleteObjects")
 """Of a confirm, in their order; the first two go out together, the last one follows the answer."""
-
-IMPATIENT = Config(connect_timeout=1, read_timeout=2)
-"""So that a silent answer costs two seconds and not three; a slow machine answers faster than that."""
 
 
 @pytest.fixture(scope="session")
@@ -67,20 +61,12 @@ def start_service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy
     clients of its own, since those stop to retry once they have met too many faults.
     """
     settings = read_settings(Settings, _environ(stack, strategy, proxy, f"http://{HOST}:8000"))
-    credentials = stack.resources.credentials["uploads"]
-    session = boto3.Session(
-        credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"], region_name=stack.aws.region
-    )
     with contextlib.ExitStack() as running:
 
         def start() -> str:
-            application = create_app(
-                settings,
-                s3=session.client("s3", endpoint_url=proxy.url, config=S3_CONFIG.merge(IMPATIENT)),
-                dynamodb=session.client("dynamodb", endpoint_url=proxy.url, config=CLIENT_CONFIG.merge(IMPATIENT)),
-                credentials=session.get_credentials,
-            )
-            return running.enter_context(serve(application))
+            aws = replace(stack.aws, endpoint=proxy.url).sign_in(stack.resources.credentials["uploads"])
+            give_up_where_unanswered(aws, proxy)
+            return running.enter_context(serve(make_patient_app(settings, aws)))
 
         yield start
 
@@ -88,7 +74,16 @@ def start_service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy
 @contextlib.contextmanager
 def serve(application: Any) -> Generator[str, None, None]:
     """The URL of an ASGI application that is served in a thread."""
-    server = uvicorn.Server(uvicorn.Config(application, host=HOST, port=0, log_config=None, access_log=False))
+    config = uvicorn.Config(
+        application,
+        host=HOST,
+        port=0,
+        log_config=None,
+        access_log=False,
+        # Longer than a client keeps an idle one, or it would send a call on one that is being closed.
+        timeout_keep_alive=PATIENCE_SECONDS,
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="server")
     thread.start()
     try:

@@ -1,6 +1,7 @@
 """A proxy between a service and AWS that delays, loses and falsifies what passes through it, as a test plans it.
 
-What it does not meddle with it hands on byte for byte, so that signatures hold.
+What it does not meddle with it hands on byte for byte, so that signatures hold. It tells what it has done with each
+call that a fault befell, so that a test waits for that and for no time.
 """
 
 from __future__ import annotations
@@ -20,15 +21,14 @@ import h11
 import httpx2
 
 from infra.local.ports import HOST
+from tests import web
+from tests.eventually import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 DELAY_SECONDS = 0.3
 """How late an answer is that still comes in time."""
-
-KEEPALIVE_SECONDS = 1
-"""How long a connection to AWS may be idle and be used again: uvicorn closes one after five."""
 
 READ_BYTES = 65_536
 
@@ -65,6 +65,41 @@ class Kind(enum.Enum):
     HOLD = "hold"
     """All stands still until the test says so, or the client is gone."""
 
+
+class Event(enum.Enum):
+    """What the proxy has done with a call that a fault befell."""
+
+    HELD = "held"
+    """It stands still."""
+    ANSWERED = "answered"
+    """The true answer was sent."""
+    FALSIFIED = "falsified"
+    """Another answer was sent."""
+    BROKEN = "broken"
+    """The connection is broken, without an answer or after half of one."""
+    SWALLOWED = "swallowed"
+    """No more of an answer is sent, and the connection stays open."""
+    DELIVERED = "delivered"
+    """AWS has carried it out after the client had given up."""
+
+
+END = {
+    Kind.KILL: Event.BROKEN,
+    Kind.DELAY: Event.ANSWERED,
+    Kind.ERROR_500: Event.FALSIFIED,
+    Kind.SLOW_DOWN: Event.FALSIFIED,
+    Kind.ERROR_IN_200: Event.FALSIFIED,
+    Kind.EMPTY_200: Event.FALSIFIED,
+    Kind.SILENCE: Event.SWALLOWED,
+    Kind.STALL: Event.SWALLOWED,
+    Kind.HALF: Event.BROKEN,
+    Kind.LATE: Event.DELIVERED,
+    Kind.HOLD: Event.ANSWERED,
+}
+"""The last event of each kind of fault: after it the proxy has nothing more to do with the call."""
+
+UNANSWERED = frozenset({Kind.SILENCE, Kind.STALL, Kind.LATE})
+"""Those that end only when the client gives up."""
 
 Effect = tuple[When, Kind]
 
@@ -107,9 +142,20 @@ class Planned:
     _loop: asyncio.AbstractEventLoop
     struck: int = 0
     """How many calls it befell."""
-    held: threading.Event = field(default_factory=threading.Event)
-    """Set once a call stands still."""
+    events: Counter[Event] = field(default_factory=Counter[Event])
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    _told: threading.Condition = field(default_factory=threading.Condition)
+
+    def tell(self, event: Event) -> None:
+        with self._told:
+            self.events[event] += 1
+            self._told.notify_all()
+
+    def wait_for(self, event: Event, times: int = 1) -> None:
+        """Return once this has happened so many times."""
+        with self._told:
+            has_happened = self._told.wait_for(lambda: self.events[event] >= times, PATIENCE_SECONDS)
+        assert has_happened, f"{self.fault}: not {event.value} {times} times, but {dict(self.events)}"
 
     def release(self) -> None:
         """What stands still goes on, and what would have to stand still does not."""
@@ -185,6 +231,8 @@ class Proxy:
         """How often some fault befell it."""
         self.choose: Callable[[str], Effect | None] | None = None
         """Chaos: asked for each call, by its name, that no planned fault befalls. Not for HOLD, which nobody ends."""
+        self.connections = 0
+        """How many there are of clients; one counts until all that came on it is carried out."""
         self._loop = loop
         self._planned: list[Planned] = []
         self._lock = threading.Lock()
@@ -202,21 +250,29 @@ class Proxy:
             self._planned.remove(planned)
         planned.release()
 
-    def strike(self, call: Call) -> tuple[Effect, Planned | None] | None:
-        """What befalls this call."""
-        self.calls[call.name] += 1
+    def finish(self) -> None:
+        """Return when all is carried out that came from clients who are gone by now."""
+        # This connection is accepted after theirs, which may not be noticed yet.
+        web.get(f"{self.url}/_ministack/health", headers={"Connection": "close"})
+        eventually(lambda: self.connections == 0)
+
+    def find(self, call: Call) -> Planned | None:
+        """The planned fault that befalls this call if it comes now."""
         with self._lock:
-            planned = next((planned for planned in self._planned if planned.fits(call)), None)
-            if planned:
-                planned.struck += 1
+            return next((planned for planned in self._planned if planned.fits(call)), None)
+
+    def strike(self, call: Call) -> Planned | None:
+        """What befalls this call, as planned or by chaos."""
+        self.calls[call.name] += 1
+        planned = self.find(call) or self._draw(call)
         if planned:
-            effect = (planned.fault.when, planned.fault.kind)
-        else:
-            effect = self.choose(call.name) if self.choose else None
-        if effect is None or not can_befall(call.name, effect):
-            return None
-        self.struck[call.name] += 1
-        return effect, planned
+            planned.struck += 1
+            self.struck[call.name] += 1
+        return planned
+
+    def _draw(self, call: Call) -> Planned | None:
+        effect = self.choose(call.name) if self.choose else None
+        return Planned(Fault(call.name, *effect), self._loop) if effect and can_befall(call.name, effect) else None
 
 
 @contextlib.contextmanager
@@ -241,9 +297,15 @@ async def _run(target: str, port: int, started: Future[tuple[Proxy, Callable[[],
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = loop.create_task(_Connection(proxy, transport, target, reader, writer).serve())
         tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        task.add_done_callback(disconnected)
+        proxy.connections = len(tasks)
 
-    limits = httpx2.Limits(keepalive_expiry=KEEPALIVE_SECONDS)
+    def disconnected(task: asyncio.Task[None]) -> None:
+        tasks.discard(task)
+        proxy.connections = len(tasks)
+
+    # AWS closes a connection that is idle for some time, be it just when the next call is sent on it.
+    limits = httpx2.Limits(max_keepalive_connections=0)
     async with httpx2.AsyncHTTPTransport(limits=limits) as transport:
         try:
             server = await asyncio.start_server(connected, HOST, port, start_serving=False)
@@ -291,36 +353,45 @@ class _Connection:
             self._writer.close()
 
     async def _answer(self, call: Call) -> None:
-        struck = self._proxy.strike(call)
-        if struck is None:
+        planned = self._proxy.strike(call)
+        if planned is None:
             await self._send(call, await self._forward(call))
             return
-        (when, kind), planned = struck
-        answer = await self._forward(call) if when is When.AFTER else None
+        kind = planned.fault.kind
+        answer = await self._forward(call) if planned.fault.when is When.AFTER else None
         if kind is Kind.KILL:
+            planned.tell(Event.BROKEN)
             raise _BrokenError
-        if kind is Kind.SILENCE:
-            await self._wait_until_gone()
-        if kind is Kind.LATE:
-            with contextlib.suppress(_GoneError, ConnectionError):
-                await self._wait_until_gone()
-            await self._forward(call)
-            raise _BrokenError
-        if kind in {Kind.STALL, Kind.HALF} and answer:
+        if kind in UNANSWERED:
+            await self._leave_unanswered(call, planned, answer)
+        if kind is Kind.HALF and answer:
             await self._send(call, answer, half=True)
-            if kind is Kind.STALL:
-                await self._wait_until_gone()
+            planned.tell(Event.BROKEN)
             raise _BrokenError
-        if kind in {Kind.ERROR_500, Kind.SLOW_DOWN, Kind.ERROR_IN_200, Kind.EMPTY_200}:
+        if END[kind] is Event.FALSIFIED:
             answer = _make_error(call, kind)
         elif kind is Kind.DELAY:
             await asyncio.sleep(DELAY_SECONDS)
-        elif kind is Kind.HOLD and planned:
+        elif kind is Kind.HOLD:
             await self._hold(planned)
         await self._send(call, answer or await self._forward(call))
+        planned.tell(END[kind])
+
+    async def _leave_unanswered(self, call: Call, planned: Planned, answer: Answer | None) -> NoReturn:
+        try:
+            if planned.fault.kind is Kind.STALL and answer:
+                await self._send(call, answer, half=True)
+        finally:
+            planned.tell(Event.SWALLOWED)
+        with contextlib.suppress(_GoneError, ConnectionError):
+            await self._wait_until_gone()
+        if planned.fault.kind is Kind.LATE:
+            await self._forward(call)
+            planned.tell(Event.DELIVERED)
+        raise _BrokenError
 
     async def _hold(self, planned: Planned) -> None:
-        planned.held.set()
+        planned.tell(Event.HELD)
         released = asyncio.ensure_future(planned.released.wait())
         gone = asyncio.ensure_future(self._wait_until_gone())
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import runpy
 import signal
 import sys
 import threading
@@ -14,8 +13,12 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from infra.local.processes import START_SECONDS
-from tests.eventually import eventually
+from infra.local.aws import Aws
+from services.web.server import serve
+from services.uploads.settings import Settings
+from tests import web
+from tests.eventually import PATIENCE_SECONDS, eventually
+from tests.faults.service import make_patient_app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 _forking = multiprocessing.get_context("forkserver")
 # A process begins as a copy of one that has read all modules already. To read them takes each a second else, which is
 # why the function that runs in it stands here and not in a conftest, whose modules it would read as well.
-_forking.set_forkserver_preload(["services.uploads.__main__", __name__])
+_forking.set_forkserver_preload([__name__])
 
 
 @dataclass
@@ -42,8 +45,8 @@ class Replica:
         process = _forking.Process(target=_run_uploads, args=(self.environ, self.log))
         process.start()
         self._started.append(process)
-        with httpx2.Client() as client:
-            eventually(lambda: self._is_ready(client), START_SECONDS)
+        with web.Client() as client:
+            eventually(lambda: self._is_ready(client))
         return process
 
     def stop(self) -> None:
@@ -61,14 +64,18 @@ class Replica:
 
 
 def _run_uploads(environ: dict[str, str], log: Path) -> None:
-    """As `python -m services.uploads` does, for only as long as the tests run."""
+    """As `python -m services.uploads` does but for its limits of time, and for only as long as the tests run."""
     with log.open("ab") as output:
         for said in (sys.stdout, sys.stderr):
             os.dup2(output.fileno(), said.fileno())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.clear()
-    os.environ.update(environ)
-    runpy.run_module("services.uploads", run_name="__main__", alter_sys=True)
+    aws = Aws(
+        environ["AWS_ENDPOINT_URL"],
+        environ["AWS_REGION"],
+        environ["AWS_ACCESS_KEY_ID"],
+        environ["AWS_SECRET_ACCESS_KEY"],
+    )
+    serve("uploads", Settings, environ, lambda settings: make_patient_app(settings, aws), PATIENCE_SECONDS)
 
 
 def _end_with_parent() -> None:

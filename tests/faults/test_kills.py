@@ -6,8 +6,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import httpx2
-
+from tests import web
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.faults.conftest import (
     CALLS,
@@ -19,7 +18,7 @@ from tests.faults.conftest import (
     check_swept,
     list_keys,
 )
-from tests.faults.proxy import Fault, Kind, When
+from tests.faults.proxy import Event, Fault, Kind, When
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +48,7 @@ def test_a_killed_confirm_leaves_nothing_broken_and_a_repeat_completes_it(
             with subtests.test(f"{call} {when.value}"), begin_upload(stack, replica.url, seed) as upload:
                 planned = proxy.plan(Fault(call, when, Kind.HOLD, upload.about(call)))
                 confirming = thread.submit(upload.confirm)
-                assert planned.held.wait(PATIENCE_SECONDS)
+                planned.wait_for(Event.HELD)
                 process.kill()
                 process.join()
                 check_killed(stack, upload, call, when, confirming.exception() is None)
@@ -92,10 +91,10 @@ def test_a_process_that_is_told_to_stop_completes_the_confirm_first(
     with begin_upload(stack, replica.url, 1) as upload, ThreadPoolExecutor(1) as thread:
         planned = proxy.plan(Fault("CopyObject", When.AFTER, Kind.HOLD, upload.about("CopyObject")))
         confirming = thread.submit(upload.confirm)
-        assert planned.held.wait(PATIENCE_SECONDS)
+        planned.wait_for(Event.HELD)
         process.terminate()
         # It takes nothing new, and says so to whoever asks for its health.
-        eventually(lambda: httpx2.get(f"{replica.url}/healthz").status_code == 503)
+        eventually(lambda: web.get(f"{replica.url}/healthz").status_code == 503)
         refused = upload.confirm()
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
         assert refused.json()["type"] == "urn:problem:unavailable"

@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
+from tests import web
 from tests.conftest import Bucket, only_prefix, post_form
 from tests.faults.conftest import serve
 from tests.faults.proxy import Fault, Kind, Proxy, When, run_proxy
@@ -90,13 +90,13 @@ def test_what_comes_and_goes_in_chunks_passes() -> None:
             await send({"type": "http.response.body", "body": message.get("body", b""), "more_body": more})
 
     with serve(echo) as url, run_proxy(url) as own_proxy:
-        answer = httpx2.put(f"{own_proxy.url}/bucket/key", content=iter([b"one ", b"two"]), timeout=20)
+        answer = web.put(f"{own_proxy.url}/bucket/key", content=iter([b"one ", b"two"]))
     assert answer.headers["Transfer-Encoding"] == "chunked"
     assert answer.content == b"one two"
 
 
 def test_a_connection_is_used_again(own_proxy: Proxy) -> None:
-    with httpx2.Client(base_url=own_proxy.url, timeout=20) as client:
+    with web.Client(base_url=own_proxy.url) as client:
         streams = {client.get("/_ministack/health").extensions["network_stream"] for _ in range(3)}
     assert len(streams) == 1
 

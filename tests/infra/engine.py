@@ -16,6 +16,7 @@ import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
+from tests.eventually import PATIENCE_SECONDS
 from tests.infra.cloud import ECR_PASSWORD, Cloud, UnexpectedInvokeError
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ STACK = "pulumi:pulumi:Stack"
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 how the protocol marks one
-_PATIENCE_SECONDS = 120
 _FEATURES = [
     resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
     resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
@@ -158,7 +158,7 @@ def run_program(
             env=environment,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE_SECONDS,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
     finally:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import jwt
 import pytest
 import uuid_utils
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests import web
 from tests.conftest import WAITS_UNDER
 from tests.pictures import BAD_PICTURES, make_picture
 from tests.targets import Trait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx2
 
     from infra.local.stack import Stack
     from tests.conftest import Bucket, User
@@ -34,7 +36,7 @@ def _nothing_changes(stack: Stack, user: User, bucket: Bucket) -> Iterator[None]
     assert user.avatar == avatar
     assert bucket.head(avatar or "")
     for url in (*stack.services.values(), stack.origin):
-        assert httpx2.get(f"{url}/healthz").status_code == 200
+        assert web.get(f"{url}/healthz").status_code == 200
 
 
 def refused(answer: httpx2.Response, status: int, slug: str) -> dict[str, Any]:

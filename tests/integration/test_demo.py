@@ -11,21 +11,23 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import httpx2
 import psutil
 import pytest
 
 from infra.local.demo import parse_options
 from infra.local.ports import HOST, pick_free_ports
+from tests import web
 from tests.conftest import post_form
+from tests.eventually import PATIENCE_SECONDS
 from tests.pictures import make_picture
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    import httpx2
+
 PARTS = ["emulator", "bucket", "table", "key", "users", "auth", "uploads", "frontend", "gateway", "ready"]
-STOP_SECONDS = 60
 
 
 @dataclass
@@ -37,10 +39,10 @@ class Demo:
 
     def stop(self, told: signal.Signals) -> int:
         self.popen.send_signal(told)
-        return self.popen.wait(STOP_SECONDS)
+        return self.popen.wait(PATIENCE_SECONDS)
 
     def left_behind(self) -> list[psutil.Process]:
-        return psutil.wait_procs(self.children, timeout=STOP_SECONDS)[1]
+        return psutil.wait_procs(self.children, timeout=PATIENCE_SECONDS)[1]
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -77,7 +79,7 @@ def test_it_says_what_comes_up_and_stops_cleanly(tmp_path: Path, monkeypatch: py
         assert list(tmp_path.iterdir())
         assert [line.split()[0] for line in demo.said] == PARTS
         assert demo.said[-1] == f"ready {demo.origin}"
-        assert "Three-phase upload" in httpx2.get(demo.origin).text
+        assert "Three-phase upload" in web.get(demo.origin).text
         assert len(demo.children) == 5
         assert demo.stop(signal.SIGINT) == 0
         assert not demo.left_behind()
@@ -96,7 +98,7 @@ def test_a_part_that_ends_by_itself_ends_the_demo() -> None:
     with running() as demo:
         uploads = next(child for child in demo.children if "services.uploads" in child.cmdline())
         uploads.kill()
-        assert demo.popen.wait(STOP_SECONDS) == 1
+        assert demo.popen.wait(PATIENCE_SECONDS) == 1
         assert demo.popen.stderr
         assert re.fullmatch(r"uploads ended by itself: .+\n", demo.popen.stderr.read())
         assert not demo.left_behind()
@@ -107,7 +109,7 @@ def test_a_port_in_use_is_one_clear_sentence(option: str) -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
         popen = start("--port", "0", "--emulator-port", "0", option, str(port))
-        out, err = popen.communicate(timeout=STOP_SECONDS)
+        out, err = popen.communicate(timeout=PATIENCE_SECONDS)
     assert (popen.returncode, out) == (1, "")
     assert err == f"Port {port} is in use. Choose another one with {option}.\n"
 
@@ -116,7 +118,7 @@ def test_a_data_folder_that_cannot_be_used_is_one_clear_sentence(tmp_path: Path)
     file = tmp_path / "file"
     file.touch()
     popen = start("--port", "0", "--emulator-port", "0", "--data", str(file))
-    out, err = popen.communicate(timeout=STOP_SECONDS)
+    out, err = popen.communicate(timeout=PATIENCE_SECONDS)
     assert (popen.returncode, out) == (1, "")
     assert err == f"{file} is not a folder that state can be kept in.\n"
 
@@ -124,7 +126,7 @@ def test_a_data_folder_that_cannot_be_used_is_one_clear_sentence(tmp_path: Path)
 @pytest.mark.parametrize("arguments", [["--users", "0"], ["--port", "70000"], ["--port", "x"], ["--nonsense"]])
 def test_wrong_arguments(arguments: list[str]) -> None:
     popen = start(*arguments)
-    _, err = popen.communicate(timeout=STOP_SECONDS)
+    _, err = popen.communicate(timeout=PATIENCE_SECONDS)
     assert popen.returncode == 2
     assert "Traceback" not in err
 
@@ -159,7 +161,7 @@ def list_users(http: httpx2.Client) -> list[dict[str, str]]:
 
 def test_there_are_as_many_users_as_asked_for_and_kept_state_comes_back(tmp_path: Path) -> None:
     picture = make_picture()
-    with running("--data", str(tmp_path), "--users", "130") as demo, httpx2.Client(base_url=demo.origin) as http:
+    with running("--data", str(tmp_path), "--users", "130") as demo, web.Client(base_url=demo.origin) as http:
         usernames = [user["username"] for user in list_users(http)]
         assert len(usernames) == len(set(usernames)) == 130
         username = usernames[0]
@@ -173,7 +175,7 @@ def test_there_are_as_many_users_as_asked_for_and_kept_state_comes_back(tmp_path
         assert not demo.left_behind()
         assert demo.popen.stderr
         assert demo.popen.stderr.read() == ""
-    with running("--data", str(tmp_path), "--users", "130") as demo, httpx2.Client(base_url=demo.origin) as http:
+    with running("--data", str(tmp_path), "--users", "130") as demo, web.Client(base_url=demo.origin) as http:
         assert list_users(http) == users
         assert http.get(f"/users/{username}/avatar", follow_redirects=True).content == picture
         states = {entry["state"] for entry in http.get("/inspector/objects").json()["objects"]}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 
+from tests import web
+
 if TYPE_CHECKING:
+    import httpx2
+
     from infra.local.stack import Stack
     from tests.conftest import User
 
@@ -16,13 +19,13 @@ pytestmark = pytest.mark.every_aws
 
 
 def test_one_users_session_is_never_anothers(http: httpx2.Client, user: User, stack: Stack) -> None:
-    answer = httpx2.post(f"{stack.origin}/auth/login", json={"username": user.username})
+    answer = web.post(f"{stack.origin}/auth/login", json={"username": user.username})
     assert "session=" in answer.headers["Set-Cookie"]
     assert http.get("/auth/me").status_code == 401
 
 
 def test_another_name_of_this_machine_leads_to_the_one_origin(stack: Stack) -> None:
-    answer = httpx2.get(stack.origin.replace("localhost", "127.0.0.1") + "/users?limit=1")
+    answer = web.get(stack.origin.replace("localhost", "127.0.0.1") + "/users?limit=1")
     assert (answer.status_code, answer.headers["Location"]) == (307, f"{stack.origin}/users?limit=1")
 
 

@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 import uuid_utils
 
+from services.web.callers.identity import Caller
 from services.frontend.inspector import Inspector
 from services.frontend.listing import Listing
 from services.frontend.people import People
 from services.frontend.view import ROWS, Query, View
 from services.store.keys import USERNAME_FIELD, UploadId
-from services.web.callers.identity import Caller
+from tests import web
 from tests.conftest import WAITS_UNDER, make_user
 from tests.pictures import make_picture
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.local.stack import Stack
-    from services.settings.limits import PendingStrategy
+    from services.settings.environment import PendingStrategy
     from tests.conftest import Bucket, User
 
 
@@ -37,7 +37,7 @@ def find_row(stack: Stack, username: str) -> dict[str, Any]:
     cursor = None
     while True:
         given = {"limit": "100"} | ({"cursor": cursor} if cursor else {})
-        page = httpx2.get(f"{stack.origin}/inspector/users", params=given).raise_for_status().json()
+        page = web.get(f"{stack.origin}/inspector/users", params=given).raise_for_status().json()
         for row in page["rows"]:
             if row["Username"] == username:
                 return row
@@ -62,7 +62,7 @@ def list_objects(stack: Stack, **given: str | int) -> Iterator[dict[str, Any]]:
     cursor = None
     while True:
         asked = given | ({"cursor": cursor} if cursor else {})
-        page = httpx2.get(f"{stack.origin}/inspector/objects", params=asked).raise_for_status().json()
+        page = web.get(f"{stack.origin}/inspector/objects", params=asked).raise_for_status().json()
         yield page
         cursor = page["cursor"]
         if cursor is None:
@@ -133,7 +133,7 @@ def test_a_cursor_leads_on_whatever_the_state(stack: Stack, uploads: Uploads) ->
     _, newest = (entry["key"] for entry in first["objects"])
     assert newest == uploads.waiting[-1]
     given = {"cursor": first["cursor"], "state": "live", "limit": 100}
-    found = httpx2.get(f"{stack.origin}/inspector/objects", params=given).json()["objects"]
+    found = web.get(f"{stack.origin}/inspector/objects", params=given).json()["objects"]
     assert found[0]["key"] == uploads.live
 
 
@@ -145,7 +145,7 @@ def test_rows_of_one_state_are_those_of_all(stack: Stack, user: User, other_user
         seen: dict[str, str] = {}
         asked: dict[str, str | int] = {"limit": 3, "state": state}
         while True:
-            page = httpx2.get(f"{stack.origin}/inspector/users", params=asked).raise_for_status().json()
+            page = web.get(f"{stack.origin}/inspector/users", params=asked).raise_for_status().json()
             assert len(page["rows"]) <= page["looked_at"] <= 3
             seen |= {row["Username"]: row["state"] for row in page["rows"]}
             if page["cursor"] is None:
@@ -174,16 +174,16 @@ def test_rows_of_one_state_are_those_of_all(stack: Stack, user: User, other_user
     ],
 )
 def test_a_state_that_is_none_is_refused(stack: Stack, path: str) -> None:
-    answer = httpx2.get(stack.origin + path)
+    answer = web.get(stack.origin + path)
     assert (answer.status_code, answer.json()["type"]) == (400, "urn:problem:invalid-request")
 
 
 @pytest.mark.one_aws
 def test_the_page_shows_one_state_and_its_links_keep_to_it(stack: Stack, uploads: Uploads) -> None:
-    page = httpx2.get(stack.origin, params={"object_state": "live", "row_state": "live"}).raise_for_status().text
+    page = web.get(stack.origin, params={"object_state": "live", "row_state": "live"}).raise_for_status().text
     assert f'data-key="{uploads.live}"' in page
     assert uploads.replaced not in page
-    everything = httpx2.get(stack.origin, params={"object_state": "all", "row_state": "all"}).raise_for_status().text
+    everything = web.get(stack.origin, params={"object_state": "all", "row_state": "all"}).raise_for_status().text
     assert uploads.replaced in everything
 
 
@@ -264,4 +264,4 @@ def test_the_current_user_s_row_is_found_by_one_more_call(stack: Stack, watched:
         shown = watched.gather(Caller(outside))
         assert watched.calls["GetItem"] == 1
         first, *_ = shown["table"].rows
-        assert (first.person.username, first.state) == (outside, "live")
+        assert (first.row.username, first.state) == (outside, "live")

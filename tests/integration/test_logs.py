@@ -15,6 +15,7 @@ from infra.local.ports import HOST, pick_free_ports
 from infra.local.processes import Process, Processes
 from infra.local.stack import SERVICES, make_environ
 from infra.settings import Settings
+from tests import web
 from tests.conftest import User, only_prefix, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
@@ -129,7 +130,7 @@ def test_who_brings_no_id_or_a_strange_one_is_given_one(stack: Stack, http: http
 def test_health_leaves_no_line(stack: Stack, request_id: str) -> None:
     headers = {"X-Request-Id": request_id}
     for name, url in stack.services.items():
-        answer = httpx2.get(f"{url}/healthz", headers=headers)
+        answer = web.get(f"{url}/healthz", headers=headers)
         assert (answer.status_code, answer.headers["X-Request-Id"]) == (200, request_id)
         assert read_lines(find_process(stack, name), request_id) == []
 
@@ -139,7 +140,7 @@ def test_a_failure_tells_the_caller_its_id_and_the_log_why(powerless: Process, u
     form = user.put_up("image/png", PICTURE)
     url = powerless.health.replace("/healthz", "/uploads/confirm")
     headers = {**user.http.headers, "X-Request-Id": request_id}
-    answer = httpx2.post(url, json={"key": form["key"]}, headers=headers)
+    answer = web.post(url, json={"key": form["key"]}, headers=headers)
     assert (answer.status_code, answer.headers["X-Request-Id"]) == (500, request_id)
     why, line = read_lines(powerless, request_id)
     assert (why["level"], why["logger"], why["message"]) == ("error", "services.web.problems", "Unexpected error")
@@ -201,7 +202,7 @@ def test_a_full_run_leaves_no_secret_in_any_log(
 
     # Failures.
     url = powerless.health.removesuffix("/healthz")
-    with httpx2.Client(base_url=url, headers=user.http.headers) as direct:
+    with web.Client(base_url=url, headers=user.http.headers) as direct:
         unconfirmed = user.put_up("image/png", PICTURE)
         asked = {name: unconfirmed[name] for name in unconfirmed.keys() & {"key", "upload_token"}}
         assert direct.post("/uploads/confirm", json=asked).status_code == 500

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import httpx2
 import pytest
 
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.processes import Processes
 from infra.local.stack import make_environ
 from infra.settings import Settings
+from tests import web
 from tests.conftest import only_prefix
 from tests.embedded import read_counts
 from tests.pictures import make_picture
@@ -54,7 +54,7 @@ def service(stack: Stack, strategy: Literal["prefix", "tag"], tmp_path: Path) ->
 
 def test_a_service_writes_its_metrics_as_they_happen(service: Service, user: User) -> None:
     form = user.put_up("image/png", PICTURE)
-    with httpx2.Client(base_url=service.url, timeout=20, headers=user.http.headers) as http:
+    with web.Client(base_url=service.url, headers=user.http.headers) as http:
         assert http.post("/uploads/presign", json={"content_type": "image/png", "size": 1}).status_code == 200
         assert http.post("/uploads/presign", json={"content_type": "image/png", "size": 0}).status_code == 422
         for _ in range(2):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.stack import Options, run_stack
+from tests import web
 from tests.conftest import Bucket, make_user, only_prefix, only_tag, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
@@ -100,6 +100,6 @@ def test_what_the_lifecycle_would_do_under_tag() -> None:
             post_form(form, PICTURE).raise_for_status()
             if user is healed:
                 user.confirm(form).raise_for_status()
-        httpx2.post(stack.origin + LIFECYCLE_PATH, json={"days": 3}).raise_for_status()
+        web.post(stack.origin + LIFECYCLE_PATH, json={"days": 3}).raise_for_status()
         assert bucket.keys(healed.username) == [healed.avatar]
         assert bucket.keys(trapped.username) == []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.stack import Options, Stack, run_stack
+from tests import web
 from tests.conftest import Bucket, make_user, only_tag, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
@@ -97,8 +97,8 @@ def test_a_change_of_strategy_loses_nothing_and_leaves_nothing(
         return run_stack(options, lambda _part, _where: None)
 
     def clean(stack: Stack) -> None:
-        objects = httpx2.get(f"{stack.origin}/inspector/objects?limit=100").json()["objects"]
-        rows = httpx2.get(f"{stack.origin}/inspector/users?limit=100").json()["rows"]
+        objects = web.get(f"{stack.origin}/inspector/objects?limit=100").json()["objects"]
+        rows = web.get(f"{stack.origin}/inspector/users?limit=100").json()["rows"]
         assert {entry["state"] for entry in objects} == {"live"}
         assert sorted(entry["key"] for entry in objects) == sorted(row["Avatar"] for row in rows)
 
@@ -108,14 +108,14 @@ def test_a_change_of_strategy_loses_nothing_and_leaves_nothing(
         waiting = user.put_up("image/png", PICTURE)
         username, avatar = user.username, user.avatar
     with started(after) as stack, make_user(stack) as other:
-        token = httpx2.post(f"{stack.origin}/auth/login", json={"username": username}).json()["access_token"]
+        token = web.post(f"{stack.origin}/auth/login", json={"username": username}).json()["access_token"]
         other.http.headers["Authorization"] = f"Bearer {token}"
-        assert httpx2.get(f"{stack.origin}/users/{username}/avatar", follow_redirects=True).content == PICTURE
+        assert web.get(f"{stack.origin}/users/{username}/avatar", follow_redirects=True).content == PICTURE
         answer = other.confirm(waiting)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:other-strategy")
-        httpx2.post(stack.origin + LIFECYCLE_PATH, json={"days": 3}).raise_for_status()
+        web.post(stack.origin + LIFECYCLE_PATH, json={"days": 3}).raise_for_status()
         clean(stack)
-        rows = {row["Username"]: row["Avatar"] for row in httpx2.get(f"{stack.origin}/inspector/users").json()["rows"]}
+        rows = {row["Username"]: row["Avatar"] for row in web.get(f"{stack.origin}/inspector/users").json()["rows"]}
         assert rows[username] == avatar
         # And the other way of uploading works for who came from the first.
         form = other.put_up("image/png", PICTURE)

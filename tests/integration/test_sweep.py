@@ -28,7 +28,7 @@ from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.report import Outcome
 from tests.conftest import only_prefix, only_tag, post_form
 from tests.embedded import read_counts
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.pictures import make_picture
 from tests.sweeping import open_sweeper, read_clock
 from tests.targets import Trait
@@ -48,7 +48,6 @@ pytestmark = pytest.mark.every_aws
 ROOT = Path(__file__).parents[2]
 PICTURE = make_picture()
 RUBBISH = b"<script>".ljust(len(PICTURE))
-COMMAND_SECONDS = 60
 
 
 @pytest.fixture
@@ -363,7 +362,7 @@ def run_sweep(environ: Mapping[str, str], *arguments: str) -> subprocess.Complet
         check=False,
         capture_output=True,
         text=True,
-        timeout=COMMAND_SECONDS,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -520,7 +519,7 @@ class TestCommand:
                 check=True,
                 stdout=subprocess.PIPE,
                 stderr=theirs,
-                timeout=COMMAND_SECONDS,
+                timeout=PATIENCE_SECONDS,
             )
             shown = os.read(ours, 100_000).decode()
         finally:

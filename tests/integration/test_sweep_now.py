@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 import uuid_utils
 
@@ -20,11 +19,14 @@ from infra.local.sweeps import SWEEP_PATH
 from infra.settings import Settings
 from services.store.keys import UploadId
 from services.uploads.sweep.report import MEANINGS, Outcome
+from tests import web
 from tests.conftest import only_prefix
 from tests.pictures import make_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx2
 
     from infra.local.aws import Aws
     from infra.local.resources import Resources
@@ -78,7 +80,7 @@ def gateway(embedded: Aws) -> Iterator[Place]:
     resources = create_resources(embedded, origin, f"sweep-now-{uuid.uuid4().hex[:12]}")
     nowhere = {"auth": f"http://{HOST}:9"}
     sweep = make_own_environ("sweep", nowhere, embedded, resources, origin, Settings())
-    with run_processes() as processes, httpx2.Client(base_url=origin, timeout=60) as http:
+    with run_processes() as processes, web.Client(base_url=origin) as http:
         start_gateway(processes, nowhere, embedded, origin, port, sweep).wait_until_ready()
         yield Place(embedded, resources, http)
 
@@ -103,7 +105,7 @@ def avatar(place: Place) -> str:
 
 
 def pass_day(root: Aws) -> None:
-    httpx2.post(root.endpoint + LIFECYCLE_PATH, json={"days": 1}).raise_for_status()
+    web.post(root.endpoint + LIFECYCLE_PATH, json={"days": 1}).raise_for_status()
 
 
 def entry(outcome: Outcome, *names: str, count: int | None = None) -> dict[str, Any]:
@@ -133,7 +135,7 @@ def test_an_orphan_is_left_while_it_is_young_and_goes_when_a_day_has_passed(plac
     assert place.list_keys() == {avatar, young}
     # Both moments are those of the bucket's clock.
     assert later["now"][:10] > report["now"][:10]
-    assert later["now"] < httpx2.get(place.root.endpoint + LIFECYCLE_PATH).json()["now"]
+    assert later["now"] < web.get(place.root.endpoint + LIFECYCLE_PATH).json()["now"]
 
 
 def test_a_live_one_that_is_marked_is_restored(place: Place, avatar: str) -> None:
@@ -197,7 +199,7 @@ def test_two_at_once_take_turns(place: Place) -> None:
 def test_the_whole_system_sweeps_with_the_permissions_that_it_takes(stack: Stack, user: User) -> None:
     where: Any = {"Bucket": stack.resources.bucket, "Key": user.avatar}
     stack.aws.s3.put_object_tagging(**where, Tagging={"TagSet": [{"Key": "Status", "Value": "Pending"}]})
-    answer = httpx2.post(stack.origin + SWEEP_PATH, json={}, headers={"Origin": stack.origin}, timeout=60)
+    answer = web.post(stack.origin + SWEEP_PATH, json={}, headers={"Origin": stack.origin})
     assert answer.status_code == 200
     report = answer.json()
     assert report["rows"] >= 3

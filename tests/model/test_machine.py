@@ -227,7 +227,6 @@ def _pick(choices: Sequence[Any], which: int) -> Any:
 Lives.TestCase.settings = settings(
     max_examples=400,
     stateful_step_count=60,
-    deadline=None,
     database=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from infra.local.sweeps import Sweeps
+from tests.eventually import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 ORIGIN = "http://localhost:8080"
 
 
-def press(program: str, *, seconds: float = 60, **environ: str) -> httpx2.Response:
+def press(program: str, *, seconds: float = PATIENCE_SECONDS, **environ: str) -> httpx2.Response:
     return asyncio.run(ask(Sweeps(ORIGIN, environ, [sys.executable, "-c", program], seconds)))
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 from playwright.sync_api import expect
 
 from services.frontend.cursor import encode_cursor
+from tests import web
 from tests.conftest import only_prefix
 from tests.pictures import make_picture
 from tests.security.services import Elsewhere, run_elsewhere, run_service
@@ -190,7 +190,7 @@ def test_the_cookie_with_another_origin(stack: Stack, user: User, refused: Refus
     """As JSON, which a browser lets no other origin send: the second lock of that door."""
     session = {"Cookie": f"session={user.http.headers['Authorization'].split()[1]}"}
     own = stack.origin.removeprefix("http")
-    with httpx2.Client(base_url=stack.origin, headers=session) as client:
+    with web.Client(base_url=stack.origin, headers=session) as client:
         for origin in ORIGINS:
             headers = {} if origin is None else {"Origin": origin.replace("{own}", own)}
             for path, body in (
@@ -330,12 +330,12 @@ def test_a_call_to_another_host_from_the_page(site: Site, stack: Stack, noise: N
 def test_script_of_other_hosts_in_the_descriptions(stack: Stack, refused: Refused) -> None:
     """Pages that show OpenAPI documents load their scripts from anywhere, and would run them on our origin."""
     for path in ("/auth/schema", "/uploads/schema", "/schema"):
-        described = httpx2.get(stack.origin + path)
+        described = web.get(stack.origin + path)
         assert described.status_code == 200
         assert described.headers["Content-Type"] == "application/vnd.oai.openapi+json"
         assert described.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
         for ui in ("swagger", "redoc", "elements", "rapidoc", "scalar"):
-            assert httpx2.get(f"{stack.origin}{path}/{ui}").status_code == 404
+            assert web.get(f"{stack.origin}{path}/{ui}").status_code == 404
     refused.otherwise("JSON alone")
 
 
@@ -343,7 +343,7 @@ def test_an_answer_taken_for_a_page(stack: Stack, user: User, refused: Refused) 
     """Whatever is in it: no answer is sniffed, runs anything or may be framed."""
     token = {"Authorization": user.http.headers["Authorization"]}
     answers = [
-        httpx2.request(method, stack.origin + path, headers=token)
+        web.request(method, stack.origin + path, headers=token)
         for method, path in (
             ("GET", "/"),
             ("GET", "/static/page.js"),
@@ -417,7 +417,7 @@ def test_script_in_a_username(site: Site, stack: Stack, refused: Refused) -> Non
     key: Any = {"Username": {"S": SCRIPT}}
     stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=key | {"Name": {"S": "Hostile"}})
     try:
-        refused.by_service(httpx2.post(f"{stack.origin}/auth/login", json={"username": SCRIPT}), 404, "unknown-user")
+        refused.by_service(web.post(f"{stack.origin}/auth/login", json={"username": SCRIPT}), 404, "unknown-user")
         open_at_row(site, stack, SCRIPT)
         shown = site.table.locator("tr", has_text=SCRIPT)
         expect(shown.locator("td").first).to_have_text(SCRIPT)
@@ -474,7 +474,7 @@ def test_the_session_on_another_host_or_in_the_clear(
 ) -> None:
     """Over HTTPS: a browser sends a Secure cookie nowhere else, and lets no other host set a `__Host-` one."""
     origin = "https://pictures.example"
-    with run_service(stack, "auth", tmp_path, ORIGIN=origin) as auth, httpx2.Client(base_url=auth) as client:
+    with run_service(stack, "auth", tmp_path, ORIGIN=origin) as auth, web.Client(base_url=auth) as client:
         answer = client.post("/auth/login", json={"username": user.username}, headers={"Origin": origin})
         (session,) = SimpleCookie(answer.headers["Set-Cookie"]).values()
         assert session.key == "__Host-session"

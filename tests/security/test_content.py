@@ -12,13 +12,14 @@ import zlib
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from services.pictures.formats import CONTENT_TYPES, identify, measure
+from services.pictures.formats import CONTENT_TYPES
+from services.pictures.formats import identify, measure
+from tests import web
 from tests.conftest import only_prefix, post_form
 from tests.eventually import eventually
 from tests.pictures import (
@@ -36,6 +37,8 @@ from tests.pictures import (
 )
 
 if TYPE_CHECKING:
+    import httpx2
+
     from tests.conftest import Bucket, User
     from tests.security.conftest import Refused, Untouched
 
@@ -289,10 +292,8 @@ def decode(file: bytes, content_type: str) -> tuple[int, int] | None:
 @only_prefix
 @settings(
     max_examples=1000,
-    deadline=None,
     database=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 @given(damaged_pictures() | st.binary(max_size=200))
 @example(make_gif_of_hidden_size())
@@ -320,7 +321,7 @@ def check_served(user: User, bucket: Bucket, content_type: str, file: bytes) -> 
     way = user.http.get(f"/users/{user.username}/avatar")
     assert (way.status_code, way.content, way.headers["X-Content-Type-Options"]) == (303, b"", "nosniff")
     # Without the token, as a browser goes there.
-    served = httpx2.get(way.headers["Location"])
+    served = web.get(way.headers["Location"])
     assert (served.status_code, served.content) == (200, file)
     assert served.headers["Content-Type"] == content_type
     assert served.headers["Content-Disposition"] == "attachment"
@@ -355,9 +356,9 @@ def test_the_way_to_a_picture_with_another_type(
         ("X-Amz-Expires", "604800"),
     ):
         url = way._replace(query="").geturl()
-        refused.by_s3(httpx2.get(url, params=asked | {name: value}), 403, "SignatureDoesNotMatch")
+        refused.by_s3(web.get(url, params=asked | {name: value}), 403, "SignatureDoesNotMatch")
     without = {name: value for name, value in asked.items() if name != "response-content-disposition"}
-    refused.by_s3(httpx2.get(way._replace(query="").geturl(), params=without), 403, "SignatureDoesNotMatch")
+    refused.by_s3(web.get(way._replace(query="").geturl(), params=without), 403, "SignatureDoesNotMatch")
 
 
 def test_exif_with_script(

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 import uuid_utils
 
 from services.uploads.objects import Declared
+from tests import web
 from tests.conftest import WAITS_UNDER, only_tag, post_form
 from tests.eventually import eventually
 from tests.forms import presign_otherwise
@@ -246,7 +246,7 @@ def test_another_type_of_the_file_itself(
     """The part that is the file has headers of its own, which count for nothing."""
     untouched.but_for_object(form["key"])
     file = ("page.html", PICTURE, "text/html")
-    assert httpx2.post(form["url"], data=form["fields"], files={"file": file}).status_code == 204
+    assert web.post(form["url"], data=form["fields"], files={"file": file}).status_code == 204
     assert bucket.head(form["key"])["ContentType"] == "image/png"
     refused.otherwise("the form's type counts")
 

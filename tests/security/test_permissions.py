@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
-import httpx2
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -15,6 +14,7 @@ from botocore.exceptions import ClientError
 from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.local.aws import Aws
 from services.store.clients import CLIENT_CONFIG, S3_CONFIG
+from tests import web
 from tests.conftest import only_prefix
 from tests.infra.simulate import is_allowed
 
@@ -323,14 +323,14 @@ def test_no_credentials(stack: Stack, nobody: Aws, calls: list[Call], user: User
         refused.by_aws(lambda call=call: call.make(nobody), *REFUSALS, "MissingAuthenticationTokenException")
     url = f"{stack.aws.endpoint}/{stack.resources.bucket}"
     for answer in (
-        httpx2.get(f"{url}/"),
-        httpx2.get(f"{url}/{user.avatar}"),
-        httpx2.get(f"{url}/avatars/{PROBE}"),
-        httpx2.get(f"{url}/?list-type=2"),
-        httpx2.put(f"{url}/avatars/{PROBE}-put", content=b"x"),
-        httpx2.put(f"{url}/?policy", content=b"{}"),
-        httpx2.delete(f"{url}/avatars/{PROBE}"),
-        httpx2.delete(f"{url}/{user.avatar}"),
+        web.get(f"{url}/"),
+        web.get(f"{url}/{user.avatar}"),
+        web.get(f"{url}/avatars/{PROBE}"),
+        web.get(f"{url}/?list-type=2"),
+        web.put(f"{url}/avatars/{PROBE}-put", content=b"x"),
+        web.put(f"{url}/?policy", content=b"{}"),
+        web.delete(f"{url}/avatars/{PROBE}"),
+        web.delete(f"{url}/{user.avatar}"),
     ):
         refused.by_s3(answer, 403, "AccessDenied")
 
@@ -346,7 +346,7 @@ def test_a_wrong_secret(stack: Stack, calls: list[Call], refused: Refused) -> No
 def test_the_address_of_a_picture_bent_to_another(user: User, other_user: User, refused: Refused) -> None:
     """The page's presigned GET is for one object and a while, and for reading."""
     located = user.http.get(f"/users/{user.username}/avatar").headers["Location"]
-    assert httpx2.get(located).status_code == 200
+    assert web.get(located).status_code == 200
     avatar, other = cast("str", user.avatar), cast("str", other_user.avatar)
     for bent in (
         located.replace(avatar, other),
@@ -355,7 +355,7 @@ def test_the_address_of_a_picture_bent_to_another(user: User, other_user: User, 
         f"{located}&response-content-type=text/html",
     ):
         assert bent != located
-        refused.by_s3(httpx2.get(bent), 403, "SignatureDoesNotMatch")
+        refused.by_s3(web.get(bent), 403, "SignatureDoesNotMatch")
     # S3 would speak of the signature here as well; the emulator looks first whether the signer may do it at all.
-    refused.by_s3(httpx2.delete(located), 403, "AccessDenied")
-    refused.by_s3(httpx2.put(located, content=b"x"), 403, "AccessDenied")
+    refused.by_s3(web.delete(located), 403, "AccessDenied")
+    refused.by_s3(web.put(located, content=b"x"), 403, "AccessDenied")

@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import httpx2
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,15 +22,18 @@ from jwt.utils import raw_to_der_signature
 from infra.documents.environments import JWKS_PATH
 from infra.local.ports import pick_free_ports
 from services.auth.tokens import SigningKey
-from services.web.callers.identity import Audience, KeysUnavailableError, NotLoggedInError
 from services.web.callers.key_set import REFETCH_SECONDS, fetch_over_http
+from services.web.callers.identity import Audience, KeysUnavailableError, NotLoggedInError
 from services.web.callers.verifier import Verifier
+from tests import web
 from tests.conftest import only_prefix
 from tests.eventually import eventually
 from tests.security.services import run_elsewhere, run_service
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import httpx2
 
     from infra.local.stack import Stack
     from tests.conftest import User
@@ -359,7 +361,7 @@ def test_a_token_kept_after_its_key_was_taken_out(
 
 
 def whoami(auth: str, token: str) -> httpx2.Response:
-    return httpx2.get(f"{auth}/auth/me", headers={"Authorization": f"Bearer {token}"})
+    return web.get(f"{auth}/auth/me", headers={"Authorization": f"Bearer {token}"})
 
 
 def test_any_token_while_the_keys_can_not_be_had(
@@ -399,4 +401,4 @@ def test_any_token_while_the_keys_are_rubbish(stack: Stack, forger: Forger, refu
 
 
 def presign(uploads: str, token: str) -> httpx2.Response:
-    return httpx2.post(f"{uploads}/uploads/presign", json=PRESIGN, headers={"Authorization": f"Bearer {token}"})
+    return web.post(f"{uploads}/uploads/presign", json=PRESIGN, headers={"Authorization": f"Bearer {token}"})

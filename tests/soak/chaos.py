@@ -103,10 +103,12 @@ class Killer:
     async def kill_at(self, moments: Sequence[float], progress: Callable[[], float], ended: asyncio.Event) -> None:
         """Once for each of the moments that `progress` passes until it has ended. What was killed is up again then."""
         waiting = [*moments]
-        while waiting and not ended.is_set():
+        while waiting:
             if progress() >= waiting[0]:
                 del waiting[0]
                 await self.kill()
+            elif ended.is_set():
+                break
             await asyncio.sleep(POLL_SECONDS)
 
     async def kill(self) -> None:

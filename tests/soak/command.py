@@ -15,11 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NoReturn
-
-import httpx2
 
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST, PortInUseError, pick_free_ports
@@ -27,6 +24,7 @@ from infra.local.processes import STOP_SECONDS, ProcessError
 from infra.local.stack import Options, Stack, make_environ, run_stack
 from infra.seed.people import invent_people
 from infra.settings import Settings
+from tests import web
 from tests.faults.proxy import Proxy, run_proxy
 from tests.soak.chaos import POST, Faults, Killer, Outages
 from tests.soak.client import Counts, Shared
@@ -46,9 +44,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """The exit status that shells give a command that Ctrl-C has ended."""
-
-SETTLE_SECONDS = 2
-"""Until what a service that is gone has sent has been carried out; the emulator answers in milliseconds."""
 
 DAYS = 3
 """After which the lifecycle rules have dealt with all that is pending."""
@@ -146,7 +141,7 @@ def _soak(plan: Plan, stack: Stack, proxy: Proxy) -> int:
         _print(describe_violations(violations))
     if not is_complete:
         raise KeyboardInterrupt
-    violations += [*_report("stopping", _settle(killer)), *_check(stack, known)]
+    violations += [*_report("stopping", _settle(killer, proxy)), *_check(stack, known)]
     if violations:
         print("What the services said is kept in", _keep_logs(stack), flush=True)
     return 1 if violations else 0
@@ -166,8 +161,10 @@ def _find_unexplained(counts: Counts, proxy: Proxy) -> list[str]:
     return [f"{broken} connections to S3 broke, and only {struck} were broken on purpose"] if broken > struck else []
 
 
-def _settle(killer: Killer) -> list[str]:
-    """Let the service finish what it does after its answers, by telling it to stop; and say if it does not."""
+def _settle(killer: Killer, proxy: Proxy) -> list[str]:
+    """Let the service finish what it does after its answers, by telling it to stop; and say if it does not. Return when
+    what it has sent has been carried out.
+    """
     service = killer.current.popen
     killer.killed.append(killer.current)
     service.terminate()
@@ -178,7 +175,7 @@ def _settle(killer: Killer) -> list[str]:
         service.wait()
         return [f"the service did not stop within {STOP_SECONDS} s"]
     finally:
-        time.sleep(SETTLE_SECONDS)
+        proxy.finish()
     return []
 
 
@@ -201,7 +198,7 @@ def _check(stack: Stack, known: Known) -> list[str]:
     after = take_snapshot(stack)
     unswept = _report("after the sweep", [*failed, *find_unswept(before, after, known)])
 
-    moved = httpx2.post(stack.aws.endpoint + LIFECYCLE_PATH, json={"days": DAYS}, timeout=60).raise_for_status()
+    moved = web.post(stack.aws.endpoint + LIFECYCLE_PATH, json={"days": DAYS}).raise_for_status()
     print(f"deleted by lifecycle rules within {DAYS} days: {len(moved.json()['deleted']):,}", flush=True)
     remaining = _report(f"{DAYS} days later", find_remaining(take_snapshot(stack)))
     return unsafe + unswept + remaining

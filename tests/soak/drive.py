@@ -13,7 +13,7 @@ import httpx2
 from tqdm import tqdm
 
 from infra.local.processes import ProcessError
-from tests.soak.client import KEEPALIVE_SECONDS, TIMEOUT_SECONDS, Client
+from tests.soak.client import TIMEOUT_SECONDS, Client
 from tests.soak.scenarios import play
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Drive:
 
         async def serve() -> None:
             # Connections of its own, since a pool looks at each of its connections for each request.
-            limits = httpx2.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS)
+            limits = httpx2.Limits(max_connections=CONNECTIONS)
             async with httpx2.AsyncClient(
                 base_url=self.origin, timeout=TIMEOUT_SECONDS, limits=limits, verify=_tls
             ) as http:

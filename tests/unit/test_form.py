@@ -82,7 +82,7 @@ def presign_with_botocore(
         )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     place=st.sampled_from(list(PLACES)),
     credentials=st.tuples(SECRETS, SECRETS, st.none() | SECRETS),

@@ -17,6 +17,8 @@ def main() -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        # Longer than clients keep an idle connection, which else send a request on one that is closing.
+        timeout_keep_alive=75,
     )
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 from botocore.exceptions import ClientError
 
+from tests import web
 from tests.conftest import only_prefix
 from tests.integration.test_three_phases import *  # noqa: F403 - the tests themselves
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def test_the_seeds_are_shown(stack: Stack) -> None:
-    users = httpx2.get(f"{stack.origin}/users").raise_for_status().json()["users"]
+    users = web.get(f"{stack.origin}/users").raise_for_status().json()["users"]
     seeded = [user for user in users if user["avatar"] and not user["username"].startswith("Tester")]
     assert len(seeded) == 3
     for user in seeded:
-        shown = httpx2.get(f"{stack.origin}/users/{user['username']}/avatar", follow_redirects=True)
+        shown = web.get(f"{stack.origin}/users/{user['username']}/avatar", follow_redirects=True)
         assert shown.headers["Content-Type"] == "image/png"
 
 
