@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from infra.local.stack import inherit_environ
 from services.auth.settings import Settings as AuthSettings
 from services.environment import InvalidSettingsError, ServiceSettings, read_settings
 from services.frontend.settings import Settings as FrontendSettings
@@ -262,8 +262,7 @@ def test_a_service_with_a_wrong_setting_ends_with_one_line() -> None:
     [({}, "You must specify a region."), ({"AWS_DEFAULT_REGION": "eu-central-1"}, "Unable to locate credentials")],
 )
 def test_a_service_without_what_boto3_needs_ends_with_one_line(given: dict[str, str], said: str) -> None:
-    nothing = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "HOME": os.devnull}
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | nothing | given
+    environ = inherit_environ() | {"AWS_EC2_METADATA_DISABLED": "true"} | given
     done = subprocess.run(
         [sys.executable, "-m", "services.uploads"],
         cwd=ROOT,
