@@ -24,6 +24,7 @@ from infra.seed.people import PORTRAITS, Person, invent_people
 from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
 from tests.containers.engine import NoEngineError, use_engine
+from tests.environment import isolate
 from tests.eventually import eventually
 from tests.given import find_given, recognize
 from tests.targets import CHOICES, Target, Trait, runs_on
@@ -204,6 +205,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    isolate(os.environ)
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     if option := config.getoption("--aws"):
         chosen = CHOICES[option]

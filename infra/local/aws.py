@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from services.store.clients import CLIENT_CONFIG, S3_CONFIG
@@ -19,8 +21,15 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 
-PATIENT = Config(connect_timeout=300, read_timeout=300)
-"""An emulator loads a service when it is first asked for, and nobody waits for these clients."""
+PATIENT = Config(connect_timeout=300, read_timeout=300, proxies={})
+"""An emulator loads a service when it is first asked for, and nobody waits for these clients. No proxy reaches it."""
+
+NO_FILES: dict[str, Any] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""For botocore: neither `AWS_PROFILE` nor the files under `~/.aws` say anything of an emulator."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,8 @@ class Aws:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        return boto3.Session(self.access_key_id, self.secret_access_key, region_name=self.region)
+        own = botocore.session.Session(NO_FILES)
+        return boto3.Session(self.access_key_id, self.secret_access_key, region_name=self.region, botocore_session=own)
 
     def find_credentials(self) -> Credentials | None:
         return self._session.get_credentials()

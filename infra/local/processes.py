@@ -38,7 +38,7 @@ class Process:
             ProcessError: it ended, or did not answer in time.
         """
         deadline = time.monotonic() + START_SECONDS
-        with httpx2.Client(timeout=START_SECONDS) as client:
+        with httpx2.Client(timeout=START_SECONDS, trust_env=False) as client:
             while True:
                 if self.popen.poll() is not None:
                     raise ProcessError(f"{self.name} did not start: {self.last_words}")
@@ -53,7 +53,7 @@ class Process:
 
     @property
     def last_words(self) -> str:
-        lines = self.log.read_text(errors="replace").strip().splitlines()
+        lines = self.log.read_text("utf-8", "replace").strip().splitlines()
         said = [words for line in lines if (words := read_words(line))]
         return said[-1] if said else f"it ended with status {self.popen.returncode} and said nothing"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import tempfile
 from dataclasses import dataclass, replace
@@ -28,6 +29,11 @@ REGION = "eu-central-1"
 SERVICES = ("auth", "uploads", "frontend")
 LOCAL = {"frontend": {"LIFECYCLE_CLOCK": "true"}}
 """What no deployment has."""
+
+INHERITED = re.compile(
+    "PATH|HOME|LANG|LC_[A-Z]+|LOCPATH|TZ|TMPDIR|PYTHONPATH|PYTHONHOME|SYSTEMROOT"
+    "|LD_[A-Z_]+|DYLD_[A-Z_]+|FAKETIME[A-Z_]*"  # the dynamic linker, and what it is told to load
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +169,11 @@ def start_emulator(processes: Processes, aws: Aws, data: Path | None) -> None:
 
 
 def inherit_environ() -> dict[str, str]:
-    """Our environment without what is said of the real AWS in it: no part of this may ever reach that."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """What any process needs of our environment. Nothing else in it changes what a service does: no setting, no proxy,
+    and nothing that is said of the real AWS, which no part of this may ever reach.
+    """
+    inherited = {name: value for name, value in os.environ.items() if INHERITED.fullmatch(name)}
+    return inherited | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 def _start_services(

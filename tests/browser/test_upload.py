@@ -6,6 +6,7 @@ import base64
 import hashlib
 import itertools
 import re
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -161,7 +162,7 @@ def test_without_the_third_phase_the_avatar_stays_and_the_upload_expires(
 
 
 def test_what_is_slow_to_go_is_seen_going(site: Site, user: User, stack: Stack) -> None:
-    name, leftover = stack.resources.bucket, UploadId(str(uuid_utils.uuid7())).avatar_key
+    name, leftover = stack.resources.bucket, UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
     stack.aws.s3.put_object(Bucket=name, Key=leftover, Body=b"x", Metadata={"username": user.username})
     site.log_in(user.username)
     site.turn_to(site.bucket, site.object(leftover))
@@ -225,7 +226,7 @@ def test_of_two_pictures_in_turn_the_second_is_the_avatar(
 
 
 def test_an_object_that_is_pending_by_its_tag_is_shown_so(site: Site, user: User, stack: Stack) -> None:
-    name, key = stack.resources.bucket, UploadId(str(uuid_utils.uuid7())).avatar_key
+    name, key = stack.resources.bucket, UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
     stack.aws.s3.put_object(
         Bucket=name, Key=key, Body=b"x", Metadata={"username": user.username}, Tagging="Status=Pending"
     )

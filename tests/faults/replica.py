@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from infra.local.aws import Aws
-from services.web.server import serve
 from services.uploads.settings import Settings
+from services.web.server import serve
 from tests import web
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.faults.service import make_patient_app

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uuid_utils
 
-from services.web.callers.identity import Caller
 from services.frontend.inspector import Inspector
 from services.frontend.listing import Listing
 from services.frontend.people import People
 from services.frontend.view import ROWS, Query, View
 from services.store.keys import USERNAME_FIELD, UploadId
+from services.web.callers.identity import Caller
 from tests import web
 from tests.conftest import WAITS_UNDER, make_user
 from tests.pictures import make_picture
@@ -82,7 +82,7 @@ class Uploads:
 def uploads(stack: Stack, user: User) -> Iterator[Uploads]:
     """An orphan, the live avatar, and three that wait; and what is not the service's at all."""
     picture = make_picture()
-    replaced = UploadId(str(uuid_utils.uuid7())).avatar_key
+    replaced = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
     own: Any = {"Bucket": stack.resources.bucket, "Body": picture, "Metadata": {USERNAME_FIELD: user.username}}
     stack.aws.s3.put_object(**own, Key=replaced)
     user.confirm(user.put_up("image/png", picture)).raise_for_status()
@@ -242,7 +242,9 @@ def test_a_view_of_the_page_is_a_few_calls_and_at_most_one_or_two_for_each_entry
         owner.put_up("image/png", make_picture())
         check_calls(watched.gather())
         picture: Any = {"Bucket": bucket.name, "Body": b"x", "Metadata": {USERNAME_FIELD: owner.username}}
-        keys = [WAITS_UNDER[strategy] + str(uuid_utils.uuid7()) for _ in range(2 * BATCH)]
+        keys = sorted(
+            WAITS_UNDER[strategy] + str(uuid_utils.uuid7(nanoseconds=time.time_ns())) for _ in range(2 * BATCH)
+        )
         try:
             for putting in [threads.submit(stack.aws.s3.put_object, **picture, Key=key) for key in keys]:
                 putting.result()

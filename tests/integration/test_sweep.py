@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from infra.documents.policies import sweep_policy
 from infra.documents.table import table_definition
 from infra.local.ports import HOST, pick_free_ports
+from infra.local.stack import inherit_environ
 from services.store.keys import UploadId
 from services.uploads.bucket import Bucket as SweptBucket
 from services.uploads.strategies import STRATEGIES
@@ -340,11 +341,9 @@ class Place:
 
 
 def make_environ(aws: Aws, bucket: str, table: str, credentials: Mapping[str, str]) -> dict[str, str]:
-    """Nothing of ours is inherited: not the real AWS, and no setting of whoever runs the tests."""
+    """Neither the real AWS nor a setting of whoever runs the tests is in it."""
     return {
-        "PATH": os.environ["PATH"],
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        **inherit_environ(),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": aws.endpoint,
         "AWS_DEFAULT_REGION": aws.region,
@@ -393,7 +392,7 @@ def test_the_command_runs_with_the_permissions_and_settings_of_the_system(stack:
 
 
 def test_the_help_says_what_the_exit_status_means() -> None:
-    done = run_sweep({"PATH": os.environ["PATH"]}, "--help")
+    done = run_sweep(inherit_environ(), "--help")
     assert done.returncode == 0
     assert "Exit status" in done.stdout
 

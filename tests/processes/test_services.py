@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from infra.local.stack import inherit_environ
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
@@ -59,8 +60,7 @@ def test_an_interrupt_ends_a_service_without_a_traceback() -> None:
     [({}, "You must specify a region."), ({"AWS_DEFAULT_REGION": "eu-central-1"}, "Unable to locate credentials")],
 )
 def test_a_service_without_what_boto3_needs_ends_with_one_line(given: dict[str, str], said: str) -> None:
-    nothing = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "HOME": os.devnull}
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | nothing | given
+    environ = inherit_environ() | {"AWS_EC2_METADATA_DISABLED": "true"} | given
     done = subprocess.run(
         [sys.executable, "-m", "services.uploads"],
         cwd=ROOT,

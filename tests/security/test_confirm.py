@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
@@ -90,7 +91,7 @@ def test_a_foreign_key(
 def test_a_guessed_key(other_user: User, foreign: dict[str, Any], strategy: str, refused: Refused) -> None:
     """A near one, a random one, and the right one with nothing to prove it."""
     near = foreign["key"][:-1] + ("0" if foreign["key"][-1] != "0" else "1")
-    for key in (near, WAITS_UNDER[strategy] + str(uuid_utils.uuid7()), foreign["key"]):
+    for key in (near, WAITS_UNDER[strategy] + str(uuid_utils.uuid7(nanoseconds=time.time_ns())), foreign["key"]):
         for more in ({}, {"upload_token": ""}, {"upload_token": "a guess"}):
             refused.by_service(other_user.confirm(key, **more), 404, "unknown-upload")
 

@@ -17,8 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from services.pictures.formats import CONTENT_TYPES
-from services.pictures.formats import identify, measure
+from services.pictures.formats import CONTENT_TYPES, identify, measure
 from tests import web
 from tests.conftest import only_prefix, post_form
 from tests.eventually import eventually

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ def spoil(name: str, value: str) -> str:
     """Another value of the same kind where the kind is looked at before the policy, and any other value else."""
     match name:
         case "key":
-            return value[:-36] + str(uuid_utils.uuid7())
+            return value[:-36] + str(uuid_utils.uuid7(nanoseconds=time.time_ns()))
         case "x-amz-date":
             return value[:-7] + ("000000Z" if value[-7:] != "000000Z" else "000001Z")
         case "x-amz-signature":

@@ -22,8 +22,8 @@ from jwt.utils import raw_to_der_signature
 from infra.documents.environments import JWKS_PATH
 from infra.local.ports import pick_free_ports
 from services.auth.tokens import SigningKey
-from services.web.callers.key_set import REFETCH_SECONDS, fetch_over_http
 from services.web.callers.identity import Audience, KeysUnavailableError, NotLoggedInError
+from services.web.callers.key_set import REFETCH_SECONDS, fetch_over_http
 from services.web.callers.verifier import Verifier
 from tests import web
 from tests.conftest import only_prefix

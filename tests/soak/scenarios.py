@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import uuid_utils
@@ -114,7 +115,7 @@ def _later(client: Client, upload: Upload, is_now: bool) -> list[Awaitable[objec
 
 
 async def _unknown(client: Client, job: Job, files: Files) -> None:
-    upload_id = UploadId(str(uuid_utils.uuid7()))
+    upload_id = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns())))
     strategy = STRATEGIES[client.shared.strategy]
     (other,) = (other for name, other in STRATEGIES.items() if name != client.shared.strategy)
     case = job.dice.choice([Case.UNKNOWN, Case.NO_KEY, Case.OTHERS_KEY])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from litestar import Request
-
 from services.web.callers.identity import Audience, Caller, ForeignOriginError, KeysUnavailableError, NotLoggedInError
 from services.web.request_context import annotate
 
 if TYPE_CHECKING:
+    from litestar import Request
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
 

@@ -1,0 +1,26 @@
+"""The environment that tests run in: what a machine has in its own changes no verdict."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+GIVEN = {"AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+"""What names an emulator that somebody has started (`tests/given.py`)."""
+
+PROXIES = {"HTTP_PROXY", "ALL_PROXY"}
+"""Plain HTTP goes to this machine alone. What installs packages uses HTTPS, and may need its proxy."""
+
+COLOURS = {"FORCE_COLOR", "CLICOLOR_FORCE", "PYTHON_COLORS"}
+"""These colour the output of a command even where it is a pipe."""
+
+
+def isolate(environ: MutableMapping[str, str]) -> None:
+    kept = GIVEN if environ.get("AWS_ENDPOINT_URL") else set[str]()
+    for name in [*environ]:
+        if (name.startswith("AWS_") and name not in kept) or name.upper() in PROXIES | COLOURS:
+            del environ[name]
+    environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true")
