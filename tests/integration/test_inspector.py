@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.local.stack import Stack
-    from services.settings.environment import PendingStrategy
+    from services.settings.limits import PendingStrategy
     from tests.conftest import Bucket, User
 
 
