@@ -63,7 +63,7 @@ def create_app(
     return Litestar(
         make_routes(audience, guard, users, tokens, logins, counting),
         request_class=StrictRequest,
-        before_request=require_json,
+        guards=[require_json],
         before_send=[send_always(API_HEADERS)],
         on_startup=[widen_threads, load_keys],
         plugins=[problem_details(ERRORS, counting)],

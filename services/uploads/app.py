@@ -81,7 +81,7 @@ def create_app(
     return Litestar(
         make_routes(guard, presigner, presigns, confirmer, counting),
         request_class=StrictRequest,
-        before_request=require_json,
+        guards=[require_json],
         before_send=[send_always(API_HEADERS)],
         on_startup=[widen_threads],
         on_shutdown=[executor.shutdown],

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Request
 from litestar.exceptions import ClientException, HTTPException, ValidationException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+
+if TYPE_CHECKING:
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import BaseRouteHandler
 
 MAX_BODY_BYTES = 16_384
 """Maximum request body, bytes, for the applications' `request_max_body_size`. The largest valid body has less than a
@@ -19,14 +23,15 @@ class MalformedError(ClientException):
     """The body is not JSON."""
 
 
-async def require_json(request: Request[Any, Any, Any]) -> None:
-    """A `before_request` hook: a request that has a body declares it as JSON, which an HTML form of another site can't.
+async def require_json(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard for the whole application: a request that has a body must declare it as JSON. HTML forms can't, so a form
+    on another site is refused before its cookie is looked at.
 
     Raises:
         HTTPException: 415, the body has another content type.
     """
-    # `request.headers` would decode every header, for each request.
-    headers = dict(request.scope["headers"])
+    # `connection.headers` would decode every header, for each request.
+    headers = dict(connection.scope["headers"])
     has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
     if has_body and headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise HTTPException("The body must be application/json.", status_code=415)
