@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from infra.local.aws import Aws
+from infra.local.clients import Aws
 from infra.local.ports import HOST, pick_free_ports
 
 

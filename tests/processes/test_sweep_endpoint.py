@@ -11,7 +11,7 @@ import httpx2
 import psutil
 import pytest
 
-from infra.local.sweeps import Sweeps
+from infra.local.sweep_endpoint import SweepEndpoint
 from tests.eventually import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ ORIGIN = "http://localhost:8080"
 
 
 def press(program: str, *, seconds: float = PATIENCE_SECONDS, **environ: str) -> httpx2.Response:
-    return asyncio.run(ask(Sweeps(ORIGIN, environ, [sys.executable, "-c", program], seconds)))
+    return asyncio.run(ask(SweepEndpoint(ORIGIN, environ, [sys.executable, "-c", program], seconds)))
 
 
 async def ask(sweeps: Any) -> httpx2.Response:
@@ -59,7 +59,7 @@ def test_one_begins_when_the_one_before_has_ended(tmp_path: Path) -> None:
     others = set(psutil.Process().children())
 
     async def ask_twice() -> None:
-        sweeps = Sweeps(ORIGIN, {}, [sys.executable, "-c", f"print(open({str(pipe)!r}).read(), end='')"])
+        sweeps = SweepEndpoint(ORIGIN, {}, [sys.executable, "-c", f"print(open({str(pipe)!r}).read(), end='')"])
         asked = [asyncio.create_task(ask(sweeps)) for _ in range(2)]
         for _ in range(100):  # steps of the event loop, far more than it takes to begin
             await asyncio.sleep(0)

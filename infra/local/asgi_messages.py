@@ -1,4 +1,4 @@
-"""What the gateway says and hears itself, as ASGI has it."""
+"""Reads request bodies and sends responses as ASGI messages."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ async def send_problem(
     sent = [(b"content-type", b"application/problem+json"), *headers]
     if status >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
         sent.append((b"retry-after", b"1"))
-    await send_answer(send, status, sent, body)
+    await send_response(send, status, sent, body)
 
 
-async def send_answer(send: ASGISendCallable, status: int, headers: Headers, body: bytes) -> None:
+async def send_response(send: ASGISendCallable, status: int, headers: Headers, body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": body, "more_body": False})
