@@ -16,8 +16,8 @@ def read_configuration() -> Settings:
     prefix = f"{pulumi.get_project()}:"
     # pulumi.Config only returns values by name, so it can't show that a name is misspelled.
     given = get_config_env() | CONFIG.get()
-    own = {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
+    values = {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
     try:
-        return read_settings(own)
+        return read_settings(values)
     except InvalidConfigurationError as error:
         raise pulumi.RunError(str(error)) from None

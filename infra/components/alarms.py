@@ -58,11 +58,11 @@ class Alarms(pulumi.ComponentResource):
             at_least=MAX_LATENCY_MILLISECONDS,
             periods=3,
         )
-        for name_of_service, service in services.items():
+        for service_name, service in services.items():
             target_group = {"LoadBalancer": balancer_suffix, "TargetGroup": service.target_suffix}
             self._alarm(
-                f"{name_of_service}-unhealthy",
-                f"A task of the service {name_of_service} fails its health check.",
+                f"{service_name}-unhealthy",
+                f"A task of the service {service_name} fails its health check.",
                 Metric("AWS/ApplicationELB", "UnHealthyHostCount", target_group, statistic="Maximum"),
                 at_least=1,
                 periods=2,
@@ -93,7 +93,7 @@ class Alarms(pulumi.ComponentResource):
             namespace=NAMESPACE,
             api_id=api_id,
             balancer=balancer_suffix,
-            targets={name_of_service: service.target_suffix for name_of_service, service in services.items()},
+            targets={service_name: service.target_suffix for service_name, service in services.items()},
             table=table,
         )
         board = aws.cloudwatch.Dashboard(

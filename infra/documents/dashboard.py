@@ -29,11 +29,13 @@ class DashboardMetrics:
 def dashboard(shown: DashboardMetrics, region: str) -> dict[str, Any]:
     api = ["ApiId", shown.api_id]
 
-    def own(name: str, service: str) -> list[Any]:
+    def service_metric(name: str, service: str) -> list[Any]:
         return [shown.namespace, name, "Service", service]
 
     charts = [
-        _chart("Uploads", region, [own(name, "uploads") for name in ("Presigned", "Confirmed", "Superseded")]),
+        _chart(
+            "Uploads", region, [service_metric(name, "uploads") for name in ("Presigned", "Confirmed", "Superseded")]
+        ),
         _search("Refused, by reason", region, f'{{{shown.namespace},Reason,Service}} MetricName="Refused"'),
         _chart("Responses of the API", region, [["AWS/ApiGateway", name, *api] for name in ("Count", "4xx", "5xx")]),
         _chart(
@@ -68,7 +70,10 @@ def dashboard(shown: DashboardMetrics, region: str) -> dict[str, Any]:
         _chart(
             "Sweep",
             region,
-            [own(name, "sweep") for name in ("Orphans", "Restored", "Replaced", "Dangling", "Skipped", "Failed")],
+            [
+                service_metric(name, "sweep")
+                for name in ("Orphans", "Restored", "Replaced", "Dangling", "Skipped", "Failed")
+            ],
         ),
         _chart(
             "Table",

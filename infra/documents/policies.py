@@ -27,8 +27,8 @@ def uploads_policy(*, bucket_arn: str, table_arn: str) -> Document:
         # A presigned form has the permissions of its signer, so the signer needs PutObject. Confirm reads the pending
         # object, copies it, and deletes it and the old avatar.
         _allow("WriteReadDeletePictures", ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], prefixes),
-        # Strategy tag: a form that sets tags needs PutObjectTagging of its signer. GetObject returns the tag count, and
-        # CopyObject reads the tags of its source, only with GetObjectTagging.
+        # Strategy tag: the signer of a form that sets tags needs PutObjectTagging. GetObjectTagging is needed for the
+        # tag count that GetObject returns, and to copy an object that has tags.
         _allow("TagPictures", ["s3:PutObjectTagging", "s3:GetObjectTagging"], [f"{bucket_arn}/{AVATAR_PREFIX}*"]),
         # With ListBucket the response for a missing key is 404. Without it, it is 403, as for a missing permission
         # (AWS: GetObject).

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable
+    from litestar.types import Receive, Send
 
 Headers = list[tuple[bytes, bytes]]
 
 
-async def read_body(receive: ASGIReceiveCallable) -> AsyncIterator[bytes]:
+async def read_body(receive: Receive) -> AsyncIterator[bytes]:
     while True:
         message = await receive()
         if message["type"] != "http.request":
@@ -24,7 +24,7 @@ async def read_body(receive: ASGIReceiveCallable) -> AsyncIterator[bytes]:
 
 
 async def send_problem(
-    send: ASGISendCallable, status: int, slug: str, title: str, headers: Iterable[tuple[bytes, bytes]] = ()
+    send: Send, status: int, slug: str, title: str, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
     body = json.dumps({"type": f"urn:problem:{slug}", "status": status, "title": title, "detail": title}).encode()
     sent = [(b"content-type", b"application/problem+json"), *headers]
@@ -33,6 +33,6 @@ async def send_problem(
     await send_response(send, status, sent, body)
 
 
-async def send_response(send: ASGISendCallable, status: int, headers: Headers, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
+async def send_response(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

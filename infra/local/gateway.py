@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import uvicorn
+from litestar.enums import ScopeType
 
 from infra.documents.routing import TIMEOUT_SECONDS, find_service
 from infra.local.asgi_messages import Headers, read_body, send_problem, send_response
@@ -21,7 +22,7 @@ from services.web.rate_limits import CLIENT_ADDRESS_HEADER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+    from litestar.types import HTTPScope, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ class Gateway:
         # Not an httpx2 client: it would keep the cookies of one user and send them with the requests of others.
         self._transport = httpx2.AsyncHTTPTransport(limits=httpx2.Limits(max_connections=200))
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        if scope["type"] != "http":
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
             raise NotImplementedError(scope["type"])
         if scope["path"] == HEALTH_PATH:
             await send_response(send, 204, [], b"")
@@ -65,7 +66,7 @@ class Gateway:
     def _has_other_host(self, scope: HTTPScope) -> bool:
         return dict(scope["headers"]).get(b"host", b"").decode("latin-1") != self._origin.partition("://")[2]
 
-    async def _forward(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def _forward(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         request = httpx2.Request(
             scope["method"],
             self._find_target(scope["path"]),
@@ -83,7 +84,6 @@ class Gateway:
                         "type": "http.response.start",
                         "status": response.status_code,
                         "headers": list(_select_headers(response.headers.raw)),
-                        "trailers": False,
                     }
                 )
                 has_started = True

@@ -39,7 +39,7 @@ class SweepReport(msgspec.Struct, frozen=True):
     """Start of the sweep, by the emulator's clock."""
     rows: int
     outcomes: list[OutcomeReport]
-    """The outcomes that occurred: first those that the sweep's own report names."""
+    """The outcomes that occurred: first those whose names the sweep reports."""
     needs_attention: bool
 
 

@@ -15,7 +15,7 @@ from infra.local.asgi_messages import read_body, send_problem, send_response
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+    from litestar.types import HTTPScope, Receive, Send
 
     from infra.local.asgi_messages import Headers
 
@@ -59,7 +59,7 @@ class SweepEndpoint:
         self._max_seconds = max_seconds
         self._sweeping = asyncio.Lock()
 
-    async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             self._check_request(scope)
             await _check_body(receive)
@@ -114,7 +114,7 @@ class SweepEndpoint:
         return report
 
 
-async def _check_body(receive: ASGIReceiveCallable) -> None:
+async def _check_body(receive: Receive) -> None:
     """Accept only an empty body, since a sweep takes no parameters.
 
     Raises:

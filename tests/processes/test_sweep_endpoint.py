@@ -1,4 +1,4 @@
-"""A sweep on demand whose process is made up."""
+"""The endpoint of a sweep on demand, with small programs in place of the sweep."""
 
 from __future__ import annotations
 
@@ -20,52 +20,54 @@ if TYPE_CHECKING:
 ORIGIN = "http://localhost:8080"
 
 
-def press(program: str, *, seconds: float = PATIENCE_SECONDS, **environ: str) -> httpx2.Response:
-    return asyncio.run(ask(SweepEndpoint(ORIGIN, environ, [sys.executable, "-c", program], seconds)))
+def post_sweep(program: str, *, max_seconds: float = PATIENCE_SECONDS, **environ: str) -> httpx2.Response:
+    return asyncio.run(post(SweepEndpoint(ORIGIN, environ, [sys.executable, "-c", program], max_seconds)))
 
 
-async def ask(sweeps: Any) -> httpx2.Response:
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(sweeps), base_url=ORIGIN) as client:
+async def post(endpoint: Any) -> httpx2.Response:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(endpoint), base_url=ORIGIN) as client:
         return await client.post("/_sweep", json={})
 
 
-def test_what_the_process_prints_is_the_answer() -> None:
-    answer = press("import os; print(os.environ['BUCKET'], end='')", BUCKET='{"rows": 3}')
-    assert (answer.status_code, answer.json()) == (200, {"rows": 3})
-    assert answer.headers["Content-Type"] == "application/json"
+def test_the_response_is_the_output_of_the_process() -> None:
+    response = post_sweep("import os; print(os.environ['BUCKET'], end='')", BUCKET='{"rows": 3}')
+    assert (response.status_code, response.json()) == (200, {"rows": 3})
+    assert response.headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize(
     "program", ["import sys; print('{}'); sys.exit('secret')", "import os; os.kill(os.getpid(), 9)"]
 )
-def test_what_a_failed_one_says_is_for_the_log_alone(program: str, capfd: pytest.CaptureFixture[str]) -> None:
-    answer = press(program)
-    assert (answer.status_code, answer.json()["type"]) == (500, "urn:problem:sweep-failed")
-    assert "secret" not in answer.text
+def test_the_error_output_of_a_failed_sweep_is_logged_and_not_returned(
+    program: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    response = post_sweep(program)
+    assert (response.status_code, response.json()["type"]) == (500, "urn:problem:sweep-failed")
+    assert "secret" not in response.text
     assert ("secret" in capfd.readouterr().err) is ("secret" in program)
 
 
-def test_one_that_takes_too_long_is_stopped() -> None:
+def test_a_sweep_that_takes_too_long_is_stopped() -> None:
     others = set(psutil.Process().children())
-    answer = press("import sys; sys.stdin.read()", seconds=0.1)
-    assert (answer.status_code, answer.json()["type"]) == (504, "urn:problem:sweep-timeout")
+    response = post_sweep("import sys; sys.stdin.read()", max_seconds=0.1)
+    assert (response.status_code, response.json()["type"]) == (504, "urn:problem:sweep-timeout")
     assert set(psutil.Process().children()) == others
 
 
-def test_one_begins_when_the_one_before_has_ended(tmp_path: Path) -> None:
-    """Each process lasts until it has been told something."""
+def test_a_sweep_starts_after_the_running_one_has_ended(tmp_path: Path) -> None:
+    """Each process runs until something is written to the pipe."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     others = set(psutil.Process().children())
 
-    async def ask_twice() -> None:
-        sweeps = SweepEndpoint(ORIGIN, {}, [sys.executable, "-c", f"print(open({str(pipe)!r}).read(), end='')"])
-        asked = [asyncio.create_task(ask(sweeps)) for _ in range(2)]
-        for _ in range(100):  # steps of the event loop, far more than it takes to begin
+    async def post_twice() -> None:
+        endpoint = SweepEndpoint(ORIGIN, {}, [sys.executable, "-c", f"print(open({str(pipe)!r}).read(), end='')"])
+        requests = [asyncio.create_task(post(endpoint)) for _ in range(2)]
+        for _ in range(100):  # steps of the event loop, far more than the start of a process takes
             await asyncio.sleep(0)
         assert len(set(psutil.Process().children()) - others) == 1
-        for word, answer in zip(("first", "second"), asked, strict=True):
+        for word, request in zip(("first", "second"), requests, strict=True):
             await asyncio.to_thread(pipe.write_text, word)
-            assert (await answer).text == word
+            assert (await request).text == word
 
-    asyncio.run(ask_twice())
+    asyncio.run(post_twice())
