@@ -1,5 +1,5 @@
 # One service's image: docker build --build-arg SERVICE=uploads .
-# (No "syntax" line: the builder's own frontend knows all of this, and an extra image need not be fetched.)
+# It has no "syntax" line, which would make the builder pull another image.
 ARG PYTHON=python:3.13-slim
 ARG SERVICE
 
@@ -8,7 +8,7 @@ ARG UV=0.13.9
 RUN python -m pip install --quiet --no-cache-dir --disable-pip-version-check --root-user-action ignore "uv==${UV}"
 ARG SERVICE
 COPY requirements/${SERVICE}.txt /requirements.txt
-# Wheels only: neither a compiler nor a package's own build script ever runs.
+# Wheels only: no compiler and no build script of a package runs.
 RUN --mount=type=cache,target=/cache \
     UV_CACHE_DIR=/cache uv pip install --quiet --python /usr/local/bin/python --target /packages --link-mode copy \
         --require-hashes --only-binary :all: --requirements /requirements.txt \
@@ -19,18 +19,18 @@ COPY services/store /app/services/store
 COPY services/pictures /app/services/pictures
 COPY services/settings /app/services/settings
 COPY services/${SERVICE} /app/services/${SERVICE}
-# The root file system is read-only at run time. "Unchecked", so that a copy's new date does not make it all stale.
-# Faker and Pygments are large, Litestar requires them for commands of its own, and no service ever imports them.
+# Compiled here, since the root file system is read-only at run time. With "unchecked" hashes, copying does not make the
+# bytecode stale. Without Faker and Pygments, which are large: Litestar requires them, but no service imports them.
 RUN python -m compileall -q -j 0 -x '/(faker|pygments)/' --invalidation-mode unchecked-hash /packages /app \
  && chmod -R a+rX /packages /app
 
 FROM ${PYTHON} AS run
-# The official image has no bytecode of the standard library, which every start would then compile again.
+# The official image has no bytecode of the standard library, so every start would compile it again.
 RUN python -m pip uninstall --quiet --yes --root-user-action ignore pip \
  && library=$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))') \
  && rm -rf "$library/ensurepip" \
  && python -m compileall -q -j 0 -x 'site-packages|idlelib|tkinter|turtle|test' "$library"
-# Two of malloc's arenas, in place of one for nearly every thread that waits for AWS.
+# Two malloc arenas save memory. By default malloc creates one for nearly each thread that waits for AWS.
 ENV PYTHONPATH=/app:/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 MALLOC_ARENA_MAX=2
 WORKDIR /app
 COPY --from=build /packages /packages

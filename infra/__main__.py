@@ -1,4 +1,4 @@
-"""A deployment, part by part: `pulumi up`."""
+"""The Pulumi program: all components of a deployment."""
 
 from __future__ import annotations
 
@@ -10,110 +10,134 @@ from infra.components.edge import Edge
 from infra.components.image import Image
 from infra.components.network import Network
 from infra.components.policy import write_policy
-from infra.components.service import Route, Scale, Service
+from infra.components.service import Hosting, Scale, Service
 from infra.components.signing_key import SigningKey
 from infra.components.storage import Storage
 from infra.components.sweep import SweepSchedule
-from infra.components.task import Place, Task, TaskRole
+from infra.components.task import Task, TaskRole, TaskSettings
 from infra.configuration import read_configuration
-from infra.documents import environments, policies
-from infra.documents.routing import ROUTES
-from infra.seed.people import invent_people
+from infra.documents import policies
+from infra.documents.environments import JWKS_PATH, Names, make_environment
+from infra.seed.people import SEEDED_USERS, invent_people
 
 NAME = "three-phase-upload"
-SEEDED_PEOPLE = 3
 
 
 def main() -> None:
     settings = read_configuration()
     provider = aws.Provider("aws", region=settings.region, default_tags={"tags": {"Project": NAME}})
-    here = pulumi.ResourceOptions(providers=[provider])
-    place = Place(settings.region, settings.cpu, settings.memory, settings.architecture, settings.log_days)
-    scale = Scale(settings.min_tasks, settings.max_tasks)
+    opts = pulumi.ResourceOptions(providers=[provider])
 
-    network = Network("network", region=settings.region, opts=here)
+    network = Network("network", region=settings.region, opts=opts)
     edge = Edge(
         "edge",
         network=network,
         requests_per_second=settings.requests_per_second,
         log_days=settings.log_days,
-        opts=here,
+        opts=opts,
     )
     storage = Storage(
         "storage",
         bucket_name=settings.bucket,
         origin=edge.origin,
-        people=invent_people(SEEDED_PEOPLE),
-        opts=here,
+        people=invent_people(SEEDED_USERS),
+        opts=opts,
     )
-    roles = {name: TaskRole(name, opts=here) for name in ("auth", "uploads", "frontend", "sweep")}
-    key = SigningKey("signing", signer_arn=roles["auth"].arn, opts=here)
-    names = environments.Names(
+    cluster = aws.ecs.Cluster(
+        "cluster",
+        # Container Insights would create a log group that is not deleted with the stack.
+        settings=[{"name": "containerInsights", "value": "disabled"}],
+        opts=pulumi.ResourceOptions(provider=provider),
+    )
+
+    auth_role = TaskRole("auth", opts=opts)
+    uploads_role = TaskRole("uploads", opts=opts)
+    frontend_role = TaskRole("frontend", opts=opts)
+    sweep_role = TaskRole("sweep", opts=opts)
+    key = SigningKey("signing", signer_arn=auth_role.arn, opts=opts)
+
+    auth_image = Image("auth", architecture=settings.architecture, opts=opts)
+    uploads_image = Image("uploads", architecture=settings.architecture, opts=opts)
+    frontend_image = Image("frontend", architecture=settings.architecture, opts=opts)
+
+    names = Names(
         origin=edge.origin,
         table=storage.table,
         bucket=storage.bucket,
         signing_keys=key.arn,
-        jwks_url=pulumi.Output.concat(edge.internal_url, environments.JWKS_PATH),
+        jwks_url=pulumi.Output.concat(edge.internal_url, JWKS_PATH),
     )
-    stored = {"bucket_arn": storage.bucket_arn, "table_arn": storage.table_arn}
-    allowed = {
-        "auth": write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arn=key.arn),
-        "uploads": write_policy(policies.uploads_policy, **stored),
-        "frontend": write_policy(policies.frontend_policy, **stored),
-        "sweep": write_policy(policies.sweep_policy, **stored),
-    }
-    images = {service: Image(service, architecture=settings.architecture, opts=here) for _, service in ROUTES}
-    tasks = {
-        name: Task(
-            name,
-            # The sweep is a command of the uploads service.
-            image=images.get(name, images["uploads"]),
-            place=place,
-            role=roles[name],
-            policy=policy,
-            environment=environments.make_environment(name, names, settings),
-            command=["python", "-m", "services.uploads.sweep", "--json"] if name == "sweep" else None,
-            opts=here,
-        )
-        for name, policy in allowed.items()
-    }
-    cluster = aws.ecs.Cluster(
-        "cluster",
-        # Its log group would outlive the stack.
-        settings=[{"name": "containerInsights", "value": "disabled"}],
-        opts=pulumi.ResourceOptions(provider=provider),
+    task_settings = TaskSettings(
+        settings.region, settings.cpu, settings.memory, settings.architecture, settings.log_days
     )
-    services = {
-        service: Service(
-            service,
-            task=tasks[service],
-            cluster=cluster,
-            network=network,
-            edge=edge,
-            route=Route(path, priority),
-            scale=scale,
-            opts=here,
-        )
-        for priority, (path, service) in enumerate(ROUTES, start=1)
-    }
-    SweepSchedule("sweep", task=tasks["sweep"], cluster=cluster, network=network, opts=here)
+    auth_task = Task(
+        "auth",
+        image=auth_image,
+        role=auth_role,
+        policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arn=key.arn),
+        environment=make_environment("auth", names, settings),
+        settings=task_settings,
+        opts=opts,
+    )
+    uploads_task = Task(
+        "uploads",
+        image=uploads_image,
+        role=uploads_role,
+        policy=write_policy(policies.uploads_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
+        environment=make_environment("uploads", names, settings),
+        settings=task_settings,
+        opts=opts,
+    )
+    frontend_task = Task(
+        "frontend",
+        image=frontend_image,
+        role=frontend_role,
+        policy=write_policy(policies.frontend_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
+        environment=make_environment("frontend", names, settings),
+        settings=task_settings,
+        opts=opts,
+    )
+    sweep_task = Task(
+        "sweep",
+        image=uploads_image,
+        role=sweep_role,
+        policy=write_policy(policies.sweep_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
+        environment=make_environment("sweep", names, settings),
+        command=["python", "-m", "services.uploads.sweep", "--json"],
+        settings=task_settings,
+        opts=opts,
+    )
+
+    hosting = Hosting(cluster, network, edge, Scale(settings.min_tasks, settings.max_tasks))
+    auth = Service("auth", task=auth_task, hosting=hosting, opts=opts)
+    uploads = Service("uploads", task=uploads_task, hosting=hosting, opts=opts)
+    frontend = Service("frontend", task=frontend_task, hosting=hosting, opts=opts)
+    SweepSchedule("sweep", task=sweep_task, cluster=cluster, network=network, opts=opts)
     alarms = Alarms(
         NAME,
         api_id=edge.api_id,
         balancer_suffix=edge.balancer_suffix,
-        services=services,
+        services={"auth": auth, "uploads": uploads, "frontend": frontend},
         table=storage.table,
         topic=settings.alarm_topic,
         region=settings.region,
-        opts=here,
+        opts=opts,
     )
 
     pulumi.export("url", edge.origin)
     pulumi.export("bucket", storage.bucket)
     pulumi.export("table", storage.table)
     pulumi.export("cluster", cluster.name)
-    pulumi.export("logs", {name: task.log_group for name, task in tasks.items()})
-    pulumi.export("images", {name: image.ref for name, image in images.items()})
+    pulumi.export(
+        "logs",
+        {
+            "auth": auth_task.log_group,
+            "uploads": uploads_task.log_group,
+            "frontend": frontend_task.log_group,
+            "sweep": sweep_task.log_group,
+        },
+    )
+    pulumi.export("images", {"auth": auth_image.ref, "uploads": uploads_image.ref, "frontend": frontend_image.ref})
     pulumi.export("dashboard", alarms.dashboard_name)
 
 

@@ -1,4 +1,4 @@
-"""The stack's configuration, read before anything is made."""
+"""Reads the stack's configuration from Pulumi."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from infra.settings import InvalidConfigurationError, Settings, read_settings
 def read_configuration() -> Settings:
     """
     Raises:
-        pulumi.RunError: with one sentence for the operator, and no traceback.
+        pulumi.RunError: a value is invalid. Pulumi prints the message without a traceback.
     """
     prefix = f"{pulumi.get_project()}:"
-    # pulumi.Config answers for the names it is asked for, and so can't tell of one that is misspelled.
+    # pulumi.Config only returns values by name, so it can't show that a name is misspelled.
     given = get_config_env() | CONFIG.get()
-    own = {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
+    values = {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
     try:
-        return read_settings(own)
+        return read_settings(values)
     except InvalidConfigurationError as error:
         raise pulumi.RunError(str(error)) from None

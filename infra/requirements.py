@@ -1,9 +1,9 @@
-"""Writes the pins: one exact version of each package, in pyproject.toml, and with hashes in requirements/.
+"""Writes the pins: one exact version of each package, in pyproject.toml and, with hashes, in requirements/.
 
-`uv run requirements` keeps each pin that the dependencies allow, adds what is missing and drops what nothing requires.
-`uv run requirements --upgrade` takes the newest version of every package, `--upgrade NAME …` of those named alone.
-It imports the standard library alone, and so it also runs where the pins contradict the dependencies and uv can install
-nothing: `uv run --no-project python -m infra.requirements`.
+`uv run requirements` keeps each pin that the dependencies allow, adds missing pins and removes unused ones.
+`uv run requirements --upgrade` takes the newest version of every package, `--upgrade NAME …` of the named ones only.
+This module imports only the standard library, so that it also runs if the pins contradict the dependencies and uv can't
+install anything: `uv run --no-project python -m infra.requirements`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PYPROJECT = ROOT / "pyproject.toml"
 FOLDER = ROOT / "requirements"
 SERVICES = ("auth", "uploads", "frontend")
 PROCESSORS = ("x86_64", "aarch64")
-"""Those that Fargate offers."""
+"""The processors that Fargate offers."""
 BEGIN = "# Pins: begin."
 END = "# Pins: end."
 
@@ -39,9 +39,9 @@ class Pin:
     name: str
     version: str
     marker: str = ""
-    """Where this version is the one; empty where a package has one version everywhere."""
+    """Environment marker of this version. Empty if the package has one version for all environments."""
     required_by: tuple[str, ...] = ()
-    """Other packages. What only a dependency group requires has none."""
+    """Other packages that require it. Empty if only a dependency group does."""
 
     def __str__(self) -> str:
         return f"{self.name}=={self.version}" + (f" ; {self.marker}" if self.marker else "")
@@ -53,18 +53,16 @@ class Pins:
     build: tuple[Pin, ...]
     """The build backend and what it requires."""
     exclude_newer: str
-    """No package was added or upgraded to a file that was uploaded after this time."""
+    """Packages are added or upgraded only to files that were uploaded before this time."""
 
 
 class NoWheelError(Exception):
-    pass
+    """A package of an image has no wheel."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="requirements", description="Writes the pins of all packages.")
-    parser.add_argument(
-        "--upgrade", nargs="*", metavar="NAME", help="take newer versions: of all packages, or of these"
-    )
+    parser.add_argument("--upgrade", nargs="*", metavar="NAME", help="upgrade all packages, or the named ones")
     names: list[str] | None = parser.parse_args().upgrade
     old = read_pins(PYPROJECT.read_text())
     if unknown := set(names or ()) - {pin.name for pin in (*old.packages, *old.build)}:
@@ -74,18 +72,18 @@ def main() -> None:
     except NoWheelError as error:
         sys.exit(str(error))
     except subprocess.CalledProcessError as error:
-        sys.exit(error.returncode)  # uv has said what is wrong
+        sys.exit(error.returncode)  # uv has printed the reason
 
 
 def write_requirements(old: Pins, upgrade: Sequence[str] | None) -> None:
-    """Nothing is written unless all of it can be.
+    """Write all files, or none if one of them can't be made.
 
     Raises:
         subprocess.CalledProcessError: the dependencies can't be resolved; uv's message is on stderr.
-        NoWheelError: an image would have to build a package.
+        NoWheelError: a package of an image has no wheel, and would have to be built.
     """
     with tempfile.TemporaryDirectory() as name:
-        # Not the project's own folder: uv would stay with the versions of a uv.lock that somebody has lying there.
+        # Not in the project's folder, where uv would prefer the versions of an existing uv.lock.
         project = Path(name)
         pyproject = PYPROJECT.read_text()
         (project / "pyproject.toml").write_text(_replace_block(pyproject, ""))
@@ -102,7 +100,7 @@ def write_requirements(old: Pins, upgrade: Sequence[str] | None) -> None:
 
 
 def read_pins(pyproject: str) -> Pins:
-    """Those that stand in the text of a pyproject.toml."""
+    """The pins in the text of a pyproject.toml."""
     block = pyproject[pyproject.index(BEGIN) : pyproject.index(END)]
     build, packages = block.split("\nconstraint-dependencies = ")
     form = re.compile(r'^    "([^=]+)==([^ "]+)(?: ; ([^"]+))?",(?:  # (.+))?$', re.MULTILINE)
@@ -146,7 +144,7 @@ def _resolve(project: Path, old: Pins, upgrade: Sequence[str] | None) -> Pins:
 
     def resolve(pins: Sequence[Pin], *source: str) -> tuple[Pin, ...]:
         file = project / "pins.txt"
-        # What is in the output file is what uv prefers.
+        # uv prefers the versions in its output file.
         file.write_text("".join(f"{pin}\n" for pin in pins))
         kept = {pin.name for pin in pins if upgrade is None or (upgrade and pin.name not in upgrade)}
         _run_uv(
@@ -154,10 +152,10 @@ def _resolve(project: Path, old: Pins, upgrade: Sequence[str] | None) -> Pins:
             *("pip", "compile", "--quiet", "--universal", "--no-header", "--no-emit-index-url"),
             *("--python", sys.executable, "--python-version", data["project"]["requires-python"].removeprefix(">=")),
             *("--annotation-style", "line", "--output-file", str(file)),
-            # A build would need packages that no pin names.
+            # Building a package would need further packages, which have no pins.
             *("--only-binary", ":all:"),
             *("--exclude-newer", newest),
-            # A registry may tell another time of an upload tomorrow, or none at all; a pin stays all the same.
+            # Existing pins stay whatever upload time the registry gives, since that may change or be missing.
             *(f"--exclude-newer-package={name}=false" for name in sorted(kept)),
             *(["--upgrade"] if upgrade == [] else [f"--upgrade-package={name}" for name in upgrade or ()]),
             *source,
@@ -168,7 +166,7 @@ def _resolve(project: Path, old: Pins, upgrade: Sequence[str] | None) -> Pins:
 
 
 def _read_resolution(text: str) -> tuple[Pin, ...]:
-    """What `uv pip compile` writes, without the markers that only say where a package is needed."""
+    """The output of `uv pip compile`, without the markers that only restrict where a package is needed."""
     form = re.compile(r"^([^=\s]+)==(\S+)(?: ; (.+?))?(?: +# via (.+))?$", re.MULTILINE)
     found: list[tuple[str, str, str, str]] = form.findall(text)
     names = [name for name, *_ in found]
@@ -177,7 +175,7 @@ def _read_resolution(text: str) -> tuple[Pin, ...]:
             name,
             version,
             marker if names.count(name) > 1 else "",
-            # The others are groups and files.
+            # Other entries are groups and files.
             tuple(by for by in via.split(", ") if re.fullmatch(r"[a-z0-9-]+", by)),
         )
         for name, version, marker, via in found
@@ -185,7 +183,7 @@ def _read_resolution(text: str) -> tuple[Pin, ...]:
 
 
 def _export(project: Path, service: str) -> Path:
-    """What the service's image installs. The file names no registry, and holds for every platform."""
+    """The requirements of the service's image, for every platform. The file contains no registry URL."""
     file = project / f"{service}.txt"
     _run_uv(
         project,
@@ -211,8 +209,8 @@ def _check_wheels(project: Path, file: Path) -> None:
 
 
 def _run_uv(project: Path, *arguments: str) -> None:
-    command = [os.environ.get("UV", "uv"), *arguments]  # set by `uv run`, to itself
-    subprocess.run(command, cwd=project, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - uv, with our own arguments
+    command = [os.environ.get("UV", "uv"), *arguments]  # `uv run` sets it to its own path
+    subprocess.run(command, cwd=project, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - uv, with arguments of this module
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class InvalidConfigurationError(Exception):
     """The text is one sentence for the operator and names the setting."""
 
 
-def find_own_architecture(machine: str) -> Architecture:
+def detect_architecture(machine: str) -> Architecture:
     return "ARM64" if machine.lower() in {"arm64", "aarch64"} else "X86_64"
 
 
@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         msgspec.Meta(
             description="CPU architecture of images and tasks. Default: that of the machine that runs Pulumi."
         ),
-    ] = msgspec.field(default_factory=lambda: find_own_architecture(platform.machine()))
+    ] = msgspec.field(default_factory=lambda: detect_architecture(platform.machine()))
     cpu: Annotated[int, msgspec.Meta(description="CPU units of a task; 1024 are one vCPU.")] = 256
     memory: Annotated[int, msgspec.Meta(description="Memory of a task, MiB.")] = 512
     min_tasks: Annotated[int, msgspec.Meta(ge=1, le=100, description="Minimum number of tasks of each service.")] = 2
@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         msgspec.Meta(
             ge=1,
             le=10_000,
-            description="Throttle of the API, in requests per second. Requests beyond it are answered 429.",
+            description="Throttle of the API, in requests per second. Further requests get the status code 429.",
         ),
     ] = 500
     presigns_per_minute: limits.PresignsPerMinute = limits.PRESIGNS_PER_MINUTE
@@ -67,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     token_seconds: limits.TokenSeconds = limits.TOKEN_SECONDS
     log_days: Annotated[
         Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
-        msgspec.Meta(description="Retention of the logs, days, as CloudWatch Logs accepts it."),
+        msgspec.Meta(description="Retention of the logs, days."),
     ] = 30
     bucket: (
         Annotated[

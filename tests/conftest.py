@@ -19,7 +19,7 @@ from testcontainers.core.network import Network
 
 from infra.local.ports import pick_free_ports
 from infra.local.seeds import make_row
-from infra.local.stack import Options, Stack, make_root, run_processes, start_emulator, start_system
+from infra.local.stack import Options, Stack, make_root_clients, run_processes, start_emulator, start_system
 from infra.seed.people import PORTRAITS, Person, invent_people
 from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import httpx2
     from testcontainers.community.localstack import LocalStackContainer
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
     from tests.containers.engine import Engine
 
 pytest_plugins = ["tests.browsing"]
@@ -103,7 +103,7 @@ only_tag = pytest.mark.parametrize("strategy", ["tag"], indirect=True, scope="se
 def embedded() -> Iterator[Aws]:
     """The emulator of the demo, once for the whole run."""
     with run_processes() as processes:
-        aws = make_root(pick_free_ports(1)[0])
+        aws = make_root_clients(pick_free_ports(1)[0])
         start_emulator(processes, aws, None)
         yield aws
 

@@ -20,7 +20,7 @@ def presign_otherwise(
     stack: Stack, strategy: str, username: str, declared: Declared, *, service: str, seconds: int
 ) -> dict[str, Any]:
     """A form just as the uploads service makes it, signed by this service and good for so many seconds."""
-    aws = stack.aws.sign_in(stack.resources.credentials[service])
+    aws = stack.aws.with_credentials(stack.resources.credentials[service])
     destination = Bucket(aws.s3, stack.resources.bucket).find_destination()
     limits = Limits(5_000_000, 8192, 8192, seconds, 3600)
     presigner = Presigner(Signer(destination, aws.find_credentials), STRATEGIES[strategy], limits, time.time)

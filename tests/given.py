@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from infra.local.aws import Aws
+from infra.local.clients import Aws
 from infra.local.stack import REGION
 from tests import web
 from tests.targets import Target

@@ -38,7 +38,7 @@ def read_clock(stack: Stack) -> Callable[[], float]:
 @contextlib.contextmanager
 def open_sweeper(stack: Stack, later: float = LATER_SECONDS) -> Generator[Sweeper, None, None]:
     """Its clock is so many seconds ahead."""
-    aws, clock = stack.aws.sign_in(stack.resources.credentials["sweep"]), read_clock(stack)
+    aws, clock = stack.aws.with_credentials(stack.resources.credentials["sweep"]), read_clock(stack)
     settings = read_settings(Settings, {"BUCKET": stack.resources.bucket, "TABLE": stack.resources.table})
     with ThreadPoolExecutor(16) as executor:
         yield Sweeper(

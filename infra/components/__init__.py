@@ -1,1 +1,1 @@
-"""The parts of a deployment, each with what belongs to it and nothing else."""
+"""The components of a deployment: groups of AWS resources that belong together."""

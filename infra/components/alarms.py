@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.documents.dashboard import NAMESPACE, Charted, dashboard
+from infra.documents.dashboard import DashboardMetrics, dashboard
+from services.web.metrics import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from infra.components.service import Service
 
 FIVE_MINUTES = 300
-SLOW_MILLISECONDS = 3000
+MAX_LATENCY_MILLISECONDS = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Metric:
 
 
 class Alarms(pulumi.ComponentResource):
-    """What a person should hear of, and one page of charts to look at then."""
+    """Alarms for the operator, and a dashboard."""
 
     def __init__(
         self,
@@ -46,57 +47,63 @@ class Alarms(pulumi.ComponentResource):
         api = {"ApiId": api_id}
         self._alarm(
             "server-errors",
-            "Five or more answers of the API in five minutes were 5xx.",
+            "The API returned five or more 5xx responses in five minutes.",
             Metric("AWS/ApiGateway", "5xx", api),
             at_least=5,
         )
         self._alarm(
             "latency",
-            "One answer of a hundred took three seconds or more, for a quarter of an hour.",
+            "The 99th percentile of the API's latency was three seconds or more for fifteen minutes.",
             Metric("AWS/ApiGateway", "Latency", api, statistic="p99"),
-            at_least=SLOW_MILLISECONDS,
+            at_least=MAX_LATENCY_MILLISECONDS,
             periods=3,
         )
-        for service, made in services.items():
-            behind = {"LoadBalancer": balancer_suffix, "TargetGroup": made.target_suffix}
+        for service_name, service in services.items():
+            target_group = {"LoadBalancer": balancer_suffix, "TargetGroup": service.target_suffix}
             self._alarm(
-                f"{service}-unhealthy",
-                f"A task of {service} does not answer its health check.",
-                Metric("AWS/ApplicationELB", "UnHealthyHostCount", behind, statistic="Maximum"),
+                f"{service_name}-unhealthy",
+                f"A task of the service {service_name} fails its health check.",
+                Metric("AWS/ApplicationELB", "UnHealthyHostCount", target_group, statistic="Maximum"),
                 at_least=1,
                 periods=2,
             )
         for event in ("ReadThrottleEvents", "WriteThrottleEvents"):
             self._alarm(
                 f"table-{event.removesuffix('ThrottleEvents').lower()}-throttled",
-                "DynamoDB throttles the table of users.",
+                "DynamoDB throttles requests to the table of users.",
                 Metric("AWS/DynamoDB", event, {"TableName": table}),
                 at_least=1,
             )
-        for finding, said in {
+        for finding, description in {
             "Dangling": "The sweep found a row whose object is missing.",
-            "Skipped": "The sweep found more orphans than it may delete.",
-            "Failed": "The sweep could not look at, heal or delete something.",
+            "Skipped": "The sweep found more orphans than one sweep may delete.",
+            "Failed": "The sweep could not read, repair or delete an object.",
         }.items():
-            self._alarm(f"sweep-{finding.lower()}", said, _of_sweep(finding), at_least=1)
+            self._alarm(f"sweep-{finding.lower()}", description, _sweep_metric(finding), at_least=1)
         self._alarm(
             "sweep-missing",
-            "No sweep has come to its end for three hours.",
-            _of_sweep("Swept"),
+            "No sweep has completed for three hours.",
+            _sweep_metric("Swept"),
             below=1,
             periods=3,
             period=3600,
             if_missing="breaching",
         )
-        charted = Charted(
-            api_id, balancer_suffix, {service: made.target_suffix for service, made in services.items()}, table
+        shown = DashboardMetrics(
+            namespace=NAMESPACE,
+            api_id=api_id,
+            balancer=balancer_suffix,
+            targets={service_name: service.target_suffix for service_name, service in services.items()},
+            table=table,
         )
-        body = pulumi.Output.json_dumps(dashboard(charted, region))
-        made = aws.cloudwatch.Dashboard(
-            name, dashboard_name=f"{name}-{pulumi.get_stack()}", dashboard_body=body, opts=self._opts
+        board = aws.cloudwatch.Dashboard(
+            name,
+            dashboard_name=f"{name}-{pulumi.get_stack()}",
+            dashboard_body=pulumi.Output.json_dumps(dashboard(shown, region)),
+            opts=self._opts,
         )
-        self.dashboard_name = made.dashboard_name
-        self.register_outputs({})
+        self.dashboard_name = board.dashboard_name
+        self.register_outputs({"dashboard_name": self.dashboard_name})
 
     def _alarm(
         self,
@@ -130,5 +137,5 @@ class Alarms(pulumi.ComponentResource):
         )
 
 
-def _of_sweep(name: str) -> Metric:
+def _sweep_metric(name: str) -> Metric:
     return Metric(NAMESPACE, name, {"Service": "sweep"})

@@ -4,10 +4,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.components.network import LISTENER_PORT, Network
+from infra.documents.routing import TIMEOUT_SECONDS
 from services.web.rate_limits import CLIENT_ADDRESS_HEADER
-
-TIMEOUT_MILLISECONDS = 30_000
-"""The most that an HTTP API gives its integration (AWS: "Quotas for HTTP APIs")."""
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -22,14 +20,16 @@ ACCESS_LOG = {
     "error": "$context.error.message",
     "integrationError": "$context.integrationErrorMessage",
 }
-"""No header and no query: tokens and signatures are in those."""
+"""Fields of the access log. Headers and queries are left out, since they contain tokens and signatures."""
 
 REQUEST_PARAMETERS = {f"overwrite:header.{CLIENT_ADDRESS_HEADER.lower()}": "$context.identity.sourceIp"}
-"""AWS: "Transform API requests and responses for HTTP APIs". What a client says of itself there never gets through."""
+"""The API overwrites this header, so a client can't set it (AWS: "Transform API requests and responses for HTTP
+APIs").
+"""
 
 
 class Edge(pulumi.ComponentResource):
-    """HTTPS on the HTTP API's own domain, and from there to an internal load balancer that nobody else can reach."""
+    """An HTTP API, which has HTTPS on a domain of AWS, and the internal load balancer that it forwards requests to."""
 
     def __init__(
         self,
@@ -41,9 +41,9 @@ class Edge(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("three-phase-upload:infra:Edge", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self)
-        api = aws.apigatewayv2.Api(name, protocol_type="HTTP", opts=here)
-        # Known before anything stands behind it, so that bucket and services can be told of it.
+        child_opts = pulumi.ResourceOptions(parent=self)
+        api = aws.apigatewayv2.Api(name, protocol_type="HTTP", opts=child_opts)
+        # The origin is known before the integration exists. The bucket's CORS rules and the services need it.
         self.origin = api.api_endpoint
         self.api_id = api.id
 
@@ -55,28 +55,28 @@ class Edge(pulumi.ComponentResource):
             subnets=network.subnet_ids,
             drop_invalid_header_fields=True,
             enable_deletion_protection=False,
-            opts=here,
+            opts=child_opts,
         )
         listener = aws.lb.Listener(
             name,
             load_balancer_arn=balancer.arn,
             port=LISTENER_PORT,
             protocol="HTTP",
-            # Each service has a rule; the last of them fits everything.
+            # Each service has a listener rule. The rule of the frontend matches every path.
             default_actions=[
                 {
                     "type": "fixed-response",
                     "fixed_response": {"content_type": "text/plain", "status_code": "404", "message_body": "Not found"},
                 }
             ],
-            opts=here,
+            opts=child_opts,
         )
         self.listener_arn = listener.arn
         self.balancer_suffix = balancer.arn_suffix
         self.internal_url = pulumi.Output.concat("http://", balancer.dns_name)
 
         link = aws.apigatewayv2.VpcLink(
-            name, security_group_ids=[network.link_group_id], subnet_ids=network.subnet_ids, opts=here
+            name, security_group_ids=[network.link_group_id], subnet_ids=network.subnet_ids, opts=child_opts
         )
         integration = aws.apigatewayv2.Integration(
             name,
@@ -87,18 +87,18 @@ class Edge(pulumi.ComponentResource):
             connection_type="VPC_LINK",
             connection_id=link.id,
             payload_format_version="1.0",
-            timeout_milliseconds=TIMEOUT_MILLISECONDS,
+            timeout_milliseconds=1000 * TIMEOUT_SECONDS,
             request_parameters=REQUEST_PARAMETERS,
-            opts=here,
+            opts=child_opts,
         )
         route = aws.apigatewayv2.Route(
             name,
             api_id=api.id,
             route_key="$default",
             target=pulumi.Output.concat("integrations/", integration.id),
-            opts=here,
+            opts=child_opts,
         )
-        logs = aws.cloudwatch.LogGroup(f"{name}-access", retention_in_days=log_days, opts=here)
+        logs = aws.cloudwatch.LogGroup(f"{name}-access", retention_in_days=log_days, opts=child_opts)
         aws.apigatewayv2.Stage(
             name,
             api_id=api.id,

@@ -15,20 +15,21 @@ PLATFORMS = {"ARM64": docker_build.Platform.LINUX_ARM64, "X86_64": docker_build.
 
 
 class Image(pulumi.ComponentResource):
-    """A service's image, built here and pushed to a repository of its own. Deployed by its digest, so that what runs
-    is what was built; tagged by what went into it, so that a person can tell.
+    """The image of a service, built on this machine and pushed to an ECR repository.
+
+    Tasks refer to the image by its digest. Its tag is a hash of the files that it is built from.
     """
 
     def __init__(self, service: str, *, architecture: str, opts: pulumi.ResourceOptions) -> None:
         super().__init__("three-phase-upload:infra:Image", service, None, opts)
-        here = pulumi.ResourceOptions(parent=self)
+        child_opts = pulumi.ResourceOptions(parent=self)
         repository = aws.ecr.Repository(
             service,
-            # An interrupted update may push once more what is there already.
+            # After an interrupted update, the next one may push the same tag again.
             image_tag_mutability="MUTABLE",
             image_scanning_configuration={"scan_on_push": True},
             force_delete=True,
-            opts=here,
+            opts=child_opts,
         )
         aws.ecr.LifecyclePolicy(
             service,
@@ -38,7 +39,7 @@ class Image(pulumi.ComponentResource):
                     "rules": [
                         {
                             "rulePriority": 1,
-                            "description": "Enough to go back to",
+                            "description": f"Keep the last {KEPT_IMAGES} images, for a rollback",
                             "selection": {
                                 "tagStatus": "any",
                                 "countType": "imageCountMoreThan",
@@ -49,14 +50,14 @@ class Image(pulumi.ComponentResource):
                     ]
                 }
             ),
-            opts=here,
+            opts=child_opts,
         )
         login = aws.ecr.get_authorization_token_output(
             registry_id=repository.registry_id, opts=pulumi.InvokeOutputOptions(parent=self)
         )
         image = docker_build.Image(
             service,
-            # From where the program runs, so that the stack's state is the same from whoever's folder.
+            # A relative path, so that the stack's state does not depend on where the repository was cloned.
             context={"location": ".."},
             dockerfile={"location": "../Dockerfile"},
             build_args={"SERVICE": service},
@@ -71,7 +72,7 @@ class Image(pulumi.ComponentResource):
                     "password": pulumi.Output.secret(login.password),
                 }
             ],
-            opts=here,
+            opts=child_opts,
         )
         self.ref = image.ref
         self.repository_arn = repository.arn
@@ -79,7 +80,7 @@ class Image(pulumi.ComponentResource):
 
 
 def hash_contents(service: str) -> str:
-    """Of all that the image is made from: the Dockerfile, the packages, the code."""
+    """Hash of the Dockerfile, the requirements and the code that the image is built from."""
     digest = hashlib.sha256()
     code = (path for path in (ROOT / "services").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     for path in sorted([ROOT / "Dockerfile", ROOT / "requirements" / f"{service}.txt", *code]):

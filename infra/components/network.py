@@ -9,20 +9,24 @@ LISTENER_PORT = 80
 
 
 class Network(pulumi.ComponentResource):
-    """Two zones without a NAT gateway: tasks have public addresses that nobody may call, and reach S3 and DynamoDB by
-    gateway endpoints. From the outside there is one way in: VPC link, load balancer, task.
+    """A VPC with subnets in two Availability Zones, without a NAT gateway.
+
+    Tasks have public IP addresses for outbound connections, and gateway endpoints for S3 and DynamoDB. Security groups
+    allow inbound connections only from the VPC link to the load balancer, and from there to the tasks.
     """
 
     def __init__(self, name: str, *, region: str, opts: pulumi.ResourceOptions) -> None:
         super().__init__("three-phase-upload:infra:Network", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self)
-        vpc = aws.ec2.Vpc(name, cidr_block="10.0.0.0/16", enable_dns_hostnames=True, enable_dns_support=True, opts=here)
-        # What nothing uses allows nothing.
-        aws.ec2.DefaultSecurityGroup(name, vpc_id=vpc.id, ingress=[], egress=[], opts=here)
-        gateway = aws.ec2.InternetGateway(name, vpc_id=vpc.id, opts=here)
-        table = aws.ec2.RouteTable(name, vpc_id=vpc.id, opts=here)
+        child_opts = pulumi.ResourceOptions(parent=self)
+        vpc = aws.ec2.Vpc(
+            name, cidr_block="10.0.0.0/16", enable_dns_hostnames=True, enable_dns_support=True, opts=child_opts
+        )
+        # The default security group is not used, so it allows nothing.
+        aws.ec2.DefaultSecurityGroup(name, vpc_id=vpc.id, ingress=[], egress=[], opts=child_opts)
+        gateway = aws.ec2.InternetGateway(name, vpc_id=vpc.id, opts=child_opts)
+        table = aws.ec2.RouteTable(name, vpc_id=vpc.id, opts=child_opts)
         out = aws.ec2.Route(
-            name, route_table_id=table.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id, opts=here
+            name, route_table_id=table.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id, opts=child_opts
         )
         for service in ("s3", "dynamodb"):
             aws.ec2.VpcEndpoint(
@@ -31,11 +35,11 @@ class Network(pulumi.ComponentResource):
                 service_name=f"com.amazonaws.{region}.{service}",
                 vpc_endpoint_type="Gateway",
                 route_table_ids=[table.id],
-                opts=here,
+                opts=child_opts,
             )
         zones = aws.get_availability_zones_output(
             state="available",
-            # Local and Wavelength zones are no places for Fargate.
+            # Without Local Zones and Wavelength Zones, which don't support Fargate.
             filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
             opts=pulumi.InvokeOutputOptions(parent=self),
         )
@@ -47,13 +51,13 @@ class Network(pulumi.ComponentResource):
                 vpc_id=vpc.id,
                 cidr_block=f"10.0.{number}.0/24",
                 availability_zone=zones.names[number],
-                opts=here,
+                opts=child_opts,
             )
             aws.ec2.RouteTableAssociation(
                 f"{name}-{number}",
                 subnet_id=subnet.id,
                 route_table_id=table.id,
-                # Whoever is in the subnet may count on the way out.
+                # Resources in the subnet can then use the internet gateway.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[out]),
             )
             self.subnet_ids.append(subnet.id)
@@ -63,7 +67,7 @@ class Network(pulumi.ComponentResource):
         self.task_group_id = self._make_group("task", "The services' tasks", vpc.id)
         self._connect("link-to-balancer", self.link_group_id, self.balancer_group_id, LISTENER_PORT)
         self._connect("balancer-to-task", self.balancer_group_id, self.task_group_id, TASK_PORT)
-        # For the keys that tokens are verified with, by the way that everybody's requests take.
+        # Services fetch the key set of the auth service from the load balancer.
         self._connect("task-to-balancer", self.task_group_id, self.balancer_group_id, LISTENER_PORT)
         aws.vpc.SecurityGroupEgressRule(
             "task-to-aws",
@@ -73,7 +77,7 @@ class Network(pulumi.ComponentResource):
             from_port=443,
             to_port=443,
             cidr_ipv4="0.0.0.0/0",
-            opts=here,
+            opts=child_opts,
         )
         self.register_outputs({"vpc_id": self.vpc_id, "subnet_ids": self.subnet_ids})
 
@@ -83,7 +87,7 @@ class Network(pulumi.ComponentResource):
         ).id
 
     def _connect(self, name: str, source: pulumi.Output[str], target: pulumi.Output[str], port: int) -> None:
-        here = pulumi.ResourceOptions(parent=self)
+        child_opts = pulumi.ResourceOptions(parent=self)
         aws.vpc.SecurityGroupEgressRule(
             name,
             security_group_id=source,
@@ -91,7 +95,7 @@ class Network(pulumi.ComponentResource):
             ip_protocol="tcp",
             from_port=port,
             to_port=port,
-            opts=here,
+            opts=child_opts,
         )
         aws.vpc.SecurityGroupIngressRule(
             name,
@@ -100,5 +104,5 @@ class Network(pulumi.ComponentResource):
             ip_protocol="tcp",
             from_port=port,
             to_port=port,
-            opts=here,
+            opts=child_opts,
         )

@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def write_policy(policy: Callable[..., Document], **names: pulumi.Input[str]) -> pulumi.Output[str]:
-    """The document that a pure function makes of names, as soon as these are known, in JSON."""
+    """The document in JSON. `policy` makes it once Pulumi knows the `names`, which are its arguments."""
     return pulumi.Output.json_dumps(pulumi.Output.all(**names).apply(lambda known: policy(**known)))

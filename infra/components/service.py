@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.components.network import TASK_PORT, Network
+from infra.documents.routing import find_rule
 
 if TYPE_CHECKING:
     from pulumi_aws.appautoscaling import (
@@ -16,53 +17,46 @@ if TYPE_CHECKING:
     from infra.components.edge import Edge
     from infra.components.task import Task
 
-BUSY_PERCENT = 60
-"""Of its CPU, on average over a service's tasks; above that there will be more of them."""
+TARGET_CPU_PERCENT = 60
+"""Target CPU utilisation of a service, percent."""
 
-REQUESTS_PER_MINUTE = 3000
-"""For one task, likewise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Which paths lead to a service, and which rule is asked first: the one of the lowest number."""
-
-    path: str
-    priority: int
+TARGET_REQUESTS_PER_MINUTE = 3000
+"""Target number of requests to each task in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How many tasks."""
+    """Minimum and maximum number of tasks of a service."""
 
-    fewest: int
-    most: int
+    min_tasks: int
+    max_tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """The resources that all services share, and their scale."""
+
+    cluster: aws.ecs.Cluster
+    network: Network
+    edge: Edge
+    scale: Scale
 
 
 class Service(pulumi.ComponentResource):
-    """So many tasks behind one rule of the load balancer. A deployment that does not come up is rolled back."""
+    """An ECS service with its target group, listener rule and scaling policies. ECS rolls back a failed deployment."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        task: Task,
-        cluster: aws.ecs.Cluster,
-        network: Network,
-        edge: Edge,
-        route: Route,
-        scale: Scale,
-        opts: pulumi.ResourceOptions,
-    ) -> None:
+    def __init__(self, name: str, *, task: Task, hosting: Hosting, opts: pulumi.ResourceOptions) -> None:
         super().__init__("three-phase-upload:infra:Service", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self)
+        child_opts = pulumi.ResourceOptions(parent=self)
+        network, edge, scale = hosting.network, hosting.edge, hosting.scale
+        routing = find_rule(name)
         targets = aws.lb.TargetGroup(
             name,
             vpc_id=network.vpc_id,
             target_type="ip",
             port=TASK_PORT,
             protocol="HTTP",
-            # Requests are done after 30 s at most; those of one that stops, after 10.
+            # Seconds. A task that stops completes its requests within 10.
             deregistration_delay=20,
             health_check={
                 "path": "/healthz",
@@ -72,26 +66,26 @@ class Service(pulumi.ComponentResource):
                 "healthy_threshold": 2,
                 "unhealthy_threshold": 3,
             },
-            opts=here,
+            opts=child_opts,
         )
         rule = aws.lb.ListenerRule(
             name,
             listener_arn=edge.listener_arn,
-            priority=route.priority,
-            conditions=[{"path_pattern": {"values": [route.path]}}],
+            priority=routing.priority,
+            conditions=[{"path_pattern": {"values": [routing.pattern]}}],
             actions=[{"type": "forward", "target_group_arn": targets.arn}],
-            opts=here,
+            opts=child_opts,
         )
         service = aws.ecs.Service(
             name,
-            cluster=cluster.arn,
+            cluster=hosting.cluster.arn,
             task_definition=task.definition_arn,
-            desired_count=scale.fewest,
+            desired_count=scale.min_tasks,
             launch_type="FARGATE",
             network_configuration={
                 "subnets": network.subnet_ids,
                 "security_groups": [network.task_group_id],
-                # In place of a NAT gateway; the security group lets nobody in by it.
+                # For outbound connections without a NAT gateway. The security group allows none from the internet.
                 "assign_public_ip": True,
             },
             load_balancers=[{"target_group_arn": targets.arn, "container_name": name, "container_port": TASK_PORT}],
@@ -105,13 +99,13 @@ class Service(pulumi.ComponentResource):
             wait_for_steady_state=True,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Targets belong to a load balancer only by a rule, and an image comes only where there is a way out.
+                # ECS requires a target group that a listener rule refers to. Tasks need a route to pull their image.
                 depends_on=[rule, network],
-                # The scaling below decides how many.
+                # The scaling policies change the desired count.
                 ignore_changes=["desiredCount"],
             ),
         )
-        self._scale(name, cluster, service, scale, pulumi.Output.concat(edge.balancer_suffix, "/", targets.arn_suffix))
+        self._scale(name, service, hosting, pulumi.Output.concat(edge.balancer_suffix, "/", targets.arn_suffix))
         self.name = service.name
         self.target_suffix = targets.arn_suffix
         self.register_outputs({"name": self.name})
@@ -119,41 +113,40 @@ class Service(pulumi.ComponentResource):
     def _scale(
         self,
         name: str,
-        cluster: aws.ecs.Cluster,
         service: aws.ecs.Service,
-        scale: Scale,
+        hosting: Hosting,
         resource_label: pulumi.Output[str],
     ) -> None:
-        here = pulumi.ResourceOptions(parent=self)
+        child_opts = pulumi.ResourceOptions(parent=self)
         target = aws.appautoscaling.Target(
             name,
             service_namespace="ecs",
             scalable_dimension="ecs:service:DesiredCount",
-            resource_id=pulumi.Output.concat("service/", cluster.name, "/", service.name),
-            min_capacity=scale.fewest,
-            max_capacity=scale.most,
-            opts=here,
+            resource_id=pulumi.Output.concat("service/", hosting.cluster.name, "/", service.name),
+            min_capacity=hosting.scale.min_tasks,
+            max_capacity=hosting.scale.max_tasks,
+            opts=child_opts,
         )
         metrics: dict[str, tuple[Metric, int]] = {
-            "cpu": ({"predefined_metric_type": "ECSServiceAverageCPUUtilization"}, BUSY_PERCENT),
+            "cpu": ({"predefined_metric_type": "ECSServiceAverageCPUUtilization"}, TARGET_CPU_PERCENT),
             "requests": (
                 {"predefined_metric_type": "ALBRequestCountPerTarget", "resource_label": resource_label},
-                REQUESTS_PER_MINUTE,
+                TARGET_REQUESTS_PER_MINUTE,
             ),
         }
-        for what, (metric, aim) in metrics.items():
+        for metric_name, (metric, target_value) in metrics.items():
             aws.appautoscaling.Policy(
-                f"{name}-{what}",
+                f"{name}-{metric_name}",
                 policy_type="TargetTrackingScaling",
                 service_namespace=target.service_namespace,
                 scalable_dimension=target.scalable_dimension,
                 resource_id=target.resource_id,
                 target_tracking_scaling_policy_configuration={
                     "predefined_metric_specification": metric,
-                    "target_value": aim,
-                    # Up at once, down after five quiet minutes.
+                    "target_value": target_value,
+                    # Seconds. Tasks are added quickly and removed slowly.
                     "scale_out_cooldown": 30,
                     "scale_in_cooldown": 300,
                 },
-                opts=here,
+                opts=child_opts,
             )

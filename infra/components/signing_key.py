@@ -7,11 +7,11 @@ from infra.components.policy import write_policy
 from infra.documents.policies import signing_key_policy
 
 DELETION_DAYS = 7
-"""The shortest that KMS has. Until then the key is only disabled, and costs nothing."""
+"""Waiting period before KMS deletes the key, in days: the minimum. During it the key is disabled and costs nothing."""
 
 
 class SigningKey(pulumi.ComponentResource):
-    """Signs the tokens, and can't be taken out of KMS. Only the signer may use it: not even an administrator can."""
+    """The KMS key that signs access tokens. It can't be exported, and only the signer may sign with it."""
 
     def __init__(self, name: str, *, signer_arn: pulumi.Output[str], opts: pulumi.ResourceOptions) -> None:
         super().__init__("three-phase-upload:infra:SigningKey", name, None, opts)

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from infra.seed.people import Person
 
 SEEDED_AT = 1_767_225_600_000
-"""2026-01-01 in milliseconds: the seeds' ids are the same every time, and older than any upload."""
+"""2026-01-01, in milliseconds since the epoch. The seeded pictures have the same ids in every deployment, and their ids
+are older than that of any upload.
+"""
 
 
 class Storage(pulumi.ComponentResource):
-    """The bucket and the table, with the demo's people in them. Both go with the stack, and all that is in them."""
+    """The bucket and the table, with the seeded users. Destroying the stack deletes both with their contents."""
 
     def __init__(
         self,
@@ -36,7 +38,7 @@ class Storage(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("three-phase-upload:infra:Storage", name, None, opts)
-        self._here = pulumi.ResourceOptions(parent=self)
+        self._child_opts = pulumi.ResourceOptions(parent=self)
         bucket = self._make_bucket(name, bucket_name, origin)
         table = self._make_table(name)
         self.bucket = bucket.bucket
@@ -48,8 +50,8 @@ class Storage(pulumi.ComponentResource):
         self.register_outputs({"bucket": self.bucket, "table": self.table})
 
     def _make_bucket(self, name: str, bucket_name: str | None, origin: pulumi.Output[str]) -> aws.s3.Bucket:
-        here = self._here
-        bucket = aws.s3.Bucket(name, bucket=bucket_name, force_destroy=True, opts=here)
+        child_opts = self._child_opts
+        bucket = aws.s3.Bucket(name, bucket=bucket_name, force_destroy=True, opts=child_opts)
         blocked = aws.s3.BucketPublicAccessBlock(
             name,
             bucket=bucket.id,
@@ -57,32 +59,32 @@ class Storage(pulumi.ComponentResource):
             ignore_public_acls=PUBLIC_ACCESS_BLOCK["IgnorePublicAcls"],
             block_public_policy=PUBLIC_ACCESS_BLOCK["BlockPublicPolicy"],
             restrict_public_buckets=PUBLIC_ACCESS_BLOCK["RestrictPublicBuckets"],
-            opts=here,
+            opts=child_opts,
         )
         aws.s3.BucketOwnershipControls(
             name,
             bucket=bucket.id,
             rule={"object_ownership": OWNERSHIP_RULES[0]["ObjectOwnership"]},
-            opts=here,
+            opts=child_opts,
         )
         aws.s3.BucketServerSideEncryptionConfiguration(
             name,
             bucket=bucket.id,
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=here,
+            opts=child_opts,
         )
         aws.s3.BucketPolicy(
             name,
             bucket=bucket.id,
             policy=write_policy(bucket_policy, bucket_arn=bucket.arn),
-            # S3 takes one change of a bucket at a time, and this one is refused while the block is being put up.
+            # S3 refuses the policy while the public access block is being changed.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[blocked]),
         )
         aws.s3.BucketCorsConfiguration(
-            name, bucket=bucket.id, cors_rules=[_spell_cors(rule) for rule in cors_rules(origin)], opts=here
+            name, bucket=bucket.id, cors_rules=[_translate_cors(rule) for rule in cors_rules(origin)], opts=child_opts
         )
         aws.s3.BucketLifecycleConfiguration(
-            name, bucket=bucket.id, rules=[_spell_lifecycle(rule) for rule in lifecycle_rules()], opts=here
+            name, bucket=bucket.id, rules=[_translate_lifecycle(rule) for rule in lifecycle_rules()], opts=child_opts
         )
         return bucket
 
@@ -96,13 +98,13 @@ class Storage(pulumi.ComponentResource):
             billing_mode=definition["BillingMode"],
             point_in_time_recovery={"enabled": True},
             deletion_protection_enabled=False,
-            opts=self._here,
+            opts=self._child_opts,
         )
 
     def _seed(self, bucket: aws.s3.Bucket, table: aws.dynamodb.Table, person: Person, number: int) -> None:
-        """The picture before the row that points at it. What the demo's visitors make of both is theirs to change."""
+        """Create the picture, then the row that refers to it. Users may change both later."""
         avatar = make_seed_id(number).avatar_key if person.portrait else None
-        before: list[pulumi.Resource] = []
+        pictures: list[pulumi.Resource] = []
         if person.portrait:
             picture = aws.s3.BucketObjectv2(
                 person.username,
@@ -112,27 +114,27 @@ class Storage(pulumi.ComponentResource):
                 content_type="image/png",
                 cache_control=AVATAR_CACHE_CONTROL,
                 metadata={USERNAME_FIELD: person.username},
-                opts=self._here,
+                opts=self._child_opts,
             )
-            before.append(picture)
+            pictures.append(picture)
         aws.dynamodb.TableItem(
             person.username,
             table_name=table.name,
             hash_key=table.hash_key.apply(lambda key: key or ""),
             item=json.dumps(write_row(Row(person.username, person.name, avatar))),
-            # Otherwise the next update would turn a user's row back to a picture that is long deleted.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=before, ignore_changes=["item"]),
+            # Otherwise the next update would reset the row to the seeded picture, which may be deleted by then.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=pictures, ignore_changes=["item"]),
         )
 
 
 def make_seed_id(number: int) -> UploadId:
-    """RFC 9562, section 5.7, with a counter where others have random bits."""
+    """A UUIDv7 (RFC 9562, section 5.7) with this number in place of its random bits."""
     value = SEEDED_AT << 80 | 7 << 76 | 2 << 62 | number
     return UploadId(str(uuid.UUID(int=value)))
 
 
-def _spell_cors(rule: dict[str, Any]) -> aws.s3.BucketCorsConfigurationCorsRuleArgsDict:
-    """From the words of the S3 API to those of Pulumi."""
+def _translate_cors(rule: dict[str, Any]) -> aws.s3.BucketCorsConfigurationCorsRuleArgsDict:
+    """The rule with Pulumi's names in place of those of the S3 API."""
     return {
         "allowed_origins": rule["AllowedOrigins"],
         "allowed_methods": rule["AllowedMethods"],
@@ -142,9 +144,9 @@ def _spell_cors(rule: dict[str, Any]) -> aws.s3.BucketCorsConfigurationCorsRuleA
     }
 
 
-def _spell_lifecycle(rule: dict[str, Any]) -> aws.s3.BucketLifecycleConfigurationRuleArgsDict:
+def _translate_lifecycle(rule: dict[str, Any]) -> aws.s3.BucketLifecycleConfigurationRuleArgsDict:
     condition = rule["Filter"]
-    spelled: aws.s3.BucketLifecycleConfigurationRuleArgsDict = {
+    translated: aws.s3.BucketLifecycleConfigurationRuleArgsDict = {
         "id": rule["ID"],
         "status": rule["Status"],
         "filter": {"tag": {"key": condition["Tag"]["Key"], "value": condition["Tag"]["Value"]}}
@@ -152,8 +154,8 @@ def _spell_lifecycle(rule: dict[str, Any]) -> aws.s3.BucketLifecycleConfiguratio
         else {"prefix": condition["Prefix"]},
     }
     if "Expiration" in rule:
-        spelled["expiration"] = {"days": rule["Expiration"]["Days"]}
+        translated["expiration"] = {"days": rule["Expiration"]["Days"]}
     if "AbortIncompleteMultipartUpload" in rule:
         days = rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
-        spelled["abort_incomplete_multipart_upload"] = {"days_after_initiation": days}
-    return spelled
+        translated["abort_incomplete_multipart_upload"] = {"days_after_initiation": days}
+    return translated

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class SweepSchedule(pulumi.ComponentResource):
-    """Starts the sweep every hour, as a task of its own."""
+    """The EventBridge schedule that starts a sweep task every hour."""
 
     def __init__(
         self, name: str, *, task: Task, cluster: aws.ecs.Cluster, network: Network, opts: pulumi.ResourceOptions
     ) -> None:
         super().__init__("three-phase-upload:infra:SweepSchedule", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self)
+        child_opts = pulumi.ResourceOptions(parent=self)
         account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self))
         role = aws.iam.Role(
             f"{name}-schedule",
@@ -28,7 +28,7 @@ class SweepSchedule(pulumi.ComponentResource):
             assume_role_policy=write_policy(
                 assume_policy, service="scheduler.amazonaws.com", account=account.account_id
             ),
-            opts=here,
+            opts=child_opts,
         )
         allowed = aws.iam.RolePolicy(
             f"{name}-schedule",
@@ -40,11 +40,11 @@ class SweepSchedule(pulumi.ComponentResource):
                 task_role_arn=task.role_arn,
                 execution_role_arn=task.execution_role_arn,
             ),
-            opts=here,
+            opts=child_opts,
         )
-        aws.scheduler.Schedule(
+        schedule = aws.scheduler.Schedule(
             name,
-            description="Deletes what crashes left behind, and heals",
+            description="Deletes orphans and repairs avatars of three-phase-upload",
             schedule_expression="rate(1 hour)",
             flexible_time_window={"mode": "FLEXIBLE", "maximum_window_in_minutes": 10},
             target={
@@ -60,9 +60,9 @@ class SweepSchedule(pulumi.ComponentResource):
                         "assign_public_ip": True,
                     },
                 },
-                # The next hour's sweep does what this one did not.
+                # If a sweep is missed, the next one does its work.
                 "retry_policy": {"maximum_retry_attempts": 1, "maximum_event_age_in_seconds": 1800},
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, network]),
         )
-        self.register_outputs({})
+        self.register_outputs({"schedule_arn": schedule.arn})

@@ -15,26 +15,29 @@ if TYPE_CHECKING:
     from infra.documents.environments import Environment
 
 STOP_SECONDS = 30
-"""Between SIGTERM and SIGKILL; a service is done after 11 (`services.web.server`)."""
+"""Seconds between SIGTERM and SIGKILL. A service stops within 11 (`services.web.server`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where tasks run and what they get: CPU units, of which 1024 are a core, and MiB."""
+class TaskSettings:
+    """Settings that all tasks share."""
 
     region: str
     cpu: int
+    """CPU units; 1024 are one vCPU."""
     memory: int
+    """MiB."""
     architecture: str
     log_days: int
+    """Retention of the logs, days."""
 
 
 class TaskRole(pulumi.ComponentResource):
-    """Who a task is. Made before what it may do, which may have to name it."""
+    """An IAM role of a task. Its permissions are added later, since the key policy refers to the role."""
 
     def __init__(self, name: str, *, opts: pulumi.ResourceOptions) -> None:
         super().__init__("three-phase-upload:infra:TaskRole", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self)
+        child_opts = pulumi.ResourceOptions(parent=self)
         account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self))
         role = aws.iam.Role(
             name,
@@ -42,26 +45,26 @@ class TaskRole(pulumi.ComponentResource):
             assume_role_policy=write_policy(
                 assume_policy, service="ecs-tasks.amazonaws.com", account=account.account_id
             ),
-            opts=here,
+            opts=child_opts,
         )
         self._role = role
         self.arn = role.arn
         self.register_outputs({"arn": self.arn})
 
     def allow(self, name: str, policy: pulumi.Output[str]) -> aws.iam.RolePolicy:
-        """`policy`: a document in JSON."""
+        """`policy`: the document in JSON."""
         return aws.iam.RolePolicy(name, role=self._role.id, policy=policy, opts=pulumi.ResourceOptions(parent=self))
 
 
 class Task(pulumi.ComponentResource):
-    """A container as Fargate is to run it: not as root, its file system read-only, its output kept as logs."""
+    """A Fargate task definition with one container, its roles and its log group. The root file system is read-only."""
 
     def __init__(
         self,
         name: str,
         *,
         image: Image,
-        place: Place,
+        settings: TaskSettings,
         role: TaskRole,
         policy: pulumi.Output[str],
         environment: Environment,
@@ -69,9 +72,9 @@ class Task(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("three-phase-upload:infra:Task", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self)
-        logs = aws.cloudwatch.LogGroup(name, retention_in_days=place.log_days, opts=here)
-        execution = TaskRole(f"{name}-execution", opts=here)
+        child_opts = pulumi.ResourceOptions(parent=self)
+        logs = aws.cloudwatch.LogGroup(name, retention_in_days=settings.log_days, opts=child_opts)
+        execution = TaskRole(f"{name}-execution", opts=child_opts)
         allowed = [
             role.allow(name, policy),
             execution.allow(
@@ -84,26 +87,26 @@ class Task(pulumi.ComponentResource):
             "image": image.ref,
             "essential": True,
             "readonlyRootFilesystem": True,
-            # For the sweep's temporary file: the image gives this folder to its user.
+            # The sweep writes a temporary file. The image's user owns this folder.
             "mountPoints": [{"sourceVolume": "tmp", "containerPath": "/tmp", "readOnly": False}],  # noqa: S108
             "linuxParameters": {
                 "capabilities": {"drop": ["ALL"]},
-                # As process 1 Python would not hear of a SIGTERM before it has a handler, and the sweep never has one.
+                # The kernel ignores a SIGTERM to process 1 unless that has a handler. The sweep has none.
                 "initProcessEnabled": True,
             },
             "portMappings": [] if command else [{"containerPort": TASK_PORT, "protocol": "tcp"}],
             "environment": [
                 {"name": variable, "value": value}
-                for variable, value in sorted({"AWS_DEFAULT_REGION": place.region, **environment}.items())
+                for variable, value in sorted({"AWS_DEFAULT_REGION": settings.region, **environment}.items())
             ],
             "stopTimeout": STOP_SECONDS,
             "logConfiguration": {
                 "logDriver": "awslogs",
                 "options": {
                     "awslogs-group": logs.name,
-                    "awslogs-region": place.region,
+                    "awslogs-region": settings.region,
                     "awslogs-stream-prefix": name,
-                    # Rather lose a line than stand still because CloudWatch does.
+                    # The container must not block while CloudWatch Logs is unavailable. It may lose log lines then.
                     "mode": "non-blocking",
                     "max-buffer-size": "25m",
                 },
@@ -116,14 +119,14 @@ class Task(pulumi.ComponentResource):
             family=f"three-phase-upload-{name}",
             requires_compatibilities=["FARGATE"],
             network_mode="awsvpc",
-            cpu=str(place.cpu),
-            memory=str(place.memory),
-            runtime_platform={"operating_system_family": "LINUX", "cpu_architecture": place.architecture},
+            cpu=str(settings.cpu),
+            memory=str(settings.memory),
+            runtime_platform={"operating_system_family": "LINUX", "cpu_architecture": settings.architecture},
             execution_role_arn=execution.arn,
             task_role_arn=role.arn,
             volumes=[{"name": "tmp"}],
             container_definitions=pulumi.Output.json_dumps([container]),
-            # A task that starts before it may do what it has to would fail.
+            # A task that starts before its roles have their permissions would fail.
             opts=pulumi.ResourceOptions(parent=self, depends_on=allowed),
         )
         self.definition_arn = definition.arn

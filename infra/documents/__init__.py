@@ -1,1 +1,1 @@
-"""Policy, bucket and table documents as pure functions of names, for the cloud and the local stack alike."""
+"""Policy, bucket and table documents as pure functions of names, for the Pulumi program and the local stack."""

@@ -1,4 +1,4 @@
-"""The bucket's configuration, in the shapes of the S3 API."""
+"""Configuration of the bucket, as the S3 API takes it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PENDING_DAYS = 1
-"""S3 counts from the upload and rounds up to the next midnight UTC (AWS: "Lifecycle configuration elements")."""
+"""Days after which S3 deletes a pending object. S3 counts from the upload and rounds up to the next midnight UTC (AWS:
+"Lifecycle configuration elements").
+"""
 
 
 def cors_rules(origin: Any) -> list[dict[str, Any]]:
-    """Pages of this origin may post forms and read the answer; nobody else's may. It may be Pulumi's output."""
+    """Pages of this origin, and of no other, may post forms and read the responses.
+
+    `origin` may be a Pulumi output.
+    """
     return [
         {
             "AllowedOrigins": [origin],
             "AllowedMethods": ["POST"],
-            # A form needs no header of its own; this one is for clients that report progress and so preflight.
+            # A form needs no extra header. Clients that report progress make a preflight request, which names this one.
             "AllowedHeaders": ["content-type"],
-            # Uppy reads both from the answer to a form, and calls it a wrong configuration where it can't.
+            # Uppy reads both from the response to a form, and reports a CORS error if it can't.
             "ExposeHeaders": ["ETag", "Location"],
             "MaxAgeSeconds": 3600,
         }
@@ -29,9 +34,9 @@ def cors_rules(origin: Any) -> list[dict[str, Any]]:
 
 
 def lifecycle_rules(pending_prefixes: Sequence[str] = PENDING_PREFIXES) -> list[dict[str, Any]]:
-    """Delete what was uploaded and never confirmed, under either strategy.
+    """Delete objects that were uploaded and never confirmed, under either strategy.
 
-    `pending_prefixes` begins with the current one.
+    `pending_prefixes` starts with the current prefix.
     """
     return [
         *(

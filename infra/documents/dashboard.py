@@ -1,4 +1,4 @@
-"""The charts of a deployment, in the words of CloudWatch (AWS: "Dashboard body structure and syntax")."""
+"""The CloudWatch dashboard of a deployment (AWS: "Dashboard body structure and syntax")."""
 
 from __future__ import annotations
 
@@ -8,29 +8,38 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMESPACE = "ThreePhaseUpload"
 WIDTH, HEIGHT, COLUMNS = 12, 6, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Charted:
-    """What the metrics are of. Values may be Pulumi's outputs."""
+class DashboardMetrics:
+    """The namespace of the services' own metrics, and the resources whose metrics the dashboard shows.
 
+    Values may be Pulumi outputs.
+    """
+
+    namespace: str
     api_id: Any
     balancer: Any
     targets: Mapping[str, Any]
-    """By service."""
+    """Target groups by service."""
     table: Any
 
 
-def dashboard(charted: Charted, region: str) -> dict[str, Any]:
-    api = ["ApiId", charted.api_id]
+def dashboard(shown: DashboardMetrics, region: str) -> dict[str, Any]:
+    api = ["ApiId", shown.api_id]
+
+    def service_metric(name: str, service: str) -> list[Any]:
+        return [shown.namespace, name, "Service", service]
+
     charts = [
-        _chart("Uploads", region, [_own(name, "uploads") for name in ("Presigned", "Confirmed", "Superseded")]),
-        _search("Refused, by reason", region, f'{{{NAMESPACE},Reason,Service}} MetricName="Refused"'),
-        _chart("The API's answers", region, [["AWS/ApiGateway", name, *api] for name in ("Count", "4xx", "5xx")]),
         _chart(
-            "Time to answer",
+            "Uploads", region, [service_metric(name, "uploads") for name in ("Presigned", "Confirmed", "Superseded")]
+        ),
+        _search("Refused, by reason", region, f'{{{shown.namespace},Reason,Service}} MetricName="Refused"'),
+        _chart("Responses of the API", region, [["AWS/ApiGateway", name, *api] for name in ("Count", "4xx", "5xx")]),
+        _chart(
+            "Latency of the API",
             region,
             [["AWS/ApiGateway", "Latency", *api, {"stat": stat}] for stat in ("p50", "p90", "p99")],
         ),
@@ -38,8 +47,8 @@ def dashboard(charted: Charted, region: str) -> dict[str, Any]:
             "Requests by service",
             region,
             [
-                ["AWS/ApplicationELB", "RequestCount", "TargetGroup", target, "LoadBalancer", charted.balancer]
-                for target in charted.targets.values()
+                ["AWS/ApplicationELB", "RequestCount", "TargetGroup", target, "LoadBalancer", shown.balancer]
+                for target in shown.targets.values()
             ],
         ),
         _chart(
@@ -52,22 +61,25 @@ def dashboard(charted: Charted, region: str) -> dict[str, Any]:
                     "TargetGroup",
                     target,
                     "LoadBalancer",
-                    charted.balancer,
+                    shown.balancer,
                     {"stat": "Minimum"},
                 ]
-                for target in charted.targets.values()
+                for target in shown.targets.values()
             ],
         ),
         _chart(
-            "The sweep",
-            region,
-            [_own(name, "sweep") for name in ("Orphans", "Restored", "Replaced", "Dangling", "Skipped", "Failed")],
-        ),
-        _chart(
-            "The table",
+            "Sweep",
             region,
             [
-                ["AWS/DynamoDB", name, "TableName", charted.table]
+                service_metric(name, "sweep")
+                for name in ("Orphans", "Restored", "Replaced", "Dangling", "Skipped", "Failed")
+            ],
+        ),
+        _chart(
+            "Table",
+            region,
+            [
+                ["AWS/DynamoDB", name, "TableName", shown.table]
                 for name in ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")
             ],
         ),
@@ -75,18 +87,14 @@ def dashboard(charted: Charted, region: str) -> dict[str, Any]:
     return {"widgets": [_place(chart, number) for number, chart in enumerate(charts)]}
 
 
-def _own(name: str, service: str) -> list[Any]:
-    return [NAMESPACE, name, "Service", service]
-
-
 def _chart(title: str, region: str, metrics: list[list[Any]]) -> dict[str, Any]:
     properties = {"title": title, "region": region, "stat": "Sum", "period": 300, "view": "timeSeries"}
     return {"type": "metric", "properties": properties | {"metrics": metrics}}
 
 
-def _search(title: str, region: str, what: str) -> dict[str, Any]:
-    """For metrics whose dimensions are not known beforehand."""
-    return _chart(title, region, [[{"expression": f"SEARCH('{what}', 'Sum', 300)", "id": "found"}]])
+def _search(title: str, region: str, query: str) -> dict[str, Any]:
+    """A chart of metrics whose dimensions are not known in advance."""
+    return _chart(title, region, [[{"expression": f"SEARCH('{query}', 'Sum', 300)", "id": "found"}]])
 
 
 def _place(chart: dict[str, Any], number: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The environment variables of each service and of the sweep, for the tasks in the cloud and on a laptop alike.
+"""The environment variables of each service and of the sweep, for ECS tasks and for local processes.
 
-Values may be Pulumi outputs; they are passed on as they are.
+Values may be Pulumi outputs, which are left as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 Environment = dict[str, Any]
-"""Values by the name of the variable; some may be Pulumi outputs."""
+"""Values by name of the variable. Some may be Pulumi outputs."""
 
 JWKS_PATH = "/auth/.well-known/jwks.json"
 
@@ -33,7 +33,7 @@ PROGRAMS = {
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names and addresses of the resources, once they exist."""
+    """Names and addresses of the resources that the programs use."""
 
     origin: Any
     table: Any
@@ -43,7 +43,7 @@ class Names:
 
 
 def make_environment(program: str, names: Names, settings: Settings) -> Environment:
-    """Every setting of this program that the stack's configuration or one of the names determines."""
+    """Each setting of this program that the stack's configuration or one of the names determines."""
     known = {field.name: str(getattr(settings, field.name)) for field in msgspec.structs.fields(settings)}
     known |= {field.name: getattr(names, field.name) for field in fields(names)}
     known["metrics"] = "true"

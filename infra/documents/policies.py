@@ -1,6 +1,6 @@
-"""What each service may do in AWS: exact actions on exact resources, each statement with the reason for it.
+"""IAM policies, key policies and bucket policies: exact actions on exact resources, each statement with its reason.
 
-Taken by the Pulumi program and by the local stack, so that the permissions of production hold on a laptop, too.
+The Pulumi program and the local stack both use them, so the local stack has the permissions of production.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ Document = dict[str, Any]
 
 def auth_policy(*, table_arn: str, key_arn: str) -> Document:
     return _document(
-        # A user may log in if the table has a row of that name.
+        # A user can log in if the table has a row with that username.
         _allow("ReadUser", ["dynamodb:GetItem"], [table_arn]),
-        # Tokens are signed by KMS; the public half is what the key set publishes.
+        # KMS signs the access tokens. The key set publishes the public key.
         _allow("SignTokens", ["kms:Sign", "kms:GetPublicKey"], [key_arn]),
     )
 
@@ -24,29 +24,33 @@ def auth_policy(*, table_arn: str, key_arn: str) -> Document:
 def uploads_policy(*, bucket_arn: str, table_arn: str) -> Document:
     prefixes = [f"{bucket_arn}/{PENDING_PREFIX}*", f"{bucket_arn}/{AVATAR_PREFIX}*"]
     return _document(
-        # A form can do what its signer may do: put an object. Confirm reads it, copies it, and deletes what is left.
-        _allow("KeepPictures", ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], prefixes),
-        # Strategy tag: a form may set tags if its signer may; GET counts them; a copy of what carries them reads them.
-        _allow("MarkPending", ["s3:PutObjectTagging", "s3:GetObjectTagging"], [f"{bucket_arn}/{AVATAR_PREFIX}*"]),
-        # With it a missing key is 404; without it 403, which could as well be a missing permission (AWS: GetObject).
-        _allow("TellMissingFromForbidden", ["s3:ListBucket"], [bucket_arn]),
-        # The row that names the user's avatar.
-        _allow("PointAtAvatar", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
+        # A presigned form has the permissions of its signer, so the signer needs PutObject. Confirm reads the pending
+        # object, copies it, and deletes it and the old avatar.
+        _allow("WriteReadDeletePictures", ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], prefixes),
+        # Strategy tag: the signer of a form that sets tags needs PutObjectTagging. GetObjectTagging is needed for the
+        # tag count that GetObject returns, and to copy an object that has tags.
+        _allow("TagPictures", ["s3:PutObjectTagging", "s3:GetObjectTagging"], [f"{bucket_arn}/{AVATAR_PREFIX}*"]),
+        # With ListBucket the response for a missing key is 404. Without it, it is 403, as for a missing permission
+        # (AWS: GetObject).
+        _allow("GetNotFoundForMissingKeys", ["s3:ListBucket"], [bucket_arn]),
+        # Confirm reads the user's row and updates its avatar.
+        _allow("UpdateAvatar", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
     )
 
 
 def sweep_policy(*, bucket_arn: str, table_arn: str) -> Document:
     avatars = [f"{bucket_arn}/{AVATAR_PREFIX}*"]
     return _document(
-        # Every object there is; and a missing one is told from a forbidden one.
+        # The sweep lists all objects. ListBucket also makes the response for a missing key 404 and not 403.
         _allow("ListBucket", ["s3:ListBucket"], [bucket_arn]),
-        # Whose an object is, whether it is marked as pending, and whether it is a picture.
-        _allow("LookAtAvatars", ["s3:GetObject", "s3:GetObjectTagging"], avatars),
-        # A live one that is marked is copied onto itself without the tag; a copy of what has tags asks for both rights.
-        _allow("HealAvatars", ["s3:PutObject", "s3:PutObjectTagging"], avatars),
-        # What nothing points at any more. What is pending is left to the lifecycle rules.
+        # It reads who owns an object, whether it has the pending tag, and whether it is a picture.
+        _allow("ReadAvatars", ["s3:GetObject", "s3:GetObjectTagging"], avatars),
+        # It copies a live avatar that has the pending tag onto itself without the tag. CopyObject of a tagged object
+        # needs both permissions.
+        _allow("RepairAvatars", ["s3:PutObject", "s3:PutObjectTagging"], avatars),
+        # It deletes avatars that no row refers to. Lifecycle rules delete pending objects.
         _allow("DeleteOrphans", ["s3:DeleteObject"], avatars),
-        # Every row there is, and once more the one that an orphan belongs to.
+        # It scans all rows, and reads the owner's row again before it deletes an orphan.
         _allow("ReadRows", ["dynamodb:Scan", "dynamodb:GetItem"], [table_arn]),
     )
 
@@ -54,23 +58,24 @@ def sweep_policy(*, bucket_arn: str, table_arn: str) -> Document:
 def frontend_policy(*, bucket_arn: str, table_arn: str) -> Document:
     prefixes = [f"{bucket_arn}/{prefix}*" for prefix in (*PENDING_PREFIXES, AVATAR_PREFIX)]
     return _document(
-        # The page's table of the bucket.
+        # The page shows the objects in the bucket.
         _allow("ListBucket", ["s3:ListBucket"], [bucket_arn]),
-        # What each object in it carries, and the presigned GET of an avatar.
+        # The page shows metadata and tags of each object. A presigned GET of an avatar has its signer's permissions.
         _allow("ReadObjects", ["s3:GetObject", "s3:GetObjectTagging"], prefixes),
-        # The page's users and table, the avatar of one user, and which of the objects in view are live.
+        # The page shows users and rows, redirects to the avatar of a user, and shows which listed objects are live.
         _allow("ReadUsers", ["dynamodb:Scan", "dynamodb:GetItem", "dynamodb:BatchGetItem"], [table_arn]),
     )
 
 
 def execution_policy(*, repository_arn: str, log_group_arn: str) -> Document:
-    """For what ECS does on behalf of a task before and around it."""
+    """Permissions of the task execution role, which ECS uses to pull the image and to write the logs."""
     return _document(
-        # ECR gives out its login for a whole registry and knows no resource for that (AWS: "Actions for Amazon ECR").
+        # This action supports no resource: an authorization token is for the whole registry (AWS: "Actions for Amazon
+        # ECR").
         _allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
-        # This service's image.
+        # ECS pulls the image of this service.
         _allow("PullImage", ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [repository_arn]),
-        # What it prints.
+        # The log driver writes the container's output.
         _allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"]),
     )
 
@@ -78,20 +83,20 @@ def execution_policy(*, repository_arn: str, log_group_arn: str) -> Document:
 def schedule_policy(
     *, task_definition_arn: str, cluster_arn: str, task_role_arn: str, execution_role_arn: str
 ) -> Document:
-    """For the scheduler that starts the sweep."""
+    """Permissions of EventBridge Scheduler, which starts the sweep."""
     run = _allow("RunSweep", ["ecs:RunTask"], [task_definition_arn])
     run["Condition"] = {"ArnEquals": {"ecs:cluster": cluster_arn}}
-    # A task runs under its roles, so who starts it must be allowed to hand them on: to ECS, and to nobody else.
-    hand_on = _allow("HandRolesToTask", ["iam:PassRole"], [task_role_arn, execution_role_arn])
-    hand_on["Condition"] = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
-    return _document(run, hand_on)
+    # RunTask passes the task's roles to ECS, and the caller needs permission for that.
+    pass_roles = _allow("PassRolesToTask", ["iam:PassRole"], [task_role_arn, execution_role_arn])
+    pass_roles["Condition"] = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    return _document(run, pass_roles)
 
 
 def assume_policy(*, service: str, account: str) -> Document:
-    """This AWS service may take on the role, on behalf of this account only (AWS: "Confused deputy prevention")."""
+    """This AWS service may assume the role, for this account only (AWS: "Confused deputy prevention")."""
     return _document(
         {
-            "Sid": "ActForThisAccount",
+            "Sid": "AssumeRoleForThisAccount",
             "Effect": "Allow",
             "Principal": {"Service": service},
             "Action": "sts:AssumeRole",
@@ -102,9 +107,9 @@ def assume_policy(*, service: str, account: str) -> Document:
 
 def bucket_policy(*, bucket_arn: str) -> Document:
     return _document(
-        # Nobody reads or writes in the clear (AWS: "Security best practices for Amazon S3").
+        # Requests must use TLS (AWS: "Security best practices for Amazon S3").
         {
-            "Sid": "RefusePlainHttp",
+            "Sid": "DenyRequestsWithoutTls",
             "Effect": "Deny",
             "Principal": "*",
             "Action": "s3:*",
@@ -131,11 +136,13 @@ KEY_ADMINISTRATION = [
     "kms:UntagResource",
     "kms:UpdateKeyDescription",
 ]
-"""All but the use of the key."""
+"""All actions but those that use the key."""
 
 
 def signing_key_policy(*, administrator: str, signer: str) -> Document:
-    """A key's policy rules alone over what it does not hand on to the account's own policies (AWS: "Key policies")."""
+    """The key policy alone decides who may use the key: the account's IAM policies can allow only what the key policy
+    delegates to the account (AWS: "Key policies").
+    """
     return _document(
         {
             "Sid": "Administer",

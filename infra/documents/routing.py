@@ -1,13 +1,31 @@
-"""Which service answers which path, in the patterns of an ALB listener rule. The first that fits wins."""
+"""Which service a path belongs to, in patterns of ALB listener rules, and how long a request may take."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 ROUTES = (("/auth/*", "auth"), ("/uploads/*", "uploads"), ("/*", "frontend"))
+"""Path patterns and services. The first pattern that matches decides."""
+
+TIMEOUT_SECONDS = 30
+"""Maximum integration timeout of an HTTP API (AWS: "Quotas for HTTP APIs")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A listener rule. The load balancer evaluates the rule with the lowest priority first."""
+
+    pattern: str
+    priority: int
+
+
+def find_rule(service: str) -> Rule:
+    [rule] = [Rule(pattern, number) for number, (pattern, name) in enumerate(ROUTES, start=1) if name == service]
+    return rule
 
 
 def find_service(path: str) -> str:
-    fitting = (service for pattern, service in ROUTES if fnmatchcase(path, pattern))
-    # A load balancer has a default for what no rule fits, such as the `*` of OPTIONS.
-    return next(fitting, ROUTES[-1][1])
+    matching = (service for pattern, service in ROUTES if fnmatchcase(path, pattern))
+    # No pattern matches the `*` of an OPTIONS request. A load balancer then takes its default action.
+    return next(matching, ROUTES[-1][1])

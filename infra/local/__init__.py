@@ -1,1 +1,1 @@
-"""The whole system on one machine."""
+"""The whole system on one machine: emulator, resources, services and gateway as local processes."""

@@ -7,18 +7,23 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import msgspec
 
 from infra.local.ports import PortInUseError
 from infra.local.processes import ProcessError
 from infra.local.stack import Options, run_stack
-from services.settings.limits import FormSeconds
+from services.settings.limits import FormSeconds, PendingStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+
+PortNumber = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Port = Annotated[PortNumber, msgspec.Meta(description="Port of the page. 0 means any free one.")]
+EmulatorPort = Annotated[PortNumber, msgspec.Meta(description="Port of the AWS emulator. 0 means any free one.")]
+Users = Annotated[int, msgspec.Meta(ge=1, description="Number of users to create.")]
 
 
 def main() -> None:
@@ -26,15 +31,15 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The exit status: 0 when it was told to stop, 1 when a part failed."""
+    """Run the demo. The exit status is 0 if it was stopped by a signal, and 1 if a process failed."""
     options = parse_options(arguments)
     if options.data and not can_keep_state(options.data):
-        print(f"{options.data} is not a folder that state can be kept in.", file=sys.stderr)
+        print(f"{options.data} is not a writable folder.", file=sys.stderr)
         return 1
-    for told in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(told, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
-        with run_stack(options, lambda part, where: print(part, where, flush=True)) as stack:
+        with run_stack(options, lambda part, detail: print(part, detail, flush=True)) as stack:
             print("ready", stack.origin, flush=True)
             stack.processes.watch()
     except KeyboardInterrupt:
@@ -45,42 +50,27 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # Once is enough: who presses Ctrl-C again must not break off the orderly stop.
-    for told in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(told, signal.SIG_IGN)
+    # A second Ctrl-C must not interrupt the orderly stop.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
-    parser = argparse.ArgumentParser(prog="demo", description="The whole system on this machine, until Ctrl-C.")
-    parser.add_argument("--port", type=_port, default=8080, help="where the page is (default: %(default)s)")
+    default = Options()
+    parser = argparse.ArgumentParser(prog="demo", description="Runs the whole system on this machine, until Ctrl-C.")
+    _add_number(parser, "--port", Port, default.port)
+    _add_number(parser, "--emulator-port", EmulatorPort, default.emulator_port)
+    _add_number(parser, "--users", Users, default.users)
+    _add_number(parser, "--form-seconds", FormSeconds, default.form_seconds)
+    pending = msgspec.json.schema(PendingStrategy)
     parser.add_argument(
-        "--emulator-port", type=_port, default=4566, help="where the AWS emulator is (default: %(default)s)"
-    )
-    parser.add_argument("--users", type=_count, default=3, metavar="N", help="how many to seed (default: %(default)s)")
-    parser.add_argument(
-        "--pending",
-        choices=["prefix", "tag"],
-        default="prefix",
-        help="how a pending object is marked (default: %(default)s)",
+        "--pending", choices=pending["enum"], default=default.pending, help=_describe(pending["description"])
     )
     parser.add_argument(
-        "--form-seconds",
-        type=_form_seconds,
-        default=300,
-        metavar="N",
-        help="how long a form may be posted (default: %(default)s)",
+        "--data", type=Path, metavar="DIR", help="Folder that keeps the state after a stop. Default: no state is kept."
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="keep the state there (default: nothing is kept)")
-    given = parser.parse_args(arguments)
-    return Options(
-        port=given.port,
-        emulator_port=given.emulator_port,
-        users=given.users,
-        pending=given.pending,
-        form_seconds=given.form_seconds,
-        data=given.data,
-    )
+    return Options(**vars(parser.parse_args(arguments)))
 
 
 def can_keep_state(folder: Path) -> bool:
@@ -91,25 +81,21 @@ def can_keep_state(folder: Path) -> bool:
     return os.access(folder, os.W_OK)
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:  # noqa: PLR2004 - TCP's own
-        raise argparse.ArgumentTypeError(f"{text} is not a port")
-    return port
+def _add_number(parser: argparse.ArgumentParser, option: str, kind: Any, default: int) -> None:
+    """Add an option whose limits and description are those of `kind`, a type with msgspec's metadata."""
+
+    def read(text: str) -> int:
+        try:
+            return msgspec.convert(text, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    description = msgspec.json.schema(kind)["description"]
+    parser.add_argument(option, type=read, default=default, metavar="N", help=_describe(description))
 
 
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError("at least one user is needed")
-    return count
-
-
-def _form_seconds(text: str) -> int:
-    try:
-        return msgspec.convert(text, FormSeconds, strict=False)
-    except msgspec.ValidationError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def _describe(description: str) -> str:
+    return f"{description} Default: %(default)s."
 
 
 if __name__ == "__main__":

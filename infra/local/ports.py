@@ -1,3 +1,5 @@
+"""The address of all local servers, and free ports."""
+
 from __future__ import annotations
 
 import socket
@@ -13,10 +15,10 @@ class PortInUseError(Exception):
 def require_free(port: int, option: str) -> None:
     """
     Raises:
-        PortInUseError: naming the option that chooses another port.
+        PortInUseError: another process listens on the port.
     """
     with socket.socket() as probe:
-        # As servers do it: a port whose last connections are still fading away counts as free.
+        # As servers do: a port counts as free although closed connections are still in TIME_WAIT.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -25,7 +27,7 @@ def require_free(port: int, option: str) -> None:
 
 
 def pick_free_ports(count: int) -> list[int]:
-    """Ports that the system gives away one after the other, so that they differ and are free at this moment."""
+    """Distinct ports that are free at this moment."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:

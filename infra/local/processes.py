@@ -1,4 +1,8 @@
-"""Starts processes, waits until each can serve, and stops them all."""
+"""Starts processes, waits until each is healthy, and stops them all.
+
+By hand, since mirakuru passes the parent's whole environment on and starts only one process at a time; quoting the log,
+watching all processes and stopping them in order would remain.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ WATCH_SECONDS = 0.5
 
 
 class ProcessError(Exception):
-    """A process did not come up, or ended by itself. The text says which one, and the last it said."""
+    """A process did not start, or ended unexpectedly. The text names it and quotes its last log message."""
 
 
 @dataclass(frozen=True)
@@ -35,32 +39,32 @@ class Process:
     def wait_until_ready(self) -> None:
         """
         Raises:
-            ProcessError: it ended, or did not answer in time.
+            ProcessError: the process ended, or its health check did not succeed in time.
         """
         deadline = time.monotonic() + START_SECONDS
         with httpx2.Client(timeout=START_SECONDS, trust_env=False) as client:
             while True:
                 if self.popen.poll() is not None:
-                    raise ProcessError(f"{self.name} did not start: {self.last_words}")
+                    raise ProcessError(f"{self.name} did not start: {self.last_message}")
                 try:
                     if client.get(self.health).is_success:
                         return
                 except httpx2.TransportError:
                     pass
                 if time.monotonic() > deadline:
-                    raise ProcessError(f"{self.name} did not answer within {START_SECONDS} s: {self.last_words}")
+                    raise ProcessError(f"{self.name} was not healthy within {START_SECONDS} s: {self.last_message}")
                 time.sleep(POLL_SECONDS)
 
     @property
-    def last_words(self) -> str:
+    def last_message(self) -> str:
         lines = self.log.read_text("utf-8", "replace").strip().splitlines()
-        said = [words for line in lines if (words := read_words(line))]
-        return said[-1] if said else f"it ended with status {self.popen.returncode} and said nothing"
+        messages = [message for line in lines if (message := read_message(line))]
+        return messages[-1] if messages else f"its exit status is {self.popen.returncode}, and its log is empty"
 
 
 @dataclass
 class Processes:
-    """The processes of one run. `logs` is the folder where what they say goes."""
+    """The processes of one run. `logs`: the folder for their output."""
 
     logs: Path
     started: list[Process] = field(default_factory=list[Process])
@@ -68,13 +72,13 @@ class Processes:
     def start(self, name: str, module: str, *, health: str, environ: Mapping[str, str]) -> Process:
         log = self.logs / f"{name}.log"
         with log.open("wb") as output:
-            popen = subprocess.Popen(  # noqa: S603 - our own modules by our own interpreter
-                [sys.executable, "-m", "infra.local.child", module],
+            popen = subprocess.Popen(  # noqa: S603 - modules of this project in this interpreter
+                [sys.executable, "-m", "infra.local.child_process", module],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=dict(environ),
-                # Ctrl-C is for the parent, who stops them in order.
+                # Ctrl-C must reach only the parent, which then stops them in order.
                 start_new_session=True,
             )
         process = Process(name, popen, log, health)
@@ -84,16 +88,16 @@ class Processes:
     def watch(self) -> NoReturn:
         """
         Raises:
-            ProcessError: as soon as one of them ends; until then it does not return.
+            ProcessError: a process has ended. The method never returns.
         """
         while True:
             for process in self.started:
                 if process.popen.poll() is not None:
-                    raise ProcessError(f"{process.name} ended by itself: {process.last_words}")
+                    raise ProcessError(f"{process.name} ended unexpectedly: {process.last_message}")
             time.sleep(WATCH_SECONDS)
 
     def stop(self) -> None:
-        """The last to start is the first to stop; who does not stop in time is killed."""
+        """Stop them in reverse order of their start. A process that does not stop in time is killed."""
         for process in reversed(self.started):
             process.popen.terminate()
             try:
@@ -105,15 +109,15 @@ class Processes:
         self.started.clear()
 
 
-def read_words(line: str) -> str:
-    """What a line of a log says to a person: a service writes JSON, and its lines of requests say nothing here."""
+def read_message(line: str) -> str:
+    """The message in a line of a log. Services write JSON; their lines about requests have no message."""
     if not line.startswith("{"):
         return line
     try:
-        said: dict[str, str] = json.loads(line)
+        entry: dict[str, str] = json.loads(line)
     except ValueError:
         return line
-    return (said.get("exception") or said.get("message", "")).strip().rpartition("\n")[2]
+    return (entry.get("exception") or entry.get("message", "")).strip().rpartition("\n")[2]
 
 
 def _close(pipe: IO[bytes] | None) -> None:

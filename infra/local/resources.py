@@ -1,4 +1,4 @@
-"""What the Pulumi program makes in AWS, made in the emulator: from the same documents."""
+"""Creates the bucket, the table, the key and the IAM users in the emulator, from the documents that Pulumi uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from types_boto3_iam import IAMClient
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
 
 NAME = "three-phase-upload"
 
@@ -26,11 +26,11 @@ class Resources:
     table: str
     key_arn: str
     credentials: Mapping[str, Mapping[str, str]]
-    """By service, and for the sweep: the environment variables of an IAM user that has just that service's policy."""
+    """For each service and the sweep: environment variables with the credentials of an IAM user that has its policy."""
 
 
 def create_resources(aws: Aws, origin: str, name: str) -> Resources:
-    """Make what is not there yet, so that a kept state is taken up again; all of it has this name."""
+    """Create the resources that do not exist yet: state that was kept may contain them. `name` is part of all names."""
     _create_bucket(aws, origin, name)
     table_arn = _create_table(aws, name)
     key_arn = _create_key(aws, f"alias/{name}-signing")
@@ -46,7 +46,7 @@ def create_resources(aws: Aws, origin: str, name: str) -> Resources:
 
 
 def _create_bucket(aws: Aws, origin: str, name: str) -> None:
-    s3: Any = aws.s3  # the documents are plain dicts, for Pulumi as well
+    s3: Any = aws.s3  # the documents are plain dicts, since Pulumi uses them too
     if name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.region})
     s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=PUBLIC_ACCESS_BLOCK)
@@ -59,15 +59,15 @@ def _create_table(aws: Aws, name: str) -> str:
     if name not in aws.dynamodb.list_tables()["TableNames"]:
         aws.dynamodb.create_table(TableName=name, **table_definition())
         aws.dynamodb.get_waiter("table_exists").wait(TableName=name)
-    return aws.dynamodb.describe_table(TableName=name)["Table"]["TableArn"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - always answered
+    return aws.dynamodb.describe_table(TableName=name)["Table"]["TableArn"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - AWS always returns it
 
 
 def _create_key(aws: Aws, alias: str) -> str:
     aliases = {found.get("AliasName") for found in aws.kms.list_aliases()["Aliases"]}
     if alias not in aliases:
-        made = aws.kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
-        aws.kms.create_alias(AliasName=alias, TargetKeyId=made["KeyId"])
-    return aws.kms.describe_key(KeyId=alias)["KeyMetadata"]["Arn"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - always answered
+        created = aws.kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+        aws.kms.create_alias(AliasName=alias, TargetKeyId=created["KeyId"])
+    return aws.kms.describe_key(KeyId=alias)["KeyMetadata"]["Arn"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - AWS always returns it
 
 
 def _create_user(iam: IAMClient, system: str, service: str, policy: Document) -> Mapping[str, str]:
@@ -75,8 +75,8 @@ def _create_user(iam: IAMClient, system: str, service: str, policy: Document) ->
     if name not in {user["UserName"] for user in iam.list_users()["Users"]}:
         iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName=service, PolicyDocument=json.dumps(policy))
-    # A secret is shown only once, so each start makes new ones.
+    # IAM returns a secret only once, so each start creates new access keys.
     for old in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
-        iam.delete_access_key(UserName=name, AccessKeyId=old["AccessKeyId"])  # pyright: ignore[reportTypedDictNotRequiredAccess] - always answered
+        iam.delete_access_key(UserName=name, AccessKeyId=old["AccessKeyId"])  # pyright: ignore[reportTypedDictNotRequiredAccess] - AWS always returns it
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}

@@ -1,4 +1,4 @@
-"""Puts the demo's people and their portraits where they belong."""
+"""Puts the seeded users into the table and their portraits into the bucket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.store.table import USERNAME, Row, make_key, write_row
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
     from infra.local.resources import Resources
 
 GET_BATCH = 100
@@ -23,7 +23,7 @@ WRITE_BATCH = 25
 
 
 def seed(aws: Aws, resources: Resources, count: int) -> None:
-    """Add whoever is not there yet. A picture comes before the row that points at it."""
+    """Add the users that do not exist yet. A picture is stored before the row that refers to it."""
     people = invent_people(count)
     while batch := list(itertools.islice(people, GET_BATCH)):
         missing = _find_missing(aws, resources.table, batch)
@@ -39,12 +39,13 @@ def seed(aws: Aws, resources: Resources, count: int) -> None:
 def _find_missing(aws: Aws, table: str, people: Iterable[Person]) -> list[Person]:
     people = list(people)
     keys: list[Any] = [make_key(person.username) for person in people]
-    answer = aws.dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ProjectionExpression": USERNAME}})
-    there = {row[USERNAME].get("S") for row in answer["Responses"].get(table, [])}
-    return [person for person in people if person.username not in there]
+    response = aws.dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ProjectionExpression": USERNAME}})
+    existing = {row[USERNAME].get("S") for row in response["Responses"].get(table, [])}
+    return [person for person in people if person.username not in existing]
 
 
 def make_row(aws: Aws, bucket: str, person: Person) -> dict[str, Any]:
+    """The person's row. Their portrait, if they have one, is stored first."""
     if person.portrait is None:
         return write_row(Row(person.username, person.name))
     avatar = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key

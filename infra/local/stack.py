@@ -1,4 +1,4 @@
-"""The running system: emulator, resources, services, gateway. For the demo and for the tests."""
+"""Runs the whole system on this machine, for the demo and for the tests: emulator, resources, services and gateway."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.documents.environments import JWKS_PATH, Names, make_environment
-from infra.local.aws import Aws
+from infra.local.clients import Aws
 from infra.local.gateway import HEALTH_PATH
 from infra.local.ports import HOST, pick_free_ports, require_free
 from infra.local.processes import Process, Processes
 from infra.local.resources import NAME, Resources, create_resources
 from infra.local.seeds import seed
+from infra.seed.people import SEEDED_USERS
 from infra.settings import Settings
 from services.settings import limits
 
@@ -27,31 +28,33 @@ if TYPE_CHECKING:
 
 REGION = "eu-central-1"
 SERVICES = ("auth", "uploads", "frontend")
-LOCAL = {"frontend": {"LIFECYCLE_CLOCK": "true"}}
-"""What no deployment has."""
+LOCAL_VARIABLES = {"frontend": {"LIFECYCLE_CLOCK": "true"}}
+"""Environment variables by service that only the local system sets."""
 
 INHERITED = re.compile(
     "PATH|HOME|LANG|LC_[A-Z]+|LOCPATH|TZ|TMPDIR|PYTHONPATH|PYTHONHOME|SYSTEMROOT"
-    "|LD_[A-Z_]+|DYLD_[A-Z_]+|FAKETIME[A-Z_]*"  # the dynamic linker, and what it is told to load
+    "|LD_[A-Z_]+|DYLD_[A-Z_]+|FAKETIME[A-Z_]*"  # of the dynamic linker and of libfaketime
 )
+"""Names of the environment variables that every process inherits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """A port of 0 is any that is free. Without `data` nothing remains."""
+    """The options of a run. Port 0 means any free port."""
 
     port: int = 8080
     emulator_port: int = 4566
-    users: int = 3
+    users: int = SEEDED_USERS
     pending: limits.PendingStrategy = limits.PENDING
     data: Path | None = None
+    """Folder that keeps the state after a stop. Without it no state is kept."""
     uploads_endpoint: str | None = None
-    """Where the uploads service finds AWS, if not straight at the emulator."""
+    """URL at which the uploads service reaches AWS. Default: that of the emulator."""
     form_seconds: int = limits.FORM_SECONDS
     presigns_per_minute: int = limits.PRESIGNS_PER_MINUTE
     logins_per_minute: int = limits.LOGINS_PER_MINUTE
     name: str = NAME
-    """Of the bucket, the table, the key and the IAM users."""
+    """Name of the bucket and the table, and prefix of the names of the key and the IAM users."""
 
     @property
     def settings(self) -> Settings:
@@ -67,26 +70,26 @@ class Options:
 class Stack:
     origin: str
     aws: Aws
-    """Clients that may do everything, for whoever looks at the results."""
+    """Clients with all permissions."""
     resources: Resources
     services: Mapping[str, str]
-    """Each service's own URL, behind the gateway."""
+    """The URL of each service behind the gateway."""
     processes: Processes
 
 
 @contextlib.contextmanager
 def run_stack(options: Options, announce: Callable[[str, str], None]) -> Generator[Stack, None, None]:
-    """The system from its start to its end, on an emulator of its own; `announce` hears of each part and where it is,
-    as it comes up.
+    """Start the system with an emulator, and stop it at the end. `announce` is called with the name and the address of
+    each part that has started.
 
     Raises:
-        PortInUseError, ProcessError: a part could not start. Nothing is left running.
+        PortInUseError, ProcessError: a part could not start. All processes are stopped.
     """
     for option, port in {"--port": options.port, "--emulator-port": options.emulator_port}.items():
         if port:
             require_free(port, option)
     with run_processes() as processes:
-        aws = make_root(options.emulator_port or pick_free_ports(1)[0])
+        aws = make_root_clients(options.emulator_port or pick_free_ports(1)[0])
         start_emulator(processes, aws, options.data)
         announce("emulator", aws.endpoint)
         yield start_system(aws, processes, options, announce)
@@ -94,7 +97,7 @@ def run_stack(options: Options, announce: Callable[[str, str], None]) -> Generat
 
 @contextlib.contextmanager
 def run_processes() -> Generator[Processes, None, None]:
-    """With a folder of their own for as long as they run."""
+    """Processes that are stopped at the end, with a temporary folder for their logs."""
     with tempfile.TemporaryDirectory(prefix="three-phase-upload-") as folder:
         processes = Processes(Path(folder))
         try:
@@ -104,7 +107,7 @@ def run_processes() -> Generator[Processes, None, None]:
 
 
 def start_system(aws: Aws, processes: Processes, options: Options, announce: Callable[[str, str], None]) -> Stack:
-    """Resources, users, services and gateway on an AWS that is there already.
+    """Create resources and users, and start services and gateway, in an AWS that is running already.
 
     Raises:
         ProcessError: a part could not start.
@@ -119,26 +122,26 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     announce("table", resources.table)
     announce("key", resources.key_arn)
     seed(aws, resources, options.users)
-    announce("users", f"{options.users} seeded")
+    announce("users", f"{options.users} created")
 
-    waiting = [*_start_services(processes, services, aws, resources, origin, options)]
-    sweep = make_own_environ("sweep", services, aws, resources, origin, options.settings)
-    waiting.append(start_gateway(processes, services, aws, origin, port, sweep))
-    for process in waiting:
+    starting = [*_start_services(processes, services, aws, resources, origin, options)]
+    sweep = make_program_environ("sweep", services, aws, resources, origin, options.settings)
+    starting.append(start_gateway(processes, services, aws, origin, port, sweep))
+    for process in starting:
         process.wait_until_ready()
         announce(process.name, services.get(process.name, origin))
     return Stack(origin, aws, resources, services, processes)
 
 
-def make_root(emulator_port: int) -> Aws:
-    """Credentials that may do everything in an emulator that is yet to be started there."""
+def make_root_clients(emulator_port: int) -> Aws:
+    """Clients with all permissions in an emulator that will listen on this port."""
     return Aws(f"http://{HOST}:{emulator_port}", REGION, "root", secrets.token_urlsafe())
 
 
 def start_emulator(processes: Processes, aws: Aws, data: Path | None) -> None:
     """
     Raises:
-        ProcessError: it did not come up.
+        ProcessError: it did not start.
     """
     kept = "1" if data else "0"
     folder = data or processes.logs
@@ -157,7 +160,7 @@ def start_emulator(processes: Processes, aws: Aws, data: Path | None) -> None:
             "MINISTACK_REGION": aws.region,
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
-            # It would look for containers of its own to clean up, and there are none.
+            # MiniStack would otherwise connect to Docker and look for its containers. It has none here.
             "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",
             "PERSIST_STATE": kept,
             "S3_PERSIST": kept,
@@ -169,8 +172,8 @@ def start_emulator(processes: Processes, aws: Aws, data: Path | None) -> None:
 
 
 def inherit_environ() -> dict[str, str]:
-    """What any process needs of our environment. Nothing else in it changes what a service does: no setting, no proxy,
-    and nothing that is said of the real AWS, which no part of this may ever reach.
+    """The inherited variables. No other variable of this process reaches a service: no setting, no proxy, and no AWS
+    profile or credentials, so that no process can call the real AWS.
     """
     inherited = {name: value for name, value in os.environ.items() if INHERITED.fullmatch(name)}
     return inherited | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -194,12 +197,12 @@ def make_environ(
     origin: str,
     settings: Settings,
 ) -> dict[str, str]:
-    """What this one of the services finds in its environment."""
+    """The environment of a service's process."""
     listening = {"HOST": HOST, "PORT": services[name].rpartition(":")[2]}
-    return inherit_environ() | make_own_environ(name, services, aws, resources, origin, settings) | listening
+    return inherit_environ() | make_program_environ(name, services, aws, resources, origin, settings) | listening
 
 
-def make_own_environ(
+def make_program_environ(
     name: str,
     services: Mapping[str, str],
     aws: Aws,
@@ -207,7 +210,7 @@ def make_own_environ(
     origin: str,
     settings: Settings,
 ) -> dict[str, str]:
-    """What this service, or the sweep, is told and no other: where the others are, and its own credentials."""
+    """The settings and credentials of one service, or of the sweep, as environment variables."""
     names = Names(
         origin=origin,
         table=resources.table,
@@ -217,7 +220,7 @@ def make_own_environ(
     )
     return (
         make_environment(name, names, settings)
-        | LOCAL.get(name, {})
+        | LOCAL_VARIABLES.get(name, {})
         | dict(resources.credentials[name])
         | {
             "AWS_ENDPOINT_URL": aws.endpoint,
@@ -237,7 +240,7 @@ def start_gateway(
     port: int,
     sweep: Mapping[str, str] | None = None,
 ) -> Process:
-    """`sweep`: what a sweep finds in its environment; without it there is none on demand."""
+    """`sweep`: the variables of a sweep. Without them the gateway offers no sweep on demand."""
     return processes.start(
         "gateway",
         "infra.local.gateway",

@@ -1,1 +1,1 @@
-"""The demo's users and their portraits."""
+"""The seeded users and their portraits."""

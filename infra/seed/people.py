@@ -1,4 +1,4 @@
-"""The demo's users: invented people, the same ones every time."""
+"""The seeded users: invented people, the same in every run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SEED = 20261122
 PICTURES = Path(__file__).parent / "pictures"
 PORTRAITS = tuple(PICTURES / f"portrait-{number}.png" for number in (1, 2, 3))
+SEEDED_USERS = len(PORTRAITS)
+"""Default number of users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,11 @@ class Person:
     username: str
     name: str
     portrait: Path | None
-    """The first few have one; everybody else starts without an avatar."""
+    """Only the first users have one. The others start without an avatar."""
 
 
 def invent_people(count: int) -> Iterator[Person]:
-    """`count` people with usernames that differ, made as they are taken so that ten thousand cost no memory."""
+    """`count` people with distinct usernames, generated one at a time so that a large count needs little memory."""
     faker = Faker("en_GB")
     faker.seed_instance(SEED)
     portraits = itertools.chain(PORTRAITS, itertools.repeat(None))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import msgspec
 
-from infra.local.aws import Aws
+from infra.local.clients import Aws
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.processes import Process, Processes
 from infra.local.resources import Resources
@@ -130,7 +130,7 @@ def start_peer(
 
 
 def make_module_command(module: str, python: str = sys.executable) -> list[str]:
-    return [python, "-m", "infra.local.child", module]
+    return [python, "-m", "infra.local.child_process", module]
 
 
 def start(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 if TYPE_CHECKING:
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
     from infra.local.stack import Stack
     from tests.conftest import StartStack
 

@@ -11,7 +11,7 @@ from testcontainers.community.localstack import LocalStackContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
-from infra.local.aws import Aws
+from infra.local.clients import Aws
 from infra.local.stack import REGION
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from infra.documents.bucket import lifecycle_rules
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import pick_free_ports
 from infra.local.processes import Processes
-from infra.local.stack import make_root, start_emulator
+from infra.local.stack import make_root_clients, start_emulator
 from tests import web
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class S3:
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     processes = Processes(tmp_path_factory.mktemp("emulator"))
-    root = make_root(pick_free_ports(1)[0])
+    root = make_root_clients(pick_free_ports(1)[0])
     try:
         start_emulator(processes, root, None)
         yield root

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
 
 ORIGIN = "https://page.example"
 PENDING = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>"

@@ -19,7 +19,7 @@ from infra.local.emulator.clock import Clock
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import pick_free_ports
 from infra.local.processes import Processes
-from infra.local.stack import make_root, start_emulator
+from infra.local.stack import make_root_clients, start_emulator
 from services.frontend.inspector import read_expiry
 from tests import web
 
@@ -280,7 +280,7 @@ def test_dates_are_those_of_http(s3: S3) -> None:
 
 
 def test_what_is_over_when_the_emulator_starts_goes_at_once(tmp_path: Path) -> None:
-    root = make_root(pick_free_ports(1)[0])
+    root = make_root_clients(pick_free_ports(1)[0])
     rules: Any = lifecycle_rules()
     processes = Processes(tmp_path)
     try:

@@ -23,7 +23,7 @@ from tests.model.world import BODIES, Now, Object, World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
     from tests.emulator.conftest import S3
 
 KEYS = st.sampled_from(["avatars/1", "avatars/2", "pending/1"])

@@ -11,7 +11,7 @@ from tests.emulator.probes import PROBES, make_place
 from tests.targets import GAPS, Target, Trait
 
 if TYPE_CHECKING:
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
 
 
 @pytest.mark.every_aws

@@ -64,7 +64,7 @@ def start_service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy
     with contextlib.ExitStack() as running:
 
         def start() -> str:
-            aws = replace(stack.aws, endpoint=proxy.url).sign_in(stack.resources.credentials["uploads"])
+            aws = replace(stack.aws, endpoint=proxy.url).with_credentials(stack.resources.credentials["uploads"])
             give_up_where_unanswered(aws, proxy)
             return running.enter_context(serve(make_patient_app(settings, aws)))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from infra.local.aws import Aws
+from infra.local.clients import Aws
 from services.uploads.settings import Settings
 from services.web.server import serve
 from tests import web

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
     from litestar import Litestar
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
     from services.uploads.settings import Settings
 
 AHEAD_SECONDS = 3600

@@ -19,7 +19,7 @@ from tests.pictures import make_picture
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
     from infra.local.stack import Stack
     from tests.conftest import User
 

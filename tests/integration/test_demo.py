@@ -100,7 +100,7 @@ def test_a_part_that_ends_by_itself_ends_the_demo() -> None:
         uploads.kill()
         assert demo.popen.wait(PATIENCE_SECONDS) == 1
         assert demo.popen.stderr
-        assert re.fullmatch(r"uploads ended by itself: .+\n", demo.popen.stderr.read())
+        assert re.fullmatch(r"uploads ended unexpectedly: .+\n", demo.popen.stderr.read())
         assert not demo.left_behind()
 
 
@@ -120,7 +120,7 @@ def test_a_data_folder_that_cannot_be_used_is_one_clear_sentence(tmp_path: Path)
     popen = start("--port", "0", "--emulator-port", "0", "--data", str(file))
     out, err = popen.communicate(timeout=PATIENCE_SECONDS)
     assert (popen.returncode, out) == (1, "")
-    assert err == f"{file} is not a folder that state can be kept in.\n"
+    assert err == f"{file} is not a writable folder.\n"
 
 
 @pytest.mark.parametrize("arguments", [["--users", "0"], ["--port", "70000"], ["--port", "x"], ["--nonsense"]])

@@ -47,7 +47,7 @@ def strict_stack(stack: Stack) -> Iterator[Stack]:
             kind, make_environ(name, stack.services, stack.aws, stack.resources, stack.origin, settings)
         )
 
-    aws = {name: stack.aws.sign_in(stack.resources.credentials[name]) for name in ("auth", "uploads")}
+    aws = {name: stack.aws.with_credentials(stack.resources.credentials[name]) for name in ("auth", "uploads")}
     auth = auth_app(
         read(AuthSettings, "auth"), dynamodb=aws["auth"].dynamodb, kms=aws["auth"].kms, stopwatch=stand_still
     )

@@ -37,7 +37,7 @@ from tests.targets import Trait
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
     from infra.local.stack import Stack
     from services.uploads.sweep.report import Report
     from services.uploads.sweep.sweeper import Sweeper
@@ -53,7 +53,7 @@ RUBBISH = b"<script>".ljust(len(PICTURE))
 
 @pytest.fixture
 def sweep(stack: Stack) -> Aws:
-    return stack.aws.sign_in(stack.resources.credentials["sweep"])
+    return stack.aws.with_credentials(stack.resources.credentials["sweep"])
 
 
 @pytest.fixture

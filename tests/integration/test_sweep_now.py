@@ -14,8 +14,8 @@ import uuid_utils
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.resources import create_resources
-from infra.local.stack import make_own_environ, run_processes, start_gateway
-from infra.local.sweeps import SWEEP_PATH
+from infra.local.stack import make_program_environ, run_processes, start_gateway
+from infra.local.sweep_endpoint import SWEEP_PATH
 from infra.settings import Settings
 from services.store.keys import UploadId
 from services.uploads.sweep.report import MEANINGS, Outcome
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
     from infra.local.resources import Resources
     from infra.local.stack import Stack
     from tests.conftest import User
@@ -79,7 +79,7 @@ def gateway(embedded: Aws) -> Iterator[Place]:
     origin = f"http://localhost:{port}"
     resources = create_resources(embedded, origin, f"sweep-now-{uuid.uuid4().hex[:12]}")
     nowhere = {"auth": f"http://{HOST}:9"}
-    sweep = make_own_environ("sweep", nowhere, embedded, resources, origin, Settings())
+    sweep = make_program_environ("sweep", nowhere, embedded, resources, origin, Settings())
     with run_processes() as processes, web.Client(base_url=origin) as http:
         start_gateway(processes, nowhere, embedded, origin, port, sweep).wait_until_ready()
         yield Place(embedded, resources, http)

@@ -40,7 +40,7 @@ class OwnService:
 
 @contextlib.contextmanager
 def run_own_service(stack: Stack, strategy: Literal["prefix", "tag"]) -> Generator[OwnService, None, None]:
-    aws = stack.aws.sign_in(stack.resources.credentials["uploads"])
+    aws = stack.aws.with_credentials(stack.resources.credentials["uploads"])
     services = {**stack.services, "uploads": f"http://{HOST}:8000"}
     environ = make_environ("uploads", services, aws, stack.resources, stack.origin, InfraSettings(pending=strategy))
     own = OwnService()

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
-from infra.local.aws import Aws
+from infra.local.clients import Aws
 from services.store.clients import CLIENT_CONFIG, S3_CONFIG
 from tests import web
 from tests.conftest import only_prefix
@@ -243,7 +243,7 @@ def test_anything_but_what_is_needed(
     stack: Stack, arns: Arns, calls: list[Call], user_name: str, refused: Refused
 ) -> None:
     """Each call is really made. It is allowed where it is needed, and exactly there; and so the policy says, too."""
-    aws = stack.aws.sign_in(stack.resources.credentials[user_name])
+    aws = stack.aws.with_credentials(stack.resources.credentials[user_name])
     let = {call for call in calls if is_let(aws, call)}
     promised = {call for call in calls if is_allowed([arns.policies[user_name]], call.action, call.resource)}
     assert {shorten(call, arns) for call in let} == NEEDED[user_name]
@@ -262,7 +262,7 @@ def test_an_action_that_no_test_knows_of(arns: Arns, calls: list[Call], user_nam
 
 @pytest.mark.parametrize("user_name", USERS)
 def test_listing_what_else_there_is(stack: Stack, user_name: str, refused: Refused) -> None:
-    aws = stack.aws.sign_in(stack.resources.credentials[user_name])
+    aws = stack.aws.with_credentials(stack.resources.credentials[user_name])
     lists: list[Callable[[], object]] = [
         aws.s3.list_buckets,
         aws.dynamodb.list_tables,
@@ -281,7 +281,7 @@ def test_listing_what_else_there_is(stack: Stack, user_name: str, refused: Refus
 
 @pytest.mark.parametrize("user_name", USERS)
 def test_more_rights_for_oneself(stack: Stack, user_name: str, refused: Refused) -> None:
-    aws = stack.aws.sign_in(stack.resources.credentials[user_name])
+    aws = stack.aws.with_credentials(stack.resources.credentials[user_name])
     name = f"three-phase-upload-{user_name}"
     everything = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
     bucket = stack.resources.bucket

@@ -54,7 +54,7 @@ class Drive:
         """Whether it came to its end; a signal ends it early.
 
         Raises:
-            ProcessError: a part of the system ended by itself.
+            ProcessError: a part of the system ended unexpectedly.
         """
         running = asyncio.create_task(self._run(usernames))
         loop = asyncio.get_running_loop()
@@ -132,4 +132,4 @@ class Drive:
                 bar.update(counts.uploads - bar.n)
                 bar.set_postfix(violations=len(counts.violations), refresh=False)
                 await asyncio.sleep(WATCH_SECONDS)
-        raise ProcessError(f"{process.name} ended by itself: {process.last_words}")
+        raise ProcessError(f"{process.name} ended unexpectedly: {process.last_message}")

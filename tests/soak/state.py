@@ -11,7 +11,7 @@ from tests.soak.files import digest
 from tests.soak.invariants import Seen, Snapshot
 
 if TYPE_CHECKING:
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
     from infra.local.stack import Stack
 
 THREADS = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.processes import read_words
+from infra.local.processes import read_message
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from infra.local.processes import read_words
     ],
 )
 def test_a_line_says_to_a_person_what_happened(line: str, words: str) -> None:
-    assert read_words(line) == words
+    assert read_message(line) == words

@@ -1,1 +1,1 @@
-"""MiniStack in place of AWS, with a thin layer over what it leaves out of S3 and this system relies on."""
+"""MiniStack in place of AWS, with a layer that adds behaviour of S3 that this system needs and MiniStack lacks."""

@@ -1,4 +1,4 @@
-"""Serves the emulator, as its own environment variables say."""
+"""Serves the emulator, with settings from MiniStack's environment variables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main() -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
-        # Longer than clients keep an idle connection, which else send a request on one that is closing.
+        # Longer than that of clients, which might otherwise send a request on a closing connection.
         timeout_keep_alive=75,
     )
 

@@ -1,4 +1,4 @@
-"""MiniStack as an ASGI application that also keeps its lifecycle rules: at start, every day, and on demand."""
+"""MiniStack as an ASGI application that also applies lifecycle rules: at its start, every day, and on demand."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class LifecycleClock(msgspec.Struct, frozen=True):
 
 
 class MoveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    days: Annotated[int, msgspec.Meta(ge=1, le=3650, description="By how many to move the clock ahead.")]
+    days: Annotated[int, msgspec.Meta(ge=1, le=3650, description="Number of days to move the clock ahead.")]
 
 
 class Emulator:
-    """The application. Importing MiniStack reads its settings from the environment, so that happens here."""
+    """The ASGI application. It imports MiniStack when it is created, since that import reads the environment."""
 
     def __init__(self, region: str) -> None:
         self._clock = Clock()
@@ -63,7 +63,7 @@ class Emulator:
     def _start_with(self, send: Send) -> Send:
         async def send_and_start(message: Any) -> None:
             if message["type"] == "lifespan.startup.complete":
-                # What is kept from earlier days goes before anybody can see it.
+                # Objects in kept state may have expired while the emulator was stopped.
                 self._expire()
                 self._daily = asyncio.create_task(run_daily(self._clock, self._expire))
             elif message["type"] == "lifespan.shutdown.complete" and self._daily:

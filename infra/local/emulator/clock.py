@@ -1,3 +1,5 @@
+"""The emulator's clock, and a job that runs at its midnights."""
+
 from __future__ import annotations
 
 import asyncio
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Clock:
-    """The time as S3 keeps it for objects and lifecycle rules. It can be moved ahead, never back."""
+    """The time of S3, for objects and lifecycle rules. It can be moved ahead, but not back."""
 
     ahead: timedelta = timedelta()
 
@@ -27,7 +29,7 @@ class Clock:
 async def run_daily(
     clock: Clock, job: Callable[[], object], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> NoReturn:
-    """Run the job at each midnight UTC of the clock, as it is when the wait begins."""
+    """Run the job at each midnight UTC of the clock. Moving the clock does not shorten a wait that has begun."""
     while True:
         now = clock.now()
         await sleep((round_up_to_midnight(now + timedelta(microseconds=1)) - now).total_seconds())

@@ -1,7 +1,6 @@
-"""Makes MiniStack answer as S3 does where it does not of itself.
+"""Makes MiniStack behave as S3 where it does not.
 
-Wraps functions of one of its modules and so is bound to one version of it. What each wrapper adds is said with it,
-and nothing else changes.
+It wraps functions of MiniStack's S3 module, and so works with one version only. Each wrapper documents what it adds.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ ACCOUNT = "000000000000"
 
 
 class WrongVersionError(Exception):
-    pass
+    """The installed version of MiniStack is not the one that the layer was written for."""
 
 
 def install(s3: ModuleType, clock: Clock) -> None:
     """Wrap `ministack.services.s3`.
 
     Raises:
-        WrongVersionError: the layer was not written for the MiniStack that is installed.
+        WrongVersionError: another version of MiniStack is installed.
     """
     found = importlib.metadata.version("ministack")
     if found != VERSION:
@@ -40,12 +39,12 @@ def install(s3: ModuleType, clock: Clock) -> None:
     writes.wrap(module)
     module._head_object = _with_expiration(module, module._head_object)
     module._get_object = _with_expiration(module, module._get_object)
-    # When an object was last modified; with the clock where it is, the same as before.
+    # MiniStack uses this for the last modification of an object. Its own function ignores the clock.
     module.now_iso = lambda: clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def expire_objects(s3: ModuleType, region: str, now: datetime) -> Iterator[tuple[str, str, Expiration]]:
-    """Delete what the lifecycle rules of all buckets say is over by `now`: bucket, key, and the rule's word."""
+    """Delete the objects in all buckets that have expired by `now`. Yields bucket, key and expiration of each."""
     module: Any = s3
     with module.request_scope(ACCOUNT, region):
         for bucket in list(module._bucket_lifecycle):
@@ -56,16 +55,16 @@ def expire_objects(s3: ModuleType, region: str, now: datetime) -> Iterator[tuple
                     yield bucket, key, expiration
 
 
-def _with_expiration(s3: Any, answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `x-amz-expiration` where a lifecycle rule will delete the object (AWS: HeadObject, GetObject)."""
+def _with_expiration(s3: Any, handle: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the header `x-amz-expiration` if a lifecycle rule will delete the object (AWS: HeadObject, GetObject)."""
 
-    def answer_with_expiration(bucket: str, key: str, *rest: Any, **named: Any) -> Any:
-        answered = answer(bucket, key, *rest, **named)
-        if answered[0] in {200, 206} and (expiration := _find_expiration(s3, bucket, key)):
-            answered[1]["x-amz-expiration"] = expiration.header
-        return answered
+    def handle_with_expiration(bucket: str, key: str, *rest: Any, **named: Any) -> Any:
+        response = handle(bucket, key, *rest, **named)
+        if response[0] in {200, 206} and (expiration := _find_expiration(s3, bucket, key)):
+            response[1]["x-amz-expiration"] = expiration.header
+        return response
 
-    return answer_with_expiration
+    return handle_with_expiration
 
 
 def _find_expiration(s3: Any, bucket: str, key: str) -> Expiration | None:

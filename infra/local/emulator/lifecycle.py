@@ -1,4 +1,4 @@
-"""S3's lifecycle rules: when an object expires. Pure.
+"""When an object expires by S3's lifecycle rules. Pure.
 
 AWS: "Lifecycle configuration elements", "How S3 Lifecycle interacts with other bucket configurations".
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 LIFECYCLE_PATH = "/_lifecycle"
-"""Where the emulator shows and moves the clock of these rules."""
+"""Path at which the emulator shows its clock (GET) and moves it (POST)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Expiration:
 def find_expiration(
     rules: Iterable[Mapping[str, Any]], key: str, tags: Mapping[str, str], modified: datetime
 ) -> Expiration | None:
-    """The earliest among the enabled rules that fit; None where the object stays for ever."""
+    """The earliest expiration by an enabled rule that matches the object. None if the object does not expire."""
     found = [
         Expiration(round_up_to_midnight(modified + timedelta(days=days)), rule.get("ID", ""))
         for rule in rules
-        if rule.get("Status") == "Enabled" and (days := _days(rule)) and _fits(rule, key, tags)
+        if rule.get("Status") == "Enabled" and (days := _days(rule)) and _matches(rule, key, tags)
     ]
     return min(found, key=lambda expiration: expiration.when, default=None)
 
@@ -50,9 +50,9 @@ def _days(rule: Mapping[str, Any]) -> int:
     return int(expiration.get("Days") or 0)
 
 
-def _fits(rule: Mapping[str, Any], key: str, tags: Mapping[str, str]) -> bool:
+def _matches(rule: Mapping[str, Any], key: str, tags: Mapping[str, str]) -> bool:
     condition: Mapping[str, Any] = rule.get("Filter") or {}
-    together: Mapping[str, Any] = condition.get("And") or {}
-    prefix = condition.get("Prefix") or together.get("Prefix") or rule.get("Prefix") or ""
-    wanted = [condition["Tag"]] if condition.get("Tag") else together.get("Tags") or []
-    return key.startswith(prefix) and all(tags.get(tag["Key"]) == tag["Value"] for tag in wanted)
+    combined: Mapping[str, Any] = condition.get("And") or {}
+    prefix = condition.get("Prefix") or combined.get("Prefix") or rule.get("Prefix") or ""
+    required = [condition["Tag"]] if condition.get("Tag") else combined.get("Tags") or []
+    return key.startswith(prefix) and all(tags.get(tag["Key"]) == tag["Value"] for tag in required)

@@ -1,5 +1,5 @@
-"""What MiniStack leaves out when an object is written: a form's `tagging` field and digest, that a form ends at its
-file, and that a new object does not inherit the tags of the one it replaces.
+"""Adds what MiniStack lacks when an object is written: it ignores the field `tagging` and the checksum of a form, reads
+form fields after the file, and gives a new object the tags of the object that it replaces.
 
 AWS: "POST Object" (`tagging`, `file`), "Checking object integrity" (`x-amz-checksum-sha256`), "Categorizing your
 storage using tags".
@@ -17,36 +17,36 @@ from xml.etree.ElementTree import ParseError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-MOST_TAGS = 10
-"""On one object (AWS: "Categorizing your storage using tags")."""
+MAX_TAGS = 10
+"""Maximum number of tags of an object (AWS: "Categorizing your storage using tags")."""
 
 
 @dataclass
 class Write:
-    """What is known of the object that the current request writes, as its handling goes on."""
+    """The object that the current request writes. The wrappers fill it in while the request is handled."""
 
-    place: tuple[str, str] | None = None
-    """Bucket and key; of a form, once its policy has allowed them."""
+    location: tuple[str, str] | None = None
+    """Bucket and key. For a form it is set once the policy has allowed them."""
     file: bytes = b""
     checksums: dict[str, str] | None = None
-    """Those of a form; None where MiniStack knows them itself."""
+    """Checksums of a form. None for a PUT, whose checksums MiniStack reads."""
 
 
 _write: contextvars.ContextVar[Write | None] = contextvars.ContextVar("write", default=None)
 
 
 def wrap(s3: Any) -> None:
-    """The functions of `ministack.services.s3` that handle a PUT or a form, in the order in which they run."""
+    """Wrap the functions of `ministack.services.s3` that handle a PUT or a form, listed in the order of their calls."""
     s3._put_object = _begin_put(s3._put_object)
     s3._post_object = _begin_form(s3._post_object)
     s3._parse_multipart_form = _end_at_file(s3._parse_multipart_form)
     s3._enforce_signed_post_policy = _check_after_policy(s3, s3._enforce_signed_post_policy)
-    s3._build_object_record = _make_anew(s3, s3._build_object_record)
+    s3._build_object_record = _replace_object(s3, s3._build_object_record)
 
 
 def _begin_put(handle: Callable[..., Any]) -> Callable[..., Any]:
     def begin(bucket: str, key: str, *rest: Any, **named: Any) -> Any:
-        with _writing(Write(place=(bucket, key))):
+        with _writing(Write(location=(bucket, key))):
             return handle(bucket, key, *rest, **named)
 
     return begin
@@ -70,11 +70,11 @@ def _writing(write: Write) -> Generator[None, None, None]:
 
 
 def _end_at_file(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """S3 ignores what follows the file."""
+    """S3 ignores the fields after the file."""
 
     def end_at_file(content_type: str, body: bytes) -> Any:
         parts = parse(content_type, body)
-        files = [place for place, (name, *_) in enumerate(parts) if name == "file"]
+        files = [index for index, (name, *_) in enumerate(parts) if name == "file"]
         if not files:
             return parts
         if write := _write.get():
@@ -85,37 +85,37 @@ def _end_at_file(parse: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_after_policy(s3: Any, check: Callable[..., Any]) -> Callable[..., Any]:
-    """The policy has its say first, about the fields as they were sent; what it allows is then applied."""
+    """Check the policy with the fields as they were sent, then apply the checksum and the tags."""
 
     def check_all(fields: dict[str, str], bucket: str, region: str, size: int, sigv4: bool) -> Any:  # noqa: FBT001
-        refused = (
+        error = (
             check(fields, bucket, region, size, sigv4)
-            or _apply_digest(s3, fields)
+            or _apply_checksum(s3, fields)
             or _apply_tagging(s3, fields, bucket, region)
         )
-        if (write := _write.get()) and not refused:
-            write.place = (bucket, fields["key"])
-        return refused
+        if (write := _write.get()) and not error:
+            write.location = (bucket, fields["key"])
+        return error
 
     return check_all
 
 
-def _make_anew(s3: Any, build: Callable[..., Any]) -> Callable[..., Any]:
-    """The object that takes the old one's place right after this, with its own digest and no tags of the old one."""
+def _replace_object(s3: Any, build: Callable[..., Any]) -> Callable[..., Any]:
+    """Delete the tags of the old object, and store the checksum of a form with the new one."""
 
-    def build_anew(*given: Any, checksums: dict[str, str] | None = None, **named: Any) -> Any:
+    def build_without_old_tags(*given: Any, checksums: dict[str, str] | None = None, **named: Any) -> Any:
         write = _write.get()
-        if write and write.place:
-            s3._object_tags.pop((*write.place, None), None)
+        if write and write.location:
+            s3._object_tags.pop((*write.location, None), None)
         if write and write.checksums is not None:
             checksums = write.checksums
         return build(*given, checksums=checksums, **named)
 
-    return build_anew
+    return build_without_old_tags
 
 
-def _apply_digest(s3: Any, fields: dict[str, str]) -> Any:
-    """Hold the file against the digest, and keep it with the object; the error where they differ."""
+def _apply_checksum(s3: Any, fields: dict[str, str]) -> Any:
+    """Compare the file with the form's checksum and remember that. Returns an error if they differ."""
     write = _write.get()
     if write is None:
         return None
@@ -125,15 +125,15 @@ def _apply_digest(s3: Any, fields: dict[str, str]) -> Any:
 
 
 def _apply_tagging(s3: Any, fields: dict[str, str], bucket: str, region: str) -> Any:
-    """Hand the tags on in the spelling that MiniStack knows; the error where they can't be or may not be set."""
+    """Pass the tags on in the field that MiniStack reads. Returns an error if they are invalid or not permitted."""
     if "tagging" not in fields:
         return None
     try:
         tags: dict[str, str] = s3._parse_tags_xml(fields["tagging"].encode())
     except ParseError:
         return s3._error("MalformedXML", "The XML you provided was not well-formed.", 400)
-    if len(tags) > MOST_TAGS:
-        return s3._error("BadRequest", "Object tags cannot be greater than 10", 400)
+    if len(tags) > MAX_TAGS:
+        return s3._error("BadRequest", f"Object tags cannot be greater than {MAX_TAGS}", 400)
     if not _may_tag(s3, fields, bucket, region):
         return s3._error("AccessDenied", "Access Denied", 403)
     fields["x-amz-tagging"] = urlencode(tags)
@@ -141,7 +141,7 @@ def _apply_tagging(s3: Any, fields: dict[str, str], bucket: str, region: str) ->
 
 
 def _may_tag(s3: Any, fields: dict[str, str], bucket: str, region: str) -> bool:
-    """Whether the form's signer has s3:PutObjectTagging, which a form with tags needs besides s3:PutObject."""
+    """Whether the form's signer has s3:PutObjectTagging, which a form with tags needs in addition to s3:PutObject."""
     from ministack.core.iam_evaluator import enforce  # noqa: PLC0415 - importing the emulator reads its environment
 
     signer = fields["x-amz-credential"].partition("/")[0]

@@ -12,7 +12,7 @@ from tests.infra.policies import documents_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.local.aws import Aws
+    from infra.local.clients import Aws
     from tests.infra.engine import Deployment
 
 TASKS = ("auth", "uploads", "frontend", "sweep")

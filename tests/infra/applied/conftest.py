@@ -10,7 +10,7 @@ import pytest
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.processes import Processes
 from infra.local.resources import Resources
-from infra.local.stack import REGION, SERVICES, Stack, inherit_environ, make_root, start_emulator, start_gateway
+from infra.local.stack import REGION, SERVICES, Stack, inherit_environ, make_root_clients, start_emulator, start_gateway
 from tests.infra.applied.apply import Applied, apply
 from tests.infra.cloud import Cloud
 from tests.infra.engine import run_program
@@ -54,7 +54,7 @@ def applied_stack(
     origin = f"http://localhost:{port}"
     services = {name: f"http://{HOST}:{number}" for name, number in zip(SERVICES, service_ports, strict=True)}
     balancer = deployment.one("aws:lb/loadBalancer:LoadBalancer", "edge").outputs["dnsName"]
-    aws = make_root(emulator_port)
+    aws = make_root_clients(emulator_port)
     processes = Processes(tmp_path_factory.mktemp("applied"))
     try:
         start_emulator(processes, aws, None)

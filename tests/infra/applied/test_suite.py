@@ -30,7 +30,7 @@ def test_the_seeds_are_shown(stack: Stack) -> None:
 @only_prefix
 def test_the_bucket_s_policy_refuses_what_comes_in_the_clear(stack: Stack, applied: Applied) -> None:
     """As everything does here, which is why the other tests have to do without it."""
-    as_frontend = stack.aws.sign_in(applied.credentials["frontend"])
+    as_frontend = stack.aws.with_credentials(applied.credentials["frontend"])
     as_frontend.s3.list_objects_v2(Bucket=applied.bucket)
     stack.aws.s3.put_bucket_policy(Bucket=applied.bucket, Policy=applied.bucket_policy)
     try:

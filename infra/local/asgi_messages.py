@@ -1,4 +1,4 @@
-"""What the gateway says and hears itself, as ASGI has it."""
+"""Reads request bodies and sends responses as ASGI messages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable
+    from litestar.types import Receive, Send
 
 Headers = list[tuple[bytes, bytes]]
 
 
-async def read_body(receive: ASGIReceiveCallable) -> AsyncIterator[bytes]:
+async def read_body(receive: Receive) -> AsyncIterator[bytes]:
     while True:
         message = await receive()
         if message["type"] != "http.request":
@@ -24,15 +24,15 @@ async def read_body(receive: ASGIReceiveCallable) -> AsyncIterator[bytes]:
 
 
 async def send_problem(
-    send: ASGISendCallable, status: int, slug: str, title: str, headers: Iterable[tuple[bytes, bytes]] = ()
+    send: Send, status: int, slug: str, title: str, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
     body = json.dumps({"type": f"urn:problem:{slug}", "status": status, "title": title, "detail": title}).encode()
     sent = [(b"content-type", b"application/problem+json"), *headers]
     if status >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
         sent.append((b"retry-after", b"1"))
-    await send_answer(send, status, sent, body)
+    await send_response(send, status, sent, body)
 
 
-async def send_answer(send: ASGISendCallable, status: int, headers: Headers, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
+async def send_response(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

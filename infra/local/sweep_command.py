@@ -1,6 +1,6 @@
-"""One sweep, at the time that the emulator's clock shows; what it did and why, in JSON. `python -m infra.local.sweep`
+"""Sweeps once, at the time of the emulator's clock, and prints a report in JSON: `python -m infra.local.sweep_command`.
 
-Its environment is that of the real one.
+It reads the same environment variables as `services.uploads.sweep`.
 """
 
 from __future__ import annotations
@@ -26,45 +26,44 @@ if TYPE_CHECKING:
     from services.uploads.sweep.report import Report
 
 
-class Found(msgspec.Struct, frozen=True):
+class OutcomeReport(msgspec.Struct, frozen=True):
     outcome: str
     count: int
     meaning: str
     names: list[str]
-    """The first ones: keys, and `user -> key` of a row."""
+    """The first names: keys of objects, and `user -> key` of rows."""
 
 
-class Swept(msgspec.Struct, frozen=True):
+class SweepReport(msgspec.Struct, frozen=True):
     now: datetime
-    """When it began, by the clock that it went by."""
+    """Start of the sweep, by the emulator's clock."""
     rows: int
-    outcomes: list[Found]
-    """Those that there were; what was done comes first, and what was left alone after it."""
+    outcomes: list[OutcomeReport]
+    """The outcomes that occurred: first those whose names the sweep reports."""
     needs_attention: bool
 
 
 def main() -> None:
     logging.basicConfig(format="%(message)s")
-    ahead = read_ahead(os.environ["AWS_ENDPOINT_URL"])
-    now = time.time() + ahead
+    now = time.time() + read_seconds_ahead(os.environ["AWS_ENDPOINT_URL"])
     with ThreadPoolExecutor(THREADS) as executor:
         report = make_sweeper(read_settings(Settings, os.environ), executor, lambda: now).sweep()
     sys.stdout.buffer.write(msgspec.json.encode(explain(report, datetime.fromtimestamp(now, UTC))))
 
 
-def read_ahead(emulator: str) -> float:
-    """By how many seconds S3 is ahead of us, since days were let pass."""
-    shown = httpx2.get(emulator + LIFECYCLE_PATH).raise_for_status().json()
-    return shown["days_ahead"] * 86_400
+def read_seconds_ahead(emulator: str) -> float:
+    """How far the emulator's clock was moved ahead, in seconds."""
+    clock = httpx2.get(emulator + LIFECYCLE_PATH).raise_for_status().json()
+    return clock["days_ahead"] * 86_400
 
 
-def explain(report: Report, now: datetime) -> Swept:
+def explain(report: Report, now: datetime) -> SweepReport:
     outcomes = [
-        Found(outcome, report.counts[outcome], MEANINGS[outcome], report.names.get(outcome, []))
+        OutcomeReport(outcome, report.counts[outcome], MEANINGS[outcome], report.names.get(outcome, []))
         for outcome in sorted(Outcome, key=lambda outcome: outcome not in NAMED)
         if report.counts[outcome]
     ]
-    return Swept(now, report.rows, outcomes, report.needs_attention)
+    return SweepReport(now, report.rows, outcomes, report.needs_attention)
 
 
 if __name__ == "__main__":

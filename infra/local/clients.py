@@ -1,3 +1,5 @@
+"""boto3 clients for an emulator."""
+
 from __future__ import annotations
 
 import os
@@ -21,15 +23,15 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 
-PATIENT = Config(connect_timeout=300, read_timeout=300, proxies={})
-"""An emulator loads a service when it is first asked for, and nobody waits for these clients. No proxy reaches it."""
+LONG_TIMEOUTS = Config(connect_timeout=300, read_timeout=300, proxies={})
+"""An emulator loads an AWS service at its first request, which may take long. These clients use no proxy."""
 
-NO_FILES: dict[str, Any] = {
+NO_CONFIG_FILES: dict[str, Any] = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-"""For botocore: neither `AWS_PROFILE` nor the files under `~/.aws` say anything of an emulator."""
+"""Makes botocore ignore `AWS_PROFILE` and the files under `~/.aws`, which are for the real AWS."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Aws:
     access_key_id: str
     secret_access_key: str
 
-    def sign_in(self, credentials: Mapping[str, str]) -> Aws:
-        """The same AWS for somebody else, by the environment variables that name them."""
+    def with_credentials(self, credentials: Mapping[str, str]) -> Aws:
+        """Clients of the same emulator with other credentials, given as AWS's environment variables."""
         return replace(
             self,
             access_key_id=credentials["AWS_ACCESS_KEY_ID"],
@@ -51,24 +53,24 @@ class Aws:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        own = botocore.session.Session(NO_FILES)
-        return boto3.Session(self.access_key_id, self.secret_access_key, region_name=self.region, botocore_session=own)
+        core = botocore.session.Session(NO_CONFIG_FILES)
+        return boto3.Session(self.access_key_id, self.secret_access_key, region_name=self.region, botocore_session=core)
 
     def find_credentials(self) -> Credentials | None:
         return self._session.get_credentials()
 
     @cached_property
     def s3(self) -> S3Client:
-        return self._session.client("s3", endpoint_url=self.endpoint, config=S3_CONFIG.merge(PATIENT))
+        return self._session.client("s3", endpoint_url=self.endpoint, config=S3_CONFIG.merge(LONG_TIMEOUTS))
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
-        return self._session.client("dynamodb", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(PATIENT))
+        return self._session.client("dynamodb", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(LONG_TIMEOUTS))
 
     @cached_property
     def kms(self) -> KMSClient:
-        return self._session.client("kms", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(PATIENT))
+        return self._session.client("kms", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(LONG_TIMEOUTS))
 
     @cached_property
     def iam(self) -> IAMClient:
-        return self._session.client("iam", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(PATIENT))
+        return self._session.client("iam", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(LONG_TIMEOUTS))
