@@ -1,1 +1,1 @@
-"""Logs a demo user in, issues JWTs signed by KMS, publishes the keys to verify them."""
+"""Logs users in, issues access tokens (JWT) that KMS signs, and publishes the keys to verify them."""

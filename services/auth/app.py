@@ -19,7 +19,7 @@ from services.web.metrics import Metrics
 from services.web.openapi import describe_api
 from services.web.problems import problem_details
 from services.web.rate_limits import RateLimit
-from services.web.server import API_HEADERS, send_always, widen_threads
+from services.web.server import API_HEADERS, enlarge_thread_pool, send_always
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from services.auth.settings import Settings
 
-DESCRIPTION = """Logs the demo's users in and says who calls. A login needs no password: whoever is in the table may.
+DESCRIPTION = """Logs the demo's users in. A login needs no password: every user in the table can log in.
 
-Programs send the access token as `Authorization: Bearer …`; browsers have it in a cookie that no script can read.
+Programs send the access token in the header `Authorization: Bearer …`. Browsers send it in an HttpOnly cookie.
 """
 
 
@@ -44,30 +44,30 @@ def create_app(
     stopwatch: Callable[[], float] = time.monotonic,
     metrics: Metrics | None = None,
 ) -> Litestar:
-    """`metrics`: those of the settings where there are no others."""
-    counting = metrics or Metrics("auth", settings.metrics)
+    """By default `metrics` follows the settings."""
+    metrics = metrics or Metrics("auth", settings.metrics)
     audience = Audience(settings.origin)
     keys = tuple(SigningKey(kms, key_id.strip()) for key_id in settings.signing_keys.split(","))
     tokens = Tokens(keys, audience, settings.token_seconds, clock)
     logins = RateLimit(settings.logins_per_minute, stopwatch)
     users = Users(dynamodb, settings.table)
 
-    async def own_keys() -> str:
+    async def read_keys() -> str:
         return msgspec.json.encode(tokens.key_set).decode()
 
     async def load_keys() -> None:
-        # Before the first request: a service that can't reach its key is not healthy, and key_set never blocks.
+        # A service that can't read its keys from KMS does not start. Afterwards `key_set` returns them without a call.
         await anyio.to_thread.run_sync(lambda: tokens.key_set)
 
-    guard = Guard(audience, Verifier(audience, own_keys))
+    guard = Guard(audience, Verifier(audience, read_keys))
     return Litestar(
-        make_routes(audience, guard, users, tokens, logins, counting),
+        make_routes(audience, guard, users, tokens, logins, metrics),
         request_class=StrictRequest,
         guards=[require_json],
         before_send=[send_always(API_HEADERS)],
-        on_startup=[widen_threads, load_keys],
-        plugins=[problem_details(ERRORS, counting)],
+        on_startup=[enlarge_thread_pool, load_keys],
+        plugins=[problem_details(ERRORS, metrics)],
         request_max_body_size=MAX_BODY_BYTES,
-        logging_config=None,  # the process's own stays
+        logging_config=None,  # keep the configuration of the process
         openapi_config=describe_api("auth", "/auth/schema", DESCRIPTION, audience),
     )

@@ -1,47 +1,47 @@
-"""What the calls look like, for the service's description."""
+"""Examples of requests and responses, for the OpenAPI document."""
 
 from __future__ import annotations
 
 from litestar.openapi import ResponseSpec
 
 from services.auth.problems import ERRORS
-from services.auth.users import UnknownUserError
+from services.store.table import UnknownUserError
 from services.web.examples import ACCESS_TOKEN, FOREIGN_ORIGIN, NOT_LOGGED_IN, USERNAME
 from services.web.openapi import add_examples
-from services.web.problems import OF_A_BODY, describe_problems
+from services.web.problems import BODY_ERRORS, describe_problems
 from services.web.rate_limits import TooManyRequestsError
 
 LOGIN = add_examples(
-    {"a session": {"access_token": ACCESS_TOKEN, "expires_in": 3600, "token_type": "Bearer"}},
-    bodies={"a user of the demo": {"username": USERNAME}},
+    {"logged in": {"access_token": ACCESS_TOKEN, "expires_in": 3600, "token_type": "Bearer"}},
+    bodies={"a demo user": {"username": USERNAME}},
     headers={
         "Set-Cookie": (
-            "The session, for browsers.",
+            "The session cookie, for browsers.",
             f"__Host-session={ACCESS_TOKEN}; HttpOnly; Max-Age=3600; Path=/; SameSite=lax; Secure",
         )
     },
 )
 LOGIN_PROBLEMS = describe_problems(
     ERRORS,
-    *OF_A_BODY,
+    *BODY_ERRORS,
     FOREIGN_ORIGIN,
-    UnknownUserError("There is no user of that name."),
+    UnknownUserError(),
     TooManyRequestsError(12),
 )
 
 LOGOUT = add_examples(
     headers={
         "Set-Cookie": (
-            "Clears the session.",
+            "Deletes the session cookie.",
             '__Host-session=""; HttpOnly; Max-Age=0; Path=/; SameSite=lax; Secure',
         )
     }
 )
 LOGOUT_PROBLEMS = describe_problems(ERRORS, FOREIGN_ORIGIN) | {
-    204: ResponseSpec(None, description="The cookie is cleared.")
+    204: ResponseSpec(None, description="The session cookie is deleted.")
 }
 
-ME = add_examples({"who calls": {"username": USERNAME}})
+ME = add_examples({"current user": {"username": USERNAME}})
 ME_PROBLEMS = describe_problems(ERRORS, *NOT_LOGGED_IN)
 
 KEY_SET = add_examples(
@@ -60,6 +60,6 @@ KEY_SET = add_examples(
             ]
         }
     },
-    headers={"Cache-Control": ("How long it may be kept.", "public, max-age=60")},
+    headers={"Cache-Control": ("How long the key set may be cached.", "public, max-age=60")},
 )
 KEY_SET_PROBLEMS = describe_problems(ERRORS)

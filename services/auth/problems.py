@@ -1,13 +1,13 @@
-"""What goes wrong, and how it is answered."""
+"""The problems that each exception of the service is translated to."""
 
 from __future__ import annotations
 
-from services.auth.users import UnknownUserError
+from services.store.table import UnknownUserError
 from services.web.callers.identity import PROBLEMS
-from services.web.problems import TOO_MANY_REQUESTS, Problem
+from services.web.problems import TOO_MANY_REQUESTS, UNKNOWN_USER
 from services.web.rate_limits import TooManyRequestsError
 
 ERRORS = PROBLEMS | {
-    UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
+    UnknownUserError: UNKNOWN_USER,
     TooManyRequestsError: TOO_MANY_REQUESTS,
 }

@@ -19,17 +19,17 @@ from services.web.rate_limits import RateLimit, find_caller_address
 
 
 class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    username: Annotated[str, msgspec.Meta(max_length=256, description="Of a user in the table.")]
+    username: Annotated[str, msgspec.Meta(max_length=256, description="A user in the table.")]
 
 
-class LoginAnswer(msgspec.Struct, frozen=True):
+class LoginResponse(msgspec.Struct, frozen=True):
     access_token: Annotated[str, msgspec.Meta(description="A JWT, signed with ES256.")]
-    expires_in: Annotated[int, msgspec.Meta(description="Seconds.")]
+    expires_in: Annotated[int, msgspec.Meta(description="Lifetime of the token, seconds.")]
     token_type: str = "Bearer"  # noqa: S105 - the name of a scheme (RFC 6750), not a secret
 
 
-class WhoAmI(msgspec.Struct, frozen=True):
-    username: Annotated[str, msgspec.Meta(description="Of the caller.")]
+class MeResponse(msgspec.Struct, frozen=True):
+    username: Annotated[str, msgspec.Meta(description="The user whom the token names.")]
 
 
 def make_routes(
@@ -40,13 +40,13 @@ def make_routes(
         status_code=200,
         sync_to_thread=True,
         summary="Log in",
-        description="The same token twice: in the body for programs, and as the session cookie for browsers.",
+        description="Returns the same access token twice: in the body for programs, in a cookie for browsers.",
         response_description="Logged in.",
         operation_class=examples.LOGIN,
         responses=examples.LOGIN_PROBLEMS,
     )
-    def login(request: Request[Any, Any, Any], data: JSONBody[LoginRequest]) -> Response[LoginAnswer]:
-        # Another site must not log its visitors in here as a user of its choosing; programs send no Origin.
+    def login(request: Request[Any, Any, Any], data: JSONBody[LoginRequest]) -> Response[LoginResponse]:
+        # A page of another site must not log its visitors in as a user of its choice. Programs send no `Origin`.
         if "Origin" in request.headers:
             require_own_origin(request, audience)
         logins.take(find_caller_address(request))
@@ -54,42 +54,42 @@ def make_routes(
         token = tokens.issue(data.username)
         metrics.count("LoggedIn")
         return Response(
-            LoginAnswer(access_token=token, expires_in=tokens.lifetime),
-            cookies=[_session(audience, token, tokens.lifetime)],
+            LoginResponse(access_token=token, expires_in=tokens.lifetime),
+            cookies=[_make_cookie(audience, token, tokens.lifetime)],
         )
 
     @post(
         "/auth/logout",
         status_code=204,
         summary="Log out",
-        description="Clears the session cookie. The token itself is good until its time is over.",
+        description="Deletes the session cookie. The access token itself stays valid until it expires.",
         operation_class=examples.LOGOUT,
         responses=examples.LOGOUT_PROBLEMS,
     )
     async def logout(request: Request[Any, Any, Any]) -> Response[None]:
-        # Another site's form is sent without the SameSite cookie, but the response would clear the cookie all the same.
+        # A form on another site is sent without the SameSite cookie, but the response would delete the cookie.
         if "Origin" in request.headers or audience.cookie in request.cookies:
             require_own_origin(request, audience)
-        return Response(None, cookies=[_session(audience, "", 0)])
+        return Response(None, cookies=[_make_cookie(audience, "", 0)])
 
     @get(
         "/auth/me",
-        summary="Who am I",
-        response_description="Whose token or cookie it is.",
+        summary="Get the current user",
+        response_description="The user whom the token names.",
         operation_class=examples.ME,
         responses=examples.ME_PROBLEMS,
         security=CALLER,
         guards=[guard.require_caller],
     )
-    async def me(request: Request[Caller, Any, Any]) -> WhoAmI:
-        return WhoAmI(username=request.user.username)
+    async def me(request: Request[Caller, Any, Any]) -> MeResponse:
+        return MeResponse(username=request.user.username)
 
     @get(
         "/auth/.well-known/jwks.json",
         cache_control=None,
         response_headers={"Cache-Control": "public, max-age=60"},
-        summary="The public keys",
-        description="Whoever has them can verify an access token (RFC 7517). While keys are replaced there are two.",
+        summary="Get the key set",
+        description="The public keys that verify access tokens (JWKS, RFC 7517). During a key rotation there are two.",
         response_description="The key set.",
         operation_class=examples.KEY_SET,
         responses=examples.KEY_SET_PROBLEMS,
@@ -104,7 +104,7 @@ def make_routes(
     return [login, logout, me, key_set, healthz]
 
 
-def _session(audience: Audience, token: str, seconds: int) -> Cookie:
+def _make_cookie(audience: Audience, token: str, seconds: int) -> Cookie:
     return Cookie(
         key=audience.cookie,
         value=token,

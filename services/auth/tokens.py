@@ -1,4 +1,4 @@
-"""Issues ES256 tokens. The private key never leaves KMS: only the digest of what is to be signed goes there."""
+"""Issues access tokens signed with ES256. The private key never leaves KMS, which receives only the digest to sign."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SigningKey:
 
     @cached_property
     def jwk(self) -> dict[str, str]:
-        """The public half. Its `kid` is its RFC 7638 thumbprint: it changes with the key and tells nothing else."""
+        """The public key. Its `kid` is its thumbprint (RFC 7638), which depends on the key alone."""
         public = load_der_public_key(self.kms.get_public_key(KeyId=self.key_id)["PublicKey"])
         if not isinstance(public, EllipticCurvePublicKey):
             raise TypeError(f"{self.key_id} is not an elliptic curve key")
@@ -45,18 +45,18 @@ class SigningKey:
         return key | {"kid": kid, "use": "sig", "alg": ALGORITHM}
 
     def sign(self, message: bytes) -> bytes:
-        """The signature as RFC 7518, section 3.4 wants it (r and s side by side); KMS gives it in DER."""
-        answer = self.kms.sign(
+        """The signature as r and s concatenated (RFC 7518, section 3.4). KMS returns it in DER."""
+        response = self.kms.sign(
             KeyId=self.key_id,
             Message=hashlib.sha256(message).digest(),
             MessageType="DIGEST",
             SigningAlgorithm="ECDSA_SHA_256",
         )
-        return der_to_raw_signature(answer["Signature"], SECP256R1())
+        return der_to_raw_signature(response["Signature"], SECP256R1())
 
 
 class _RemoteES256(ECAlgorithm):
-    """PyJWT's ES256 with the signing done by a `SigningKey`."""
+    """PyJWT's ES256, except that a `SigningKey` signs."""
 
     def __init__(self) -> None:
         super().__init__(ECAlgorithm.SHA256)
@@ -64,7 +64,7 @@ class _RemoteES256(ECAlgorithm):
     def prepare_key(self, key: Any) -> Any:
         return key
 
-    def check_key_length(self, key: Any) -> str | None:  # noqa: ARG002 - a P-256 key has the one length
+    def check_key_length(self, key: Any) -> str | None:  # noqa: ARG002 - every P-256 key has the same length
         return None
 
     def sign(self, msg: bytes, key: Any) -> bytes:
@@ -73,7 +73,7 @@ class _RemoteES256(ECAlgorithm):
 
 @dataclass(frozen=True)
 class Tokens:
-    """`keys`: the first signs, all are published, so that tokens of a key that is being retired still verify."""
+    """The first of `keys` signs. All are published, so that tokens signed with a former key can still be verified."""
 
     keys: tuple[SigningKey, ...]
     audience: Audience
@@ -103,7 +103,7 @@ class Tokens:
         key = self.keys[0]
         return self._jws.encode(
             json.dumps(claims).encode(),
-            key,  # pyright: ignore[reportArgumentType] - our own algorithm takes our own kind of key
+            key,  # pyright: ignore[reportArgumentType] - `_RemoteES256` takes a `SigningKey`
             algorithm=ALGORITHM,
             headers={"kid": key.jwk["kid"]},
         )

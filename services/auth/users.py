@@ -5,19 +5,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.store.keys import USERNAME_PATTERN
-from services.store.table import USERNAME, make_key
+from services.store.table import USERNAME, UnknownUserError, make_key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
-class UnknownUserError(Exception):
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class Users:
-    """The demo's users: whoever has a row may log in, without a password."""
+    """The demo's users. Everyone who has a row can log in, without a password."""
 
     dynamodb: DynamoDBClient
     table: str
@@ -25,10 +21,10 @@ class Users:
     def require(self, username: str) -> None:
         """
         Raises:
-            UnknownUserError: there is no row of that name.
+            UnknownUserError: the table has no row of this user.
         """
         if re.fullmatch(USERNAME_PATTERN, username):
             found = self.dynamodb.get_item(TableName=self.table, Key=make_key(username), ProjectionExpression=USERNAME)
             if "Item" in found:
                 return
-        raise UnknownUserError("There is no user of that name.")
+        raise UnknownUserError

@@ -1,1 +1,1 @@
-"""The page, the data it shows, and the way to each user's picture."""
+"""Serves the page, the data that it shows, and redirects to the users' pictures."""

@@ -26,7 +26,7 @@ from services.web.callers.key_set import fetch_over_http
 from services.web.callers.verifier import Verifier
 from services.web.openapi import describe_api
 from services.web.problems import problem_details
-from services.web.server import send_always, widen_threads
+from services.web.server import enlarge_thread_pool, send_always
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
     from services.frontend.settings import Settings
 
-HERE = Path(__file__).parent
+STATIC = Path(__file__).parent / "static"
 
-DESCRIPTION = """The users with their pictures, and what is in the bucket and in the table. It only reads.
+DESCRIPTION = """The users with their pictures, the objects in the bucket and the rows of the table, read-only.
 
-Lists come in pages: the answer's `cursor` asks for the next one, and is null on the last.
+Lists are paginated. Send the `cursor` of a response to get the next page; it is null on the last page.
 """
 
 READING_THREADS = 40
-"""Calls to AWS at once, over all page views: as many as one view has objects and rows, and as a client has connections
-(`services.store.clients`).
+"""Number of threads that call AWS for all page views: as many as one view has objects and rows, and as a client has
+connections (`services.store.clients`).
 """
 
 
@@ -65,20 +65,20 @@ def create_app(
         [
             *make_routes(guard, view, people, pictures, inspector),
             create_static_files_router(
-                path="/static", directories=[HERE / "static"], cache_control=None, include_in_schema=False
+                path="/static", directories=[STATIC], cache_control=None, include_in_schema=False
             ),
         ],
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
         request_class=StrictRequest,
         guards=[require_json],
         before_send=[send_always(_security_headers(pictures.origin))],
-        on_startup=[widen_threads],
+        on_startup=[enlarge_thread_pool],
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS)],
         request_max_body_size=MAX_BODY_BYTES,
-        logging_config=None,  # the process's own stays
+        logging_config=None,  # keep the configuration of the process
         openapi_config=describe_api("frontend", "/schema", DESCRIPTION, audience),
-        # Nothing that is answered here is both secret and mixed with what somebody else may choose (BREACH).
+        # No response contains both a secret and text that an attacker can choose, so BREACH does not apply.
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, minimum_size=1000),
     )
 
@@ -88,7 +88,7 @@ def _security_headers(bucket_origin: str) -> dict[str, str]:
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
-        # The pictures come from the bucket, and the form is posted to it.
+        # The page loads pictures from the bucket and posts the form to it.
         "img-src": f"'self' {bucket_origin}",
         "connect-src": f"'self' {bucket_origin}",
         "base-uri": "'none'",

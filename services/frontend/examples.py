@@ -1,4 +1,4 @@
-"""What the calls look like, for the service's description."""
+"""Examples of requests and responses, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 from litestar.exceptions import ValidationException
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.people import UnknownUserError
 from services.frontend.pictures import NoAvatarError
 from services.frontend.problems import ERRORS
 from services.store import table
+from services.store.table import UnknownUserError
 from services.web.examples import (
-    BEGUN,
     BUCKET_URL,
     CONTENT_TYPE,
-    ENDS,
+    EXPIRES,
     NAME,
+    POSTED,
     REPLACED,
     REQUEST_ID,
     SIZE,
@@ -33,21 +33,21 @@ OBJECT: dict[str, Any] = {
     "key": UPLOAD.pending_key,
     "size": SIZE,
     "content_type": CONTENT_TYPE,
-    "last_modified": BEGUN,
+    "last_modified": POSTED,
     "tags": {},
     "metadata": {"username": USERNAME, "request-id": REQUEST_ID},
-    "expires": ENDS,
+    "expires": EXPIRES,
     "state": "pending",
 }
 CONFIRMED = OBJECT | {"key": UPLOAD.avatar_key, "expires": None, "state": "live"}
 ROW = {table.USERNAME: USERNAME, table.NAME: NAME, table.AVATAR: UPLOAD.avatar_key, "state": "live"}
 
 QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261121T104000Z&X-Amz-Expires=1200&X-Amz-Signature=5eeb431c…"
-"""Of a presigned GET, in short."""
+"""The query of a presigned GET, shortened."""
 
 USERS = add_examples(
     {
-        "one user, and more to come": {
+        "one user of several": {
             "users": [{"username": USERNAME, "name": NAME, "avatar": UPLOAD.avatar_key}],
             "cursor": LAST_USER,
         }
@@ -60,29 +60,29 @@ OBJECTS = add_examples(
             "cursor": None,
             "looked_at": 2,
         },
-        "after it": {"objects": [CONFIRMED], "cursor": None, "looked_at": 1},
+        "after the confirm": {"objects": [CONFIRMED], "cursor": None, "looked_at": 1},
     }
 )
-ROWS = add_examples({"one row, and more to come": {"rows": [ROW], "cursor": LAST_USER, "looked_at": 1}})
+ROWS = add_examples({"one row of several": {"rows": [ROW], "cursor": LAST_USER, "looked_at": 1}})
 LIST_PROBLEMS = describe_problems(
     ERRORS,
     ValidationException(
         "Validation failed for GET /users?limit=1000", extra=[{"key": "limit", "message": "Expected `int` <= 100"}]
     ),
-    InvalidCursorError("That is not a cursor of this list."),
+    InvalidCursorError(),
 )
 
 AVATAR = add_examples(
     headers={
         "Location": (
-            "The picture in the bucket, at a URL that stays the same for a while.",
+            "Presigned URL of the picture. It stays the same for some minutes, so that browsers can cache the picture.",
             f"{BUCKET_URL}/{UPLOAD.avatar_key}?{QUERY}",
         ),
-        "Cache-Control": ("The row may change, so that it is asked for each time.", "no-cache"),
+        "Cache-Control": ("The avatar may change, so the redirect is not cached.", "no-cache"),
     }
 )
 AVATAR_PROBLEMS = describe_problems(
     ERRORS,
-    UnknownUserError("There is no user of that name."),
-    NoAvatarError("This user has no avatar yet."),
+    UnknownUserError(),
+    NoAvatarError("The user has no avatar yet."),
 )

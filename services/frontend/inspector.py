@@ -1,4 +1,4 @@
-"""The bucket as it stands, page by page."""
+"""Inspects the objects in the bucket and the rows of the table, page by page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from services.store.table import Row
 
 MISSING = frozenset({"404", "NoSuchKey"})
-"""A missing object's code: HEAD answers without a body, so that the status is all there is."""
+"""Error codes for a missing object. A response to HEAD has no body, so the error code is the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class InspectedObject:
     tags: Mapping[str, str]
     metadata: Mapping[str, str]
     expires: datetime | None
-    """When a lifecycle rule will delete it, as S3 says."""
+    """When a lifecycle rule will delete the object, according to S3."""
     state: State
 
 
@@ -50,14 +50,14 @@ class ObjectsPage:
     objects: list[InspectedObject]
     cursor: str | None
     looked_at: int
-    """How many there are on this page, whatever their state."""
+    """Number of entries that were inspected for this page, in any state."""
 
 
 @dataclass(frozen=True, slots=True)
 class InspectedRow:
     row: Row
     state: State | None
-    """Of what the row points at; None where it points at nothing."""
+    """State of the avatar. None if the row has no avatar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class RowsPage:
     rows: list[InspectedRow]
     cursor: str | None
     looked_at: int
-    """How many there are on this page, whatever their state."""
+    """Number of entries that were inspected for this page, in any state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,56 +78,56 @@ class Inspector:
     strategy: PendingStrategy
 
     def list_page(self, limit: int, cursor: str | None, state: State | None = None) -> ObjectsPage:
-        """Newest first. With a state no more than `limit` objects are looked at all the same, and those that are in it
-        are on the page, be it none.
+        """A page of objects, newest first. At most `limit` objects are inspected. With a state the page has only those
+        in that state, which may be none.
 
         Raises:
-            InvalidCursorError: the cursor is none of ours.
+            InvalidCursorError: the cursor was not issued by this list.
         """
         return self.describe(self.list_entries(limit, cursor, state), state)
 
     def list_entries(self, limit: int, cursor: str | None, state: State | None = None) -> EntriesPage:
-        """The keys alone, of the prefixes that can have objects in this state.
+        """A page of keys under the prefixes that can have objects in this state.
 
         Raises:
-            InvalidCursorError: the cursor is none of ours.
+            InvalidCursorError: the cursor was not issued by this list.
         """
-        return self.listing.list_page(limit, cursor, self._prefixes(state))
+        return self.listing.list_page(limit, cursor, self._choose_prefixes(state))
 
-    def _prefixes(self, state: State | None) -> Collection[str]:
+    def _choose_prefixes(self, state: State | None) -> Collection[str]:
         if state in {State.LIVE, State.ORPHAN}:
             return (AVATAR_PREFIX,)
-        # What the other strategy has left among the avatars is not worth a look at each of them: it is gone in days.
+        # Under `prefix`, objects with the pending tag are leftovers of `tag`. A lifecycle rule deletes them within
+        # days, so the avatars are not searched for them.
         return PENDING_PREFIXES if state is State.PENDING and self.strategy == "prefix" else PREFIXES
 
     def describe(self, page: EntriesPage, state: State | None = None) -> ObjectsPage:
-        """One or two calls for each object, all at once (a listing tells neither metadata nor tags), one for rows."""
-        # What was deleted since it was listed is left out.
-        found = [described for described in self.executor.map(self._describe, page.entries) if described]
-        owners = (described.headers["Metadata"].get(USERNAME_FIELD) for described in found)
+        """Inspect the objects in parallel, with one or two calls each, since a listing has no metadata and no tags."""
+        # Objects that were deleted since the listing are left out.
+        found = [details for details in self.executor.map(self._read_details, page.entries) if details]
+        owners = (details.headers["Metadata"].get(USERNAME_FIELD) for details in found)
         avatars = self.people.find_avatars(owner for owner in owners if owner)
-        objects = [_inspect(described, avatars) for described in found]
+        objects = [_inspect(details, avatars) for details in found]
         shown = [entry for entry in objects if state in {None, entry.state}]
         return ObjectsPage(shown, page.cursor, len(page.entries))
 
     def inspect_rows(self, page: PeoplePage, state: State | None = None) -> RowsPage:
-        return choose_rows(page, self.look_at_rows(page.people), state)
+        return filter_rows(page, self.inspect_all(page.people), state)
 
-    def look_at_rows(self, people: Iterable[Row], seen: Collection[str] = ()) -> Iterator[InspectedRow]:
-        """One call for each row that has an avatar which nobody has `seen` to be there, all at once, begun right now:
-        only its object can tell whether it is there.
-        """
-        return self.executor.map(self._inspect_row, people, repeat(seen))
+    def inspect_all(self, people: Iterable[Row], existing: Collection[str] = ()) -> Iterator[InspectedRow]:
+        """Start to inspect the rows in parallel, with one call for each avatar that is not among `existing`."""
+        return self.executor.map(self._inspect_row, people, repeat(existing))
 
-    def _inspect_row(self, person: Row, seen: Collection[str]) -> InspectedRow:
+    def _inspect_row(self, person: Row, existing: Collection[str]) -> InspectedRow:
         if person.avatar is None:
             return InspectedRow(person, None)
-        # No other key is one that this service may ask for, nor one that lasts.
-        is_there = person.avatar.startswith(AVATAR_PREFIX) and (person.avatar in seen or self._is_there(person.avatar))
+        # Another prefix counts as missing: a lifecycle rule deletes the object soon, or the service may not read it.
+        is_avatar = person.avatar.startswith(AVATAR_PREFIX)
+        is_there = is_avatar and (person.avatar in existing or self._is_there(person.avatar))
         latest = person if is_there else self.people.find(person.username)
         if latest.avatar != person.avatar:
-            # Replaced since the row was read, and the old picture is deleted right after.
-            return self._inspect_row(latest, seen)
+            # The avatar was replaced since the row was read, and the old picture was deleted.
+            return self._inspect_row(latest, existing)
         return InspectedRow(person, find_avatar_state(person.avatar, is_there=is_there))
 
     def _is_there(self, key: str) -> bool:
@@ -139,7 +139,7 @@ class Inspector:
             raise
         return True
 
-    def _describe(self, entry: Entry) -> _Described | None:
+    def _read_details(self, entry: Entry) -> _Details | None:
         try:
             headers = self._read_headers(entry)
             tags = self._read_tags(entry.key) if headers.get("TagCount") else dict[str, str]()
@@ -147,15 +147,15 @@ class Inspector:
             if error_code(error) in MISSING:
                 return None
             raise
-        return _Described(entry, headers, tags)
+        return _Details(entry, headers, tags)
 
     def _read_headers(self, entry: Entry) -> HeadObjectOutputTypeDef | GetObjectOutputTypeDef:
         if entry.size == 0:
             return self.s3.head_object(Bucket=self.bucket, Key=entry.key)
-        # GET counts the tags in its answer, which not every S3 does for HEAD; one byte is the least it gives.
-        answer = self.s3.get_object(Bucket=self.bucket, Key=entry.key, Range="bytes=0-0")
-        answer["Body"].read()
-        return answer
+        # A response to GET has the number of tags, which not every S3 returns to HEAD. A range has at least one byte.
+        response = self.s3.get_object(Bucket=self.bucket, Key=entry.key, Range="bytes=0-0")
+        response["Body"].read()
+        return response
 
     def _read_tags(self, key: str) -> Mapping[str, str]:
         tag_set = self.s3.get_object_tagging(Bucket=self.bucket, Key=key)["TagSet"]
@@ -163,31 +163,31 @@ class Inspector:
 
 
 @dataclass(frozen=True, slots=True)
-class _Described:
-    """An object with what S3 says of it; its state is the table's to say."""
+class _Details:
+    """An object as S3 describes it. Its state depends on the table as well."""
 
     entry: Entry
     headers: HeadObjectOutputTypeDef | GetObjectOutputTypeDef
     tags: Mapping[str, str]
 
 
-def choose_rows(page: PeoplePage, looked_at: Iterable[InspectedRow], state: State | None) -> RowsPage:
-    """Of the page's rows those in this state, or all."""
-    return RowsPage([row for row in looked_at if state in {None, row.state}], page.cursor, len(page.people))
+def filter_rows(page: PeoplePage, inspected: Iterable[InspectedRow], state: State | None) -> RowsPage:
+    """Keep the rows in this state, or all if there is no state."""
+    return RowsPage([row for row in inspected if state in {None, row.state}], page.cursor, len(page.people))
 
 
-def _inspect(described: _Described, avatars: Mapping[str, str | None]) -> InspectedObject:
-    entry, headers = described.entry, described.headers
+def _inspect(details: _Details, avatars: Mapping[str, str | None]) -> InspectedObject:
+    entry, headers = details.entry, details.headers
     owner = headers["Metadata"].get(USERNAME_FIELD, "")
     return InspectedObject(
         key=entry.key,
         size=entry.size,
         content_type=headers["ContentType"],
         last_modified=headers["LastModified"],
-        tags=described.tags,
+        tags=details.tags,
         metadata=headers["Metadata"],
         expires=read_expiry(headers.get("Expiration")),
-        state=find_state(entry.key, described.tags, avatars.get(owner)),
+        state=find_state(entry.key, details.tags, avatars.get(owner)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The bucket's keys, newest first, page by page, with no index but S3's own."""
+"""Lists the keys in the bucket, newest first, page by page, without an index of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
-from services.frontend.search import Batch, Search, Stretch, suggest_start
+from services.frontend.search import Batch, Search, Segment, suggest_start
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 PREFIXES = (AVATAR_PREFIX, *PENDING_PREFIXES)
 
 BATCH = 1000
-"""Keys in one listing, at most (AWS: ListObjectsV2)."""
+"""Maximum number of keys in one listing (AWS: ListObjectsV2)."""
 
-HINT_LETTERS = 36
-"""An id's; a hint may be any text."""
+MAX_HINT_LENGTH = 36
+"""Length of an id. A hint may be any text up to this length."""
 
-LONGEST_MARK_BYTES = 8192
-"""More than the longest key and its hints need, even with each character escaped."""
+MAX_CURSOR_BYTES = 8192
+"""Maximum size of a decoded cursor: more than the longest key and its hints take with every character escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +43,23 @@ class EntriesPage:
     cursor: str | None
 
 
-class _Mark(msgspec.Struct, frozen=True, array_like=True):
-    """Where the next page begins: what a cursor holds."""
+class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """The content of a cursor, which says where the next page starts."""
 
     last: str
-    """The key that this page ended with."""
+    """The last key of the previous page."""
     hints: dict[str, str]
-    """By prefix, where to list from. They make the next page quick and change nothing in it, whoever made them up."""
+    """For each prefix, the name to start listing after. Hints save calls and never change the result, so they need not
+    be trusted.
+    """
 
 
 class Listing:
-    """The names after both prefixes, in one descending order: as ids begin with their time, the newest come first, and
-    names that are no ids are where their letters put them. Of two objects with one name the pending one comes first.
-    What is under neither prefix is not the service's, which may not read it, and is left out.
+    """Lists objects of several prefixes in one order, descending by name, which is the key without the prefix.
+
+    An id starts with its time, so the newest uploads come first. Names that are not ids are sorted among them as text.
+    Of two objects with the same name the pending one comes first. Objects under other prefixes are left out, since the
+    service has no permission to read them.
     """
 
     def __init__(
@@ -67,54 +71,55 @@ class Listing:
         self._clock = clock
         self._batch = batch
         self._hints: dict[str, str] = {}
-        """By prefix, where the newest were found from the last time. Threads share it: any of its values is good."""
+        """For each prefix, the latest hint for the newest names. Threads share it, since any hint is correct."""
 
     def list_page(self, limit: int, cursor: str | None, prefixes: Collection[str] = PREFIXES) -> EntriesPage:
-        """One call for each prefix, if a hint is at hand or there are few keys; a handful otherwise (`search`).
+        """A page of objects. It takes one call for each prefix if there is a hint or there are few keys, and several
+        calls otherwise (`search`).
 
         Raises:
-            InvalidCursorError: the cursor is none of ours.
+            InvalidCursorError: the cursor was not issued by this list.
         """
-        mark = _read_mark(cursor) if cursor is not None else None
-        hints = mark.hints if mark else self._hints
-        count = limit + 1  # one more, to know whether there is another page
+        previous = _read_cursor(cursor) if cursor is not None else None
+        hints = previous.hints if previous else self._hints
+        count = limit + 1  # one more shows whether there is another page
         searches = {
-            prefix: Search(count, _find_bound(prefix, mark), hints.get(prefix), self._clock(), self._batch)
+            prefix: Search(count, _find_bound(prefix, previous), hints.get(prefix), self._clock(), self._batch)
             for prefix in prefixes
         }
         sizes = self._run(searches)
         found = {prefix: search.found for prefix, search in searches.items() if search.found}
-        if mark is None:
-            self._hints |= self._suggest(found, count)
-        names = sorted(((name, prefix) for prefix, stretch in found.items() for name in stretch.names), reverse=True)
+        if previous is None:
+            self._hints |= self._suggest_hints(found, count)
+        names = sorted(((name, prefix) for prefix, segment in found.items() for name in segment.names), reverse=True)
         entries = [Entry(prefix + name, sizes[prefix + name]) for name, prefix in names[:limit]]
         if len(names) <= limit:
             return EntriesPage(entries, None)
-        left = _Mark(entries[-1].key, {})
-        below = {prefix: _cut(stretch, _find_bound(prefix, left)) for prefix, stretch in found.items()}
-        hints = {prefix: hint[:HINT_LETTERS] for prefix, hint in self._suggest(below, count).items()}
-        return EntriesPage(entries, encode_cursor(msgspec.json.encode(_Mark(left.last, hints)).decode()))
+        following = _Cursor(entries[-1].key, {})
+        remaining = {prefix: _keep_below(segment, _find_bound(prefix, following)) for prefix, segment in found.items()}
+        hints = {prefix: hint[:MAX_HINT_LENGTH] for prefix, hint in self._suggest_hints(remaining, count).items()}
+        return EntriesPage(entries, encode_cursor(msgspec.json.encode(_Cursor(following.last, hints)).decode()))
 
-    def _suggest(self, found: Mapping[str, Stretch], count: int) -> dict[str, str]:
-        suggested = {prefix: suggest_start(stretch, count, self._batch) for prefix, stretch in found.items()}
+    def _suggest_hints(self, found: Mapping[str, Segment], count: int) -> dict[str, str]:
+        suggested = {prefix: suggest_start(segment, count, self._batch) for prefix, segment in found.items()}
         return {prefix: hint for prefix, hint in suggested.items() if hint is not None}
 
     def _run(self, searches: Mapping[str, Search]) -> dict[str, int]:
-        """All listings of a round at once; the sizes of what they listed, by key."""
+        """Run the searches to their end, the listings of a round in parallel. Returns the size of each listed key."""
         sizes: dict[str, int] = {}
         while running := [(prefix, search) for prefix, search in searches.items() if search.found is None]:
-            places = [(prefix, place) for prefix, search in running for place in search.probes]
-            listed = self._executor.map(self._list, places)
+            probes = [(prefix, probe) for prefix, search in running for probe in search.probes]
+            listed = self._executor.map(self._list, probes)
             for prefix, search in running:
                 batches: list[Batch] = []
                 for entries, more in islice(listed, len(search.probes)):
                     sizes |= {entry.key: entry.size for entry in entries}
                     batches.append(Batch([entry.key.removeprefix(prefix) for entry in entries], more))
-                search.learn(batches)
+                search.add(batches)
         return sizes
 
-    def _list(self, place: tuple[str, str | None]) -> tuple[list[Entry], bool]:
-        prefix, after = place
+    def _list(self, probe: tuple[str, str | None]) -> tuple[list[Entry], bool]:
+        prefix, after = probe
         listed = self._s3.list_objects_v2(
             Bucket=self._bucket,
             Prefix=prefix,
@@ -124,34 +129,35 @@ class Listing:
         return [_read_entry(entry) for entry in listed.get("Contents", [])], listed["IsTruncated"]
 
 
-def _read_mark(cursor: str) -> _Mark:
+def _read_cursor(text: str) -> _Cursor:
     try:
-        mark = msgspec.json.decode(decode_cursor(cursor, LONGEST_MARK_BYTES), type=_Mark)
+        cursor = msgspec.json.decode(decode_cursor(text, MAX_CURSOR_BYTES), type=_Cursor)
     except msgspec.DecodeError as error:
-        raise InvalidCursorError("That is not a cursor of this list.") from error
-    if not mark.last.startswith(PREFIXES):
-        raise InvalidCursorError("That is not a cursor of this list.")
-    return _Mark(mark.last, {prefix: hint for prefix, hint in mark.hints.items() if _is_sound(hint)})
+        raise InvalidCursorError from error
+    if not cursor.last.startswith(PREFIXES):
+        raise InvalidCursorError
+    return _Cursor(cursor.last, {prefix: hint for prefix, hint in cursor.hints.items() if _is_valid_hint(hint)})
 
 
-def _is_sound(hint: str) -> bool:
-    """Whether S3 takes it, from whomever it came."""
-    return len(hint) <= HINT_LETTERS and hint.isascii() and hint.isprintable()
+def _is_valid_hint(hint: str) -> bool:
+    """Whether S3 accepts the hint, which a client can make up."""
+    return len(hint) <= MAX_HINT_LENGTH and hint.isascii() and hint.isprintable()
 
 
-def _find_bound(prefix: str, mark: _Mark | None) -> str | None:
-    """What this prefix's names of the next page are below; None if any may be."""
-    if mark is None:
+def _find_bound(prefix: str, cursor: _Cursor | None) -> str | None:
+    """The upper bound of this prefix's names on the page after the cursor, exclusive. None if there is no bound."""
+    if cursor is None:
         return None
-    last_prefix = next(known for known in PREFIXES if mark.last.startswith(known))
-    last = mark.last.removeprefix(last_prefix)
-    return last + "\0" if prefix < last_prefix else last  # the least text above, so that the same name is still to come
+    last_prefix = next(known for known in PREFIXES if cursor.last.startswith(known))
+    last = cursor.last.removeprefix(last_prefix)
+    # The next greater text, so that the same name with this prefix is on the next page.
+    return last + "\0" if prefix < last_prefix else last
 
 
-def _cut(stretch: Stretch, before: str | None) -> Stretch:
-    return Stretch(stretch.start, [name for name in stretch.names if before is None or name < before])
+def _keep_below(segment: Segment, bound: str | None) -> Segment:
+    return Segment(segment.start, [name for name in segment.names if bound is None or name < bound])
 
 
 def _read_entry(entry: ObjectTypeDef) -> Entry:
-    # boto3's types say that both may be missing; in an answer of S3 they are not.
+    # boto3's types make both optional; S3 always returns them.
     return Entry(entry.get("Key", ""), entry.get("Size", 0))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.frontend.cursor import decode_cursor, encode_cursor
 from services.store.keys import USERNAME_PATTERN
-from services.store.table import USERNAME, Row, make_key, read_row
+from services.store.table import USERNAME, Row, UnknownUserError, make_key, read_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 BATCH = 100
 """Maximum number of keys in one BatchGetItem (AWS: BatchGetItem)."""
-
-
-class UnknownUserError(Exception):
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +39,13 @@ class People:
     def find(self, username: str) -> Row:
         """
         Raises:
-            UnknownUserError: there is no row of that name.
+            UnknownUserError: the table has no row of this user.
         """
         if re.fullmatch(USERNAME_PATTERN, username):
             found = self.dynamodb.get_item(TableName=self.table, Key=make_key(username), ConsistentRead=True)
             if "Item" in found:
                 return read_row(found["Item"])
-        raise UnknownUserError("There is no user of that name.")
+        raise UnknownUserError
 
     def list_page(self, limit: int, cursor: str | None) -> PeoplePage:
         """
@@ -68,8 +64,10 @@ class People:
         for start in range(0, len(wanted), BATCH):
             keys: list[Any] = [make_key(username) for username in wanted[start : start + BATCH]]
             while keys:
-                answer = self.dynamodb.batch_get_item(RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}})
-                people = [read_row(row) for row in answer["Responses"].get(self.table, [])]
+                response = self.dynamodb.batch_get_item(
+                    RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}}
+                )
+                people = [read_row(row) for row in response["Responses"].get(self.table, [])]
                 found |= {person.username: person.avatar for person in people}
-                keys = list(answer["UnprocessedKeys"].get(self.table, {"Keys": []})["Keys"])
+                keys = list(response["UnprocessedKeys"].get(self.table, {"Keys": []})["Keys"])
         return found

@@ -1,4 +1,4 @@
-"""The way from a user to the picture's bytes, which S3 itself serves."""
+"""Presigned URLs of the pictures, which browsers load from S3."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-REMEMBERED = 10_000
+MAX_CACHED_URLS = 10_000
+"""Maximum number of cached URLs. When it is reached, the least recently used one is dropped."""
 
 
 class NoAvatarError(Exception):
-    pass
+    """The user has no picture."""
 
 
 class Pictures:
-    """Presigned GETs that stay the same for a while: a browser caches by URL, and a signature changes each second."""
+    """Presigned URLs that stay the same for some time. Browsers cache by URL, and a new signature makes a new URL."""
 
     def __init__(self, s3: S3Client, bucket: str, seconds: int, clock: Callable[[], float]) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._seconds = seconds
         self._clock = clock
-        self._presign = lru_cache(REMEMBERED)(self._presign_in_window)
+        self._presign = lru_cache(MAX_CACHED_URLS)(self._presign_in_window)
 
     def url(self, avatar: str) -> str:
-        """Good for at least `seconds` from now, and the same one until the current span of that length ends."""
+        """A URL that is valid for at least `seconds`. It changes when the current window of `seconds` ends."""
         return self._presign(avatar, int(self._clock() // self._seconds))
 
-    def _presign_in_window(self, avatar: str, window: int) -> str:  # noqa: ARG002 - a part of the cache's key
+    def _presign_in_window(self, avatar: str, window: int) -> str:  # noqa: ARG002 - part of the cache key
         return self._s3.generate_presigned_url(
             "get_object",
-            # S3 can't answer with `nosniff`. What is not to be a document is not opened as one: pages show it all the
-            # same, and who follows the URL saves a file (RFC 6266, section 4.2).
+            # S3 can't send `X-Content-Type-Options: nosniff`. With this disposition a browser that opens the URL saves
+            # a file and shows no document (RFC 6266, section 4.2). An `img` element ignores it.
             Params={"Bucket": self._bucket, "Key": avatar, "ResponseContentDisposition": "attachment"},
             ExpiresIn=2 * self._seconds,
         )
 
     @cached_property
     def origin(self) -> str:
-        """Where the bucket answers: what the page's Content-Security-Policy must allow."""
+        """The origin of the bucket, which the page's Content-Security-Policy must allow."""
         url = urlsplit(self._s3.generate_presigned_url("get_object", Params={"Bucket": self._bucket, "Key": "any"}))
         return f"{url.scheme}://{url.netloc}"

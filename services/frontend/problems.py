@@ -1,15 +1,15 @@
-"""What goes wrong, and how it is answered."""
+"""The problems that each exception of the service is translated to."""
 
 from __future__ import annotations
 
 from services.frontend.cursor import InvalidCursorError
-from services.frontend.people import UnknownUserError
 from services.frontend.pictures import NoAvatarError
+from services.store.table import UnknownUserError
 from services.web.callers.identity import PROBLEMS
-from services.web.problems import Problem
+from services.web.problems import UNKNOWN_USER, Problem
 
 ERRORS = PROBLEMS | {
-    InvalidCursorError: Problem("invalid-cursor", 400, "There is no such page"),
-    UnknownUserError: Problem("unknown-user", 404, "There is no such user"),
-    NoAvatarError: Problem("no-avatar", 404, "This user has no avatar yet"),
+    InvalidCursorError: Problem("invalid-cursor", 400, "The cursor is not valid"),
+    UnknownUserError: UNKNOWN_USER,
+    NoAvatarError: Problem("no-avatar", 404, "The user has no avatar yet"),
 }

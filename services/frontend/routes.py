@@ -19,17 +19,25 @@ from services.store.states import State
 from services.store.table import AVATAR, NAME, USERNAME
 from services.web import examples as shared
 from services.web.callers.guard import Guard
-from services.web.examples import show
+from services.web.examples import make_examples
 
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.", examples=show(20))]
-NEXT = "That of the page before; the first page without it."
-Cursor = Annotated[str | None, QueryParameter(description=NEXT, examples=show(examples.LAST_USER))]
-ObjectsCursor = Annotated[str | None, QueryParameter(description=NEXT, examples=show(examples.LAST_KEY))]
+Limit = Annotated[
+    int, QueryParameter(ge=1, le=100, description="Maximum number of entries on the page.", examples=make_examples(20))
+]
+CURSOR_DESCRIPTION = "The cursor of the previous page. Leave it out for the first page."
+Cursor = Annotated[
+    str | None, QueryParameter(description=CURSOR_DESCRIPTION, examples=make_examples(examples.LAST_USER))
+]
+ObjectsCursor = Annotated[
+    str | None, QueryParameter(description=CURSOR_DESCRIPTION, examples=make_examples(examples.LAST_KEY))
+]
 ObjectState = Literal["all", "pending", "live", "orphan"]
 RowState = Literal["all", "live", "dangling"]
-WANTED = "Those in this state alone: of a page's entries that are looked at, so that there may be fewer."
-LookedAt = Annotated[int, msgspec.Meta(description="How many this page is chosen from, of any state.")]
-Username = Annotated[str, PathParameter(description="Of a user in the table.", examples=show(shared.USERNAME))]
+STATE_DESCRIPTION = "Return only entries in this state. The page may then have fewer than `limit` entries, even none."
+LookedAt = Annotated[
+    int, msgspec.Meta(description="Number of entries that were inspected for this page, in any state.")
+]
+Username = Annotated[str, PathParameter(description="A user in the table.", examples=make_examples(shared.USERNAME))]
 
 
 class User(msgspec.Struct, frozen=True):
@@ -38,13 +46,13 @@ class User(msgspec.Struct, frozen=True):
     avatar: str | None
 
 
-class UsersAnswer(msgspec.Struct, frozen=True):
+class UsersResponse(msgspec.Struct, frozen=True):
     users: list[User]
     cursor: str | None
 
 
 class Row(msgspec.Struct, frozen=True, rename={"username": USERNAME, "name": NAME, "avatar": AVATAR}):
-    """As the table has it, names and all; and what has become of its object."""
+    """A row with the attribute names of the table, and the state of its avatar."""
 
     username: str
     name: str
@@ -52,7 +60,7 @@ class Row(msgspec.Struct, frozen=True, rename={"username": USERNAME, "name": NAM
     state: Annotated[str | None, msgspec.Meta(description="`live`, or `dangling` where the object is missing.")]
 
 
-class RowsAnswer(msgspec.Struct, frozen=True):
+class RowsResponse(msgspec.Struct, frozen=True):
     rows: list[Row]
     cursor: str | None
     looked_at: LookedAt
@@ -60,16 +68,16 @@ class RowsAnswer(msgspec.Struct, frozen=True):
 
 class Object(msgspec.Struct, frozen=True):
     key: str
-    size: Annotated[int, msgspec.Meta(description="Bytes.")]
+    size: Annotated[int, msgspec.Meta(description="Size, bytes.")]
     content_type: str
     last_modified: datetime
     tags: dict[str, str]
     metadata: dict[str, str]
-    expires: Annotated[datetime | None, msgspec.Meta(description="When a lifecycle rule will delete it.")]
+    expires: Annotated[datetime | None, msgspec.Meta(description="When a lifecycle rule will delete the object.")]
     state: str
 
 
-class ObjectsAnswer(msgspec.Struct, frozen=True):
+class ObjectsResponse(msgspec.Struct, frozen=True):
     objects: list[Object]
     cursor: str | None
     looked_at: LookedAt
@@ -88,43 +96,45 @@ def make_routes(
         row_state: Annotated[RowState, QueryParameter()] = "all",
     ) -> Template:
         caller = await guard.identify_if_logged_in(request)
-        query = Query(users, objects, rows, _state(object_state), _state(row_state))
+        query = Query(users, objects, rows, _parse_state(object_state), _parse_state(row_state))
         context = await asyncio.to_thread(view.gather, caller, query)
         return Template("page.html", context=context, headers={"Cache-Control": "no-store"})
 
     @get(
         "/users",
         sync_to_thread=True,
-        summary="The users",
-        response_description="One page of them, in the table's own order.",
+        summary="List users",
+        response_description="A page of users, in the order of the table.",
         operation_class=examples.USERS,
         responses=examples.LIST_PROBLEMS,
     )
-    def list_users(limit: Limit = CARDS, cursor: Cursor = None) -> UsersAnswer:
+    def list_users(limit: Limit = CARDS, cursor: Cursor = None) -> UsersResponse:
         found = people.list_page(limit, cursor)
-        return UsersAnswer([User(person.username, person.name, person.avatar) for person in found.people], found.cursor)
+        return UsersResponse(
+            [User(person.username, person.name, person.avatar) for person in found.people], found.cursor
+        )
 
     @get(
         "/users/{username:str}/avatar",
         sync_to_thread=True,
         status_code=303,
-        summary="A user's picture",
-        response_description="Where it is.",
+        summary="Get a user's picture",
+        response_description="A redirect to the picture.",
         operation_class=examples.AVATAR,
         responses=examples.AVATAR_PROBLEMS,
     )
     def show_avatar(username: Username) -> Redirect:
         avatar = people.find(username).avatar
         if avatar is None:
-            raise NoAvatarError("This user has no avatar yet.")
-        # The redirect is not cached, since the row may change; the picture is cached by its presigned URL.
+            raise NoAvatarError("The user has no avatar yet.")
+        # Browsers must not cache the redirect, since the row may change. They cache the picture by its presigned URL.
         return Redirect(pictures.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
 
     @get(
         "/inspector/objects",
         sync_to_thread=True,
-        summary="What is in the bucket, newest first",
-        response_description="One page of the objects.",
+        summary="List the objects in the bucket, newest first",
+        response_description="A page of objects.",
         operation_class=examples.OBJECTS,
         responses=examples.LIST_PROBLEMS,
     )
@@ -132,17 +142,17 @@ def make_routes(
         limit: Limit = ROWS,
         cursor: ObjectsCursor = None,
         wanted: Annotated[
-            ObjectState, QueryParameter(name="state", description=WANTED, examples=show("pending"))
+            ObjectState, QueryParameter(name="state", description=STATE_DESCRIPTION, examples=make_examples("pending"))
         ] = "all",
-    ) -> ObjectsAnswer:
-        found = inspector.list_page(limit, cursor, _state(wanted))
-        return ObjectsAnswer([_object(entry) for entry in found.objects], found.cursor, found.looked_at)
+    ) -> ObjectsResponse:
+        found = inspector.list_page(limit, cursor, _parse_state(wanted))
+        return ObjectsResponse([_make_object(entry) for entry in found.objects], found.cursor, found.looked_at)
 
     @get(
         "/inspector/users",
         sync_to_thread=True,
-        summary="What is in the table",
-        response_description="One page of the rows.",
+        summary="List the rows of the table",
+        response_description="A page of rows.",
         operation_class=examples.ROWS,
         responses=examples.LIST_PROBLEMS,
     )
@@ -150,11 +160,11 @@ def make_routes(
         limit: Limit = ROWS,
         cursor: Cursor = None,
         wanted: Annotated[
-            RowState, QueryParameter(name="state", description=WANTED, examples=show("dangling"))
+            RowState, QueryParameter(name="state", description=STATE_DESCRIPTION, examples=make_examples("dangling"))
         ] = "all",
-    ) -> RowsAnswer:
-        found = inspector.inspect_rows(people.list_page(limit, cursor), _state(wanted))
-        return RowsAnswer([_row(entry) for entry in found.rows], found.cursor, found.looked_at)
+    ) -> RowsResponse:
+        found = inspector.inspect_rows(people.list_page(limit, cursor), _parse_state(wanted))
+        return RowsResponse([_make_row(entry) for entry in found.rows], found.cursor, found.looked_at)
 
     @get("/healthz", include_in_schema=False)
     async def healthz() -> Response[dict[str, str]]:
@@ -163,15 +173,15 @@ def make_routes(
     return [page, list_users, show_avatar, list_objects, list_rows, healthz]
 
 
-def _state(name: str) -> State | None:
+def _parse_state(name: str) -> State | None:
     return None if name == "all" else State(name)
 
 
-def _row(entry: InspectedRow) -> Row:
+def _make_row(entry: InspectedRow) -> Row:
     return Row(entry.row.username, entry.row.name, entry.row.avatar, entry.state)
 
 
-def _object(entry: InspectedObject) -> Object:
+def _make_object(entry: InspectedObject) -> Object:
     return Object(
         entry.key,
         entry.size,

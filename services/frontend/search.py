@@ -1,7 +1,7 @@
-"""The last names of a listing that can only be read forwards, a batch at a time. Pure.
+"""Finds the last names of a listing that can only be read forwards, in batches. Pure.
 
-S3 lists in ascending order, from any place on, and knows no descending one. So the place is looked for from which on
-what is left fits in one batch.
+S3 lists names in ascending order, starting after any name, and has no descending order. The search looks for a name
+after which the remaining names fit in one batch.
 """
 
 from __future__ import annotations
@@ -17,137 +17,141 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 LOWEST, HIGHEST = ord("!"), ord("~")
-"""The characters that places in a text are spelled with: printable, and the same in every encoding."""
+"""The characters of generated names: printable ASCII."""
 
 LETTERS = 9
-"""As many as a 64-bit number spells."""
+"""Number of generated characters after the common beginning, about as many as a 64-bit number needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was listed from some place on."""
+    """The result of one listing."""
 
     names: Sequence[str]
-    """Ascending, without a gap."""
+    """In ascending order, and complete from the start of the listing to the last of these."""
     more: bool
     """Whether there are names after these."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """All names there are between a place and the last of these, or some bound."""
+class Segment:
+    """All existing names from a start to the last of these names, or to a bound."""
 
     start: str | None
-    """The names come after it; None is the very beginning."""
+    """The text after which the names come. None is the start of the listing."""
     names: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """Names as places on a line, so that there is a middle between two of them."""
+class Scale:
+    """Maps names to integer positions, so that there is a middle between two names."""
 
     size: int
+    """Number of positions."""
     name: Callable[[int], str]
-    """Ascending with the places."""
+    """The name at a position, in ascending order."""
 
-    def place(self, name: str) -> int:
-        """The last place whose own name is not above this one; the first, if there is none."""
+    def position(self, name: str) -> int:
+        """The last position whose name is not greater than this one, or the first position."""
         return max(0, bisect_right(range(self.size), name, key=self.name) - 1)
 
 
-def _name_moment(place: int) -> str:
-    """A UUIDv7's milliseconds and the twelve bits that follow them (RFC 9562, section 5.7), as it begins with them."""
-    return f"{place >> 28:08x}-{place >> 12 & 0xFFFF:04x}-7{place & 0xFFF:03x}"
+def _name_id(position: int) -> str:
+    """The beginning of a UUIDv7: its milliseconds and the twelve bits that follow (RFC 9562, section 5.7)."""
+    return f"{position >> 28:08x}-{position >> 12 & 0xFFFF:04x}-7{position & 0xFFF:03x}"
 
 
-MOMENTS = Line(1 << 60, _name_moment)
-"""Where ids are spread as evenly as they were made."""
+ID_SCALE = Scale(1 << 60, _name_id)
+"""Positions of ids, in proportion to their time."""
 
 
-def _texts(low: str | None, high: str | None) -> Line:
-    """Of what has the beginning that both have, whatever the names are."""
+def _make_text_scale(low: str | None, high: str | None) -> Scale:
+    """A scale for arbitrary names with the common beginning of both."""
     alike = takewhile(lambda pair: pair[0] == pair[1], zip(low or "", high or "", strict=False))
     common = "".join(letter for letter, _ in alike)
-    return Line((HIGHEST - LOWEST + 1) ** LETTERS, partial(_name_text, common))
+    return Scale((HIGHEST - LOWEST + 1) ** LETTERS, partial(_name_text, common))
 
 
-def _name_text(common: str, place: int) -> str:
+def _name_text(common: str, position: int) -> str:
     letters: list[str] = []
     for _ in range(LETTERS):
-        place, letter = divmod(place, HIGHEST - LOWEST + 1)
+        position, letter = divmod(position, HIGHEST - LOWEST + 1)
         letters.append(chr(LOWEST + letter))
     return common + "".join(reversed(letters))
 
 
 class Search:
-    """For the last `count` names before `before`, or of all. It says where to list from, is told what came of it, and
-    so on, until it has `found` them.
+    """A search for the last `count` names below `before`, or for the last of all. The caller lists names after each of
+    `probes`, passes the batches to `add`, and repeats both until `found` is set.
 
-    The gap, where the place may still be, is what lies between `floor` and `tail`. Each round lists from several places
-    in it at once. Any place will do: the nearer to the right one, the fewer the rounds, and whatever the names are
-    like, each round makes the gap smaller. What is there throughout is found, though others come and go meanwhile.
+    The start of the wanted names is in the gap between `floor` and `tail`. Each round lists from several names in the
+    gap. Probes near the wanted start save rounds, but any probes make the gap smaller, whatever the names are. Names
+    that exist during the whole search are found, even if others are added and deleted.
     """
 
     def __init__(self, count: int, before: str | None, hint: str | None, now: float, batch: int) -> None:
         """
         Args:
-            count: how many are wanted, at most `batch`.
-            before: all names are below it.
-            hint: where to list from first.
-            now: seconds since the epoch; names are expected to be ids that were made by then.
-            batch: how many names one listing has at most.
+            count: number of wanted names, at most `batch`.
+            before: the text that all wanted names are less than.
+            hint: the first probe.
+            now: seconds since the epoch. The search expects names to be ids that were made before.
+            batch: maximum number of names in one listing.
         """
-        self.found: Stretch | None = None
+        self.found: Segment | None = None
         self._count = count
         self._before = before
         self._now = int(now * 1000) << 12
         self._batch = batch
-        self._floor: Stretch | None = None
-        """Names from which on too many are left, if any; its last name is where the gap begins."""
-        self._tail: Stretch | None = None
-        """Too few names, if any, up to `before`; its start is where the gap ends."""
+        self._floor: Segment | None = None
+        """The last listing after which too many names remain. The gap starts at its last name."""
+        self._tail: Segment | None = None
+        """The names up to `before` that were found so far, if these are too few. The gap ends at its start."""
         self._rounds = 0
         usable = hint is not None and (before is None or hint < before)
         self.probes: Sequence[str | None] = [hint if usable else None]
-        """Where to list from now."""
+        """The names to list after in the next round. None is the start of the listing."""
 
-    def learn(self, batches: Iterable[Batch]) -> None:
-        """Take what was listed from each of `probes`."""
+    def add(self, batches: Iterable[Batch]) -> None:
+        """Add the batch that was listed after each of `probes`."""
         for probe, batch in zip(self.probes, batches, strict=True):
             names = [name for name in batch.names if self._before is None or name < self._before]
-            listed = Stretch(probe, names)
+            listed = Segment(probe, names)
             if batch.more and len(names) == len(batch.names):
                 self._floor = max(self._floor or listed, listed, key=lambda floor: floor.names[-1])
             else:
                 self._tail = min(
                     self._tail or listed, listed, key=lambda tail: (tail.start is not None, tail.start or "")
                 )
-        self._close()
+        self._join()
         if self.found is None:
             self._rounds += 1
-            self.probes = self._choose()
+            self.probes = self._choose_probes()
 
-    def _close(self) -> None:
+    def _join(self) -> None:
+        """Join floor and tail if there is no gap between them, and finish if the tail has enough names."""
         floor, tail = self._floor, self._tail
         if floor and tail and tail.start is not None and floor.names[-1] >= tail.start:
             start = tail.start
-            tail = self._tail = Stretch(floor.start, [*(name for name in floor.names if name <= start), *tail.names])
+            tail = self._tail = Segment(floor.start, [*(name for name in floor.names if name <= start), *tail.names])
             self._floor = None
         if tail and (tail.start is None or len(tail.names) >= self._count):
             self.found = tail
 
-    def _choose(self) -> Sequence[str | None]:
-        """First the place that evenly spread names would have, and then, if they are not, places all over the gap."""
-        guesses = [*self._inside(MOMENTS.name(place) for place in self._guess())]
+    def _choose_probes(self) -> Sequence[str | None]:
+        """In the first round one probe, where the names would start if they were evenly distributed. Later rounds also
+        have probes all over the gap.
+        """
+        guesses = [*self._keep_inside_gap(ID_SCALE.name(position) for position in self._extrapolate())]
         if self._rounds == 1 and guesses:
             return guesses[:1]
         if self._floor is None:
             return [None, *guesses]
-        for line in (MOMENTS, _texts(self._low, self._high)):
-            if spread := {*self._inside(line.name(place) for place in self._spread(line))}:
+        for scale in (ID_SCALE, _make_text_scale(self._low, self._high)):
+            if divisions := {*self._keep_inside_gap(scale.name(position) for position in self._divide_gap(scale))}:
                 break
-        # From where the gap begins, too: it may be next to empty, or hold names that no line tells apart.
-        return [self._low, *sorted({*spread, *guesses})]
+        # The start of the gap is always a probe: the gap may be almost empty, or have names that no scale separates.
+        return [self._low, *sorted({*divisions, *guesses})]
 
     @property
     def _low(self) -> str | None:
@@ -157,56 +161,60 @@ class Search:
     def _high(self) -> str | None:
         return self._tail.start if self._tail else self._before
 
-    def _inside(self, names: Iterable[str]) -> Iterator[str]:
+    def _keep_inside_gap(self, names: Iterable[str]) -> Iterator[str]:
         low, high = self._low, self._high
         return (name for name in names if (low is None or low < name) and (high is None or name < high))
 
-    def _end(self, line: Line) -> int:
-        """Where the gap ends, or where it had better: ids end now."""
-        end = line.place(self._high) if self._high is not None else line.size - 1
-        is_ahead = line is MOMENTS and (self._low is None or line.place(self._low) < self._now)
-        return min(end, self._now) if is_ahead else end
+    def _find_end(self, scale: Scale) -> int:
+        """The end of the gap. Of ids it is at most the current time, unless the gap starts in the future."""
+        end = scale.position(self._high) if self._high is not None else scale.size - 1
+        starts_in_past = scale is ID_SCALE and (self._low is None or scale.position(self._low) < self._now)
+        return min(end, self._now) if starts_in_past else end
 
-    def _guess(self) -> Iterator[int]:
-        """Places as far below the end of the gap as names as dense as those beside it would need."""
-        for beside in (self._tail, self._floor):
-            place = beside and _step_below(self._end(MOMENTS), beside, _target(self._count, self._batch))
-            if place is not None:
-                yield place
+    def _extrapolate(self) -> Iterator[int]:
+        """Positions where the wanted names start if names in the gap are as dense as those next to it."""
+        for neighbours in (self._tail, self._floor):
+            target = _choose_target(self._count, self._batch)
+            position = neighbours and _extrapolate_below(self._find_end(ID_SCALE), neighbours, target)
+            if position is not None:
+                yield position
 
-    def _spread(self, line: Line) -> Iterator[int]:
-        """Quarters, for a gap that is a few batches wide; and the geometric mean of the gap's width and a batch's from
-        either end, which halves the digits of a gap that is wide beyond measure. And the end, which may be a guess.
+    def _divide_gap(self, scale: Scale) -> Iterator[int]:
+        """The quarters, which suit a gap that is a few batches wide. From both ends, the geometric mean of the widths
+        of the gap and of a batch, which halves the number of digits of a much wider gap. And the end, which may be
+        estimated.
         """
         floor, low = self._floor, self._low
         if floor is None or low is None:
             return
-        begin, end = line.place(low), self._end(line)
-        gap = end - begin
-        reach = isqrt(gap * max(1, begin - line.place(floor.names[0]))) if gap > 0 else 0
-        yield from (begin + reach, begin + gap // 4, begin + gap // 2, end - gap // 4, end - reach, end)
+        start, end = scale.position(low), self._find_end(scale)
+        gap = end - start
+        mean = isqrt(gap * max(1, start - scale.position(floor.names[0]))) if gap > 0 else 0
+        yield from (start + mean, start + gap // 4, start + gap // 2, end - gap // 4, end - mean, end)
 
 
-def suggest_start(found: Stretch, count: int, batch: int) -> str | None:
-    """A hint for the next search that ends where these names end: with room for more names, and for fewer."""
-    target = _target(count, batch)
+def suggest_start(found: Segment, count: int, batch: int) -> str | None:
+    """A hint for the next search with the same end. It leaves room for names that are added or deleted until then."""
+    target = _choose_target(count, batch)
     if len(found.names) > target:
         return found.names[-target - 1]
     if len(found.names) < count and found.start is not None:
-        place = _step_below(MOMENTS.place(found.start), found, target)
-        return found.start if place is None else MOMENTS.name(place)
+        position = _extrapolate_below(ID_SCALE.position(found.start), found, target)
+        return found.start if position is None else ID_SCALE.name(position)
     return found.start
 
 
-def _step_below(end: int, beside: Stretch, target: int) -> int | None:
-    """Where `target` names below the end begin if they are as dense as those beside it; None if nobody can tell."""
-    if not beside.names:
+def _extrapolate_below(end: int, neighbours: Segment, target: int) -> int | None:
+    """The position where `target` names below the end start if they are as dense as their neighbours. None if there are
+    no neighbours, or if that position is below the first.
+    """
+    if not neighbours.names:
         return None
-    width = MOMENTS.place(beside.names[-1]) - MOMENTS.place(beside.names[0])
-    place = end - width * target // len(beside.names)
-    return place if place >= 0 else None
+    width = ID_SCALE.position(neighbours.names[-1]) - ID_SCALE.position(neighbours.names[0])
+    position = end - width * target // len(neighbours.names)
+    return position if position >= 0 else None
 
 
-def _target(count: int, batch: int) -> int:
-    """How many names had best be left: a quarter of what fits."""
+def _choose_target(count: int, batch: int) -> int:
+    """The number of names that a listing should find: a quarter of a batch, or more if more are wanted."""
     return max(count, batch // 4)

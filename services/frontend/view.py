@@ -1,13 +1,14 @@
-"""All that one view of the page shows, gathered at once."""
+"""Gathers the data that the page shows."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from services.frontend.inspector import choose_rows
-from services.frontend.people import People, PeoplePage, UnknownUserError
+from services.frontend.inspector import filter_rows
+from services.frontend.people import People, PeoplePage
 from services.pictures.formats import CONTENT_TYPES
+from services.store.table import UnknownUserError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
     from services.web.callers.identity import Caller
 
 CARDS = 12
+"""Number of users on a page."""
 ROWS = 20
+"""Number of objects, and of rows, on a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the page's address says: where each of its three lists begins, None being its beginning, and of which state
-    alone entries are shown.
+    """The query of the page's URL: the cursor of each of its three lists (None for the first page), and the states that
+    objects and rows are filtered by.
     """
 
     users: str | None = None
@@ -42,13 +45,13 @@ class View:
     executor: Executor
     strategy: PendingStrategy
     lifecycle_clock: bool
-    """Whether the bucket's lifecycle rules have a clock that can be moved."""
+    """Whether the page can move the clock of the lifecycle rules."""
 
     def gather(self, caller: Caller | None, query: Query) -> dict[str, Any]:
-        """The template's context. Only single calls are left to the executor, so that none waits there for others.
+        """The template's context. Tasks of the executor make single calls to AWS and never wait for other tasks.
 
         Raises:
-            InvalidCursorError: one of the cursors is none of ours.
+            InvalidCursorError: a cursor was not issued by its list.
         """
         reading_table = self.executor.submit(self.people.list_page, ROWS, query.rows)
         reading_cards = (
@@ -62,12 +65,12 @@ class View:
         is_shown = current is None or current.username in {person.username for person in table.people}
         if current and not is_shown and query.rows is None and query.row_state is None:
             table = PeoplePage([current, *table.people], table.cursor)
-        looks = self.inspector.look_at_rows(table.people, {entry.key for entry in entries.entries})
+        inspected = self.inspector.inspect_all(table.people, {entry.key for entry in entries.entries})
         bucket = self.inspector.describe(entries, query.object_state)
         return {
             "current": current,
             "cards": cards,
-            "table": choose_rows(table, looks, query.row_state),
+            "table": filter_rows(table, inspected, query.row_state),
             "bucket": bucket,
             "query": asdict(query),
             "strategy": self.strategy,
@@ -76,7 +79,7 @@ class View:
         }
 
     def _find_current(self, caller: Caller | None, shown: list[Row]) -> Row | None:
-        """The logged-in user, whether or not the lists in view include them."""
+        """The row of the logged-in user, from the shown rows or else from the table."""
         if caller is None:
             return None
         for person in shown:

@@ -63,6 +63,6 @@ def read_settings(kind: type[Settings], environ: Mapping[str, str]) -> Settings:
 
 
 def _name_the_variable(message: str) -> str:
-    # msgspec ends with "- at `$.max_bytes`"; the reader of this line knows the variable as MAX_BYTES.
-    what, separator, field = message.partition(" - at `$.")
-    return f"{field.rstrip('`').upper()}: {what}" if separator else what
+    # msgspec ends with "- at `$.max_bytes`"; the person who set it knows the variable as MAX_BYTES.
+    problem, separator, field = message.partition(" - at `$.")
+    return f"{field.rstrip('`').upper()}: {problem}" if separator else problem

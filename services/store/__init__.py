@@ -1,1 +1,1 @@
-"""What is known of the bucket and the table: keys, rows, states of objects, and the AWS clients."""
+"""The bucket and the table: keys of objects, rows of users, states of objects, and the AWS clients."""

@@ -1,4 +1,4 @@
-"""AWS clients as every service makes them: time limits and retries set on purpose."""
+"""The configuration of every AWS client, with its timeouts and retries, and the errors that a client raises."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.parsers import ResponseParserError
-from urllib3.exceptions import HTTPError as BrokenAnswerError
+from urllib3.exceptions import HTTPError as BrokenResponseError
 
 CLIENT_CONFIG = Config(
-    # In one region an answer takes tens of milliseconds. Two tries, each with a second to connect and three to answer,
-    # and a pause of at most one between them, make nine: a call that begins within 20 s of its request is over before
-    # the 30 s after which an HTTP API gives up on its integration.
+    # In one region a response takes tens of milliseconds. Two attempts of at most 1 s to connect and 3 s to respond,
+    # with a pause of at most 1 s between them, take at most 9 s. A call that starts within 20 s of its request
+    # therefore ends before the 30 s after which an HTTP API times out.
     connect_timeout=1,
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=40,
-    # Otherwise botocore puts it together out of 16 parts, twice a call: a sixth of what a call costs in CPU.
+    # By default botocore builds this header from 16 parts, twice in each call, which takes a sixth of the call's CPU.
     user_agent=f"Botocore/{botocore_version}",
 )
 
@@ -37,9 +37,10 @@ S3_CONFIG = CLIENT_CONFIG.merge(
     )
 )
 
-AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, BrokenAnswerError)
-"""All that a call to AWS can raise: it refused, it could not be asked, or its answer could not be read. The last is
-what botocore lets through where an error that answers a GetObject breaks off."""
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, BrokenResponseError)
+"""Every error that a call to AWS can raise: AWS refused it, could not be reached, or sent a response that can't be
+read. botocore lets urllib3's `HTTPError` through when the body of an error response to GetObject is cut off.
+"""
 
 _TRANSIENT_CODES = frozenset(
     {
@@ -55,22 +56,22 @@ _TRANSIENT_CODES = frozenset(
 )
 
 _TRANSIENT_STATUSES = frozenset({408, 429})
-"""Of RFC 9110 and RFC 6585, whatever the code beside them."""
+"""Status codes that are transient with any error code (RFC 9110, RFC 6585)."""
 
 _TRANSIENT_ERRORS = (
     AwsConnectionError,
     HTTPClientError,
-    # An answer that breaks off, or is none of AWS's.
+    # The response was cut off or did not come from AWS.
     IncompleteReadError,
     ResponseParserError,
-    BrokenAnswerError,
+    BrokenResponseError,
     NoCredentialsError,
     CredentialRetrievalError,
 )
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same call may well succeed in a moment: throttled, out of reach, or failed on AWS's side."""
+    """Whether the same call may soon succeed: AWS throttled it, could not be reached or had an internal error."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or status in _TRANSIENT_STATUSES or error_code(error) in _TRANSIENT_CODES  # noqa: PLR2004
@@ -78,5 +79,5 @@ def is_transient(error: Exception) -> bool:
 
 
 def error_code(error: ClientError) -> str:
-    """Such as `NoSuchKey`; for an answer without a body, such as that of HEAD, the status: `404`."""
+    """The error code, such as `NoSuchKey`. A response without a body (to HEAD) has the status code instead: `404`."""
     return error.response.get("Error", {}).get("Code", "")

@@ -12,7 +12,7 @@ PENDING_PREFIX = "pending/"
 
 RETIRED_PENDING_PREFIXES: tuple[str, ...] = ()
 """Former values of `PENDING_PREFIX`. Keep a value here after a change: lifecycle rules and the sweep then still cover
-the objects that lie there.
+the objects under that prefix.
 """
 
 PENDING_PREFIXES = (PENDING_PREFIX, *RETIRED_PENDING_PREFIXES)
@@ -48,7 +48,7 @@ class UploadId:
 
     @classmethod
     def parse(cls, text: str) -> UploadId | None:
-        """None for any but the canonical spelling, so that each id has exactly one key."""
+        """The id, or None unless the text is its canonical form, so that each id has exactly one key."""
         return cls(text) if _UUID7.fullmatch(text) else None
 
     @property

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 class State(StrEnum):
     LIVE = "live"
-    """A row refers to it."""
+    """A row refers to the object."""
     PENDING = "pending"
-    """It is not confirmed. A lifecycle rule deletes it if it never is."""
+    """The upload is not confirmed. If it never is, a lifecycle rule deletes the object."""
     ORPHAN = "orphan"
-    """No row refers to it and no lifecycle rule deletes it: a confirm is under way, or stopped before it deleted it."""
+    """No row refers to the object and no lifecycle rule deletes it: a confirm is running, or stopped before its
+    deletion.
+    """
     DANGLING = "dangling"
-    """A row refers to it, and there is no such object."""
+    """A row refers to an object that does not exist."""
 
 
 def find_state(key: str, tags: Mapping[str, str], owners_avatar: str | None) -> State:

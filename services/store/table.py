@@ -17,6 +17,13 @@ AVATAR = "Avatar"
 """The key of the user's picture in the bucket. The attribute is missing while there is none."""
 
 
+class UnknownUserError(Exception):
+    """The table has no row of this user."""
+
+    def __init__(self, detail: str = "There is no user of this name.") -> None:
+        super().__init__(detail)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A user."""
@@ -31,12 +38,12 @@ def make_key(username: str) -> dict[str, Any]:
 
 
 def read_row(item: Mapping[str, Any]) -> Row:
-    """From DynamoDB's own JSON, with all attributes."""
+    """Read a row from an item with all its attributes, in DynamoDB JSON."""
     return Row(item[USERNAME]["S"], item[NAME]["S"], read_avatar(item))
 
 
 def read_avatar(item: Mapping[str, Any]) -> str | None:
-    """From an item that has at least this attribute, if the row has it."""
+    """Read the avatar from an item that holds at least this attribute, if the row has one."""
     return item.get(AVATAR, {}).get("S")
 
 

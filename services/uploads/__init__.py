@@ -1,1 +1,1 @@
-"""Presigns a form, and confirms what was posted with it."""
+"""Presigns forms, confirms what was posted with them, and sweeps the bucket."""

@@ -24,7 +24,7 @@ from services.web.metrics import Metrics
 from services.web.openapi import describe_api
 from services.web.problems import problem_details
 from services.web.rate_limits import RateLimit
-from services.web.server import API_HEADERS, send_always, widen_threads
+from services.web.server import API_HEADERS, enlarge_thread_pool, send_always
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
     from services.uploads.settings import Settings
 
-DESCRIPTION = """Takes avatars in three phases, and never their bytes: presign answers with a form, the browser
-posts the file to the bucket with it, and confirm makes the object the user's avatar.
+DESCRIPTION = """Avatars are uploaded in three phases: presign returns a form, the browser posts the file to the bucket
+with that form, and confirm makes the object the user's avatar. The bytes never pass through this service.
 
-If no confirm comes, the old avatar stays, and the bucket deletes what was posted after a day.
+If there is no confirm, the old avatar stays, and a lifecycle rule deletes the posted object after a day.
 """
 
 GATHERING_THREADS = 40
-"""As many as the framework runs handlers in, so that no confirm waits for another's reading."""
+"""Number of threads that read objects: as many as run route handlers, so that no confirm waits for another."""
 
 
 def create_app(
@@ -55,14 +55,14 @@ def create_app(
     stopwatch: Callable[[], float] = time.monotonic,
     metrics: Metrics | None = None,
 ) -> Litestar:
-    """`credentials`: those that forms are signed with. `metrics`: those of the settings where there are no others.
+    """Forms are signed with `credentials`. By default `metrics` follows the settings.
 
     Raises:
-        NoCredentialsError: there are none.
+        NoCredentialsError: boto3 finds no credentials.
     """
     if credentials() is None:
-        raise NoCredentialsError  # botocore trips over it
-    counting = metrics or Metrics("uploads", settings.metrics)
+        raise NoCredentialsError  # `Bucket.find_destination` would fail with an obscure error
+    metrics = metrics or Metrics("uploads", settings.metrics)
     audience = Audience(settings.origin)
     guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
     presigns = RateLimit(settings.presigns_per_minute, stopwatch)
@@ -79,14 +79,14 @@ def create_app(
         executor=executor,
     )
     return Litestar(
-        make_routes(guard, presigner, presigns, confirmer, counting),
+        make_routes(guard, presigner, presigns, confirmer, metrics),
         request_class=StrictRequest,
         guards=[require_json],
         before_send=[send_always(API_HEADERS)],
-        on_startup=[widen_threads],
+        on_startup=[enlarge_thread_pool],
         on_shutdown=[executor.shutdown],
-        plugins=[problem_details(ERRORS, counting)],
+        plugins=[problem_details(ERRORS, metrics)],
         request_max_body_size=MAX_BODY_BYTES,
-        logging_config=None,  # the process's own stays
+        logging_config=None,  # keep the configuration of the process
         openapi_config=describe_api("uploads", "/uploads/schema", DESCRIPTION, audience),
     )

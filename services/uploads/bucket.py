@@ -48,9 +48,9 @@ class Bucket:
 
     def find_destination(self) -> Destination:
         """From a form that botocore signs, so that its rules for endpoints and regions apply. Nothing is sent."""
-        sample = self.s3.generate_presigned_post(self.name, "any")
-        region = sample["fields"]["x-amz-credential"].split("/")[-3]
-        return Destination(self.name, sample["url"], region)
+        form = self.s3.generate_presigned_post(self.name, "any")
+        region = form["fields"]["x-amz-credential"].split("/")[-3]
+        return Destination(self.name, form["url"], region)
 
     def inspect(self, key: str, deadline: Deadline | None = None) -> Stored | None:
         """Read the object's headers and its first bytes. None if there is no object.
@@ -118,7 +118,7 @@ class Bucket:
         """Overwrite exactly this object with a blank picture without tags.
 
         Raises:
-            ChangedError: the object was deleted or replaced meanwhile.
+            ChangedError: the object was deleted or replaced since it was read.
         """
         try:
             self.s3.put_object(

@@ -76,7 +76,7 @@ class Confirmer:
         upload_id = parse_upload(key, self.strategy)
         if upload_id is None:
             if is_of_some_strategy(key):
-                raise OtherStrategyError("This upload was begun in another way. Upload the picture again.")
+                raise OtherStrategyError("The upload was presigned under the other strategy. Upload the picture again.")
             raise UnknownUploadError("There is no upload of that key.")
         deadline = Deadline(self.clock() + LAST_CALL_SECONDS, self.clock)
         for _ in range(MAX_TRIES):
@@ -134,7 +134,7 @@ class Confirmer:
             if is_superseded(upload_id, error.avatar):
                 # `Avatar` only moves forward, so no row will ever refer to this object.
                 self._discard_later(_all_keys(upload_id, self.strategy))
-                raise SupersededError("A later upload became the avatar meanwhile.") from error
+                raise SupersededError("A later upload became the avatar during the confirm.") from error
             replaced = None
         return Confirmed(upload_id.avatar_key, (replaced, *leftovers) if replaced else leftovers)
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class DeadlineExceededError(Exception):
-    """AWS took so long that the answer would come too late."""
+    """AWS was so slow that the response would be late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Deadline:
     def check(self) -> None:
         """
         Raises:
-            DeadlineExceededError: it has passed.
+            DeadlineExceededError: the deadline has passed.
         """
         if self.clock() > self.time:
-            raise DeadlineExceededError("The storage did not answer in time. Repeating the call is safe.")
+            raise DeadlineExceededError("AWS did not respond in time. It is safe to repeat the request.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from services.store.table import UnknownUserError
 from services.uploads import refusals
 from services.uploads.confirm import KeepsChangingError
 from services.uploads.problems import ERRORS
-from services.uploads.users import UnknownUserError
 from services.web.examples import (
     BUCKET_URL,
     CONTENT_TYPE,
@@ -19,7 +19,7 @@ from services.web.examples import (
     USERNAME,
 )
 from services.web.openapi import add_examples
-from services.web.problems import OF_A_BODY, describe_problems
+from services.web.problems import BODY_ERRORS, describe_problems
 from services.web.rate_limits import TooManyRequestsError
 
 FIELDS = {
@@ -69,7 +69,7 @@ PRESIGN = add_examples(
 )
 PRESIGN_PROBLEMS = describe_problems(
     ERRORS,
-    *OF_A_BODY,
+    *BODY_ERRORS,
     *NOT_LOGGED_IN,
     FOREIGN_ORIGIN,
     refusals.TypeNotAllowedError("An avatar is one of image/png, image/jpeg, image/webp, image/gif."),
@@ -87,12 +87,12 @@ CONFIRM = add_examples(
 )
 CONFIRM_PROBLEMS = describe_problems(
     ERRORS,
-    *OF_A_BODY,
+    *BODY_ERRORS,
     *NOT_LOGGED_IN,
     FOREIGN_ORIGIN,
     refusals.UnknownUploadError("There is no upload of that key."),
-    UnknownUserError("There is no user of that name any more."),
-    refusals.OtherStrategyError("This upload was begun in another way. Upload the picture again."),
+    UnknownUserError(),
+    refusals.OtherStrategyError("The upload was presigned under the other strategy. Upload the picture again."),
     refusals.SupersededError("A later upload is the avatar already."),
     KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again."),
     refusals.ExpiredError("The upload was not confirmed in time. Upload the picture again."),

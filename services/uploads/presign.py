@@ -1,4 +1,4 @@
-"""Presigns an upload: gives it an id and decides what its form pins."""
+"""Presigns an upload: gives it an id and makes the form, which allows one object only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an upload can't become the avatar. `problems` says how each is answered over HTTP."""
+"""The reasons why an upload can't become the avatar. `problems` translates them to HTTP."""
 
 from __future__ import annotations
 

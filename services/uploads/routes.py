@@ -22,34 +22,38 @@ from services.web.request_context import find_request_id
 
 
 class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    content_type: Annotated[str, msgspec.Meta(max_length=256, description="Of the file.")]
-    size: Annotated[int, msgspec.Meta(description="Bytes.")]
+    content_type: Annotated[str, msgspec.Meta(max_length=256, description="Content type of the file.")]
+    size: Annotated[int, msgspec.Meta(description="Size of the file, bytes.")]
     sha256: (
-        Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{43}=$", description="Of the file, in base64.")] | None
+        Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{43}=$", description="SHA-256 of the file, in base64.")]
+        | None
     ) = None
 
 
-class PresignAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    url: Annotated[str, msgspec.Meta(description="Where to post to.")]
-    fields: Annotated[dict[str, str], msgspec.Meta(description="To be posted before the field `file`.")]
-    key: Annotated[str, msgspec.Meta(description="To be sent with the confirm.")]
-    expires: Annotated[int, msgspec.Meta(description="How long the form may be posted, in seconds.")]
+class PresignResponse(msgspec.Struct, frozen=True, omit_defaults=True):
+    url: Annotated[str, msgspec.Meta(description="URL to post the form to.")]
+    fields: Annotated[
+        dict[str, str], msgspec.Meta(description="Fields of the form. Post them before the field `file`.")
+    ]
+    key: Annotated[str, msgspec.Meta(description="Key of the object. Send it with the confirm.")]
+    expires: Annotated[int, msgspec.Meta(description="How long the form is valid, seconds.")]
     method: Annotated[str, msgspec.Meta(description="Always POST.")]
     upload_token: (
-        Annotated[str, msgspec.Meta(description="To be sent with the confirm; under the strategy `tag` only.")] | None
+        Annotated[str, msgspec.Meta(description="Under the strategy `tag` only. Send it with the confirm.")] | None
     ) = None
 
 
 class ConfirmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    key: Annotated[str, msgspec.Meta(max_length=1024, description="From the presign.")]
+    key: Annotated[str, msgspec.Meta(max_length=1024, description="The key that the presign returned.")]
     upload_token: (
-        Annotated[str, msgspec.Meta(max_length=1024, description="From the presign, if it came with one.")] | None
+        Annotated[str, msgspec.Meta(max_length=1024, description="The upload token, if the presign returned one.")]
+        | None
     ) = None
 
 
-class ConfirmAnswer(msgspec.Struct, frozen=True):
-    username: Annotated[str, msgspec.Meta(description="Of the caller.")]
-    avatar: Annotated[str, msgspec.Meta(description="The key that the picture has for good.")]
+class ConfirmResponse(msgspec.Struct, frozen=True):
+    username: Annotated[str, msgspec.Meta(description="The user whose avatar it is.")]
+    avatar: Annotated[str, msgspec.Meta(description="Permanent key of the picture.")]
 
 
 def make_routes(
@@ -58,21 +62,21 @@ def make_routes(
     @post(
         "/uploads/presign",
         status_code=200,
-        summary="Phase 1: ask for a form",
-        description="The form lets exactly one thing be posted: a file of this type and size, to this key. "
-        "Phase 2 is that post, to `url`: every one of `fields`, and then the file as `file`.",
-        response_description="The form.",
+        summary="Phase 1: get a form",
+        description="The form allows one file of exactly this type and size, at exactly this key. "
+        "In phase 2, post all `fields` to `url`, followed by the file as the field `file`.",
+        response_description="The presigned POST form.",
         operation_class=examples.PRESIGN,
         responses=examples.PRESIGN_PROBLEMS,
         security=CALLER,
         guards=[guard.require_caller],
     )
-    async def presign(request: Request[Caller, Any, Any], data: JSONBody[PresignRequest]) -> PresignAnswer:
+    async def presign(request: Request[Caller, Any, Any], data: JSONBody[PresignRequest]) -> PresignResponse:
         presigns.take(request.user.username)
         declared = Declared(data.content_type, data.size, data.sha256)
         presigned = presigner.presign(request.user.username, declared, find_request_id())
         metrics.count("Presigned")
-        return PresignAnswer(
+        return PresignResponse(
             method="POST",
             url=presigned.form.url,
             fields=presigned.form.fields,
@@ -84,20 +88,20 @@ def make_routes(
     @post(
         "/uploads/confirm",
         status_code=200,
-        summary="Phase 3: make it the avatar",
-        description="Checks the picture that was posted, makes it permanent and points the user's row at it. "
-        "A repeat is answered as the first call was.",
-        response_description="It is the user's avatar now.",
+        summary="Phase 3: confirm the upload",
+        description="Verifies the posted picture, makes the object permanent and lets the user's row refer to it. "
+        "A repeated request returns the same response.",
+        response_description="The picture is the user's avatar.",
         operation_class=examples.CONFIRM,
         responses=examples.CONFIRM_PROBLEMS,
         security=CALLER,
         guards=[guard.require_caller],
     )
-    async def confirm(request: Request[Caller, Any, Any], data: JSONBody[ConfirmRequest]) -> Response[ConfirmAnswer]:
+    async def confirm(request: Request[Caller, Any, Any], data: JSONBody[ConfirmRequest]) -> Response[ConfirmResponse]:
         confirmed = await asyncio.to_thread(confirmer.confirm, request.user.username, data.key, data.upload_token)
         metrics.count("Confirmed")
         return Response(
-            ConfirmAnswer(request.user.username, confirmed.avatar),
+            ConfirmResponse(request.user.username, confirmed.avatar),
             background=BackgroundTask(confirmer.discard, confirmed.leftovers),
         )
 

@@ -65,7 +65,7 @@ PERMANENT_FIELDS = (USERNAME_FIELD, REQUEST_FIELD)
 
 
 class Prefix:
-    """The form posts to `pending/`, where a lifecycle rule deletes what is left. Confirm copies to `avatars/`."""
+    """The form posts to `pending/`, where a lifecycle rule deletes objects. Confirm copies them to `avatars/`."""
 
     prefix = PENDING_PREFIX
     with_token = False

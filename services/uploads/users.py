@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from services.store.clients import error_code
-from services.store.table import AVATAR, USERNAME, make_key, read_avatar
+from services.store.table import AVATAR, USERNAME, UnknownUserError, make_key, read_avatar
 from services.uploads.objects import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from types_boto3_dynamodb import DynamoDBClient
-
-
-class UnknownUserError(Exception):
-    """The token names a user who has no row any more."""
 
 
 class NotForwardError(Exception):
@@ -35,7 +31,7 @@ class Users:
     def find_avatar(self, username: str) -> str | None:
         """
         Raises:
-            UnknownUserError: there is no such row.
+            UnknownUserError: the table has no row of this user.
         """
         found = self.dynamodb.get_item(
             TableName=self.table,
@@ -45,7 +41,7 @@ class Users:
             ConsistentRead=True,
         )
         if "Item" not in found:
-            raise UnknownUserError("There is no user of that name any more.")
+            raise UnknownUserError
         return read_avatar(found["Item"])
 
     def list_references(self) -> Iterator[Reference]:
@@ -63,10 +59,10 @@ class Users:
 
         Raises:
             NotForwardError: the row is unchanged.
-            UnknownUserError: there is no such row.
+            UnknownUserError: the table has no row of this user.
         """
         try:
-            answer = self.dynamodb.update_item(
+            response = self.dynamodb.update_item(
                 TableName=self.table,
                 Key=make_key(username),
                 UpdateExpression=f"SET {AVATAR} = :new",
@@ -82,6 +78,6 @@ class Users:
                 raise
             item = error.response.get("Item")
             if not item:
-                raise UnknownUserError("There is no user of that name any more.") from error
+                raise UnknownUserError from error
             raise NotForwardError(item[AVATAR]["S"]) from error
-        return read_avatar(answer.get("Attributes", {}))
+        return read_avatar(response.get("Attributes", {}))

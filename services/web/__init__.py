@@ -1,1 +1,1 @@
-"""How any service speaks HTTP: problems, server, logging, metrics, OpenAPI, rate limits and verifying callers."""
+"""The HTTP side of every service: problems, server, logging, metrics, OpenAPI, rate limits and callers."""

@@ -1,4 +1,4 @@
-"""JSON request bodies, decoded as the type that the handler takes."""
+"""JSON request bodies, decoded as the type that the route handler declares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from litestar.handlers import BaseRouteHandler
 
 MAX_BODY_BYTES = 16_384
-"""Maximum request body, bytes, for the applications' `request_max_body_size`. The largest valid body has less than a
+"""Maximum request body, bytes, for the applications' `request_max_body_size`. The largest valid body is less than a
 tenth of that."""
 
 
@@ -24,13 +24,13 @@ class MalformedError(ClientException):
 
 
 async def require_json(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """A guard for the whole application: a request that has a body must declare it as JSON. HTML forms can't, so a form
-    on another site is refused before its cookie is looked at.
+    """A guard of the whole application that requires the content type JSON of every body. An HTML form on another site
+    can't send that type, so it is refused before its cookie is read.
 
     Raises:
         HTTPException: 415, the body has another content type.
     """
-    # `connection.headers` would decode every header, for each request.
+    # `connection.headers` would decode every header of every request.
     headers = dict(connection.scope["headers"])
     has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
     if has_body and headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
@@ -38,9 +38,10 @@ async def require_json(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRo
 
 
 class StrictRequest(Request[Any, Any, Any]):
-    """A request whose JSON body is decoded as the type of the handler's `data`, at once.
+    """A request whose JSON body is decoded strictly, as the type of the handler's `data`.
 
-    Litestar's own decodes any JSON first, to any depth, and converts it afterwards, which takes `"1"` for a number.
+    Litestar's own class decodes arbitrary JSON, to any depth, and converts it afterwards, which accepts `"1"` as a
+    number.
     """
 
     _content: bytes | None = None
@@ -52,17 +53,17 @@ class StrictRequest(Request[Any, Any, Any]):
             RequestEntityTooLarge: the body is longer than the application's `request_max_body_size`.
         """
         if self._content is None:
-            most = self.route_handler.resolve_request_max_body_size() or math.inf
+            max_bytes = self.route_handler.resolve_request_max_body_size() or math.inf
             content = b""
-            is_whole = False
-            while not is_whole:
+            is_complete = False
+            while not is_complete:
                 message = await self.receive()
                 if message["type"] != "http.request":
-                    raise ClientException("The body did not come to its end.")
+                    raise ClientException("The client disconnected before the end of the body.")
                 content += message.get("body", b"")
-                if len(content) > most:
+                if len(content) > max_bytes:
                     raise RequestEntityTooLarge
-                is_whole = not message.get("more_body", False)
+                is_complete = not message.get("more_body", False)
             self._content = content
         return self._content
 
@@ -81,5 +82,5 @@ def _decode(body: bytes, kind: Any) -> Any:
         return msgspec.json.decode(body or b"null", type=kind)
     except msgspec.ValidationError as error:
         raise ValidationException(extra=[{"message": str(error)}]) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the second for text that is not UTF-8
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # UnicodeDecodeError: the body is not UTF-8
         raise MalformedError from error

@@ -1,4 +1,4 @@
-"""A connection of uvicorn's, with the bounds that it leaves open."""
+"""An HTTP connection with limits that uvicorn does not have."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ if TYPE_CHECKING:
     import asyncio
 
 REQUEST_SECONDS = 10
-"""How long a request may take to come in, from its first byte to its last. It has no more than a few kilobytes."""
+"""Maximum time from the first byte of a request to its last. A valid request has a few kilobytes."""
 
 MAX_HEAD_BYTES = 65_536
-"""Of a request's line and headers, as much as a load balancer lets through (AWS: "Quotas for your Application Load
-Balancers")."""
+"""Maximum size of the request line and headers, bytes. An Application Load Balancer has the same limit (AWS: "Quotas
+for your Application Load Balancers")."""
 
 
 class Connection(HttpToolsProtocol):
-    """Sets the bounds that uvicorn leaves open: to the size of a request's head, and to the time it may trickle in."""
+    """Limits the size of a request's line and headers, and the time in which the whole request must arrive."""
 
-    _head = 0
+    _head_bytes = 0
     _in_head = True
-    _end: asyncio.TimerHandle | None = None
+    _timeout: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
-        if self._end is None:
-            self._end = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
+        if self._timeout is None:
+            self._timeout = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
         if self._in_head:
-            self._head += len(data.partition(b"\r\n\r\n")[0])
-            if self._head > MAX_HEAD_BYTES:
-                self.send_400_response("The request's head is too large.")
+            self._head_bytes += len(data.partition(b"\r\n\r\n")[0])
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("The request line and headers are too large.")
                 return
         super().data_received(data)
 
@@ -40,14 +40,14 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._head, self._in_head = 0, True
-        self._stop_clock()
+        self._head_bytes, self._in_head = 0, True
+        self._cancel_timeout()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_clock()
+        self._cancel_timeout()
         super().connection_lost(exc)
 
-    def _stop_clock(self) -> None:
-        if self._end is not None:
-            self._end.cancel()
-            self._end = None
+    def _cancel_timeout(self) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None

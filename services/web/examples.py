@@ -1,6 +1,6 @@
-"""What the services' descriptions show: one upload, from its presign to the inspector, and what everybody knows of it.
+"""The values in the examples of the OpenAPI documents: one upload, from its presign to the inspector.
 
-Whoever runs the demo finds this user there.
+The demo has this user.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ NAME = "Shirley Lowe"
 
 UPLOAD = UploadId("01a1fdb2-bdd6-7c3e-9a63-5c1f0e8d4b27")
 REPLACED = UploadId("01a1f9b2-919e-7d10-8f42-b7e95a3c6d08")
-"""The avatar that was there before."""
+"""The avatar before this upload."""
 REQUEST_ID = "6f1c2a7e-3b58-4d0a-9e4f-2d7c80b1a935"
-UPLOAD_TOKEN = "Zk3vQ1rXo0mWb8sTn5yLhUe2JdGcPa7fKx4iV9qRzBM"  # noqa: S105 - of no upload
-ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjdtSEo2N….eyJzdWIiOiJTaGlybGV5OTAi….hQ9xTzR0u5vX"  # noqa: S105 - cut short
+UPLOAD_TOKEN = "Zk3vQ1rXo0mWb8sTn5yLhUe2JdGcPa7fKx4iV9qRzBM"  # noqa: S105 - an example
+ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjdtSEo2N….eyJzdWIiOiJTaGlybGV5OTAi….hQ9xTzR0u5vX"  # noqa: S105 - a shortened example
 
 CONTENT_TYPE = "image/jpeg"
 SIZE = 48_213
 SHA256 = "o1Dnf3pbm5HBC9jmZgVTiZ2yqBqQvQzN0kMfT3q5Y1A="
 
-BEGUN = "2026-11-21T10:41:52Z"
-ENDS = "2026-11-23T00:00:00Z"
-"""When the lifecycle rule deletes what was begun then and is pending still: a day later, at midnight."""
+POSTED = "2026-11-21T10:41:52Z"
+EXPIRES = "2026-11-23T00:00:00Z"
+"""When the lifecycle rule deletes an object that was posted then and is still pending: a day later, at midnight."""
 
 NOT_LOGGED_IN = (
     NotLoggedInError("There is no session cookie and no Bearer token."),
@@ -38,6 +38,6 @@ NOT_LOGGED_IN = (
 FOREIGN_ORIGIN = ForeignOriginError(f"Only pages of {ORIGIN} may use the session cookie.")
 
 
-def show(value: object) -> list[Example]:
-    """For a parameter's `examples`."""
+def make_examples(value: object) -> list[Example]:
+    """Make the value of a parameter's `examples`."""
     return [Example(value=value)]

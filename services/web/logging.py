@@ -1,4 +1,4 @@
-"""What a service says on its standard output: a line of JSON for each request, each warning and each error."""
+"""Logs to standard output: one line of JSON for each request, each warning and each error."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from litestar.enums import ScopeType
 
 from services.web.request_context import REQUEST_ID_HEADER, RequestContext, begin_context, find_context
 
@@ -21,27 +22,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope
+    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
 HEALTH_PATHS = frozenset({"/healthz", "/auth/healthz", "/uploads/healthz"})
-"""Not logged: a load balancer asks every few seconds."""
+"""Requests to these paths are not logged. A load balancer sends one every few seconds."""
 
-LONGEST_PATH = 512
-"""Characters of a path that are logged: no caller makes the lines as long as they like."""
+MAX_PATH_LENGTH = 512
+"""Maximum number of characters of a path that are logged, so that clients can't make lines arbitrarily long."""
 
 SERVER_ERROR = 500
 
 _REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
-_writing = threading.Lock()
+_write_lock = threading.Lock()
 
 
 def write_line(line: str) -> None:
-    """To standard output, past Python's buffer and in one write, so that what threads write is never mixed up."""
-    # What is told has happened, and must not fail because it could not be told. The lock is for lines that are longer
-    # than what a pipe takes undivided (POSIX: PIPE_BUF), such as those with a traceback.
-    with contextlib.suppress(OSError), _writing:
+    """Write to standard output without Python's buffer and in one call, so that lines of several threads do not mix."""
+    # A request must not fail because its line can't be written. The lock is for lines longer than what a pipe writes
+    # atomically (POSIX: PIPE_BUF), such as those with a traceback.
+    with contextlib.suppress(OSError), _write_lock:
         os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
@@ -52,10 +53,10 @@ class RequestLine(msgspec.Struct, frozen=True, omit_defaults=True):
     request_id: str
     method: str
     path: str
-    """Without the query, which may hold a signature."""
+    """The path without the query, which may contain a signature."""
     status: int
     duration_ms: float
-    """Until the last of the answer was handed over."""
+    """Time until the end of the response was passed to the server."""
     username: str | None = None
     problem: str | None = None
 
@@ -65,61 +66,61 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class RequestLog:
-    """An ASGI application around another one: gives each request its id and answers with it, and writes its line.
+    """ASGI middleware that gives each request an id, returns it in a header of the response, and logs the request.
 
-    The line is written before the end of the answer is sent, so that whoever has the answer finds it.
+    The line is written before the end of the response is sent, so a client that has the response can find the line.
     """
 
-    application: ASGI3Application
+    application: ASGIApp
     service: str
     write: Callable[[str], object] = write_line
     clock: Callable[[], float] = time.time
     stopwatch: Callable[[], float] = time.perf_counter
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        if scope["type"] != "http":
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
             await self.application(scope, receive, send)
             return
-        begun = self.stopwatch()
-        context = begin_context(_find_wanted_id(scope))
-        own_header = (_REQUEST_ID, context.request_id.encode())
-        # What uvicorn answers for an application that fails before its answer has begun.
+        started = self.stopwatch()
+        context = begin_context(_read_request_id(scope))
+        id_header = (_REQUEST_ID, context.request_id.encode())
+        # uvicorn responds with this status if the application fails before its response starts.
         status = SERVER_ERROR
         is_written = scope["path"] in HEALTH_PATHS
 
-        async def send_and_log(message: ASGISendEvent) -> None:
+        async def send_and_log(message: Message) -> None:
             nonlocal status, is_written
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), own_header]
+                message["headers"] = [*message.get("headers", ()), id_header]
             elif message["type"] == "http.response.body" and not message.get("more_body", False) and not is_written:
                 is_written = True
-                self._write(scope, context, status, begun)
+                self._write(scope, context, status, started)
             await send(message)
 
         try:
             await self.application(scope, receive, send_and_log)
         finally:
             if not is_written:
-                self._write(scope, context, status, begun)
+                self._write(scope, context, status, started)
 
-    def _write(self, scope: HTTPScope, context: RequestContext, status: int, begun: float) -> None:
+    def _write(self, scope: HTTPScope, context: RequestContext, status: int, started: float) -> None:
         line = RequestLine(
             datetime.fromtimestamp(self.clock(), UTC),
             "error" if status >= SERVER_ERROR else "info",
             self.service,
             context.request_id,
             scope["method"],
-            scope["path"][:LONGEST_PATH],
+            scope["path"][:MAX_PATH_LENGTH],
             status,
-            round((self.stopwatch() - begun) * 1000, 3),
+            round((self.stopwatch() - started) * 1000, 3),
             context.username,
             context.problem,
         )
         self.write(_encode(line).decode())
 
 
-def _find_wanted_id(scope: HTTPScope) -> str:
+def _read_request_id(scope: HTTPScope) -> str:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == _REQUEST_ID), "")
 
 
@@ -131,7 +132,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         context = find_context()
         line: dict[str, Any] = {
-            # In the form of a request's line.
+            # The same format as in `RequestLine`.
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
             "level": record.levelname.lower(),
             "service": self._service,
@@ -147,19 +148,19 @@ class LineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             write_line(self.format(record))
-        except Exception:  # noqa: BLE001 - as every handler of the standard library does: a log breaks nothing
+        except Exception:  # noqa: BLE001 - like every handler of the standard library: logging must not raise
             self.handleError(record)
 
 
 def set_up_logging(service: str) -> None:
-    """Of the whole process, from warnings upwards: Python's own, too, and the error that ends it."""
+    """Log warnings and errors of the whole process as JSON, including Python's warnings and an uncaught exception."""
     handler = LineHandler()
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.captureWarnings(capture=True)
-    sys.excepthook = _log_the_end
+    sys.excepthook = _log_uncaught
 
 
-def _log_the_end(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if not issubclass(kind, KeyboardInterrupt):
-        logger.critical("The service ended by an error", exc_info=(kind, error, traceback))
+        logger.critical("The service stopped because of an uncaught exception", exc_info=(kind, error, traceback))

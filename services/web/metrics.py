@@ -39,13 +39,13 @@ class Metrics:
         """Write several metrics in one line."""
         if not self.on:
             return
-        described = {
+        definition = {
             "Namespace": NAMESPACE,
             "Dimensions": [["Service"], ["Service", *dimensions]] if dimensions else [["Service"]],
             "Metrics": [{"Name": name, "Unit": "Count"} for name in numbers],
         }
         line = {
-            "_aws": {"Timestamp": int(self.clock() * 1000), "CloudWatchMetrics": [described]},
+            "_aws": {"Timestamp": int(self.clock() * 1000), "CloudWatchMetrics": [definition]},
             "Service": self.service,
             **dimensions,
             **{name: [number] for name, number in numbers.items()},

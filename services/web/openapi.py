@@ -1,4 +1,4 @@
-"""Describes a service as an OpenAPI document with examples."""
+"""The OpenAPI documents of the services, with examples."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from services.web.callers.identity import Audience
 
-PROBLEM = "application/problem+json"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 CALLER: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
-"""For a handler's `security`: the call takes a Bearer token or the session cookie."""
+"""A route handler's `security`: the request needs an access token, as a Bearer token or in the session cookie."""
 
 
-class WholeExample(Example):
-    """An example that keeps its null members, which the framework would leave out."""
+class CompleteExample(Example):
+    """An example that keeps members with the value null, which Litestar leaves out."""
 
     def to_schema(self) -> dict[str, Any]:
         return super().to_schema() | {"value": self.value}
@@ -45,13 +45,13 @@ def describe_api(title: str, path: str, description: str, audience: Audience) ->
             type="http",
             scheme="bearer",
             bearer_format="JWT",
-            description="The access token that `POST /auth/login` answers with; for programs.",
+            description="The access token in the response to `POST /auth/login`, for programs.",
         ),
         "session": SecurityScheme(
             type="apiKey",
             name=audience.cookie,
             security_scheme_in="cookie",
-            description="Set by `POST /auth/login`; for pages of this origin.",
+            description="The cookie that `POST /auth/login` sets, for pages of this origin.",
         ),
     }
     return OpenAPIConfig(
@@ -61,23 +61,23 @@ def describe_api(title: str, path: str, description: str, audience: Audience) ->
         path=path,
         servers=[Server(url=audience.origin)],
         components=Components(security_schemes=schemes),
-        # The framework's HTML pages run scripts of other hosts, on the origin of the session cookie.
+        # Litestar's HTML pages run scripts from other hosts, on the origin of the session cookie.
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
     )
 
 
 def add_examples(
-    answers: Mapping[str, Any] | None = None,
+    responses: Mapping[str, Any] | None = None,
     *,
     bodies: Mapping[str, Any] | None = None,
     headers: Mapping[str, tuple[str, str]] | None = None,
 ) -> type[Operation]:
-    """For a handler's `operation_class`.
+    """Make the value of a route handler's `operation_class`.
 
     Args:
-        answers: JSON examples of the successful response, by name.
+        responses: JSON examples of the successful response, by name.
         bodies: JSON examples of the request body, by name.
-        headers: headers of the successful response, each with its meaning and an example.
+        headers: headers of the successful response, each with a description and an example.
     """
 
     @dataclass
@@ -85,16 +85,16 @@ def add_examples(
         def __post_init__(self) -> None:
             if isinstance(self.request_body, RequestBody):
                 _add(self.request_body.content, bodies or {})
-            # For parameters the framework adds a 400 of another form than our problems have.
+            # For parameters Litestar adds a response 400 that is not `application/problem+json`.
             self.responses = {
-                status: answer
-                for status, answer in (self.responses or {}).items()
-                if status < "400" or PROBLEM in (getattr(answer, "content", None) or {})
+                status: response
+                for status, response in (self.responses or {}).items()
+                if status < "400" or PROBLEM_MEDIA_TYPE in (getattr(response, "content", None) or {})
             }
-            for status, answer in self.responses.items():
-                if isinstance(answer, OpenAPIResponse) and status < "400":
-                    _add(answer.content or {}, answers or {})
-                    answer.headers = {
+            for status, response in self.responses.items():
+                if isinstance(response, OpenAPIResponse) and status < "400":
+                    _add(response.content or {}, responses or {})
+                    response.headers = {
                         name: OpenAPIHeader(
                             schema=Schema(type=OpenAPIType.STRING), description=meaning, required=True, example=example
                         )
@@ -105,5 +105,5 @@ def add_examples(
 
 
 def _add(content: Mapping[str, OpenAPIMediaType], examples: Mapping[str, Any]) -> None:
-    for described in content.values():
-        described.examples = {name: WholeExample(value=value) for name, value in examples.items()}
+    for media_type in content.values():
+        media_type.examples = {name: CompleteExample(value=value) for name, value in examples.items()}

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 `application/problem+json`: the one place where they get a type and a status and are counted."""
+"""Translates exceptions to problem details (RFC 9457, `application/problem+json`), and logs and counts them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 URN = "urn:problem:"
 
-_BY_STATUS = {
+_SLUGS = {
     400: "invalid-request",
     401: "unauthenticated",
     403: "forbidden",
@@ -41,27 +41,27 @@ _BY_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a client sees of a kind of error: `urn:problem:<slug>`, a status, and a title for people."""
+    """The problem type of an exception: `urn:problem:<slug>`, a status code, and a title for people."""
 
     slug: str
     status: int
     title: str
     headers: dict[str, str] = field(default_factory=dict[str, str])
     metric: str | None = None
-    """What it is counted as, where it is not one of the reasons of `Refused`."""
+    """The metric that counts it. By default that is `Refused`, with the slug as the dimension `Reason`."""
 
     @property
     def urn(self) -> str:
         return URN + self.slug
 
-    def about(self, error: Exception) -> ProblemDetailsException:
-        wait = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyRequestsError) else {}
+    def describe(self, error: Exception) -> ProblemDetailsException:
+        retry_after = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyRequestsError) else {}
         return ProblemDetailsException(
             status_code=self.status,
             type_=self.urn,
             title=self.title,
             detail=str(error) or self.title,
-            headers=self.headers | wait,
+            headers=self.headers | retry_after,
         )
 
     def count(self, metrics: Metrics) -> None:
@@ -72,7 +72,7 @@ class Problem:
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """What a problem is answered with (RFC 9457), for those who read the services' descriptions."""
+    """The body of an error response (RFC 9457), for the OpenAPI documents."""
 
     type: Annotated[str, msgspec.Meta(pattern="^urn:problem:[a-z0-9-]+$", examples=["urn:problem:not-found"])]
     status: Annotated[int, msgspec.Meta(ge=400, le=599)]
@@ -81,42 +81,44 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 UNAVAILABLE = Problem("unavailable", 503, "Try again in a moment", {"Retry-After": "1"}, metric="Unavailable")
+UNKNOWN_USER = Problem("unknown-user", 404, "There is no such user")
 TOO_MANY_REQUESTS = Problem("too-many-requests", 429, "Too many requests")
-INTERNAL = Problem("internal", 500, "Something went wrong on our side", metric="Internal")
+MALFORMED_JSON = Problem("malformed-json", 400, "The body is not JSON")
+INTERNAL = Problem("internal", 500, "Internal server error", metric="Internal")
 
+TRY_AGAIN = "AWS did not respond in time. It is safe to repeat the request."
 
-NO_ANSWER = "The storage did not answer in time. Repeating the call is safe."
-
-
-OF_A_BODY = (
+BODY_ERRORS = (
     MalformedError(),
     ValidationException("Bad Request", extra=[{"message": "Object missing required field `size`"}]),
     RequestEntityTooLarge(),
 )
-"""Examples for `describe_problems`: what can be wrong with any body."""
+"""Examples for `describe_problems`: the errors of a route that reads a body."""
 
 
 def describe_problems(errors: Mapping[type[Exception], Problem], *examples: Exception) -> dict[int, ResponseSpec]:
-    """For a handler's `responses`: these errors as they are answered, and those that any call may end in."""
+    """Make the value of a route handler's `responses`: the examples, and the errors that every route can return."""
 
     def translate(error: Exception) -> ProblemDetailsException:
-        return _from_framework(error) if isinstance(error, HTTPException) else errors[type(error)].about(error)
+        if isinstance(error, HTTPException):
+            return _translate_http_exception(error)
+        return errors[type(error)].describe(error)
 
-    answers = [
+    responses = [
         *map(translate, examples),
         translate(HTTPException("The body must be application/json.", status_code=415)),
-        INTERNAL.about(RuntimeError(INTERNAL.title)),
-        UNAVAILABLE.about(RuntimeError(NO_ANSWER)),
+        INTERNAL.describe(RuntimeError(INTERNAL.title)),
+        UNAVAILABLE.describe(RuntimeError(TRY_AGAIN)),
     ]
     described: dict[int, list[Example]] = {}
-    for answer in answers:
+    for response in responses:
         value = {
-            "status": answer.status_code,
-            "type": answer.type_,
-            "title": answer.title,
-            "detail": answer.detail,
+            "status": response.status_code,
+            "type": response.type_,
+            "title": response.title,
+            "detail": response.detail,
         }
-        described.setdefault(answer.status_code, []).append(Example(summary=answer.title, value=value))
+        described.setdefault(response.status_code, []).append(Example(summary=response.title, value=value))
     return {
         status: ResponseSpec(
             ProblemDetails,
@@ -130,60 +132,60 @@ def describe_problems(errors: Mapping[type[Exception], Problem], *examples: Exce
 
 
 def problem_details(errors: Mapping[type[Exception], Problem], metrics: Metrics | None = None) -> ProblemDetailsPlugin:
-    """Answer each of `errors` as its problem, the framework's own by status, and anything else as a plain 500, and let
-    the log of requests know.
+    """Translate each of `errors` to its problem, Litestar's exceptions by their status code, errors of AWS to 503 or
+    500, and any other exception to 500. The request's line in the log names the problem.
 
-    With `metrics` each is counted, too, but the framework's own: what can't be read as one of our calls, or is none.
+    With `metrics` every problem is counted, except those of Litestar's exceptions: unknown routes and invalid requests.
     """
     counted: dict[str | None, Problem] = {problem.urn: problem for problem in (*errors.values(), UNAVAILABLE, INTERNAL)}
 
-    def note_and_count(translate: Callable[[Any], ProblemDetailsException]) -> Callable[[Any], ProblemDetailsException]:
-        def translate_and_tell(error: Any) -> ProblemDetailsException:
+    def record(translate: Callable[[Any], ProblemDetailsException]) -> Callable[[Any], ProblemDetailsException]:
+        def translate_and_record(error: Any) -> ProblemDetailsException:
             details = translate(error)
             annotate(problem=(details.type_ or "").removeprefix(URN))
             if metrics and (problem := counted.get(details.type_)):
                 problem.count(metrics)
             return details
 
-        return translate_and_tell
+        return translate_and_record
 
     translations: dict[type[Exception], Callable[[Any], ProblemDetailsException]] = {
-        kind: problem.about for kind, problem in errors.items()
+        kind: problem.describe for kind, problem in errors.items()
     }
     translations |= {
-        HTTPException: _from_framework,
-        **dict.fromkeys(AWS_ERRORS, _from_aws),
-        Exception: _from_bug,
+        HTTPException: _translate_http_exception,
+        **dict.fromkeys(AWS_ERRORS, _translate_aws_error),
+        Exception: _translate_bug,
     }
-    noted = {kind: note_and_count(translate) for kind, translate in translations.items()}
-    return ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map=noted))
+    recorded = {kind: record(translate) for kind, translate in translations.items()}
+    return ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map=recorded))
 
 
-def _from_framework(error: HTTPException) -> ProblemDetailsException:
+def _translate_http_exception(error: HTTPException) -> ProblemDetailsException:
     if isinstance(error, ProblemDetailsException):
         return error
     if isinstance(error, MalformedError):
-        return Problem("malformed-json", 400, "The body is not JSON").about(ValueError("The body is not valid JSON."))
+        return MALFORMED_JSON.describe(ValueError("The body is not valid JSON."))
     if error.status_code >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
-        return _from_bug(error)
-    slug = _BY_STATUS.get(error.status_code, f"http-{error.status_code}")
-    detail = _say_what_is_invalid(error) if isinstance(error, ValidationException) else error.detail
-    return Problem(slug, error.status_code, error.detail, error.headers or {}).about(ValueError(detail))
+        return _translate_bug(error)
+    slug = _SLUGS.get(error.status_code, f"http-{error.status_code}")
+    detail = _describe_validation(error) if isinstance(error, ValidationException) else error.detail
+    return Problem(slug, error.status_code, error.detail, error.headers or {}).describe(ValueError(detail))
 
 
-def _say_what_is_invalid(error: ValidationException) -> str:
+def _describe_validation(error: ValidationException) -> str:
     entries = error.extra if isinstance(error.extra, list) else []
-    said = [f"{entry['key']}: {entry['message']}" if "key" in entry else entry["message"] for entry in entries]
-    return "; ".join(said) or error.detail
+    messages = [f"{entry['key']}: {entry['message']}" if "key" in entry else entry["message"] for entry in entries]
+    return "; ".join(messages) or error.detail
 
 
-def _from_aws(error: Exception) -> ProblemDetailsException:
+def _translate_aws_error(error: Exception) -> ProblemDetailsException:
     if not is_transient(error):
-        return _from_bug(error)
-    logger.warning("AWS did not answer: %s", error)
-    return UNAVAILABLE.about(RuntimeError(NO_ANSWER))
+        return _translate_bug(error)
+    logger.warning("AWS did not respond: %s", error)
+    return UNAVAILABLE.describe(RuntimeError(TRY_AGAIN))
 
 
-def _from_bug(error: Exception) -> ProblemDetailsException:
+def _translate_bug(error: Exception) -> ProblemDetailsException:
     logger.error("Unexpected error", exc_info=error)
-    return INTERNAL.about(RuntimeError(INTERNAL.title))
+    return INTERNAL.describe(RuntimeError(INTERNAL.title))

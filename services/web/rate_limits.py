@@ -73,10 +73,10 @@ class RateLimit:
 
 
 def find_caller_address(request: Request[Any, Any, Any]) -> str:
-    """The client's IPv4 address, or its /64 network for IPv6, since a household has all addresses of one."""
-    told = request.headers.get(CLIENT_ADDRESS_HEADER, "")
+    """The client's IPv4 address, or its /64 network for IPv6, since one subscriber has all its addresses."""
+    given = request.headers.get(CLIENT_ADDRESS_HEADER, "")
     peer = request.client.host if request.client else ""
-    return find_network(told) or find_network(peer) or peer
+    return find_network(given) or find_network(peer) or peer
 
 
 def find_network(address: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What is known of the current request: its id, its caller and its problem, for the log."""
+"""The id, the caller and the problem of the current request, for the log."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _current: ContextVar[RequestContext | None] = ContextVar("request_context", defa
 
 
 def begin_context(wanted: str) -> RequestContext:
-    """Make a context the current one. It takes the wanted id if that is well-formed."""
+    """Start a new current context, with the wanted id if that is well-formed."""
     context = RequestContext(wanted if _SAFE_ID.fullmatch(wanted) else make_request_id())
     _current.set(context)
     return context
 
 
 def find_context() -> RequestContext | None:
-    """The current one; threads that the event loop starts for a request have it as well."""
+    """The current context, if there is one. Threads that the event loop starts for a request have the same one."""
     return _current.get()
 
 
 def annotate(*, username: str | None = None, problem: str | None = None) -> None:
-    """Add to the current context, if there is one."""
+    """Set the caller or the problem of the current context, if there is one."""
     if context := _current.get():
         context.username = username or context.username
         context.problem = problem or context.problem

@@ -1,4 +1,4 @@
-"""Runs a service's application under uvicorn."""
+"""Runs the application of a service with uvicorn."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from botocore.exceptions import BotoCoreError
+from litestar.enums import ScopeType
 
 from services.settings.environment import ForService, InvalidSettingsError, read_settings
 from services.web.connection import Connection
@@ -21,34 +22,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from litestar import Litestar
-    from litestar.types import BeforeMessageSendHookHandler, Message
-    from litestar.types import Scope as LitestarScope
-    from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+    from litestar.types import ASGIApp, BeforeMessageSendHookHandler, Message, Receive, Scope, Send
 
 GRACE_SECONDS = 10
-"""How long what has begun may take to finish once the process is told to stop; ECS kills after 30 s of its own."""
+"""How long running requests may take to finish after SIGTERM. ECS sends SIGKILL later (`stopTimeout`)."""
 
 HANDLER_THREADS = 40
-"""Requests that wait for AWS at once; asyncio's own default follows the CPUs, of which a small task has one."""
+"""Number of threads for route handlers that wait for AWS. asyncio's default depends on the number of CPUs, and a small
+task has one.
+"""
 
 API_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
-"""For answers that are no pages: whatever a browser makes of them, nothing in them runs and nobody frames them."""
+"""Headers of a service without pages: a browser runs nothing in the responses and shows them in no frame."""
 
 
-async def widen_threads() -> None:
-    """To be run when an application starts, in its event loop."""
+async def enlarge_thread_pool() -> None:
+    """An `on_startup` hook: gives the event loop an executor with `HANDLER_THREADS` threads."""
     threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler")
     asyncio.get_running_loop().set_default_executor(threads)
 
 
 def send_always(headers: Mapping[str, str]) -> BeforeMessageSendHookHandler:
-    """For `before_send`: these headers go with every answer, problems and static files among them."""
+    """Make a `before_send` hook that adds these headers to every response, unless the response sets them."""
     always = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
-    async def add_headers(message: Message, _: LitestarScope) -> None:
+    async def add_headers(message: Message, _: Scope) -> None:
         if message["type"] == "http.response.start":
             sent = message.get("headers", [])
             names = {name for name, _ in sent}
@@ -58,42 +59,45 @@ def send_always(headers: Mapping[str, str]) -> BeforeMessageSendHookHandler:
 
 
 class Gate:
-    """An ASGI application around another one. Once it is closing it lets nothing new in: every request, that for the
-    health among them, is answered 503, so that a load balancer sends the next one elsewhere.
+    """ASGI middleware that rejects new requests once it is closed, and waits for those that are running.
+
+    It responds to every new request with 503, also to health checks, so that a load balancer uses another task.
     """
 
-    def __init__(self, application: ASGI3Application) -> None:
+    def __init__(self, application: ASGIApp) -> None:
         self._application = application
-        self._inside = 0
-        self._closing = False
-        self._empty = asyncio.Event()
+        self._running = 0
+        self._closed = False
+        self._idle = asyncio.Event()
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        if scope["type"] != "http":
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
             await self._application(scope, receive, send)
-        elif self._closing:
-            await _turn_away(send)
+        elif self._closed:
+            await _send_unavailable(send)
         else:
-            self._inside += 1
+            self._running += 1
             try:
-                # What follows an answer, such as deleting what it left over, is a part of this call.
+                # This call includes the background tasks that run after the response, such as deletions.
                 await self._application(scope, receive, send)
             finally:
-                self._inside -= 1
-                if not self._inside:
-                    self._empty.set()
+                self._running -= 1
+                if not self._running:
+                    self._idle.set()
 
     async def close(self, seconds: float) -> None:
-        """Return when what is inside has finished, or after so many seconds."""
-        self._closing = True
-        self._empty.clear()
-        if self._inside:
+        """Reject new requests, and return when the running ones have finished or this time is over."""
+        self._closed = True
+        self._idle.clear()
+        if self._running:
             with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), seconds)
+                await asyncio.wait_for(self._idle.wait(), seconds)
 
 
 class _Server(uvicorn.Server):
-    """Keeps listening while it finishes what has begun: a refused connection would tell a load balancer less."""
+    """Keeps its port open while running requests finish. A load balancer understands a 503 better than a refused
+    connection.
+    """
 
     def __init__(self, config: uvicorn.Config, gate: Gate, grace_seconds: float) -> None:
         super().__init__(config)
@@ -105,12 +109,12 @@ class _Server(uvicorn.Server):
         await self._gate.close(self._grace_seconds)
 
 
-async def _turn_away(send: ASGISendCallable) -> None:
+async def _send_unavailable(send: Send) -> None:
     annotate(problem="unavailable")
-    title = "The service is stopping; another one takes its place"
+    title = "This task is stopping. Try again."
     problem = {"type": "urn:problem:unavailable", "status": 503, "title": title, "detail": title}
     headers = [(b"content-type", b"application/problem+json"), (b"retry-after", b"1"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers, "trailers": False})
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(problem).encode(), "more_body": False})
 
 
@@ -121,8 +125,8 @@ def serve(
     create_app: Callable[[ForService], Litestar],
     grace_seconds: float = GRACE_SECONDS,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, and then finish what has begun. A wrong setting, and a region or credentials that
-    boto3 doesn't find, end the process with one line and status 1.
+    """Serve until SIGTERM or SIGINT, then finish running requests. If a setting is invalid, or boto3 finds no region or
+    no credentials, the process exits with status 1 and prints one line.
     """
     try:
         settings = read_settings(kind, environ)
@@ -133,7 +137,7 @@ def serve(
         application = create_app(settings)
     except BotoCoreError as error:
         sys.exit(str(error))
-    gate = Gate(application)  # pyright: ignore[reportArgumentType] - Litestar spells ASGI's types its own way
+    gate = Gate(application)
     config = uvicorn.Config(
         RequestLog(gate, service),
         host=settings.host,
@@ -142,11 +146,11 @@ def serve(
         access_log=False,
         log_config=None,
         server_header=False,
-        # The load balancer alone speaks to us; what it says of the client is believed from its addresses only.
+        # `services.web.rate_limits` finds the client's address. No other code needs it.
         proxy_headers=False,
-        # Longer than the load balancer keeps an idle one (60 s), or it would send a request into one that is closing.
+        # Longer than the load balancer's idle timeout (60 s), so that it never reuses a connection that is closing.
         timeout_keep_alive=75,
-        # The gate has waited already; what is not done by now is cut off.
+        # `Gate.close` has waited before. uvicorn cancels requests that are still running.
         timeout_graceful_shutdown=1,
     )
     _Server(config, gate, grace_seconds).run()

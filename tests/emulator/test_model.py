@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from infra.documents.table import table_definition
 from services.store.clients import error_code
 from services.store.keys import PENDING_TAG
+from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError
 from services.uploads.objects import Copy, Stored
-from services.uploads.users import NotForwardError, UnknownUserError, Users
+from services.uploads.users import NotForwardError, Users
 from tests.model import clients
 from tests.model.world import BODIES, Now, Object, World
 

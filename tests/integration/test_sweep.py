@@ -412,7 +412,7 @@ class TestCommand:
         assert not report["dry_run"]
         text = place.run()
         assert (text.returncode, text.stderr) == (0, "")
-        assert text.stdout == "         1 rows with an avatar\n         1 live: a row points at them\n"
+        assert text.stdout == "         1 rows with an avatar\n         1 live: a row refers to them\n"
 
     def test_where_there_is_nothing_it_succeeds(self, place: Place) -> None:
         done = place.run()
@@ -486,7 +486,7 @@ class TestCommand:
         done = place.run(AWS_ENDPOINT_URL=f"http://{HOST}:{port}")
         assert (done.returncode, done.stdout) == (1, "")
         [line] = done.stderr.splitlines()
-        assert line.startswith("The sweep could not go on: Could not connect")
+        assert line.startswith("The sweep could not continue: Could not connect")
 
     @pytest.mark.parametrize(
         ("name", "value", "code"),
@@ -502,7 +502,7 @@ class TestCommand:
         done = place.run(**{name: value})
         assert (done.returncode, done.stdout) == (1, "")
         [line] = done.stderr.splitlines()
-        assert line.startswith("The sweep could not go on: ")
+        assert line.startswith("The sweep could not continue: ")
         assert any(wanted in line for wanted in code.split("|"))
 
     def test_on_a_terminal_a_bar_shows_how_far_it_has_come(self, place: Place) -> None:

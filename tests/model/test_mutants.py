@@ -139,7 +139,7 @@ class DeletesNothing(Sweeper):
 
 
 class RepairsNothing(Sweeper):
-    def _look_at_live(self, upload_id: UploadId, *, dry_run: bool) -> Outcome:  # noqa: ARG002
+    def _inspect_live(self, upload_id: UploadId, *, dry_run: bool) -> Outcome:  # noqa: ARG002
         return Outcome.LIVE
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from services.store.keys import UploadId
+from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, ChangedError
 from services.uploads.confirm import LAST_CALL_SECONDS, MAX_TRIES, Confirmed, Confirmer, KeepsChangingError
 from services.uploads.deadline import DeadlineExceededError
@@ -21,7 +22,7 @@ from services.uploads.refusals import (
     UnknownUploadError,
 )
 from services.uploads.strategies import Prefix, Strategy, Tag
-from services.uploads.users import NotForwardError, UnknownUserError, Users
+from services.uploads.users import NotForwardError, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -279,7 +279,7 @@ def test_a_row_that_moved_on_meanwhile_is_shown_as_it_is_now(
 @pytest.mark.usefixtures("s3_stub")
 def test_what_was_seen_to_be_there_is_not_looked_at_again(inspector: Inspector) -> None:
     person = Row("ada", "Ada L", "avatars/1")
-    assert [*inspector.look_at_rows([person], {"avatars/1"})] == [InspectedRow(person, State.LIVE)]
+    assert [*inspector.inspect_all([person], {"avatars/1"})] == [InspectedRow(person, State.LIVE)]
 
 
 @pytest.mark.parametrize(

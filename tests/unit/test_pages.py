@@ -13,12 +13,12 @@ import pytest
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, ObjectsPage, RowsPage
 from services.frontend.listing import EntriesPage, Entry
-from services.frontend.people import People, PeoplePage, UnknownUserError
+from services.frontend.people import People, PeoplePage
 from services.frontend.pictures import Pictures
 from services.frontend.templates import create_environment
 from services.frontend.view import CARDS, ROWS, Query, View
 from services.store.states import State
-from services.store.table import Row
+from services.store.table import Row, UnknownUserError
 from services.web.callers.identity import Caller
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class FakeInspector:
     def describe(self, page: EntriesPage, state: State | None) -> ObjectsPage:
         return ObjectsPage([], f"{page.cursor} of {state}", len(page.entries))
 
-    def look_at_rows(self, people: list[Row], seen: Collection[str]) -> list[InspectedRow]:
+    def inspect_all(self, people: list[Row], seen: Collection[str]) -> list[InspectedRow]:
         return [InspectedRow(person, State.LIVE if person.avatar in seen else State.DANGLING) for person in people]
 
 

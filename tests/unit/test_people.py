@@ -6,8 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.people import People, PeoplePage, UnknownUserError
-from services.store.table import Row
+from services.frontend.people import People, PeoplePage
+from services.store.table import Row, UnknownUserError
 
 if TYPE_CHECKING:
     from botocore.stub import Stubber

@@ -21,17 +21,15 @@ from litestar.params import JSONBody  # noqa: TC002 - Litestar reads annotations
 from litestar.testing import TestClient
 
 from services.auth import app as auth
-from services.auth import users as auth_users
 from services.frontend import app as frontend
 from services.frontend.cursor import InvalidCursorError
-from services.frontend.people import UnknownUserError as NobodyOnThePageError
 from services.frontend.pictures import NoAvatarError
 from services.store.clients import error_code, is_transient
+from services.store.table import UnknownUserError
 from services.uploads import app as uploads
 from services.uploads import refusals
 from services.uploads.confirm import KeepsChangingError
 from services.uploads.deadline import DeadlineExceededError
-from services.uploads.users import UnknownUserError
 from services.web.bodies import StrictRequest
 from services.web.callers.identity import ForeignOriginError, KeysUnavailableError, NotLoggedInError, TokenExpiredError
 from services.web.problems import problem_details
@@ -53,12 +51,12 @@ CALLER: dict[type[Exception], tuple[str, int]] = {
     KeysUnavailableError: ("unavailable", 503),
 }
 AUTH = CALLER | {
-    auth_users.UnknownUserError: ("unknown-user", 404),
+    UnknownUserError: ("unknown-user", 404),
     TooManyRequestsError: ("too-many-requests", 429),
 }
 FRONTEND = CALLER | {
     InvalidCursorError: ("invalid-cursor", 400),
-    NobodyOnThePageError: ("unknown-user", 404),
+    UnknownUserError: ("unknown-user", 404),
     NoAvatarError: ("no-avatar", 404),
 }
 UPLOADS = CALLER | {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.frontend.search import MOMENTS, Batch, Search, Stretch, suggest_start
+from services.frontend.search import ID_SCALE, Batch, Search, Segment, suggest_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,12 +46,12 @@ class Bucket:
         start = 0 if after is None else bisect_right(self.names, after)
         return Batch(self.names[start : start + self.batch], start + self.batch < len(self.names))
 
-    def find(self, count: int, before: str | None, hint: str | None) -> Stretch:
+    def find(self, count: int, before: str | None, hint: str | None) -> Segment:
         self.calls = self.rounds = 0
         search = Search(count, before, hint, NOW, self.batch)
         while search.found is None:
             self.rounds += 1
-            search.learn([self.list_after(probe) for probe in search.probes])
+            search.add([self.list_after(probe) for probe in search.probes])
             self.change()
         return search.found
 
@@ -98,14 +98,14 @@ def test_what_is_there_throughout_is_found_though_others_come_and_go(
     assert {name for name in lasting if name >= found[-count:][0]} <= set(found) if found else not lasting
 
 
-@given(st.integers(0, MOMENTS.size - 1), st.integers(0, MOMENTS.size - 1))
+@given(st.integers(0, ID_SCALE.size - 1), st.integers(0, ID_SCALE.size - 1))
 def test_places_and_names_have_one_order(one: int, other: int) -> None:
-    assert MOMENTS.place(MOMENTS.name(one)) == one
-    assert (MOMENTS.name(one) < MOMENTS.name(other)) == (one < other)
+    assert ID_SCALE.position(ID_SCALE.name(one)) == one
+    assert (ID_SCALE.name(one) < ID_SCALE.name(other)) == (one < other)
 
 
 def test_an_id_is_at_its_time() -> None:
-    assert MOMENTS.place(make_id(NOW_MS)) >> 12 == NOW_MS
+    assert ID_SCALE.position(make_id(NOW_MS)) >> 12 == NOW_MS
 
 
 MONTH_AGO = NOW_MS - 30 * DAY_MS
@@ -149,7 +149,7 @@ def test_few_listings_are_needed(shape: str) -> None:
         if len(found.names) < COUNT:
             break
         last = found.names[-COUNT + 1]
-        rest = Stretch(found.start, [name for name in found.names if name < last])
+        rest = Segment(found.start, [name for name in found.names if name < last])
         found = bucket.find(COUNT, last, suggest_start(rest, COUNT, BATCH))
         assert cut(found.names, COUNT, None) == cut(bucket.names, COUNT, last)
         calls.append(bucket.calls)

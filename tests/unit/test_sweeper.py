@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 from botocore.parsers import ResponseParserError
 
 from services.store.keys import PENDING_TAG, UploadId
+from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError
 from services.uploads.decision import Replace, Restore
 from services.uploads.objects import Listed, Reference, Stored
@@ -18,7 +19,6 @@ from services.uploads.picture import PictureLimits
 from services.uploads.sweep.plan import REPAIR_SECONDS
 from services.uploads.sweep.report import NEED_ATTENTION, Outcome
 from services.uploads.sweep.sweeper import BATCH, Sweeper
-from services.uploads.users import UnknownUserError, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from services.uploads.sweep.report import Report
     from services.uploads.sweep.sweeper import Item
+    from services.uploads.users import Users
 
 SETTLE = 7200
 NOW = 1_800_000_000
@@ -662,14 +663,14 @@ def test_looks_may_be_many_at_once(sweeper: Sweeper, world: World) -> None:
 def test_somebody_may_watch_how_far_it_has_come(sweeper: Sweeper, world: World) -> None:
     seen: list[tuple[str, int | None, int]] = []
 
-    def track(items: Iterable[Item], what: str, total: int | None) -> Iterable[Item]:
+    def show_progress(items: Iterable[Item], label: str, total: int | None) -> Iterable[Item]:
         """As a bar does: hands each one on at once."""
         count = 0
         for item in items:
             count += 1
             yield item
-        seen.append((what, total, count))
+        seen.append((label, total, count))
 
     world.rows["bob"] = OTHER.avatar_key
-    sweeper.sweep(track=track)
+    sweeper.sweep(show_progress=show_progress)
     assert seen == [("rows", None, 2), ("objects", 2, 2), ("pending", None, 0)]

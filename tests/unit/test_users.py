@@ -8,8 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.auth import users as auth
+from services.store.table import UnknownUserError
 from services.uploads.objects import Reference
-from services.uploads.users import NotForwardError, UnknownUserError, Users
+from services.uploads.users import NotForwardError, Users
 
 if TYPE_CHECKING:
     from botocore.stub import Stubber
@@ -154,12 +155,12 @@ def test_whoever_has_a_row_may_log_in(login_users: auth.Users, dynamodb_stub: St
 
 def test_whoever_has_no_row_may_not_log_in(login_users: auth.Users, dynamodb_stub: Stubber) -> None:
     dynamodb_stub.add_response("get_item", {})
-    with pytest.raises(auth.UnknownUserError):
+    with pytest.raises(UnknownUserError):
         login_users.require("ada")
 
 
 @pytest.mark.usefixtures("dynamodb_stub")  # which lets no call out
 @pytest.mark.parametrize("username", ["", " ", "ada\n", "a" * 65, "ada/..", "é"])
 def test_what_is_no_username_is_not_even_looked_for(login_users: auth.Users, username: str) -> None:
-    with pytest.raises(auth.UnknownUserError):
+    with pytest.raises(UnknownUserError):
         login_users.require(username)

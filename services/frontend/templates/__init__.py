@@ -1,4 +1,4 @@
-"""The page's templates, and the few words they have of their own."""
+"""The page's template and its Jinja filters."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def create_environment() -> Environment:
     return environment
 
 
-def _address(cursors: Mapping[str, str | None]) -> str:
-    """The address of the page with the lists where these cursors say."""
-    query = urlencode({name: cursor for name, cursor in cursors.items() if cursor})
+def _address(parameters: Mapping[str, str | None]) -> str:
+    """The URL of the page with these query parameters."""
+    query = urlencode({name: value for name, value in parameters.items() if value})
     return f"/?{query}" if query else "/"
 
 

@@ -1,4 +1,4 @@
-"""Finds what a crash left behind in the bucket: deletes it, heals it, or reports it.
+"""Deletes orphans, restores live avatars that have the pending tag, and reports rows whose object is missing.
 
 `python -m services.uploads.sweep [--dry-run] [--json]`
 """

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 THREADS = 32
-"""Objects looked at more closely at once; fewer than the connections that the clients keep."""
+"""Number of objects that are inspected at the same time; fewer than the connections in a client's pool."""
 
-DONE, NEEDS_ATTENTION, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
+DONE, NEEDS_ATTENTION, INVALID_SETTINGS, INTERRUPTED = 0, 1, 2, 130
 
 Item = TypeVar("Item")
 
@@ -43,21 +43,23 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """The exit status: 1 where a row dangles, something failed or too much was to be deleted; 2 for wrong settings."""
+    """Run the command and return its exit status: 1 if the report needs attention or the sweep failed, 2 if a setting
+    is invalid.
+    """
     options = _parse(arguments)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="look") as executor:
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="inspect") as executor:
         try:
             settings = read_settings(Settings, environ)
             sweeper = make_sweeper(settings, executor, time.time)
-        except (InvalidSettingsError, BotoCoreError, ValueError) as error:  # the last two: of boto3's own settings
+        except (InvalidSettingsError, BotoCoreError, ValueError) as error:
             print(error, file=sys.stderr)
-            return WRONG_SETTINGS
+            return INVALID_SETTINGS
         logging.basicConfig(format="%(message)s")
         try:
             with logging_redirect_tqdm():
-                report = sweeper.sweep(dry_run=options.dry_run, track=_show_progress)
-        except (*AWS_ERRORS, sqlite3.Error) as error:  # the last: there is no room for the ledger
-            print(f"The sweep could not go on: {error}", file=sys.stderr)
+                report = sweeper.sweep(dry_run=options.dry_run, show_progress=_show_progress_bar)
+        except (*AWS_ERRORS, sqlite3.Error) as error:  # sqlite3.Error: the disk of the ledger is full
+            print(f"The sweep could not continue: {error}", file=sys.stderr)
             return NEEDS_ATTENTION
     if not report.dry_run:
         Metrics("sweep", settings.metrics).record(report.as_metrics())
@@ -68,7 +70,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], float]) -> Sweeper:
     """
     Raises:
-        BotoCoreError, ValueError: one of boto3's own settings is wrong.
+        BotoCoreError, ValueError: one of boto3's own settings is invalid.
     """
     return Sweeper(
         Bucket(boto3.client("s3", config=S3_CONFIG), settings.bucket),
@@ -84,18 +86,18 @@ def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], flo
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m services.uploads.sweep",
-        description="Deletes permanent objects that no row points at, heals live ones that a lifecycle rule would"
-        " delete, and reports rows whose object is missing.",
-        epilog="Exit status: 0 when all is well again, 1 when a person has to look, 2 when a setting is wrong.",
+        description="Deletes orphans (permanent objects that no row refers to), restores live avatars that a lifecycle"
+        " rule would delete, and reports rows whose object is missing.",
+        epilog="Exit status: 0 on success, 1 if the report needs attention, 2 if a setting is invalid.",
     )
-    parser.add_argument("--dry-run", action="store_true", help="change nothing, and say what would be done")
-    parser.add_argument("--json", action="store_true", help="print the summary as one line of JSON")
+    parser.add_argument("--dry-run", action="store_true", help="change nothing, and report what a sweep would do")
+    parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     return parser.parse_args(arguments)
 
 
-def _show_progress(items: Iterable[Item], what: str, total: int | None) -> Iterable[Item]:
-    """A bar on a terminal, and nothing elsewhere. The objects are about as many as the rows."""
-    return tqdm(items, desc=what, total=total, unit="", file=sys.stderr, disable=None, leave=False)
+def _show_progress_bar(items: Iterable[Item], label: str, total: int | None) -> Iterable[Item]:
+    """Show a progress bar if standard error is a terminal."""
+    return tqdm(items, desc=label, total=total, unit="", file=sys.stderr, disable=None, leave=False)
 
 
 if __name__ == "__main__":

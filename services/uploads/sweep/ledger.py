@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from typing import Self
 
 BATCH = 1000
+"""Number of references that one statement inserts."""
 CACHE_KIBIBYTES = 8192
 
 
 class Ledger:
-    """What the rows point at, in the order of the keys, whatever the order it was written in.
+    """The references of all rows, sorted by avatar.
 
-    Kept in a temporary file (SQLite: "Temporary Databases"), so that memory stays as it is with a million rows.
+    They are in a temporary file (SQLite: "Temporary Databases"), so that memory does not grow with the number of rows.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,7 @@ class Ledger:
         self._database.close()
 
     def write(self, references: Iterable[Reference]) -> int:
-        """How many there were."""
+        """Add the references and return their number."""
         count = 0
         remaining = iter(references)
         self._database.execute("BEGIN")
@@ -45,6 +46,6 @@ class Ledger:
         return count
 
     def read(self) -> Iterator[Reference]:
-        """In UTF-8 binary order of the avatars, as S3 lists its keys."""
+        """All references in UTF-8 binary order of the avatars, the order in which S3 lists keys."""
         for avatar, username in self._database.execute("SELECT avatar, username FROM reference ORDER BY avatar"):
             yield Reference(avatar, username)

@@ -1,4 +1,4 @@
-"""What the sweep makes of the table and the bucket: which things it has to look at more closely. Pure."""
+"""Compares the table with the bucket, and finds the objects and rows that the sweep must inspect. Pure."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ if TYPE_CHECKING:
 
 
 REPAIR_SECONDS = 4 * 86_400
-"""How long after it was written a live object can still be marked as pending. The lifecycle rule takes a marked one
-after one day, rounded up to midnight, and S3 may be late by as much again."""
+"""How long after it was written a live object can still have the pending tag. The lifecycle rule deletes an object that
+has it after one day, rounded up to midnight, and S3 may delete it up to two days late.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """When an object is old enough to be judged."""
+    """When an object is old enough to be an orphan."""
 
     now: float
-    """When the sweep began, before it read anything."""
+    """When the sweep started, before its first read. Seconds since the epoch."""
     settle_seconds: int
-    """The confirm window and the margin: a confirm that could still point a row at an object is long over."""
+    """The confirm window plus the margin. After that time no confirm can let a row refer to the object."""
 
-    def is_settled(self, moment: float) -> bool:
-        return moment <= self.now - self.settle_seconds
+    def is_settled(self, time: float) -> bool:
+        return time <= self.now - self.settle_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A row points at it. `recent`: it may have been marked as pending again."""
+    """A row refers to the object. If it is `recent`, it may have the pending tag again."""
 
     upload_id: UploadId
     recent: bool
@@ -41,28 +42,28 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Unreferenced:
-    """No row points at it, and none ever will."""
+    """No row refers to the object, nor ever will."""
 
     upload_id: UploadId
 
 
 @dataclass(frozen=True, slots=True)
 class Young:
-    """No row points at it yet."""
+    """No row refers to the object yet."""
 
     upload_id: UploadId
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Its name is not one that an upload can have, so it is none of ours to delete."""
+    """The key is not that of an upload, so the sweep must not delete the object."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A row points at it, and it was not among the objects."""
+    """A row refers to an object that the listing did not contain."""
 
     reference: Reference
 
@@ -71,7 +72,7 @@ Finding = Live | Unreferenced | Young | Foreign | Missing
 
 
 def compare(references: Iterable[Reference], listed: Iterable[Listed], rules: Rules) -> Iterator[Finding]:
-    """Walk both, which are in the order of their keys, side by side. Nothing is kept but the two in hand."""
+    """Merge the references and the objects, both sorted by key. Only the current one of each is in memory."""
     rows = iter(references)
     row = next(rows, None)
     for entry in listed:
@@ -82,19 +83,19 @@ def compare(references: Iterable[Reference], listed: Iterable[Listed], rules: Ru
         while row and row.avatar == entry.key:
             is_referenced = True
             row = next(rows, None)
-        yield _judge(entry, rules, is_referenced=is_referenced)
+        yield _classify(entry, rules, is_referenced=is_referenced)
     while row:
         yield Missing(row)
         row = next(rows, None)
 
 
-def _judge(entry: Listed, rules: Rules, *, is_referenced: bool) -> Finding:
+def _classify(entry: Listed, rules: Rules, *, is_referenced: bool) -> Finding:
     upload_id = parse_key(entry.key, AVATAR_PREFIX)
     if upload_id is None:
         return Foreign(entry.key)
     if is_referenced:
         return Live(upload_id, recent=entry.modified > rules.now - REPAIR_SECONDS)
-    # By its id, which tells when it was presigned and so how long a confirm was possible; and by when it was written,
-    # since what was just put there under an old id, such as a seed, may have its row still to come.
+    # The id has the time of the presign, which limits when a confirm was possible. The time of writing counts as well:
+    # an object that was written recently under an old id, such as a seed, may not have its row yet.
     is_old = rules.is_settled(max(upload_id.created, entry.modified))
     return Unreferenced(upload_id) if is_old else Young(upload_id)

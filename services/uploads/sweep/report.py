@@ -60,7 +60,7 @@ class Report:
     rows: int = 0
     """Number of rows with an avatar."""
     tried: int = 0
-    """Orphans that S3 was asked to delete, whatever it answered: a failed call may have deleted them."""
+    """Number of orphans that a call to S3 was to delete, with any result: a failed call may have deleted them."""
     counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     names: dict[Outcome, list[str]] = field(
         default_factory=lambda: {kind: [] for kind in Outcome if kind is not Outcome.LIVE}

@@ -1,4 +1,4 @@
-"""Gathers what the plan needs, takes a closer look at what it found, and applies."""
+"""Sweeps the bucket: gathers references and objects, lets `plan` compare them, inspects the findings, and applies."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from services.store.clients import AWS_ERRORS
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
 from services.store.states import State, find_avatar_state, find_state, is_marked
+from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError
 from services.uploads.decision import Replace, decide_repair
 from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.ledger import Ledger
 from services.uploads.sweep.plan import Finding, Foreign, Live, Missing, Rules, Unreferenced, Young, compare
 from services.uploads.sweep.report import Outcome, Report
-from services.uploads.users import UnknownUserError, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,65 +24,68 @@ if TYPE_CHECKING:
 
     from services.store.keys import UploadId
     from services.uploads.picture import PictureLimits
+    from services.uploads.users import Users
 
 logger = logging.getLogger(__name__)
 
 BATCH = 1000
-"""Findings looked at together; as many as S3 deletes in one call."""
+"""Number of findings that are inspected together; S3 deletes as many objects in one call."""
 
 Item = TypeVar("Item")
 
 
-class Track(Protocol):
-    """Hands the items through, and shows somebody how far it has come."""
+class ShowProgress(Protocol):
+    """Returns the items unchanged and shows how many were taken, of `total` if that is known."""
 
-    def __call__(self, items: Iterable[Item], what: str, total: int | None) -> Iterable[Item]: ...
+    def __call__(self, items: Iterable[Item], label: str, total: int | None) -> Iterable[Item]: ...
 
 
-def track_nothing(items: Iterable[Item], what: str, total: int | None) -> Iterable[Item]:  # noqa: ARG001
+def show_no_progress(items: Iterable[Item], label: str, total: int | None) -> Iterable[Item]:  # noqa: ARG001
     return items
 
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """Safe beside confirms, lifecycle rules and other sweeps, and safe to stop at any moment."""
+    """A sweep is safe to run at the same time as confirms, lifecycle rules and other sweeps, and safe to stop at any
+    time.
+    """
 
     bucket: Bucket
     users: Users
     limits: PictureLimits
     settle_seconds: int
-    """The confirm window and the margin."""
+    """The confirm window plus the margin."""
     max_deletions: int
     clock: Callable[[], float]
     executor: Executor
     pending_prefixes: tuple[str, ...] = PENDING_PREFIXES
 
-    def sweep(self, *, dry_run: bool = False, track: Track = track_nothing) -> Report:
+    def sweep(self, *, dry_run: bool = False, show_progress: ShowProgress = show_no_progress) -> Report:
         """
         Raises:
-            ClientError, BotoCoreError, ResponseParserError: the table or the bucket could not be read to the end.
-                What was read in full before that has been dealt with, and nothing else.
+            ClientError, BotoCoreError, ResponseParserError, HTTPError: the table or the bucket could not be read to the
+                end. The complete batches before that are applied.
         """
         rules = Rules(self.clock(), self.settle_seconds)
         report = Report(dry_run)
         with Ledger() as ledger:
-            # The table first, and to its end: an object that is listed after that and was not referenced by then can
-            # have become so only in a confirm, for which it would have to be young.
-            report.rows = ledger.write(track(self.users.list_references(), "rows", None))
-            listed = track(self.bucket.list_objects(AVATAR_PREFIX), "objects", report.rows)
+            # The whole table is read first. If no row referred to an object by then and one does later, a confirm wrote
+            # that row, and a confirm is possible for young objects only.
+            report.rows = ledger.write(show_progress(self.users.list_references(), "rows", None))
+            listed = show_progress(self.bucket.list_objects(AVATAR_PREFIX), "objects", report.rows)
             findings = compare(ledger.read(), listed, rules)
             while batch := list(itertools.islice(findings, BATCH)):
-                self._treat(batch, report)
+                self._apply(batch, report)
         pending = itertools.chain.from_iterable(map(self.bucket.list_objects, self.pending_prefixes))
-        for entry in track(pending, "pending", None):
+        for entry in show_progress(pending, "pending", None):
             # Lifecycle rules delete these. Their number shows how many uploads are abandoned.
             report.add(Outcome.PENDING if rules.is_settled(entry.modified) else Outcome.YOUNG, entry.key)
         return report
 
-    def _treat(self, batch: Sequence[Finding], report: Report) -> None:
+    def _apply(self, batch: Sequence[Finding], report: Report) -> None:
         orphans: list[str] = []
-        looked = self.executor.map(self._look, batch, itertools.repeat(report.dry_run))
-        for finding, outcome in zip(batch, looked, strict=True):
+        outcomes = self.executor.map(self._inspect, batch, itertools.repeat(report.dry_run))
+        for finding, outcome in zip(batch, outcomes, strict=True):
             name = _name(finding)
             if outcome is not Outcome.DELETED:
                 report.add(outcome, name)
@@ -91,16 +94,16 @@ class Sweeper:
                 orphans.append(name)
             else:
                 report.add(Outcome.SKIPPED, name)
-        kept = set[str]() if report.dry_run else self._delete(orphans)
+        failed = set[str]() if report.dry_run else self._delete(orphans)
         for key in orphans:
-            report.add(Outcome.FAILED if key in kept else Outcome.DELETED, key)
+            report.add(Outcome.FAILED if key in failed else Outcome.DELETED, key)
 
     def _may_delete(self, report: Report) -> bool:
-        """A table without a single avatar is more likely the wrong table than one that has lost them all."""
+        """Without any avatar in the table nothing is deleted: `TABLE` probably names another table."""
         return report.rows > 0 and report.tried < self.max_deletions
 
     def _delete(self, keys: Sequence[str]) -> set[str]:
-        """Those that were not deleted."""
+        """Delete these objects and return the keys that were not deleted."""
         try:
             if keys:
                 self.bucket.delete(keys)
@@ -112,8 +115,8 @@ class Sweeper:
             return set(keys)
         return set()
 
-    def _look(self, finding: Finding, dry_run: bool) -> Outcome:  # noqa: FBT001 - handed on by map
-        """What is to be said of it, after a closer look at what needs one. `DELETED` is left to be done."""
+    def _inspect(self, finding: Finding, dry_run: bool) -> Outcome:  # noqa: FBT001 - `map` passes it by position
+        """The outcome of the finding. `DELETED` means that the caller must delete the object."""
         try:
             return self._find_outcome(finding, dry_run=dry_run)
         except (MissingObjectError, ChangedError):
@@ -125,30 +128,30 @@ class Sweeper:
     def _find_outcome(self, finding: Finding, *, dry_run: bool) -> Outcome:
         match finding:
             case Live(upload_id, recent):
-                return self._look_at_live(upload_id, dry_run=dry_run) if recent else Outcome.LIVE
+                return self._inspect_live(upload_id, dry_run=dry_run) if recent else Outcome.LIVE
             case Unreferenced(upload_id):
-                return self._look_at_unreferenced(upload_id)
+                return self._inspect_unreferenced(upload_id)
             case Missing(reference):
-                return self._look_at_missing(reference.avatar, reference.username)
+                return self._inspect_missing(reference.avatar, reference.username)
             case Young():
                 return Outcome.YOUNG
             case Foreign():
                 return Outcome.FOREIGN
 
-    def _look_at_live(self, upload_id: UploadId, *, dry_run: bool) -> Outcome:
+    def _inspect_live(self, upload_id: UploadId, *, dry_run: bool) -> Outcome:
         key = upload_id.avatar_key
         if not is_marked(self.bucket.read_tags(key)):
             return Outcome.LIVE
         stored = self.bucket.inspect(key)
         if stored is None:
             raise MissingObjectError(key)
-        # Whichever strategy is on now: only this one's forms ever reach an avatar.
+        # Not the configured strategy: only forms of `tag` can post to an avatar's key.
         step = decide_repair(upload_id, stored, self.limits, STRATEGIES["tag"])
         if not dry_run:
             self.bucket.repair(step)
         return Outcome.REPLACED if isinstance(step, Replace) else Outcome.RESTORED
 
-    def _look_at_unreferenced(self, upload_id: UploadId) -> Outcome:
+    def _inspect_unreferenced(self, upload_id: UploadId) -> Outcome:
         key = upload_id.avatar_key
         owner = self.bucket.find_owner(key)
         match find_state(key, self.bucket.read_tags(key), self._find_avatar(owner)):
@@ -159,10 +162,10 @@ class Sweeper:
             case _:
                 return Outcome.LIVE
 
-    def _look_at_missing(self, avatar: str, username: str) -> Outcome:
-        # What is no avatar is nothing that the sweep may look at: S3 would refuse it, whether it is there or not.
+    def _inspect_missing(self, avatar: str, username: str) -> Outcome:
+        # The sweep has permission for keys under `avatars/` only.
         is_there = avatar.startswith(AVATAR_PREFIX) and self._is_there(avatar)
-        # Only now the row again: had it been asked first, a confirm could have replaced the picture in between.
+        # The row is read after the object: in the other order a confirm could replace the picture between the reads.
         if self._find_avatar(username) != avatar:
             return Outcome.GONE
         state = find_avatar_state(avatar, is_there=is_there)

@@ -1,1 +1,1 @@
-"""Who calls: reads the token of a request and verifies it, the same way in every service."""
+"""Finds the caller of a request: reads its access token and verifies it, in the same way in every service."""

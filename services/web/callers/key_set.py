@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 ALGORITHM = "ES256"
 
 REFETCH_SECONDS = 10
-"""Minimum time between two fetches for an unknown `kid`, which anybody can send as often as they like."""
+"""Minimum time between two fetches for an unknown `kid`, which any client can send at any rate."""
 FIRST_FETCH_SECONDS = 1
 """The same while no key is known, so that a service that starts before the auth service soon works."""
 MAX_AGE_SECONDS = 600
@@ -80,7 +80,7 @@ class KeySet:
             return self._keys[kid]
         if self._fetched is None:
             raise KeysUnavailableError("The keys to verify tokens can't be fetched.")
-        raise NotLoggedInError("The token was signed with a key that is not ours.")
+        raise NotLoggedInError("The token was signed with an unknown key.")
 
     async def refresh_if_old(self) -> None:
         if self._keys and self._is_due(self._fetched, MAX_AGE_SECONDS):
@@ -109,7 +109,7 @@ class KeySet:
 def fetch_over_http(url: str) -> Callable[[], Awaitable[str]]:
     async def fetch() -> str:
         async with httpx2.AsyncClient(timeout=2) as client:
-            answer = await client.get(url)
-            return answer.raise_for_status().text
+            response = await client.get(url)
+            return response.raise_for_status().text
 
     return fetch
