@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
+from bench.command import parse_plan
+from bench.fake_aws import Served
+from bench.load import LoadError, Measured, read_report
+from bench.report import write_report
+from bench.results import Results
+from bench.servers import RESOURCES, USERNAME, start_aws
+from bench.spread import Spread, count_round_trips, find_percentile, find_ratios
+from bench.subjects import BY_NAME
 from infra.local.stack import run_processes
 from services.auth.tokens import SigningKey
 from services.uploads.bucket import Bucket
 from services.uploads.strategies import STRATEGIES, parse_upload
 from services.uploads.users import NotForwardError, Users
-from tests.bench.aws import Served
-from tests.bench.command import parse_plan
-from tests.bench.load import LoadError, Measured, read_report
-from tests.bench.report import write_report
-from tests.bench.results import Results
-from tests.bench.servers import RESOURCES, USERNAME, start_aws
-from tests.bench.spread import Spread, count_round_trips, find_percentile, find_ratios
-from tests.bench.subjects import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.bench.servers import CannedAws
+    from bench.servers import CannedAws
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x10\x00\x00\x00\x10\x08\x02\x00\x00\x00"

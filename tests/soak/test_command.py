@@ -10,8 +10,8 @@ import sys
 import psutil
 import pytest
 
-from tests.soak.chaos import CALLS, POST, Faults, Outages
-from tests.soak.command import INTERRUPTED, parse_plan
+from bench.soak.chaos import CALLS, POST, Faults, Outages
+from bench.soak.command import INTERRUPTED, parse_plan
 
 SMALL = ["--uploads", "80", "--at-once", "20", "--users", "10", "--faults", "3", "--kills", "1", "--seed", "1"]
 SECONDS = 1800
@@ -19,7 +19,7 @@ SECONDS = 1800
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - the command under test
-        [sys.executable, "-m", "tests.soak.command", *arguments],
+        [sys.executable, "-m", "bench.soak.command", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

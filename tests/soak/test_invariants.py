@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
-from tests.soak.files import Digests
-from tests.soak.history import History
-from tests.soak.invariants import Known, Seen, Snapshot, find_remaining, find_unsafe, find_unswept
+from bench.soak.files import Digests
+from bench.soak.history import History
+from bench.soak.invariants import Known, Seen, Snapshot, find_remaining, find_unsafe, find_unswept
 
 OLD, FIRST, SECOND, OTHERS = "avatars/0", "avatars/1", "avatars/2", "avatars/3"
 ROWS = {"Ann": SECOND, "Bob": OTHERS}

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.soak.jobs import UPLOADS, WEIGHTS, Scenario, draw_jobs
+from bench.soak.jobs import UPLOADS, WEIGHTS, Scenario, draw_jobs
 
 
 def draw(seed: int, uploads: int) -> list[tuple[Scenario, str, str, float]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.soak.judge import BROKEN, Answer, Case, Circumstances, judge_confirm, judge_post, judge_presign
+from bench.soak.judge import BROKEN, Answer, Case, Circumstances, judge_confirm, judge_post, judge_presign
 
 PREFIX, TAG = Circumstances("prefix"), Circumstances("tag")
 WANTED = {"username": "Cooper12", "avatar": "avatars/1"}

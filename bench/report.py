@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.bench.spread import Spread, find_ratios
-from tests.bench.subjects import BY_NAME, OURS
+from bench.spread import Spread, find_ratios
+from bench.subjects import BY_NAME, OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tests.bench.load import Measured
-    from tests.bench.results import Results
+    from bench.load import Measured
+    from bench.results import Results
 
 FRAMEWORK = "litestar-constant"
 

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tests.faults.proxy import Effect
-    from tests.soak.client import Counts
+    from bench.soak.client import Counts
+    from bench.soak.proxy import Effect
 
 MOST_VIOLATIONS = 50
 """That are named; the others are counted."""

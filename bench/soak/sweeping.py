@@ -1,4 +1,4 @@
-"""The sweep over the running system, with the permissions that it has and no others, at some later time."""
+"""The sweep over the running system, with the sweep's own permissions and at a later time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import httpx2
+
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from services.settings.environment import read_settings
 from services.uploads.bucket import Bucket
 from services.uploads.sweep.settings import Settings
 from services.uploads.sweep.sweeper import Sweeper
 from services.uploads.users import Users
-from tests import web
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
     from services.uploads.sweep.report import Report
 
 LATER_SECONDS = 5 * 3600
-"""When whatever is under way now is long over, and no lifecycle rule has come to it yet."""
+"""Long enough for every current upload to be over, and too short for a lifecycle rule to delete one."""
+
+TIMEOUT_SECONDS = 300
 
 
 def read_clock(stack: Stack) -> Callable[[], float]:
-    """The time as S3 has it, which a test of the page may have moved by days."""
-    shown = web.get(stack.aws.endpoint + LIFECYCLE_PATH)
-    if not shown.is_success:  # only the embedded emulator has a clock that can be moved
+    """The emulator's clock, which a test may have moved forward by days."""
+    shown = httpx2.get(stack.aws.endpoint + LIFECYCLE_PATH, timeout=TIMEOUT_SECONDS)
+    if not shown.is_success:  # only the embedded emulator has a movable clock
         return time.time
     ahead = datetime.fromisoformat(shown.json()["now"]).timestamp() - time.time()
     return lambda: time.time() + ahead
@@ -37,7 +40,7 @@ def read_clock(stack: Stack) -> Callable[[], float]:
 
 @contextlib.contextmanager
 def open_sweeper(stack: Stack, later: float = LATER_SECONDS) -> Generator[Sweeper, None, None]:
-    """Its clock is so many seconds ahead."""
+    """Open a sweeper whose clock is `later` seconds ahead."""
     aws, clock = stack.aws.sign_in(stack.resources.credentials["sweep"]), read_clock(stack)
     settings = read_settings(Settings, {"BUCKET": stack.resources.bucket, "TABLE": stack.resources.table})
     with ThreadPoolExecutor(16) as executor:

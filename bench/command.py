@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from infra.local.processes import ProcessError
-from infra.local.stack import SERVICES, run_processes
-from tests.bench.confirm import DELAYS, measure_confirms, start_confirmers
-from tests.bench.installs import NotInstalledError
-from tests.bench.load import (
+from bench.confirm import DELAYS, measure_confirms, start_confirmers
+from bench.installs import NotInstalledError
+from bench.load import (
     LoadError,
     Measured,
     Request,
@@ -27,26 +25,30 @@ from tests.bench.load import (
     read_cpu_seconds,
     read_resident_megabytes,
 )
-from tests.bench.machine import describe_run
-from tests.bench.report import write_report
-from tests.bench.results import Loaded, Results, Started
-from tests.bench.servers import LOAD_CORE, USERNAME, start_aws, start_service
-from tests.bench.subjects import BY_NAME, JSON, OURS, Place, begin_ours
-from tests.bench.views import COUNTS, fill, measure_views
-from tests.bench.views import DELAYS as VIEW_DELAYS
+from bench.machine import describe_run
+from bench.report import write_report
+from bench.results import Loaded, Results, Started
+from bench.servers import LOAD_CORE, USERNAME, start_aws, start_service
+from bench.subjects import BY_NAME, JSON, OURS, Place, begin_ours
+from bench.views import COUNTS, fill, measure_views
+from bench.views import DELAYS as VIEW_DELAYS
+from infra.local.processes import ProcessError
+from infra.local.stack import SERVICES, run_processes
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from tests.bench.servers import Server
+    from bench.servers import Server
 
-FOLDER = Path(__file__).parent.parent.parent / "docs" / "bench"
+FOLDER = Path(__file__).parent.parent / "docs" / "bench"
 INTERRUPTED = 130
 """The exit status that shells give a command that Ctrl-C has ended."""
 
 CONNECTIONS = 32
 WARM_UP_SECONDS = 3
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
+"""Timeout of a single request."""
+MAX_SECONDS, MAX_ROUNDS = 600, 100
 PARTS = ("presign", "confirm", "view", "memory", "start")
 
 
@@ -89,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
     except (LoadError, NotInstalledError, ProcessError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    from tests.bench.plots import draw  # noqa: PLC0415 - of the group that `main` may have to ask for
+    from bench.plots import draw  # noqa: PLC0415 - of the group that `main` may have to ask for
 
     report = write_report(results, describe_run(plan.seconds, plan.rounds), CONNECTIONS)
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -209,7 +211,7 @@ def _ask_once(server: Server, request: Request) -> None:
     """
     headers, content = dict(request.headers), request.body or None
     url = server.origin + request.path
-    httpx2.request(request.method, url, content=content, headers=headers, timeout=PATIENCE_SECONDS).raise_for_status()
+    httpx2.request(request.method, url, content=content, headers=headers, timeout=TIMEOUT_SECONDS).raise_for_status()
 
 
 def _put_load(server: Server, request: Request, seconds: float) -> Measured:
@@ -224,7 +226,7 @@ def _open_place() -> Generator[Place, None, None]:
         aws.add_person(USERNAME)
         auth = start_service(processes, aws, "auth", "").origin
         answer = httpx2.post(
-            f"{auth}/auth/login", json={"username": USERNAME}, timeout=PATIENCE_SECONDS
+            f"{auth}/auth/login", json={"username": USERNAME}, timeout=TIMEOUT_SECONDS
         ).raise_for_status()
         yield Place(processes, aws, auth, answer.json()["access_token"])
 
@@ -254,16 +256,16 @@ def parse_plan(arguments: Sequence[str]) -> Plan:
 
 def _seconds(text: str) -> float:
     with contextlib.suppress(ValueError):
-        if 1 <= float(text) <= 600:
+        if 1 <= float(text) <= MAX_SECONDS:
             return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 600")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to {MAX_SECONDS}")
 
 
 def _rounds(text: str) -> int:
     with contextlib.suppress(ValueError):
-        if 1 <= int(text) <= 100:
+        if 1 <= int(text) <= MAX_ROUNDS:
             return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 100")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_ROUNDS}")
 
 
 if __name__ == "__main__":

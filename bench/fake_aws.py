@@ -1,6 +1,6 @@
 """AWS as far as the benchmark needs it: objects and rows in memory, each answer after a set delay, nothing checked.
 
-`python -m tests.bench.aws`, with HOST and PORT in the environment. Under `/_bench/` it is told how long to wait, and
+`python -m bench.fake_aws`, with HOST and PORT in the environment. Under `/_bench/` it is told how long to wait, and
 tells which calls came.
 """
 
@@ -247,7 +247,8 @@ class Aws:
         self.served: list[Served] = []
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        assert scope["type"] == "http"
+        if scope["type"] != "http":
+            return
         began = time.monotonic()
         call = Call(
             scope["method"],

@@ -6,9 +6,9 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from bench.soak.files import digest
+from bench.soak.invariants import Seen, Snapshot
 from services.store.keys import USERNAME_FIELD
-from tests.soak.files import digest
-from tests.soak.invariants import Seen, Snapshot
 
 if TYPE_CHECKING:
     from infra.local.aws import Aws

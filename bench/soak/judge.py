@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def judge_failure(answer: Answer, *, outage: bool) -> str | None:
 
 def judge_post(answer: Answer, *, faults: bool) -> str | None:
     """Of the form, to S3 and not to us. `faults`: connections to it may break."""
-    if answer.status == 204 or (answer.status == BROKEN and faults):  # what S3 answers to a form
+    if answer.status == HTTPStatus.NO_CONTENT or (answer.status == BROKEN and faults):
         return None
     return f"{answer.name} for the post of a form: {str(answer.body)[:300]}"
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from tests.bench.spread import Spread
-from tests.bench.subjects import BY_NAME, OURS
+from bench.spread import Spread
+from bench.subjects import BY_NAME, OURS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
-    from tests.bench.results import Results
+    from bench.results import Results
 
 OWN, OTHERS, CEILING = "#2a78d6", "#9aa5b1", "#dfe3e8"
 CONFIRM_COLOURS = {

@@ -1,16 +1,18 @@
-"""What the clients upload. All files have one length, since a form allows just that of its first one."""
+"""The files that the clients upload. All have the same length, since a form allows exactly its file's length."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
+
+from PIL import Image
 
 from infra.seed.people import PORTRAITS
 from services.uploads.bucket import BLANK
-from tests.pictures import make_picture
 
 CONTENT_TYPE = "image/png"
-GOOD_ONES = 6
+COLOURS = ("black", "red", "green", "blue", "yellow", "white")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,17 @@ class Files:
 
 
 def make_files() -> Files:
-    pictures = [make_picture(CONTENT_TYPE, size=(24, 24), seed=seed) for seed in range(GOOD_ONES)]
+    pictures = [_make_picture(colour) for colour in COLOURS]
     length = max(len(picture) for picture in pictures)
-    # Nobody reads what follows the end of a PNG.
+    # Readers of PNG ignore the bytes after its end.
     good = tuple(picture.ljust(length, b"\0") for picture in pictures)
     return Files(good, b"I am a text that calls itself photo.png".ljust(length, b"."))
+
+
+def _make_picture(colour: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (24, 24), colour).save(file, "PNG")
+    return file.getvalue()
 
 
 def digest(file: bytes) -> str:
@@ -33,10 +41,10 @@ def digest(file: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """What the bytes of an avatar may be."""
+    """The digests that the bytes of an avatar may have."""
 
     pictures: frozenset[str]
-    """The good ones that are uploaded, and the portraits of the seed."""
+    """Digests of the uploaded pictures and of the seeded portraits."""
     blank: str
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PEERS = Path(__file__).parent / "peers"
-REQUIREMENTS = Path(__file__).parent.parent.parent / "requirements"
+REQUIREMENTS = Path(__file__).parent.parent / "requirements"
 INSTALL_SECONDS = 300
 
 

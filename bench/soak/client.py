@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
 
-from services.store.keys import AVATAR_PREFIX
-from services.uploads.strategies import STRATEGIES
-from tests.soak.files import CONTENT_TYPE, digest
-from tests.soak.judge import (
+from bench.soak.files import CONTENT_TYPE, digest
+from bench.soak.judge import (
     BROKEN,
     CAN_BECOME_THE_AVATAR,
     DONE,
@@ -27,12 +25,14 @@ from tests.soak.judge import (
     judge_post,
     judge_presign,
 )
+from services.store.keys import AVATAR_PREFIX
+from services.uploads.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.soak.chaos import Outages
-    from tests.soak.history import History
+    from bench.soak.chaos import Outages
+    from bench.soak.history import History
 
 TRIES = 600
 """With a second between them, as the answers ask for it: enough for a restart on a busy machine, and for many faults in

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import httpx2
 from tqdm import tqdm
 
+from bench.soak.client import TIMEOUT_SECONDS, Client
+from bench.soak.scenarios import play
 from infra.local.processes import ProcessError
-from tests.soak.client import TIMEOUT_SECONDS, Client
-from tests.soak.scenarios import play
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from tests.soak.chaos import Killer
-    from tests.soak.client import Shared
-    from tests.soak.files import Files
-    from tests.soak.jobs import Job
+    from bench.soak.chaos import Killer
+    from bench.soak.client import Shared
+    from bench.soak.files import Files
+    from bench.soak.jobs import Job
 
 CONNECTIONS = 8
 """Of one worker: more than a job makes calls at once."""

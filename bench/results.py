@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.bench.confirm import Confirmed
-    from tests.bench.load import Measured
-    from tests.bench.views import Viewed
+    from bench.confirm import Confirmed
+    from bench.load import Measured
+    from bench.views import Viewed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,24 @@ import hashlib
 import http.client
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import msgspec
 import uuid_utils
 
+from bench.load import LoadError, read_cpu_seconds
+from bench.servers import USERNAME, Server, make_module_command, start_peer, start_service
+from bench.spread import count_round_trips, find_percentile
 from infra.seed.people import PORTRAITS
 from services.store.keys import TOKEN_FIELD, USERNAME_FIELD
-from tests.bench.load import LoadError, read_cpu_seconds
-from tests.bench.servers import USERNAME, Server, make_module_command, start_peer, start_service
-from tests.bench.spread import count_round_trips, find_percentile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Literal
 
-    from tests.bench.subjects import Place
+    from bench.subjects import Place
 
 DELAYS = (0, 10, 25)
 """Milliseconds that each call to AWS takes."""
@@ -61,7 +62,7 @@ class Confirmer:
 
 def start_confirmers(place: Place) -> Sequence[Confirmer]:
     original = start_peer(
-        place.processes, "original", make_module_command("tests.bench.peers.original"), "/health", place.aws
+        place.processes, "original", make_module_command("bench.peers.original"), "/health", place.aws
     )
     confirmers: list[Confirmer] = []
     pendings: tuple[Literal["prefix", "tag"], ...] = ("prefix", "tag")
@@ -127,7 +128,7 @@ def ask(connection: http.client.HTTPConnection, method: str, path: str, body: by
     connection.request(method, path, body or None, headers)
     answer = connection.getresponse()
     said = answer.read()
-    if answer.status != 200:
+    if answer.status != HTTPStatus.OK:
         raise LoadError(f"{method} {path} was answered {answer.status}: {said.decode(errors='replace')[:200]}")
     return said
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import uuid_utils
 
+from bench.confirm import ask, connect
+from bench.servers import USERNAME
+from bench.spread import find_percentile
 from infra.seed.people import PORTRAITS
 from services.store.keys import USERNAME_FIELD, UploadId
-from tests.bench.confirm import ask, connect
-from tests.bench.servers import USERNAME
-from tests.bench.spread import find_percentile
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
 
-    from tests.bench.servers import Server
-    from tests.bench.subjects import Place
+    from bench.servers import Server
+    from bench.subjects import Place
 
 COUNTS = (3, 100, 1000)
 DELAYS = (0, 10)

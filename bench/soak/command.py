@@ -18,25 +18,26 @@ import tempfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NoReturn
 
+import httpx2
+
+from bench.soak.chaos import POST, Faults, Killer, Outages
+from bench.soak.client import Counts, Shared
+from bench.soak.drive import Drive
+from bench.soak.files import find_digests, make_files
+from bench.soak.history import History
+from bench.soak.invariants import Known, find_remaining, find_unsafe, find_unswept
+from bench.soak.jobs import draw_jobs
+from bench.soak.judge import CONNECTION_BROKEN
+from bench.soak.proxy import Proxy, run_proxy
+from bench.soak.snapshots import read_rows, take_snapshot
+from bench.soak.summary import describe_drive, describe_faults, describe_violations, indent
+from bench.soak.sweeping import TIMEOUT_SECONDS, sweep
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST, PortInUseError, pick_free_ports
 from infra.local.processes import STOP_SECONDS, ProcessError
 from infra.local.stack import Options, Stack, make_environ, run_stack
 from infra.seed.people import invent_people
 from infra.settings import Settings
-from tests import web
-from tests.faults.proxy import Proxy, run_proxy
-from tests.soak.chaos import POST, Faults, Killer, Outages
-from tests.soak.client import Counts, Shared
-from tests.soak.drive import Drive
-from tests.soak.files import find_digests, make_files
-from tests.soak.history import History
-from tests.soak.invariants import Known, find_remaining, find_unsafe, find_unswept
-from tests.soak.jobs import draw_jobs
-from tests.soak.judge import CONNECTION_BROKEN
-from tests.soak.state import read_rows, take_snapshot
-from tests.soak.summary import describe_drive, describe_faults, describe_violations, indent
-from tests.sweeping import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -198,7 +199,9 @@ def _check(stack: Stack, known: Known) -> list[str]:
     after = take_snapshot(stack)
     unswept = _report("after the sweep", [*failed, *find_unswept(before, after, known)])
 
-    moved = web.post(stack.aws.endpoint + LIFECYCLE_PATH, json={"days": DAYS}).raise_for_status()
+    moved = httpx2.post(
+        stack.aws.endpoint + LIFECYCLE_PATH, json={"days": DAYS}, timeout=TIMEOUT_SECONDS
+    ).raise_for_status()
     print(f"deleted by lifecycle rules within {DAYS} days: {len(moved.json()['deleted']):,}", flush=True)
     remaining = _report(f"{DAYS} days later", find_remaining(take_snapshot(stack)))
     return unsafe + unswept + remaining

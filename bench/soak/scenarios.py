@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import uuid_utils
 
+from bench.soak.client import Upload
+from bench.soak.jobs import Scenario
+from bench.soak.judge import DONE, Case
 from services.store.keys import UploadId
 from services.uploads.strategies import STRATEGIES
-from tests.soak.client import Upload
-from tests.soak.jobs import Scenario
-from tests.soak.judge import DONE, Case
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from tests.soak.client import Client
-    from tests.soak.files import Files
-    from tests.soak.jobs import Job
+    from bench.soak.client import Client
+    from bench.soak.files import Files
+    from bench.soak.jobs import Job
 
     Play = Callable[[Client, Job, Files], Awaitable[None]]
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import httpx2
 import msgspec
 
+from bench.fake_aws import CONTROL, Served
+from bench.installs import install_service
+from bench.load import pin
 from infra.local.aws import Aws
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.processes import Process, Processes
 from infra.local.resources import Resources
 from infra.local.stack import REGION, SERVICES, inherit_environ, make_environ
 from infra.settings import Settings
-from tests.bench.aws import CONTROL, Served
-from tests.bench.installs import install_service
-from tests.bench.load import pin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ def start_aws(processes: Processes) -> CannedAws:
     Raises:
         ProcessError: it did not come up.
     """
-    command = make_module_command("tests.bench.aws")
+    command = make_module_command("bench.fake_aws")
     return CannedAws(start(processes, "aws", command, f"{CONTROL}health", {}, LOAD_CORE))
 
 
@@ -106,7 +106,7 @@ def start_service(
     # Where it listens itself is told when it is started.
     if form is not None:
         environ["FORM"] = form
-    module = f"services.{service}" if form is None else "tests.bench.peers.other_forms"
+    module = f"services.{service}" if form is None else "bench.peers.other_forms"
     command = make_module_command(module, str(install_service(service)))
     return start(processes, f"{service}-{pending}-{metrics}-{form}", command, "/healthz", environ, SERVER_CORE)
 

@@ -1,7 +1,7 @@
-"""A proxy between a service and AWS that delays, loses and falsifies what passes through it, as a test plans it.
+"""A proxy between a service and AWS that injects faults: it delays, drops and replaces requests and responses.
 
-What it does not meddle with it hands on byte for byte, so that signatures hold. It tells what it has done with each
-call that a fault befell, so that a test waits for that and for no time.
+It forwards every other request byte for byte, so that signatures stay valid. It records what it did with each call
+that it injected a fault into, so that a test can wait for that event instead of a fixed time.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ import h11
 import httpx2
 
 from infra.local.ports import HOST
-from tests import web
-from tests.eventually import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 DELAY_SECONDS = 0.3
-"""How late an answer is that still comes in time."""
+"""Delay of a response, shorter than every client's timeout."""
+
+PATIENCE_SECONDS = 300
+"""Maximum time to wait for an event or for open connections; only a proxy that hangs takes longer."""
 
 READ_BYTES = 65_536
 
@@ -37,50 +38,50 @@ Headers = list[tuple[bytes, bytes]]
 
 class When(enum.Enum):
     BEFORE = "before"
-    """AWS never sees the call."""
+    """AWS does not receive the call."""
     AFTER = "after"
-    """AWS has carried the call out, and its answer does not come through as it was."""
+    """AWS carries the call out; the client does not get the response as AWS sent it."""
 
 
 class Kind(enum.Enum):
     KILL = "kill"
-    """The connection breaks without an answer."""
+    """The connection breaks without a response."""
     DELAY = "delay"
-    """The true answer, late but in time."""
+    """The real response arrives late, before the client's timeout."""
     ERROR_500 = "error-500"
     SLOW_DOWN = "slow-down"
-    """Throttled, in the words of the service that is called."""
+    """A throttling error of the service that is called."""
     ERROR_IN_200 = "error-in-200"
-    """S3 may find out that a call fails when it has sent status 200 already (AWS: "CopyObject")."""
+    """S3 may find an error after it has sent status 200 (AWS: "CopyObject")."""
     EMPTY_200 = "empty-200"
-    """That status, and nothing of what follows it."""
+    """Status 200 with an empty body."""
     SILENCE = "silence"
-    """No answer for as long as the client waits."""
+    """No response until the client gives up."""
     STALL = "stall"
-    """Half an answer, and then silence."""
+    """Half of the response, then nothing until the client gives up."""
     HALF = "half"
-    """Half an answer, and then the connection breaks."""
+    """Half of the response, then the connection breaks."""
     LATE = "late"
-    """AWS sees the call only once the client has given up."""
+    """AWS receives the call after the client has given up."""
     HOLD = "hold"
-    """All stands still until the test says so, or the client is gone."""
+    """The call is held until the test releases it or the client disconnects."""
 
 
 class Event(enum.Enum):
-    """What the proxy has done with a call that a fault befell."""
+    """What the proxy did with a call that it injected a fault into."""
 
     HELD = "held"
-    """It stands still."""
+    """The call is held."""
     ANSWERED = "answered"
-    """The true answer was sent."""
+    """The real response was sent."""
     FALSIFIED = "falsified"
-    """Another answer was sent."""
+    """An error was sent in place of the real response."""
     BROKEN = "broken"
-    """The connection is broken, without an answer or after half of one."""
+    """The connection was broken, without a response or after half of one."""
     SWALLOWED = "swallowed"
-    """No more of an answer is sent, and the connection stays open."""
+    """The rest of the response is withheld, and the connection stays open."""
     DELIVERED = "delivered"
-    """AWS has carried it out after the client had given up."""
+    """AWS carried the call out after the client had given up."""
 
 
 END = {
@@ -96,10 +97,10 @@ END = {
     Kind.LATE: Event.DELIVERED,
     Kind.HOLD: Event.ANSWERED,
 }
-"""The last event of each kind of fault: after it the proxy has nothing more to do with the call."""
+"""The last event of each kind of fault. After it the proxy is done with the call."""
 
 UNANSWERED = frozenset({Kind.SILENCE, Kind.STALL, Kind.LATE})
-"""Those that end only when the client gives up."""
+"""The kinds of fault that end only when the client gives up."""
 
 Effect = tuple[When, Kind]
 
@@ -107,8 +108,8 @@ _ONLY_WHEN = {Kind.LATE: When.BEFORE, Kind.STALL: When.AFTER, Kind.HALF: When.AF
 _ANSWERED_IN_XML = frozenset({"CopyObject", "DeleteObjects", "ListObjectsV2"})
 
 
-def can_befall(call: str, effect: Effect) -> bool:
-    """Whether there is such a thing."""
+def is_possible(call: str, effect: Effect) -> bool:
+    """Whether a call of this name can have this fault."""
     when, kind = effect
     if kind is Kind.ERROR_IN_200 and call not in _ANSWERED_IN_XML:
         return False
@@ -119,14 +120,14 @@ def can_befall(call: str, effect: Effect) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is to befall which call. Planned for `times` calls, or for all until it is lifted."""
+    """A fault for `times` calls of one name, or for all of them until it is lifted."""
 
     call: str
-    """Its name, such as `CopyObject`."""
+    """The name of the API operation, such as `CopyObject`."""
     when: When
     kind: Kind
     about: str = ""
-    """Only a call whose target, headers or body contain this, so that tests don't get in each other's way."""
+    """Text that the call's target, headers or body must contain, so that tests do not affect each other."""
     times: int | None = 1
 
     def __str__(self) -> str:
@@ -136,12 +137,12 @@ class Fault:
 
 @dataclass(eq=False)
 class Planned:
-    """A fault that the proxy looks out for."""
+    """A fault that the proxy injects into the calls that match it."""
 
     fault: Fault
     _loop: asyncio.AbstractEventLoop
     struck: int = 0
-    """How many calls it befell."""
+    """How many calls it was injected into."""
     events: Counter[Event] = field(default_factory=Counter[Event])
     released: asyncio.Event = field(default_factory=asyncio.Event)
     _told: threading.Condition = field(default_factory=threading.Condition)
@@ -152,13 +153,14 @@ class Planned:
             self._told.notify_all()
 
     def wait_for(self, event: Event, times: int = 1) -> None:
-        """Return once this has happened so many times."""
+        """Return when this event has happened so many times."""
         with self._told:
             has_happened = self._told.wait_for(lambda: self.events[event] >= times, PATIENCE_SECONDS)
-        assert has_happened, f"{self.fault}: not {event.value} {times} times, but {dict(self.events)}"
+        if not has_happened:
+            raise AssertionError(f"{self.fault}: expected {event.value} {times} times, found {dict(self.events)}")
 
     def release(self) -> None:
-        """What stands still goes on, and what would have to stand still does not."""
+        """Let the held calls continue, and hold no more of them."""
         self._loop.call_soon_threadsafe(self.released.set)
 
     def fits(self, call: Call) -> bool:
@@ -175,7 +177,7 @@ class Call:
 
     @property
     def operation(self) -> str:
-        """What the protocols of DynamoDB and KMS name a call by; S3 has no such header."""
+        """The header that names the operation in the protocols of DynamoDB and KMS. S3 has none."""
         return self.header(b"x-amz-target")
 
     @property
@@ -190,7 +192,7 @@ class Call:
         return any(text.encode() in place for place in places)
 
     def _name_by_s3(self) -> str:
-        # By path, as S3's clients do it where the endpoint is an IP address.
+        # S3's clients use path-style addressing where the endpoint is an IP address.
         path, _, query = self.target.partition("?")
         key = path.lstrip("/").partition("/")[2]
         asked = parse_qs(query, keep_blank_values=True)
@@ -221,48 +223,58 @@ class _BrokenError(Exception):
 
 
 class Proxy:
-    """Its methods are for the threads of tests; faults strike in the proxy's own."""
+    """Threads of tests call its methods; the proxy injects faults in a thread of its own."""
 
     def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
         self.url = url
         self.calls = Counter[str]()
-        """How often each call came, by its name."""
+        """Number of calls by operation."""
         self.struck = Counter[str]()
-        """How often some fault befell it."""
+        """Number of calls with a fault by operation."""
         self.choose: Callable[[str], Effect | None] | None = None
-        """Chaos: asked for each call, by its name, that no planned fault befalls. Not for HOLD, which nobody ends."""
-        self.connections = 0
-        """How many there are of clients; one counts until all that came on it is carried out."""
+        """Chooses a random fault for a call that matches no planned one. Never HOLD, which nobody would release."""
         self._loop = loop
         self._planned: list[Planned] = []
         self._lock = threading.Lock()
+        self._connections = 0
+        self._connections_changed = threading.Condition()
 
     def plan(self, fault: Fault) -> Planned:
-        assert can_befall(fault.call, (fault.when, fault.kind)), f"There is no such fault: {fault}"
+        if not is_possible(fault.call, (fault.when, fault.kind)):
+            raise ValueError(f"There is no such fault: {fault}")
         planned = Planned(fault, self._loop)
         with self._lock:
             self._planned.append(planned)
         return planned
 
     def lift(self, planned: Planned) -> None:
-        """It befalls no more calls, and what it holds goes on. Silence stays silent."""
+        """Inject it into no more calls and release the held ones. Calls without a response stay without one."""
         with self._lock:
             self._planned.remove(planned)
         planned.release()
 
     def finish(self) -> None:
-        """Return when all is carried out that came from clients who are gone by now."""
-        # This connection is accepted after theirs, which may not be noticed yet.
-        web.get(f"{self.url}/_ministack/health", headers={"Connection": "close"})
-        eventually(lambda: self.connections == 0)
+        """Return when every call of clients that have disconnected is carried out."""
+        # The proxy accepts connections in order: once this one is served, all earlier ones are counted.
+        url = f"{self.url}/_ministack/health"
+        httpx2.get(url, headers={"Connection": "close"}, timeout=PATIENCE_SECONDS)
+        with self._connections_changed:
+            if not self._connections_changed.wait_for(lambda: self._connections == 0, PATIENCE_SECONDS):
+                raise AssertionError(f"{self._connections} connections are still open")
+
+    def count_connections(self, number: int) -> None:
+        """Note how many connections of clients are open. One is open until its last call is carried out."""
+        with self._connections_changed:
+            self._connections = number
+            self._connections_changed.notify_all()
 
     def find(self, call: Call) -> Planned | None:
-        """The planned fault that befalls this call if it comes now."""
+        """The planned fault that matches this call."""
         with self._lock:
             return next((planned for planned in self._planned if planned.fits(call)), None)
 
     def strike(self, call: Call) -> Planned | None:
-        """What befalls this call, as planned or by chaos."""
+        """The fault to inject into this call, planned or random."""
         self.calls[call.name] += 1
         planned = self.find(call) or self._draw(call)
         if planned:
@@ -272,12 +284,12 @@ class Proxy:
 
     def _draw(self, call: Call) -> Planned | None:
         effect = self.choose(call.name) if self.choose else None
-        return Planned(Fault(call.name, *effect), self._loop) if effect and can_befall(call.name, effect) else None
+        return Planned(Fault(call.name, *effect), self._loop) if effect and is_possible(call.name, effect) else None
 
 
 @contextlib.contextmanager
 def run_proxy(target: str, *, port: int = 0) -> Generator[Proxy, None, None]:
-    """In front of what listens at the URL `target`, in a thread of its own. A port of 0 is any that is free."""
+    """Run a proxy for the server at the URL `target`, in a thread of its own. Port 0 stands for any free port."""
     started = Future[tuple[Proxy, "Callable[[], object]"]]()
     thread = threading.Thread(target=lambda: asyncio.run(_run(target, port, started)), name="proxy")
     thread.start()
@@ -298,13 +310,13 @@ async def _run(target: str, port: int, started: Future[tuple[Proxy, Callable[[],
         task = loop.create_task(_Connection(proxy, transport, target, reader, writer).serve())
         tasks.add(task)
         task.add_done_callback(disconnected)
-        proxy.connections = len(tasks)
+        proxy.count_connections(len(tasks))
 
     def disconnected(task: asyncio.Task[None]) -> None:
         tasks.discard(task)
-        proxy.connections = len(tasks)
+        proxy.count_connections(len(tasks))
 
-    # AWS closes a connection that is idle for some time, be it just when the next call is sent on it.
+    # Connections are not reused: AWS may close an idle one at the moment the next call is sent on it.
     limits = httpx2.Limits(max_keepalive_connections=0)
     async with httpx2.AsyncHTTPTransport(limits=limits) as transport:
         try:
@@ -323,7 +335,7 @@ async def _run(target: str, port: int, started: Future[tuple[Proxy, Callable[[],
 
 
 class _Connection:
-    """One connection of a client, with one call after the other."""
+    """One connection of a client, with its calls one after the other."""
 
     def __init__(
         self,
@@ -425,7 +437,7 @@ class _Connection:
         return event
 
     async def _forward(self, call: Call) -> Answer:
-        # A transport and not a client, which would add headers of its own.
+        # A client would add headers of its own; a transport does not.
         answer = await self._transport.handle_async_request(
             httpx2.Request(call.method, self._target + call.target, headers=call.headers, content=call.body or None)
         )

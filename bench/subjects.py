@@ -6,15 +6,15 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.bench.installs import install_peer
-from tests.bench.load import Request
-from tests.bench.servers import ORIGIN, Server, make_module_command, start_peer, start_service
+from bench.installs import install_peer
+from bench.load import Request
+from bench.servers import ORIGIN, Server, make_module_command, start_peer, start_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bench.servers import CannedAws
     from infra.local.processes import Processes
-    from tests.bench.servers import CannedAws
 
 OURS = "ours"
 
@@ -57,7 +57,7 @@ def begin_ours(place: Place, *, metrics: bool = True, form: str | None = None) -
 
 def _begin_python(module: str, request: Request, health: str = "/health") -> Callable[[Place], tuple[Server, Request]]:
     def begin(place: Place) -> tuple[Server, Request]:
-        command = make_module_command(f"tests.bench.peers.{module}")
+        command = make_module_command(f"bench.peers.{module}")
         return start_peer(place.processes, module, command, health, None), request
 
     return begin
@@ -80,7 +80,7 @@ def _begin_verifying_node(place: Place) -> tuple[Server, Request]:
 def _begin_django(place: Place) -> tuple[Server, Request]:
     command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--worker-class", "gthread"]
     # Each thread makes itself a client first, which takes long.
-    options = ["--threads", "4", "--log-level", "warning", "tests.bench.peers.django_s3_file_field:application"]
+    options = ["--threads", "4", "--log-level", "warning", "bench.peers.django_s3_file_field:application"]
     server = start_peer(place.processes, "django", [*command, *options], "/health", place.aws)
     body = '{"field_id":"pictures.Picture.file","file_name":"cat.jpg","file_size":45755,"content_type":"image/jpeg"}'
     return server, Request("POST", "/api/upload-initialize/", body, (JSON,))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tests.bench.aws import Served
+    from bench.fake_aws import Served
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 PACKAGES = ("litestar", "uvicorn", "uvloop", "boto3", "pyjwt", "fastapi", "django", "django-s3-file-field", "gunicorn")
 
 
 def describe_run(seconds: float, rounds: int) -> dict[str, str]:
     commit = _ask("git", "rev-parse", "--short", "HEAD")
-    changed = " with changes" if _ask("git", "status", "--porcelain", "--", "services", "tests/bench") else ""
+    changed = " with changes" if _ask("git", "status", "--porcelain", "--", "services", "bench") else ""
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "commit": commit + changed,

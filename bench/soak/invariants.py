@@ -10,8 +10,8 @@ from services.store.keys import AVATAR_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.soak.files import Digests
-    from tests.soak.history import History
+    from bench.soak.files import Digests
+    from bench.soak.history import History
 
 
 @dataclass(frozen=True, slots=True)

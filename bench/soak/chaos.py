@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.faults.proxy import Effect, Kind, When, can_befall
+from bench.soak.proxy import Effect, Kind, When, is_possible
 
 if TYPE_CHECKING:
     import random
@@ -70,7 +70,7 @@ def _list_effects(call: str) -> Mapping[Effect, int]:
     if call not in CALLS:
         return {}
     effects = {(when, kind): weight for kind, weight in WEIGHTS.items() for when in When}
-    return {effect: weight for effect, weight in effects.items() if can_befall(call, effect)}
+    return {effect: weight for effect, weight in effects.items() if is_possible(call, effect)}
 
 
 @dataclass
