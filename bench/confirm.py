@@ -1,4 +1,4 @@
-"""The third call, ours and the original's: how long, by how many calls to AWS, and at what cost of processor time."""
+"""Measures a confirm, ours and the original's: its duration, its calls to AWS and its processor time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import uuid_utils
 
 from bench.load import LoadError, read_cpu_seconds
 from bench.servers import USERNAME, Server, make_module_command, start_peer, start_service
-from bench.spread import count_round_trips, find_percentile
+from bench.spread import count_sequential_calls, find_percentile
 from infra.seed.people import PORTRAITS
 from services.store.keys import TOKEN_FIELD, USERNAME_FIELD
 
@@ -24,95 +24,100 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Literal
 
-    from bench.subjects import Place
+    from bench.subjects import Setup
 
 DELAYS = (0, 10, 25)
-"""Milliseconds that each call to AWS takes."""
+"""Delays of each call to AWS, milliseconds."""
 
 CONFIRMS = 30
 WARM_UP = 5
 PAUSE_SECONDS = 0.02
-"""Besides AWS's own delay, between two confirms, so that none waits for what follows the other's answer."""
+"""Pause between two confirms besides the delay of AWS, so that the work after a response does not slow the next."""
 
 PICTURE = PORTRAITS[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class ConfirmMeasurement:
     p50: float
-    """Milliseconds."""
-    in_sequence: int
-    """Calls to AWS before the answer; where they take no time it can't be told which ones are made at once."""
-    in_all: float
-    """Calls to AWS for one confirm, those after the answer too."""
+    """Median duration, milliseconds."""
+    sequential_calls: int
+    """Calls to AWS in sequence before the response. Without a delay parallel calls cannot be told apart."""
+    calls: float
+    """Calls to AWS for one confirm, including those after the response."""
     cpu: float
-    """Milliseconds of processor time for one confirm, with what follows its answer."""
+    """Processor time for one confirm, including the work after the response, milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmer:
-    whose: Literal["ours", "original"]
+class ConfirmSubject:
+    implementation: Literal["ours", "original"]
     server: Server
     pending: Literal["prefix", "tag"]
     path: str
-    begin: Callable[[], dict[str, Any]]
-    """What the confirm of a new upload is asked with."""
+    make_body: Callable[[], dict[str, Any]]
+    """Makes a new upload and returns the request body of its confirm."""
     headers: dict[str, str]
 
 
-def start_confirmers(place: Place) -> Sequence[Confirmer]:
+def start_confirm_subjects(setup: Setup) -> Sequence[ConfirmSubject]:
     original = start_peer(
-        place.processes, "original", make_module_command("bench.peers.original"), "/health", place.aws
+        setup.processes, "original", make_module_command("bench.peers.original"), "/health", setup.aws
     )
-    confirmers: list[Confirmer] = []
+    subjects: list[ConfirmSubject] = []
     pendings: tuple[Literal["prefix", "tag"], ...] = ("prefix", "tag")
     for pending in pendings:
-        ours = start_service(place.processes, place.aws, "uploads", place.auth, pending)
-        presign = _presign_by(ours, place, pending)
-        headers = dict([place.bearer, ("Content-Type", "application/json")])
-        confirmers += [
-            Confirmer("ours", ours, pending, "/uploads/confirm", presign, headers),
-            Confirmer(
+        ours = start_service(setup.processes, setup.aws, "uploads", setup.auth, pending)
+        presign = _upload_by_presign(ours, setup, pending)
+        headers = dict([setup.bearer, ("Content-Type", "application/json")])
+        subjects += [
+            ConfirmSubject("ours", ours, pending, "/uploads/confirm", presign, headers),
+            ConfirmSubject(
                 "original",
                 original,
                 pending,
                 f"/{pending}",
-                _put_by_hand(place, pending),
+                _upload_without_presign(setup, pending),
                 {"Content-Type": "application/json"},
             ),
         ]
-    return confirmers
+    return subjects
 
 
-def measure_confirms(place: Place, confirmer: Confirmer, milliseconds: float, count: int = CONFIRMS) -> Confirmed:
+def measure_confirm(
+    setup: Setup, subject: ConfirmSubject, milliseconds: float, count: int = CONFIRMS
+) -> ConfirmMeasurement:
     """
     Raises:
-        LoadError: one was not answered 200.
+        LoadError: a response has another status code than 200.
     """
-    asked = [msgspec.json.encode(confirmer.begin()) for _ in range(WARM_UP + count)]
-    place.aws.wait_before_answers(milliseconds)
+    bodies = [msgspec.json.encode(subject.make_body()) for _ in range(WARM_UP + count)]
+    setup.aws.set_delay(milliseconds)
     pause = PAUSE_SECONDS + milliseconds / 1000
-    connection = connect(confirmer.server)
-    for body in asked[:WARM_UP]:
-        _confirm(connection, confirmer, body)
+    connection = connect(subject.server)
+    for body in bodies[:WARM_UP]:
+        _confirm(connection, subject, body)
         time.sleep(pause)
-    place.aws.take_served()
-    cpu = read_cpu_seconds(confirmer.server.process)
-    took: list[float] = []
+    setup.aws.take_calls()
+    cpu = read_cpu_seconds(subject.server.process)
+    durations: list[float] = []
     answered: list[float] = []
-    for body in asked[WARM_UP:]:
+    for body in bodies[WARM_UP:]:
         began = time.monotonic()
-        _confirm(connection, confirmer, body)
+        _confirm(connection, subject, body)
         answered.append(time.monotonic())
-        took.append(answered[-1] - began)
+        durations.append(answered[-1] - began)
         time.sleep(pause)
-    cpu = read_cpu_seconds(confirmer.server.process) - cpu
-    place.aws.wait_before_answers(0)
-    served = place.aws.take_served()
+    cpu = read_cpu_seconds(subject.server.process) - cpu
+    setup.aws.set_delay(0)
+    served = setup.aws.take_calls()
     connection.close()
-    last = [call for call in served if call.began >= answered[-1] - took[-1]]
-    return Confirmed(
-        find_percentile(took, 50) * 1000, count_round_trips(last, answered[-1]), len(served) / count, cpu / count * 1000
+    last = [call for call in served if call.began >= answered[-1] - durations[-1]]
+    return ConfirmMeasurement(
+        find_percentile(durations, 50) * 1000,
+        count_sequential_calls(last, answered[-1]),
+        len(served) / count,
+        cpu / count * 1000,
     )
 
 
@@ -120,49 +125,49 @@ def connect(server: Server) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(server.origin.removeprefix("http://"))
 
 
-def ask(connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+def send(connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
     """
     Raises:
-        LoadError: the answer is none of success.
+        LoadError: the response has another status code than 200.
     """
     connection.request(method, path, body or None, headers)
-    answer = connection.getresponse()
-    said = answer.read()
-    if answer.status != HTTPStatus.OK:
-        raise LoadError(f"{method} {path} was answered {answer.status}: {said.decode(errors='replace')[:200]}")
-    return said
+    response = connection.getresponse()
+    content = response.read()
+    if response.status != HTTPStatus.OK:
+        raise LoadError(f"{method} {path} returned {response.status}: {content.decode(errors='replace')[:200]}")
+    return content
 
 
-def _confirm(connection: http.client.HTTPConnection, confirmer: Confirmer, body: bytes) -> None:
-    ask(connection, "POST", confirmer.path, body, confirmer.headers)
+def _confirm(connection: http.client.HTTPConnection, subject: ConfirmSubject, body: bytes) -> None:
+    send(connection, "POST", subject.path, body, subject.headers)
 
 
-def _presign_by(server: Server, place: Place, pending: str) -> Callable[[], dict[str, Any]]:
-    """By the service itself; the browser's post is played by putting the object where the form says."""
+def _upload_by_presign(server: Server, setup: Setup, pending: str) -> Callable[[], dict[str, Any]]:
+    """Presign at the service, then put the object at the form's key in place of the browser's POST."""
     connection = connect(server)
-    headers = dict([place.bearer, ("Content-Type", "application/json")])
+    headers = dict([setup.bearer, ("Content-Type", "application/json")])
     body = PICTURE.read_bytes()
     digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
     declared = msgspec.json.encode({"content_type": "image/png", "size": len(body), "sha256": digest})
 
-    def begin() -> dict[str, Any]:
-        form = msgspec.json.decode(ask(connection, "POST", "/uploads/presign", declared, headers))
-        _put(place, form["key"], form["fields"].get(f"x-amz-meta-{TOKEN_FIELD}"), pending)
+    def make_body() -> dict[str, Any]:
+        form = msgspec.json.decode(send(connection, "POST", "/uploads/presign", declared, headers))
+        _put(setup, form["key"], form["fields"].get(f"x-amz-meta-{TOKEN_FIELD}"), pending)
         return {name: form[name] for name in ("key", "upload_token") if name in form}
 
-    return begin
+    return make_body
 
 
-def _put_by_hand(place: Place, pending: str) -> Callable[[], dict[str, Any]]:
-    def begin() -> dict[str, Any]:
+def _upload_without_presign(setup: Setup, pending: str) -> Callable[[], dict[str, Any]]:
+    def make_body() -> dict[str, Any]:
         key = f"{'pending' if pending == 'prefix' else 'avatars'}/{uuid_utils.uuid7()}"
-        _put(place, key, None, pending)
+        _put(setup, key, None, pending)
         return {"key": key}
 
-    return begin
+    return make_body
 
 
-def _put(place: Place, key: str, token: str | None, pending: str) -> None:
+def _put(setup: Setup, key: str, token: str | None, pending: str) -> None:
     metadata = {USERNAME_FIELD: USERNAME} | ({TOKEN_FIELD: token} if token else {})
     tags = urlencode({"Status": "Pending"}) if pending == "tag" else ""
-    place.aws.add_object(key, PICTURE.read_bytes(), "image/png", metadata, tags)
+    setup.aws.add_object(key, PICTURE.read_bytes(), "image/png", metadata, tags)

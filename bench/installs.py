@@ -1,4 +1,4 @@
-"""Installs what servers need, each in a folder of its own in the cache: our services, and the peers under Node."""
+"""Installs the packages of our services and of the Node peers, each in a folder of its own in the user's cache."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class NotInstalledError(Exception):
 
 
 def install_peer(name: str) -> Path:
-    """The server's file, beside what it needs.
+    """Install the peer's packages and return the path of its server.
 
     Raises:
-        NotInstalledError: says in one line why not.
+        NotInstalledError: the reason in one line.
     """
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        raise NotInstalledError("there is no Node with npm")
+        raise NotInstalledError("Node with npm is not installed")
     folder = _cache() / name
     folder.mkdir(parents=True, exist_ok=True)
     for file in ("server.mjs", "package.json", "package-lock.json"):
@@ -38,20 +38,20 @@ def install_peer(name: str) -> Path:
     if installed.exists() and installed.read_text() == wanted:
         return folder / "server.mjs"
     _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
-    # Last, so that a broken install is not taken for one.
+    # Written last, so that an interrupted installation is repeated.
     installed.write_text(wanted)
     return folder / "server.mjs"
 
 
 def install_service(service: str) -> Path:
-    """A Python that has what the service's image has, and nothing else that it would load.
+    """Install the packages of the service's image in a virtual environment and return its Python.
 
     Raises:
-        NotInstalledError: says in one line why not.
+        NotInstalledError: the reason in one line.
     """
     uv = shutil.which("uv")
     if uv is None:
-        raise NotInstalledError("there is no uv")
+        raise NotInstalledError("uv is not installed")
     folder, requirements = _cache() / service, REQUIREMENTS / f"{service}.txt"
     python = folder / "bin" / "python"
     wanted, installed = f"{sys.version}\n{requirements.read_text()}", folder / "installed.txt"
@@ -72,8 +72,8 @@ def _run(command: Sequence[str], folder: Path) -> None:
     except subprocess.TimeoutExpired:
         raise NotInstalledError(f"{program} took more than {INSTALL_SECONDS} s") from None
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if " error " in f" {line.replace(':', ' ')} "]
-        raise NotInstalledError(said[0] if said else f"{program} ended with status {done.returncode}")
+        errors = [line for line in done.stderr.splitlines() if " error " in f" {line.replace(':', ' ')} "]
+        raise NotInstalledError(errors[0] if errors else f"{program} ended with status {done.returncode}")
 
 
 def _cache() -> Path:

@@ -1,4 +1,4 @@
-"""Load by wrk, and what one process takes to bear it."""
+"""Load by wrk, and the processor time and memory of the server under it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REPORT = "report "
 
 
 class LoadError(Exception):
-    """The load could not be put on, or was not answered as it should be."""
+    """The load could not be applied, or a request failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     per_second: float
     p50: float
-    """Milliseconds, as all latencies."""
+    """Median latency, milliseconds."""
     p99: float
+    """99th percentile of the latency, milliseconds."""
     cpu: float
-    """Microseconds of processor time a request, of the server's processes together."""
+    """Processor time of all processes of the server for one request, microseconds."""
 
 
 class _Report(msgspec.Struct):
@@ -50,12 +51,12 @@ class _Report(msgspec.Struct):
     p99: int
 
 
-def put_load(
+def apply_load(
     server: Process, origin: str, request: Request, *, seconds: float, connections: int, core: int
-) -> Measured:
+) -> Measurement:
     """
     Raises:
-        LoadError: among the answers was one that is none of success.
+        LoadError: wrk failed, or a response has a status code of an error.
     """
     headers = [f"{name}: {value}" for name, value in request.headers]
     before = read_cpu_seconds(server)
@@ -76,16 +77,16 @@ def put_load(
     return read_report(server.name, done.stdout, cpu)
 
 
-def read_report(name: str, said: str, cpu_seconds: float) -> Measured:
+def read_report(name: str, output: str, cpu_seconds: float) -> Measurement:
     """
     Raises:
-        LoadError: nothing was answered, or not as it should be.
+        LoadError: there was no response, or a request failed.
     """
-    lines = [line.removeprefix(REPORT) for line in said.splitlines() if line.startswith(REPORT)]
+    lines = [line.removeprefix(REPORT) for line in output.splitlines() if line.startswith(REPORT)]
     report = msgspec.json.decode(lines[0], type=_Report)
     if not report.requests or report.failed:
         raise LoadError(f"{name}: of {report.requests:,} requests {report.failed:,} failed")
-    return Measured(
+    return Measurement(
         report.requests / report.microseconds * 1e6,
         report.p50 / 1000,
         report.p99 / 1000,
@@ -119,7 +120,5 @@ def find_program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         packages: Mapping[str, str] = {"wrk": "wrk", "taskset": "util-linux"}
-        raise LoadError(
-            f"There is no {name} here, without which nothing can be measured: apt-get install {packages[name]}"
-        )
+        raise LoadError(f"The benchmark needs {name}, which is not installed: apt-get install {packages[name]}")
     return found

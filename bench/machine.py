@@ -1,4 +1,4 @@
-"""What the figures of a run depend on."""
+"""Describes a run: its date, commit, machine and versions."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ PACKAGES = ("litestar", "uvicorn", "uvloop", "boto3", "pyjwt", "fastapi", "djang
 
 
 def describe_run(seconds: float, rounds: int) -> dict[str, str]:
-    commit = _ask("git", "rev-parse", "--short", "HEAD")
-    changed = " with changes" if _ask("git", "status", "--porcelain", "--", "services", "bench") else ""
+    commit = _read_output("git", "rev-parse", "--short", "HEAD")
+    changed = " with changes" if _read_output("git", "status", "--porcelain", "--", "services", "bench") else ""
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "commit": commit + changed,
-        "rounds": f"{rounds} of {seconds:g} s a subject",
+        "rounds": f"{rounds} of {seconds:g} s for each subject",
         "machine": f"{_find_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "Python": f"{platform.python_version()} ({platform.python_build()[0]}, {platform.python_compiler()})",
-        "Node": _ask("node", "--version") or "none",
+        "Node": _read_output("node", "--version") or "none",
         "packages": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
     }
 
@@ -33,7 +33,7 @@ def _find_processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _ask(*command: str) -> str:
+def _read_output(*command: str) -> str:
     try:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The results as pictures."""
+"""Draws the results as plots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench.results import Results
 
-OWN, OTHERS, CEILING = "#2a78d6", "#9aa5b1", "#dfe3e8"
+OWN, OTHERS, UPPER_BOUND = "#2a78d6", "#9aa5b1", "#dfe3e8"
 CONFIRM_COLOURS = {
     ("ours", "prefix"): OWN,
     ("ours", "tag"): "#a9c9ee",
@@ -25,7 +25,7 @@ CONFIRM_COLOURS = {
     ("original", "tag"): "#cbd2d9",
 }
 
-# The same run gives the same file, and text stays text.
+# The same results give the same file, and text is written as text.
 mpl.rcParams.update({"svg.hashsalt": "bench", "svg.fonttype": "none"})
 
 
@@ -43,10 +43,10 @@ def _draw_throughput(results: Results) -> Figure:
     figure, axes = _open(len(names))
     spreads = [found[name] for name in names]
     medians = [spread.median for spread in spreads]
-    reach = [[s.median - s.least for s in spreads], [s.most - s.median for s in spreads]]
+    reach = [[s.median - s.minimum for s in spreads], [s.maximum - s.median for s in spreads]]
     bars = axes.barh(_titles(names), medians, xerr=reach, color=[_colour(name) for name in names], ecolor="#333")
     axes.bar_label(bars, [f"{median:,.0f}" for median in medians], padding=6)
-    axes.set_title("Presign: requests a second on one core (median, least to most)", loc="left")
+    axes.set_title("Presign: requests a second on one core (median, minimum to maximum)", loc="left")
     axes.margins(x=0.15)
     return figure
 
@@ -73,17 +73,19 @@ def _draw_latency(results: Results) -> Figure:
 def _draw_confirms(results: Results) -> Figure:
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()
-    who = list(dict.fromkeys((whose, pending) for whose, pending, _ in results.confirms))
+    variants = list(dict.fromkeys((implementation, pending) for implementation, pending, _ in results.confirms))
     delays = list(dict.fromkeys(delay for _, _, delay in results.confirms))
-    width = 0.8 / len(who)
-    for number, (whose, pending) in enumerate(who):
-        found = [Spread.of(each.p50 for each in results.confirms[whose, pending, delay]).median for delay in delays]
+    width = 0.8 / len(variants)
+    for number, (implementation, pending) in enumerate(variants):
+        found = [
+            Spread.of(each.p50 for each in results.confirms[implementation, pending, delay]).median for delay in delays
+        ]
         places = [place + number * width for place in range(len(delays))]
-        colour = CONFIRM_COLOURS[whose, pending]
-        bars = axes.bar(places, found, width * 0.9, color=colour, label=f"{whose}, {pending}")
+        colour = CONFIRM_COLOURS[implementation, pending]
+        bars = axes.bar(places, found, width * 0.9, color=colour, label=f"{implementation}, {pending}")
         axes.bar_label(bars, [f"{median:.0f}" for median in found], padding=2)
     axes.set_xticks([place + 0.4 - width / 2 for place in range(len(delays))], [f"{delay} ms" for delay in delays])
-    axes.set_title("Confirm: p50 in ms, by how long each call to AWS takes", loc="left")
+    axes.set_title("Confirm: p50 in ms, by the delay of each call to AWS", loc="left")
     axes.legend(frameon=False)
     _strip(axes)
     return figure
@@ -105,4 +107,4 @@ def _titles(names: list[str]) -> list[str]:
 
 
 def _colour(name: str) -> str:
-    return OWN if name.startswith(OURS) else CEILING if BY_NAME[name].is_ceiling else OTHERS
+    return OWN if name.startswith(OURS) else UPPER_BOUND if BY_NAME[name].is_upper_bound else OTHERS

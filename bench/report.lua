@@ -1,4 +1,4 @@
--- For wrk. Arguments: the method, the body (empty is none), and each header as `Name: value`.
+-- A script for wrk. Its arguments are the method, the body (may be empty), and each header as `Name: value`.
 
 function init(arguments)
   wrk.method = arguments[1]

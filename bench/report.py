@@ -1,4 +1,4 @@
-"""The results as a page of Markdown. Pure."""
+"""Writes the results as a page of Markdown. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from bench.subjects import BY_NAME, OURS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from bench.load import Measured
+    from bench.load import Measurement
     from bench.results import Results
 
 FRAMEWORK = "litestar-constant"
 
 METHOD = """\
-Servers have one core and the load has the other, with the canned AWS. Subjects take turns in each round. Figures are
-medians of the rounds, with the least and the most in brackets. Processor time is the server's, and is what other work
-on the machine disturbs the least."""
+The server under test runs on one core; the load and an in-memory AWS run on the other. Each round measures all subjects
+in turn. Figures are medians of the rounds, with minimum and maximum in brackets. Processor time is the server's. Other
+programs on the machine affect it less than they affect latency and throughput."""
 
-CONFIRMERS = {"ours": "**ours**, `{}`", "original": "the original's calls, `{}`"}
+CONFIRM_TITLES = {"ours": "**ours**, `{}`", "original": "the original's calls, `{}`"}
 
 
 def write_report(results: Results, about: Mapping[str, str], connections: int) -> str:
-    """`about`: the run, its machine and its versions, by what they are called."""
+    """`about` describes the run, its machine and its versions, by label."""
     parts = [
         "# The benchmark",
         "",
-        "Written by `uv run bench`; not to be edited.",
+        "`uv run bench` writes this page; do not edit it.",
         "",
         *_table(["", ""], about.items()),
     ]
@@ -39,12 +39,12 @@ def write_report(results: Results, about: Mapping[str, str], connections: int) -
         parts += ["", *_describe_confirms(results)]
     if results.views:
         parts += ["", *_describe_views(results)]
-    if results.loaded:
-        parts += ["", *_describe_loaded(results, connections)]
+    if results.services:
+        parts += ["", *_describe_services(results, connections)]
     if results.starts:
         parts += ["", *_describe_starts(results)]
-    if results.left_out:
-        parts += ["", "## Left out", "", *(f"- {who}: {why}" for who, why in results.left_out.items())]
+    if results.skipped:
+        parts += ["", "## Skipped", "", *(f"- {title}: {reason}" for title, reason in results.skipped.items())]
     return "\n".join(parts) + "\n"
 
 
@@ -62,20 +62,20 @@ def _describe_presigns(results: Results, connections: int) -> Iterable[str]:
                 f"{Spread.of(each.p50 for each in rounds).median:.1f}",
                 f"{Spread.of(each.p99 for each in rounds).median:.1f}",
                 f"{Spread.of(each.cpu for each in rounds).median:,.0f}",
-                subject.differs,
+                subject.difference,
             )
         )
     yield "## Presign"
     yield ""
-    yield f"The first call, {connections} connections. Each of ours has a Bearer token, which is verified."
+    yield f"Presign requests over {connections} connections. Our service verifies the Bearer token of each."
     yield ""
-    head = ["", "requests/s", "ours is × as fast", "p50 ms", "p99 ms", "CPU µs a request", "what is not like for like"]
+    head = ["", "requests/s", "ours is × as fast", "p50 ms", "p99 ms", "CPU µs a request", "difference from ours"]
     yield from _table(head, rows)
     if ours and FRAMEWORK in results.presigns:
         own = Spread.of(each.cpu for each in ours).median
         framework = Spread.of(each.cpu for each in results.presigns[FRAMEWORK]).median
         yield ""
-        yield f"On top of Litestar's constant answer our presign takes {own - framework:,.0f} µs of processor time."
+        yield f"Our presign takes {own - framework:,.0f} µs of processor time more than Litestar's constant response."
     yield ""
     yield "![Throughput](throughput.svg)"
     yield ""
@@ -85,30 +85,39 @@ def _describe_presigns(results: Results, connections: int) -> Iterable[str]:
 def _describe_confirms(results: Results) -> Iterable[str]:
     longest = max(delay for _, _, delay in results.confirms)
     rows: list[Sequence[str]] = []
-    for (whose, pending, delay), rounds in results.confirms.items():
+    for (implementation, pending, delay), rounds in results.confirms.items():
+        delayed = results.confirms[implementation, pending, longest]
         ours = results.confirms["ours", pending, delay]
         ratio = _spread(find_ratios([each.p50 for each in rounds], [each.p50 for each in ours]), ".2f")
         rows.append(
             (
-                CONFIRMERS[whose].format(pending),
+                CONFIRM_TITLES[implementation].format(pending),
                 f"{delay}",
                 _spread(Spread.of(each.p50 for each in rounds), ".1f"),
-                "" if whose == "ours" else ratio,
-                f"{Spread.of(each.in_sequence for each in results.confirms[whose, pending, longest]).median:g}",
-                f"{Spread.of(each.in_all for each in rounds).median:g}",
+                "" if implementation == "ours" else ratio,
+                f"{Spread.of(each.sequential_calls for each in delayed).median:g}",
+                f"{Spread.of(each.calls for each in rounds).median:g}",
                 _spread(Spread.of(each.cpu for each in rounds), ".1f"),
             )
         )
     yield "## Confirm"
     yield ""
     yield (
-        "The third call, one connection, over an avatar that is there already. Ours verifies the token, looks at the"
-        " bytes and keeps every invariant; its deletion follows the answer and is in the processor time. The original's"
-        " calls are replayed through boto3 under Litestar, without authentication and without its sixth call under"
-        " `tag`, which went beside another one."
+        "Confirm requests over one connection, each replacing an avatar. Ours verifies the token, checks the bytes and"
+        " keeps every invariant; it deletes the old object after the response, and the processor time includes that."
+        " The original's calls are made through boto3 under Litestar, without authentication and without the sixth call"
+        " under `tag`, which the original made in parallel with another one."
     )
     yield ""
-    head = ["", "AWS call takes ms", "p50 ms", "takes × ours", "calls in sequence", "calls in all", "CPU ms a confirm"]
+    head = [
+        "",
+        "delay of an AWS call, ms",
+        "p50 ms",
+        "takes × ours",
+        "calls in sequence",
+        "all calls",
+        "CPU ms a confirm",
+    ]
     yield from _table(head, rows)
     yield ""
     yield "![Confirm](confirm.svg)"
@@ -126,26 +135,26 @@ def _describe_views(results: Results) -> Iterable[str]:
     ]
     yield "## Page view"
     yield ""
-    yield "The page with all its data, one connection, logged in; as many users as objects, each with an avatar."
+    yield "The page with all its data over one connection, logged in. Each object is the avatar of one user."
     yield ""
-    yield from _table(["objects", "AWS call takes ms", "AWS calls", "p50 ms"], rows)
+    yield from _table(["objects", "delay of an AWS call, ms", "AWS calls", "p50 ms"], rows)
 
 
-def _describe_loaded(results: Results, connections: int) -> Iterable[str]:
+def _describe_services(results: Results, connections: int) -> Iterable[str]:
     rows = [
         (
             each.title,
-            f"{each.measured.per_second:,.0f}",
-            f"{each.measured.p50:.1f}",
-            f"{each.measured.p99:.1f}",
-            f"{each.measured.cpu / 1000:.2f}",
+            f"{each.load.per_second:,.0f}",
+            f"{each.load.p50:.1f}",
+            f"{each.load.p99:.1f}",
+            f"{each.load.cpu / 1000:.2f}",
             f"{each.resident:.0f}",
         )
-        for each in results.loaded
+        for each in results.services
     ]
     yield "## Services under load"
     yield ""
-    yield f"{connections} connections, AWS without delay; one round. Memory is what is resident when the load ends."
+    yield f"{connections} connections, no delay of AWS calls, one round. Memory is resident at the end of the load."
     yield ""
     yield from _table(["", "requests/s", "p50 ms", "p99 ms", "CPU ms a request", "resident MB"], rows)
 
@@ -162,7 +171,7 @@ def _describe_starts(results: Results) -> Iterable[str]:
     ]
     yield "## Starting"
     yield ""
-    yield "From the command to the first 200 of `/healthz`, with bytecode that is compiled already, as in the images."
+    yield "From the start command to the first 200 of `/healthz`, with compiled bytecode as in the images."
     yield ""
     yield from _table(["", "seconds", "CPU s", "resident MB"], rows)
 
@@ -178,12 +187,12 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _spread(spread: Spread, form: str) -> str:
-    return f"{spread.median:{form}} ({spread.least:{form}} to {spread.most:{form}})"
+    return f"{spread.median:{form}} ({spread.minimum:{form}} to {spread.maximum:{form}})"
 
 
-def _rates(rounds: Iterable[Measured]) -> list[float]:
+def _rates(rounds: Iterable[Measurement]) -> list[float]:
     return [each.per_second for each in rounds]
 
 
-def _median(rounds: Iterable[Measured]) -> float:
+def _median(rounds: Iterable[Measurement]) -> float:
     return Spread.of(_rates(rounds)).median

@@ -1,4 +1,4 @@
-"""What a run has measured, round by round."""
+"""The measurements of a run, round by round."""
 
 from __future__ import annotations
 
@@ -6,44 +6,46 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.confirm import Confirmed
-    from bench.load import Measured
-    from bench.views import Viewed
+    from bench.confirm import ConfirmMeasurement
+    from bench.load import Measurement
+    from bench.views import ViewMeasurement
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class ServiceMeasurement:
     """A service under many connections."""
 
     title: str
-    measured: Measured
+    load: Measurement
     resident: float
-    """Megabytes, at the end of the load."""
+    """Resident memory at the end of the load, megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """A service from its command to its first 200 of `/healthz`."""
+class StartMeasurement:
+    """A service from its start command to its first 200 of `/healthz`."""
 
     seconds: float
     cpu: float
-    """Seconds of processor time."""
+    """Processor time, seconds."""
     resident: float
-    """Megabytes, when it is ready."""
+    """Resident memory when the service is ready, megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    presigns: dict[str, list[Measured]] = field(default_factory=dict[str, "list[Measured]"])
-    """By a subject's name."""
-    confirms: dict[tuple[str, str, int], list[Confirmed]] = field(
-        default_factory=dict[tuple[str, str, int], "list[Confirmed]"]
+    presigns: dict[str, list[Measurement]] = field(default_factory=dict[str, "list[Measurement]"])
+    """Measurements by the subject's name."""
+    confirms: dict[tuple[str, str, int], list[ConfirmMeasurement]] = field(
+        default_factory=dict[tuple[str, str, int], "list[ConfirmMeasurement]"]
     )
-    """By whose it is, its strategy, and the delay."""
-    views: dict[tuple[int, int], list[Viewed]] = field(default_factory=dict[tuple[int, int], "list[Viewed]"])
-    """By how many objects there are, and by the delay."""
-    loaded: list[Loaded] = field(default_factory=list[Loaded])
-    starts: dict[str, list[Started]] = field(default_factory=dict[str, "list[Started]"])
-    """By service."""
-    left_out: dict[str, str] = field(default_factory=dict[str, str])
-    """By who, why."""
+    """Measurements by implementation, strategy and delay of a call to AWS."""
+    views: dict[tuple[int, int], list[ViewMeasurement]] = field(
+        default_factory=dict[tuple[int, int], "list[ViewMeasurement]"]
+    )
+    """Measurements by number of objects and delay of a call to AWS."""
+    services: list[ServiceMeasurement] = field(default_factory=list[ServiceMeasurement])
+    starts: dict[str, list[StartMeasurement]] = field(default_factory=dict[str, list[StartMeasurement]])
+    """Measurements by service."""
+    skipped: dict[str, str] = field(default_factory=dict[str, str])
+    """The reason why a subject was skipped, by the subject's title."""

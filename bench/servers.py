@@ -1,4 +1,4 @@
-"""The servers of one run: the canned AWS, our services, and the peers, each pinned to its core."""
+"""Starts the servers of a run: the fake AWS, our services and the peers, each pinned to a core."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import msgspec
 
-from bench.fake_aws import CONTROL, Served
+from bench.fake_aws import CONTROL, ServedCall
 from bench.installs import install_service
 from bench.load import pin
 from infra.local.aws import Aws
@@ -40,51 +40,51 @@ class Server:
 
 
 @dataclass(frozen=True)
-class CannedAws:
-    """The canned AWS from outside."""
+class FakeAwsServer:
+    """The running fake AWS: its control functions, and boto3 clients for it."""
 
     server: Server
 
-    def wait_before_answers(self, milliseconds: float) -> None:
-        self._tell(f"delay?milliseconds={milliseconds:g}")
+    def set_delay(self, milliseconds: float) -> None:
+        self._control(f"delay?milliseconds={milliseconds:g}")
 
-    def take_served(self) -> list[Served]:
-        """Since the last time."""
-        return msgspec.json.decode(self._tell("served"), type=list[Served])
+    def take_calls(self) -> list[ServedCall]:
+        """Return the calls since the last time, and forget them."""
+        return msgspec.json.decode(self._control("calls"), type=list[ServedCall])
 
-    def empty(self) -> None:
-        self._tell("empty")
+    def clear(self) -> None:
+        self._control("clear")
 
     @cached_property
     def clients(self) -> Aws:
         return Aws(self.server.origin, REGION, *CREDENTIALS.values())
 
-    def add_person(self, username: str, avatar: str | None = None) -> None:
-        pointing = {} if avatar is None else {"Avatar": {"S": avatar}}
+    def add_user(self, username: str, avatar: str | None = None) -> None:
+        attribute = {} if avatar is None else {"Avatar": {"S": avatar}}
         row = {"Username": {"S": username}, "Name": {"S": "Sheldon Cooper"}}
-        self.clients.dynamodb.put_item(TableName=RESOURCES.table, Item=row | pointing)
+        self.clients.dynamodb.put_item(TableName=RESOURCES.table, Item=row | attribute)
 
     def add_object(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str], tags: str = "") -> None:
         self.clients.s3.put_object(
             Bucket=RESOURCES.bucket, Key=key, Body=body, ContentType=content_type, Metadata=metadata, Tagging=tags
         )
 
-    def _tell(self, what: str) -> bytes:
-        return httpx2.post(self.server.origin + CONTROL + what).raise_for_status().content
+    def _control(self, command: str) -> bytes:
+        return httpx2.post(self.server.origin + CONTROL + command).raise_for_status().content
 
 
-def start_aws(processes: Processes) -> CannedAws:
+def start_fake_aws(processes: Processes) -> FakeAwsServer:
     """
     Raises:
-        ProcessError: it did not come up.
+        ProcessError: the process did not become ready.
     """
     command = make_module_command("bench.fake_aws")
-    return CannedAws(start(processes, "aws", command, f"{CONTROL}health", {}, LOAD_CORE))
+    return FakeAwsServer(start(processes, "aws", command, f"{CONTROL}health", {}, LOAD_CORE))
 
 
 def start_service(
     processes: Processes,
-    aws: CannedAws,
+    aws: FakeAwsServer,
     service: str,
     auth: str,
     pending: Literal["prefix", "tag"] = "prefix",
@@ -92,21 +92,21 @@ def start_service(
     metrics: bool = True,
     form: str | None = None,
 ) -> Server:
-    """As a deployment runs it, with its image's packages, but for the limits of what a user and an address may do.
-    `form`: another one of presign, for a comparison.
+    """Start a service as a deployment does, with the packages of its image, but without rate limits.
+
+    `form` names another implementation of presign, for a comparison.
 
     Raises:
-        NotInstalledError: it can't be given those.
-        ProcessError: it did not come up.
+        NotInstalledError: the packages could not be installed.
+        ProcessError: the process did not become ready.
     """
     settings = Settings(pending=pending, presigns_per_minute=0, logins_per_minute=0)
-    places: dict[str, str] = dict.fromkeys(tuple[str, ...](SERVICES), auth)
-    environ = make_environ(service, places, aws.clients, RESOURCES, ORIGIN, settings)
-    environ |= {"METRICS": str(metrics).lower(), "MALLOC_ARENA_MAX": "2"}  # the second is its image's
-    # Where it listens itself is told when it is started.
+    addresses: dict[str, str] = dict.fromkeys(tuple[str, ...](SERVICES), auth)
+    environ = make_environ(service, addresses, aws.clients, RESOURCES, ORIGIN, settings)
+    environ |= {"METRICS": str(metrics).lower(), "MALLOC_ARENA_MAX": "2"}  # the image sets the second
     if form is not None:
         environ["FORM"] = form
-    module = f"services.{service}" if form is None else "bench.peers.other_forms"
+    module = f"services.{service}" if form is None else "bench.peers.other_presigns"
     command = make_module_command(module, str(install_service(service)))
     return start(processes, f"{service}-{pending}-{metrics}-{form}", command, "/healthz", environ, SERVER_CORE)
 
@@ -116,17 +116,17 @@ def start_peer(
     name: str,
     command: Sequence[str],
     health: str,
-    aws: CannedAws | None,
+    aws: FakeAwsServer | None,
     environ: Mapping[str, str] | None = None,
 ) -> Server:
-    """`aws`: where it is given one. `environ`: what it is told besides.
+    """Start a peer, which uses `aws` where there is one. `environ` is added to its environment variables.
 
     Raises:
-        ProcessError: it did not come up.
+        ProcessError: the process did not become ready.
     """
-    reached = {"AWS_ENDPOINT_URL": aws.server.origin} if aws else {}
-    told = {"BUCKET": RESOURCES.bucket, "TABLE": RESOURCES.table, "NODE_ENV": "production", **(environ or {})}
-    return start(processes, name, command, health, CREDENTIALS | reached | told, SERVER_CORE)
+    endpoint = {"AWS_ENDPOINT_URL": aws.server.origin} if aws else {}
+    own = {"BUCKET": RESOURCES.bucket, "TABLE": RESOURCES.table, "NODE_ENV": "production", **(environ or {})}
+    return start(processes, name, command, health, CREDENTIALS | endpoint | own, SERVER_CORE)
 
 
 def make_module_command(module: str, python: str = sys.executable) -> list[str]:
@@ -136,22 +136,22 @@ def make_module_command(module: str, python: str = sys.executable) -> list[str]:
 def start(
     processes: Processes, name: str, command: Sequence[str], health: str, environ: Mapping[str, str], core: int
 ) -> Server:
-    """On a free port; `{port}` in the command stands for it.
+    """Start a server on a free port, which replaces `{port}` in the command.
 
     Raises:
-        ProcessError: it did not come up.
+        ProcessError: the process did not become ready.
     """
     (port,) = pick_free_ports(1)
     origin = f"http://{HOST}:{port}"
     log = processes.logs / f"{name}.log"
-    told = {"HOST": HOST, "PORT": str(port), "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+    address = {"HOST": HOST, "PORT": str(port), "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
     with log.open("wb") as output:
         popen = subprocess.Popen(  # noqa: S603 - our own commands
             [*pin(core), *(part.format(port=port) for part in command)],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=inherit_environ() | dict(environ) | told,
+            env=inherit_environ() | dict(environ) | address,
             start_new_session=True,
         )
     process = Process(name, popen, log, origin + health)

@@ -1,4 +1,4 @@
-"""Statistics of the rounds. Pure."""
+"""Statistics over the rounds of a run. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bench.fake_aws import Served
+    from bench.fake_aws import ServedCall
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
     median: float
-    least: float
-    most: float
+    minimum: float
+    maximum: float
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Spread:
@@ -25,18 +25,18 @@ class Spread:
 
 
 def find_percentile(values: Iterable[float], percent: int) -> float:
-    """Of what was measured, the least that so many percent of it do not exceed."""
+    """The smallest value that at least this percentage of the values do not exceed."""
     found = sorted(values)
     return found[max(0, -(-len(found) * percent // 100) - 1)]
 
 
 def find_ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Each round's own, since what disturbs one disturbs both."""
+    """The spread of the ratios of each round, since other load on the machine affects both sides of a round."""
     return Spread.of(our / their for our, their in zip(ours, theirs, strict=True))
 
 
-def count_round_trips(calls: Iterable[Served], answered: float) -> int:
-    """The most calls that were made one after the other before the answer."""
+def count_sequential_calls(calls: Iterable[ServedCall], answered: float) -> int:
+    """The longest chain of calls that each began after the one before had ended, and ended before the response."""
     count, free = 0, float("-inf")
     for call in sorted((call for call in calls if call.ended <= answered), key=lambda call: call.ended):
         if call.began >= free:

@@ -1,4 +1,4 @@
-"""A page view, with so many objects in the bucket and as many users."""
+"""Measures a page view, by the number of objects in the bucket. There are as many users."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import uuid_utils
 
-from bench.confirm import ask, connect
+from bench.confirm import connect, send
 from bench.servers import USERNAME
 from bench.spread import find_percentile
 from infra.seed.people import PORTRAITS
@@ -19,53 +19,53 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
     from bench.servers import Server
-    from bench.subjects import Place
+    from bench.subjects import Setup
 
 COUNTS = (3, 100, 1000)
 DELAYS = (0, 10)
-"""Milliseconds that each call to AWS takes."""
+"""Delays of each call to AWS, milliseconds."""
 VIEWS = 15
 WARM_UP = 3
 PICTURE = PORTRAITS[1].read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
-class Viewed:
+class ViewMeasurement:
     p50: float
-    """Milliseconds."""
+    """Median duration, milliseconds."""
     calls: float
-    """To AWS, for one view."""
+    """Calls to AWS for one view."""
 
 
-def fill(place: Place, count: int) -> None:
-    """So many users, each with an avatar."""
-    place.aws.empty()
+def fill_table_and_bucket(setup: Setup, count: int) -> None:
+    """Create `count` users, each with an avatar."""
+    setup.aws.clear()
     for number in range(count):
         username = USERNAME if number == 0 else f"user-{number}"
         avatar = UploadId(str(uuid_utils.uuid7())).avatar_key
-        place.aws.add_person(username, avatar)
-        place.aws.add_object(avatar, PICTURE, "image/png", {USERNAME_FIELD: username, "request-id": uuid.uuid4().hex})
+        setup.aws.add_user(username, avatar)
+        setup.aws.add_object(avatar, PICTURE, "image/png", {USERNAME_FIELD: username, "request-id": uuid.uuid4().hex})
 
 
-def measure_views(place: Place, frontend: Server, milliseconds: float) -> Viewed:
+def measure_view(setup: Setup, frontend: Server, milliseconds: float) -> ViewMeasurement:
     """
     Raises:
-        LoadError: one was not answered 200.
+        LoadError: a response has another status code than 200.
     """
     connection = connect(frontend)
-    headers = dict([place.bearer])
-    place.aws.wait_before_answers(milliseconds)
+    headers = dict([setup.bearer])
+    setup.aws.set_delay(milliseconds)
     for _ in range(WARM_UP):
         _view(connection, headers)
-    place.aws.take_served()
-    took = [_view(connection, headers) for _ in range(VIEWS)]
-    calls = len(place.aws.take_served()) / VIEWS
-    place.aws.wait_before_answers(0)
+    setup.aws.take_calls()
+    durations = [_view(connection, headers) for _ in range(VIEWS)]
+    calls = len(setup.aws.take_calls()) / VIEWS
+    setup.aws.set_delay(0)
     connection.close()
-    return Viewed(find_percentile(took, 50) * 1000, calls)
+    return ViewMeasurement(find_percentile(durations, 50) * 1000, calls)
 
 
 def _view(connection: HTTPConnection, headers: dict[str, str]) -> float:
     began = time.monotonic()
-    ask(connection, "GET", "/", b"", headers)
+    send(connection, "GET", "/", b"", headers)
     return time.monotonic() - began

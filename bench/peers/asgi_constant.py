@@ -1,4 +1,4 @@
-"""ASGI that does nothing: what the server alone takes."""
+"""A bare ASGI application with a constant response: the cost of the server alone."""
 
 from __future__ import annotations
 

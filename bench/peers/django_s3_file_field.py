@@ -1,6 +1,6 @@
 # pyright: basic
-# Django has no types of its own.
-"""django-s3-file-field in a project of one file, behind gunicorn with threads, as Django's documentation serves it."""
+# Django ships no types.
+"""django-s3-file-field in a project of one file, served by gunicorn with threads as in Django's documentation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ settings.configure(
 )
 django.setup()
 
-from django.db import models  # noqa: E402 - only once Django is set up
+from django.db import models  # noqa: E402 - needs django.setup()
 from s3_file_field.fields import S3FileField  # noqa: E402
 
 

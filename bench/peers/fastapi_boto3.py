@@ -1,4 +1,4 @@
-"""FastAPI with boto3, as its documentation shows a presigned POST."""
+"""FastAPI with a presigned POST as boto3's documentation shows it."""
 
 from __future__ import annotations
 

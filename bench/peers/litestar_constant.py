@@ -1,4 +1,4 @@
-"""Litestar that does nothing: what the framework alone takes."""
+"""Litestar with a constant response: the cost of the framework alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The third call as the original made it: one call to AWS after the other, through boto3, with no look at the bytes.
+"""The confirm of the original system: its calls to AWS in sequence, through boto3, without a check of the bytes.
 
-A sixth call that it made under `tag`, beside another one, is left out.
+Under `tag` the original made a sixth call in parallel with another one. It is left out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def confirm_prefix(data: dict[str, str]) -> dict[str, str]:
     avatar = key.replace("pending/", "avatars/")
     username = s3.head_object(Bucket=bucket, Key=key)["Metadata"]["username"]
     s3.copy_object(Bucket=bucket, Key=avatar, CopySource={"Bucket": bucket, "Key": key})
-    leftovers = [key, *_point_at(username, avatar)]
+    leftovers = [key, *_set_avatar(username, avatar)]
     list(executor.map(_delete, leftovers))
     return {"username": username, "avatar": avatar}
 
@@ -39,7 +39,7 @@ def confirm_tag(data: dict[str, str]) -> dict[str, str]:
     tags = s3.get_object_tagging(Bucket=bucket, Key=avatar)["TagSet"]
     if {"Key": "Status", "Value": "Pending"} in tags:
         s3.delete_object_tagging(Bucket=bucket, Key=avatar)
-    for replaced in _point_at(username, avatar):
+    for replaced in _set_avatar(username, avatar):
         s3.delete_object(Bucket=bucket, Key=replaced)
     return {"username": username, "avatar": avatar}
 
@@ -48,8 +48,8 @@ def _delete(key: str) -> None:
     s3.delete_object(Bucket=bucket, Key=key)
 
 
-def _point_at(username: str, avatar: str) -> list[str]:
-    """The avatar before, if any."""
+def _set_avatar(username: str, avatar: str) -> list[str]:
+    """Set the user's avatar and return the previous one, if any."""
     update: dict[str, Any] = {
         "TableName": table,
         "Key": {"Username": {"S": username}},
@@ -57,8 +57,8 @@ def _point_at(username: str, avatar: str) -> list[str]:
         "ExpressionAttributeValues": {":new": {"S": avatar}},
         "ReturnValues": "UPDATED_OLD",
     }
-    before: dict[str, Any] = dict(dynamodb.update_item(**update).get("Attributes", {}))
-    return [before["Avatar"]["S"]] if before else []
+    previous: dict[str, Any] = dict(dynamodb.update_item(**update).get("Attributes", {}))
+    return [previous["Avatar"]["S"]] if previous else []
 
 
 @get("/health")

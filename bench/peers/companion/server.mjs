@@ -1,4 +1,4 @@
-// Uppy Companion with S3 and nothing else.
+// Uppy Companion with S3 as its only provider.
 
 import * as companion from "@uppy/companion";
 import express from "express";

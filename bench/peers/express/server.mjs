@@ -1,4 +1,4 @@
-// Express with the AWS SDK v3, as its documentation shows a presigned POST.
+// Express with a presigned POST as the documentation of the AWS SDK v3 shows it.
 
 import { S3Client } from "@aws-sdk/client-s3";
 import { createPresignedPost } from "@aws-sdk/s3-presigned-post";

@@ -1,7 +1,7 @@
-// Node's own HTTP server with the AWS SDK v2, which keeps its signing key between forms.
+// Node's own HTTP server with the AWS SDK v2, which caches its signing key between forms.
 //
-// With JWKS_URL it does what our service does as well: it verifies an ES256 token, and writes a log line and a metrics
-// line for each presign.
+// With JWKS_URL it also verifies an ES256 token and writes a log line and a metrics line for each presign, as our
+// service does.
 
 import aws from "aws-sdk";
 import { createPublicKey, randomUUID, verify } from "node:crypto";

@@ -1,7 +1,7 @@
-"""Presign in the two forms that were not chosen (docs/decisions/0015-every-route-is-a-handler.md).
+"""Two implementations of presign that were not chosen (docs/decisions/0015-every-route-is-a-handler.md).
 
-`FORM=asgi`: Litestar's router calls an ASGI application. `FORM=bare`: that application alone, without Litestar, so that
-nothing turns exceptions into problem details.
+`FORM=asgi`: Litestar's router calls an ASGI application. `FORM=bare`: that application runs without Litestar, so that
+exceptions do not become problem details.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def make_presign(settings: Settings) -> ASGIApp:
-    """The function of our handler, called without what Litestar does before and after it."""
+    """Make an ASGI application that calls the handler's function without Litestar's work before and after it."""
     session = boto3.Session()
     bucket = Bucket(session.client("s3", config=S3_CONFIG), settings.bucket)
     audience = Audience(settings.origin)
@@ -52,12 +52,12 @@ def make_presign(settings: Settings) -> ASGIApp:
             time.time,
         ),
         RateLimit(settings.presigns_per_minute, time.monotonic),
-        cast("Confirmer", None),  # of the confirm
+        cast("Confirmer", None),  # only confirm uses it
         Metrics("uploads", settings.metrics),
     )
 
     async def presign(scope: Scope, receive: Receive, send: Send) -> None:
-        message: Any = await receive()  # so short a body comes in one
+        message: Any = await receive()  # a body of this size is one message
         data = msgspec.json.decode(message["body"], type=PresignRequest)
         request = Request[Any, Any, Any](scope)
         await guard.require_caller(request, handler)
