@@ -1,4 +1,4 @@
-"""What goes wrong meanwhile: calls to AWS, and the uploads service itself."""
+"""Random faults during the soak: failing calls to AWS, and kills of the uploads service."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from infra.local.processes import Process, Processes
 
 CALLS = frozenset({"GetObject", "GetItem", "CopyObject", "UpdateItem", "DeleteObjects"})
-"""Those of a confirm."""
+"""The calls to AWS that a confirm makes."""
 
 POST = "PostObject"
-"""The client's own."""
+"""The client's POST of a form."""
 
 POST_SHARE = 0.25
-"""How much more seldom that one goes wrong."""
+"""Share of the fault rate that applies to the POST of a form."""
 
 WEIGHTS = {
     Kind.KILL: 8,
@@ -35,7 +35,7 @@ WEIGHTS = {
     Kind.ERROR_IN_200: 5,
     Kind.EMPTY_200: 5,
     Kind.HALF: 4,
-    # Three seconds of a thread each.
+    # Each of these blocks a thread for three seconds.
     Kind.SILENCE: 1,
     Kind.STALL: 1,
     Kind.LATE: 1,
@@ -46,7 +46,7 @@ POLL_SECONDS = 0.05
 
 @dataclass
 class Faults:
-    """`percent`: of the calls, how many go wrong. `dice` are asked in the order of the calls."""
+    """Chooses faults for `percent` of the calls, drawing from `dice` in the order of the calls."""
 
     percent: float
     dice: random.Random
@@ -64,7 +64,7 @@ class Faults:
 
 @functools.cache
 def _list_effects(call: str) -> Mapping[Effect, int]:
-    """What can befall it, by weight."""
+    """The possible faults of a call, with their weights."""
     if call == POST:
         return {(when, Kind.KILL): 1 for when in When}
     if call not in CALLS:
@@ -75,7 +75,7 @@ def _list_effects(call: str) -> Mapping[Effect, int]:
 
 @dataclass
 class Outages:
-    """When the service was down, on the clock that does not go back."""
+    """The periods when the service was down, on the monotonic clock."""
 
     down: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
 
@@ -91,7 +91,7 @@ class Outages:
 
 @dataclass
 class Killer:
-    """Kills the service as `kill -9` does, and starts it again at the same place."""
+    """Kills the service with SIGKILL and starts it again on the same port."""
 
     processes: Processes
     environ: Mapping[str, str]
@@ -101,7 +101,7 @@ class Killer:
     killed: list[Process] = field(default_factory=list["Process"])
 
     async def kill_at(self, moments: Sequence[float], progress: Callable[[], float], ended: asyncio.Event) -> None:
-        """Once for each of the moments that `progress` passes until it has ended. What was killed is up again then."""
+        """Kill the service whenever `progress` reaches a moment, until `ended` is set. It is ready again on return."""
         waiting = [*moments]
         while waiting:
             if progress() >= waiting[0]:
@@ -116,7 +116,7 @@ class Killer:
         self.killed.append(self.current)
         self.current.popen.kill()
         await asyncio.to_thread(self.current.popen.wait)
-        # A log of its own, so that what the one before it said remains.
+        # A new log file, so that the log of the killed process is kept.
         self.current = self.processes.start(
             f"uploads-{len(self.killed)}", "services.uploads", health=self.health, environ=self.environ
         )
@@ -124,7 +124,7 @@ class Killer:
         self.outages.end()
 
     def find_ended(self) -> Process | None:
-        """A process that ended though nobody killed it."""
+        """Return a process that ended without being killed, if any."""
         return next(
             (
                 process

@@ -1,7 +1,7 @@
-"""`uv run soak`: the whole system under load while things go wrong, and then a look at what is left.
+"""`uv run soak` puts the whole system under load while faults are injected, then checks the bucket and the table.
 
-The clients know what they did and what they were told. Held against that are each answer, and the bucket and the table
-at the end: as they are, after a sweep, and some days later.
+The clients record their requests and the responses. The soak compares each response with that record, and also the
+bucket and the table at the end: before a sweep, after it, and some days later.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ if TYPE_CHECKING:
     from types import FrameType
 
 INTERRUPTED = 130
-"""The exit status that shells give a command that Ctrl-C has ended."""
+"""Exit status of a command that Ctrl-C stopped, as shells report it."""
 
 DAYS = 3
-"""After which the lifecycle rules have dealt with all that is pending."""
+"""Days after which the lifecycle rules have deleted every pending object."""
 
-MOST_SECONDS = 3000
-"""A login lasts an hour."""
+MAX_SECONDS = 3000
+"""Maximum duration; an access token is valid for an hour."""
 
-MOST_AT_ONCE = 200
-"""As many connections as the gateway makes to the services."""
+MAX_AT_ONCE = 200
+"""Maximum number of concurrent clients: the gateway's number of connections to the services."""
 
-MOST_FAULTS = 25
-"""Percent. With more of them a client's repeats come to an end before a call gets through."""
+MAX_FAULTS = 25
+"""Maximum percentage of faults. With more, a client runs out of tries before a request succeeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Plan:
     users: int
     pending: Literal["prefix", "tag"]
     faults: float
-    """Percent."""
+    """Percentage of calls with a fault."""
     kills: int
     seed: int
     seconds: int
@@ -84,9 +84,9 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The exit status: 1 where something was wrong or a part failed."""
+    """Return the exit status: 1 after a violation or a failure of a process."""
     plan = parse_plan(arguments)
-    _heed_signals()
+    _handle_signals()
     print("soak:", plan, flush=True)
     try:
         return _run(plan)
@@ -121,19 +121,19 @@ def _soak(plan: Plan, stack: Stack, proxy: Proxy) -> int:
     killer = _make_killer(plan, stack, proxy, outages)
     counts = Counts()
     shared = Shared(plan.pending, outages, known.history, counts, faults=plan.faults > 0)
-    # By its address, since a name is looked up for each connection.
+    # An IP address, because a name would be resolved for each connection.
     origin = f"http://{HOST}:{stack.origin.rpartition(':')[2]}"
     usernames = [person.username for person in invent_people(plan.users)]
     jobs = draw_jobs(plan.seed, usernames, plan.uploads)
     kills = [(number + 0.5) * plan.uploads / plan.kills for number in range(plan.kills)]
     drive = Drive(origin, shared, files, jobs, plan.uploads, plan.at_once, plan.seconds, killer, kills)
-    faults = Faults(plan.faults, random.Random(plan.seed))  # noqa: S311 - a lot, no secret
+    faults = Faults(plan.faults, random.Random(plan.seed))  # noqa: S311 - no secret
 
     print("ready", stack.origin, flush=True)
     try:
         proxy.choose = faults.choose
         is_complete = asyncio.run(drive.run(usernames))
-        (_heed_signals if is_complete else _ignore_signals)()
+        (_handle_signals if is_complete else _ignore_signals)()
     finally:
         proxy.choose = None
         violations = [*counts.violations, *_find_unexplained(counts, proxy)]
@@ -144,7 +144,7 @@ def _soak(plan: Plan, stack: Stack, proxy: Proxy) -> int:
         raise KeyboardInterrupt
     violations += [*_report("stopping", _settle(killer, proxy)), *_check(stack, known)]
     if violations:
-        print("What the services said is kept in", _keep_logs(stack), flush=True)
+        print("The logs of the services are in", _copy_logs(stack), flush=True)
     return 1 if violations else 0
 
 
@@ -157,14 +157,15 @@ def _make_killer(plan: Plan, stack: Stack, proxy: Proxy, outages: Outages) -> Ki
 
 
 def _find_unexplained(counts: Counts, proxy: Proxy) -> list[str]:
-    """More connections that broke to S3 than the proxy has broken."""
-    broken, struck = counts.answers["post", CONNECTION_BROKEN], proxy.struck[POST]
-    return [f"{broken} connections to S3 broke, and only {struck} were broken on purpose"] if broken > struck else []
+    """Report connections to S3 that broke although the proxy did not break them."""
+    broken, struck = counts.responses["post", CONNECTION_BROKEN], proxy.struck[POST]
+    return [f"{broken} connections to S3 broke, but the proxy broke only {struck}"] if broken > struck else []
 
 
 def _settle(killer: Killer, proxy: Proxy) -> list[str]:
-    """Let the service finish what it does after its answers, by telling it to stop; and say if it does not. Return when
-    what it has sent has been carried out.
+    """Stop the service, so that it finishes the work after its responses, and report if it does not stop.
+
+    Return when AWS has carried out every call that it sent.
     """
     service = killer.current.popen
     killer.killed.append(killer.current)
@@ -180,7 +181,7 @@ def _settle(killer: Killer, proxy: Proxy) -> list[str]:
     return []
 
 
-def _keep_logs(stack: Stack) -> str:
+def _copy_logs(stack: Stack) -> str:
     folder = tempfile.mkdtemp(prefix="soak-")
     for log in stack.processes.logs.glob("*.log"):
         shutil.copy(log, folder)
@@ -188,14 +189,14 @@ def _keep_logs(stack: Stack) -> str:
 
 
 def _check(stack: Stack, known: Known) -> list[str]:
-    """What is wrong with bucket and table."""
+    """Check the bucket and the table, and return the violations."""
     before = take_snapshot(stack)
-    print(f"left: {len(before.rows):,} rows with an avatar, {len(before.objects):,} objects", flush=True)
+    print(f"at the end: {len(before.rows):,} rows with an avatar, {len(before.objects):,} objects", flush=True)
     unsafe = _report("before the sweep", find_unsafe(before, known))
 
     report = sweep(stack)
     _print(["sweep:", *indent(report.as_text().splitlines())])
-    failed = ["the sweep needs a person"] if report.needs_attention else []
+    failed = ["the sweep needs attention"] if report.needs_attention else []
     after = take_snapshot(stack)
     unswept = _report("after the sweep", [*failed, *find_unswept(before, after, known)])
 
@@ -219,18 +220,18 @@ def _print(lines: Iterable[str]) -> None:
         print(line, flush=True)
 
 
-def _heed_signals() -> None:
-    for told in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(told, _stop)
+def _handle_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
 
 
 def _ignore_signals() -> None:
-    for told in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(told, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # Once is enough: who presses Ctrl-C again must not break off the orderly stop.
+    # A second Ctrl-C must not interrupt the shutdown.
     _ignore_signals()
     raise KeyboardInterrupt
 
@@ -238,17 +239,17 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 def parse_plan(arguments: Sequence[str]) -> Plan:
     parser = argparse.ArgumentParser(
         prog="soak",
-        description="The whole system under load while calls to AWS fail and the service is killed; then the sweep, and"
-        " a look at what is left.",
-        epilog="Exit status: 0 when everything was as promised, 1 when something was not.",
-    )
-    parser.add_argument("--uploads", type=_count, default=10_000, metavar="N", help="in all (default: %(default)s)")
-    parser.add_argument(
-        "--at-once", type=_at_once, default=50, metavar="N", help="clients that are busy at once (default: %(default)s)"
+        description="Puts the whole system under load while calls to AWS fail and the uploads service is killed; then"
+        " runs the sweep and checks the bucket and the table.",
+        epilog="Exit status: 0 without a violation, 1 with one.",
     )
     parser.add_argument(
-        "--users", type=_users, default=200, metavar="N", help="whose uploads these are (default: %(default)s)"
+        "--uploads", type=_count, default=10_000, metavar="N", help="number of uploads (default: %(default)s)"
     )
+    parser.add_argument(
+        "--at-once", type=_at_once, default=50, metavar="N", help="concurrent clients (default: %(default)s)"
+    )
+    parser.add_argument("--users", type=_users, default=200, metavar="N", help="number of users (default: %(default)s)")
     parser.add_argument(
         "--pending",
         choices=["prefix", "tag"],
@@ -260,24 +261,28 @@ def parse_plan(arguments: Sequence[str]) -> Plan:
         type=_percent,
         default=2.0,
         metavar="PERCENT",
-        help="of the calls to AWS that a confirm makes, how many go wrong (default: 2)",
+        help="percentage of a confirm's calls to AWS that get a fault (default: 2)",
     )
     parser.add_argument(
-        "--kills", type=_number, default=10, metavar="N", help="how often the service is killed (default: %(default)s)"
+        "--kills",
+        type=_number,
+        default=10,
+        metavar="N",
+        help="number of kills of the uploads service (default: %(default)s)",
     )
     parser.add_argument(
         "--seed",
         type=_number,
-        default=random.randrange(1_000_000),  # noqa: S311 - a lot, no secret
+        default=random.randrange(1_000_000),  # noqa: S311 - no secret
         metavar="N",
-        help="the same draws the same jobs (default: any)",
+        help="seed of the random jobs and faults (default: random)",
     )
     parser.add_argument(
         "--seconds",
         type=_seconds,
         default=1800,
         metavar="N",
-        help="after so many no upload is begun any more (default: %(default)s)",
+        help="time after which no new job begins (default: %(default)s)",
     )
     given = parser.parse_args(arguments)
     return Plan(
@@ -301,16 +306,16 @@ def _count(text: str) -> int:
 
 
 def _at_once(text: str) -> int:
-    return _within(text, 1, MOST_AT_ONCE)
+    return _within(text, 1, MAX_AT_ONCE)
 
 
 def _users(text: str) -> int:
-    # One tries to confirm what is another's.
+    # One user tries to confirm the upload of another.
     return _within(text, 2, sys.maxsize)
 
 
 def _seconds(text: str) -> int:
-    return _within(text, 1, MOST_SECONDS)
+    return _within(text, 1, MAX_SECONDS)
 
 
 def _within(text: str, least: int, most: int) -> int:
@@ -323,9 +328,9 @@ def _within(text: str, least: int, most: int) -> int:
 
 def _percent(text: str) -> float:
     with contextlib.suppress(ValueError):
-        if 0 <= float(text) <= MOST_FAULTS:
+        if 0 <= float(text) <= MAX_FAULTS:
             return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a percentage from 0 to {MOST_FAULTS}")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a percentage from 0 to {MAX_FAULTS}")
 
 
 if __name__ == "__main__":

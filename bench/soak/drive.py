@@ -1,4 +1,4 @@
-"""Runs the jobs, so many at once, while things go wrong."""
+"""Runs the jobs concurrently while faults are injected."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from bench.soak.jobs import Job
 
 CONNECTIONS = 8
-"""Of one worker: more than a job makes calls at once."""
+"""Connections of one worker; more than a job needs at once."""
 
 WATCH_SECONDS = 0.5
 
 _tls = ssl.create_default_context()
-"""One for all clients, since it takes long to make; there is no TLS here to use it."""
+"""One TLS context for all clients, because making one is slow. The soak uses plain HTTP."""
 
 
 @dataclass
@@ -40,26 +40,26 @@ class Drive:
     files: Files
     jobs: Iterator[Job]
     uploads: int
-    """How many there are to be in all."""
+    """Total number of uploads."""
     at_once: int
     seconds: float
-    """After so many no job is begun any more."""
+    """Time after which no new job begins."""
     killer: Killer
     kills: Sequence[float]
-    """How many uploads there are to be at each."""
+    """Numbers of uploads at which the service is killed."""
     took: float = 0
-    """Seconds, without logging in."""
+    """Duration without the logins, seconds."""
 
     async def run(self, usernames: Sequence[str]) -> bool:
-        """Whether it came to its end; a signal ends it early.
+        """Run all jobs and return whether they were completed. SIGINT and SIGTERM stop them early.
 
         Raises:
-            ProcessError: a part of the system ended by itself.
+            ProcessError: a process ended without being killed.
         """
         running = asyncio.create_task(self._run(usernames))
         loop = asyncio.get_running_loop()
-        for told in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(told, running.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, running.cancel)
         await asyncio.wait({running})
         if running.cancelled():
             return False
@@ -106,10 +106,10 @@ class Drive:
         await killing
 
     async def _share(self, work: Callable[[Client], Awaitable[None]]) -> None:
-        """Among as many workers as there are to be."""
+        """Run as many workers as there are concurrent clients."""
 
         async def serve() -> None:
-            # Connections of its own, since a pool looks at each of its connections for each request.
+            # Each worker has a small pool of its own, because a pool checks all of its connections for each request.
             limits = httpx2.Limits(max_connections=CONNECTIONS)
             async with httpx2.AsyncClient(
                 base_url=self.origin, timeout=TIMEOUT_SECONDS, limits=limits, verify=_tls
@@ -121,10 +121,10 @@ class Drive:
                 group.create_task(serve())
 
     async def _watch(self) -> None:
-        """Show how far it has come, on a terminal.
+        """Show the progress on a terminal.
 
         Raises:
-            ProcessError: a process ended that nobody killed.
+            ProcessError: a process ended without being killed.
         """
         counts = self.shared.counts
         with tqdm(total=self.uploads, desc="uploads", unit="", disable=None, leave=False) as bar:
@@ -132,4 +132,4 @@ class Drive:
                 bar.update(counts.uploads - bar.n)
                 bar.set_postfix(violations=len(counts.violations), refresh=False)
                 await asyncio.sleep(WATCH_SECONDS)
-        raise ProcessError(f"{process.name} ended by itself: {process.last_words}")
+        raise ProcessError(f"{process.name} ended unexpectedly: {process.last_words}")

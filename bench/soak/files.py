@@ -18,7 +18,7 @@ COLOURS = ("black", "red", "green", "blue", "yellow", "white")
 @dataclass(frozen=True, slots=True)
 class Files:
     good: tuple[bytes, ...]
-    rubbish: bytes
+    invalid: bytes
 
 
 def make_files() -> Files:

@@ -1,4 +1,4 @@
-"""What the clients know by themselves: what they posted, and what they were told of it."""
+"""The clients' record of what they posted and confirmed, and of the responses."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 
 @dataclass
 class History:
-    """Keys are those of avatars, whatever the strategy; of one user they compare in the order of the presigns."""
+    """All keys are avatar keys, under both strategies. A user's keys sort in the order of their presigns."""
 
     posted: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    """By key, the digests of all files that were posted for it."""
+    """Digests of all files that were posted, by key."""
     owners: dict[str, str] = field(default_factory=dict[str, str])
-    """By the keys of those uploads that may become an avatar, since their confirm was sent."""
-    asked: dict[str, str] = field(default_factory=dict[str, str])
-    """By user, the latest of these."""
+    """Users by key, for each upload that may become an avatar because its confirm was sent."""
+    begun: dict[str, str] = field(default_factory=dict[str, str])
+    """The latest such key, by user."""
     confirmed: dict[str, str] = field(default_factory=dict[str, str])
-    """By user, the latest upload that was answered 200."""
+    """The latest key whose confirm returned 200, by user."""
     superseded: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    """Users, and keys of which they were told that they are superseded. Each is told of their own row."""
+    """Pairs of a user and a key for which that user received 409 superseded."""
 
     def post(self, key: str, digest: str) -> None:
         self.posted.setdefault(key, set()).add(digest)
 
-    def ask(self, username: str, key: str) -> None:
+    def begin_confirm(self, username: str, key: str) -> None:
         self.owners[key] = username
-        self.asked[username] = max(key, self.asked.get(username, ""))
+        self.begun[username] = max(key, self.begun.get(username, ""))
 
     def confirm(self, username: str, key: str) -> None:
         self.confirmed[username] = max(key, self.confirmed.get(username, ""))
@@ -34,7 +34,7 @@ class History:
         self.superseded.add((username, key))
 
     def may_be_superseded(self, username: str, key: str) -> bool:
-        return self.asked.get(username, "") > key
+        return self.begun.get(username, "") > key
 
     def is_superseded(self, username: str, key: str) -> bool:
         return (username, key) in self.superseded or self.confirmed.get(username, "") > key

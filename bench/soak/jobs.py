@@ -1,4 +1,4 @@
-"""What the clients are going to do, drawn by lot. The same seed draws the same jobs in the same order."""
+"""The random jobs of the clients. The same seed gives the same jobs in the same order."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 class Scenario(enum.Enum):
     CONFIRM = "confirm"
-    """The three phases, and no more."""
+    """Presign, POST and confirm."""
     REPEAT = "repeat"
-    """Confirmed several times, some of them at the same moment."""
+    """Several confirms, some of them concurrent."""
     RACE = "race"
-    """Two uploads of one user, confirmed at the same moment."""
+    """Two uploads of one user with concurrent confirms."""
     ABANDON = "abandon"
-    """Never confirmed."""
+    """An upload without a confirm."""
     POST_AGAIN = "post again"
-    """Posted again after the confirm."""
-    POST_MEANWHILE = "post meanwhile"
-    """Posted again and again while it is confirmed."""
-    RUBBISH = "rubbish"
-    """Bytes that are no picture, in some cases put right by another post."""
+    """A second POST after the confirm."""
+    POST_DURING = "post during"
+    """Several POSTs during the confirm."""
+    INVALID = "invalid"
+    """Bytes that are not a picture; some are replaced by a second POST."""
     FOREIGN = "foreign"
-    """Somebody else tries to confirm it first."""
+    """Another user tries to confirm the upload first."""
     UNKNOWN = "unknown"
-    """A key that is no upload's."""
+    """A confirm of a key that belongs to no upload."""
 
 
 WEIGHTS = {
@@ -38,34 +38,34 @@ WEIGHTS = {
     Scenario.RACE: 14,
     Scenario.ABANDON: 10,
     Scenario.POST_AGAIN: 12,
-    Scenario.POST_MEANWHILE: 4,
-    Scenario.RUBBISH: 6,
+    Scenario.POST_DURING: 4,
+    Scenario.INVALID: 6,
     Scenario.FOREIGN: 4,
     Scenario.UNKNOWN: 4,
 }
 
 UPLOADS = dict.fromkeys(Scenario, 1) | {Scenario.RACE: 2, Scenario.UNKNOWN: 0}
-"""How many a job presigns and posts."""
+"""Number of uploads that a job presigns and posts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     scenario: Scenario
     username: str
-    stranger: str
+    other_user: str
     """Another user."""
     dice: random.Random
-    """Of this job alone, so that its course does not depend on which jobs run beside it."""
+    """Randomness of this job alone, so that concurrent jobs do not affect it."""
 
 
 def draw_jobs(seed: int, usernames: Sequence[str], uploads: int) -> Iterator[Job]:
-    """As many as it takes to upload so many times; of two or more users."""
-    dice = random.Random(seed)  # noqa: S311 - a lot, no secret
+    """Yield jobs until they make this number of uploads. There must be two or more users."""
+    dice = random.Random(seed)  # noqa: S311 - no secret
     scenarios, weights = [*WEIGHTS], [*WEIGHTS.values()]
     while uploads > 0:
         (scenario,) = dice.choices(scenarios, weights)
         if UPLOADS[scenario] > uploads:
             continue
         uploads -= UPLOADS[scenario]
-        username, stranger = dice.sample(usernames, 2)
-        yield Job(scenario, username, stranger, random.Random(dice.getrandbits(64)))  # noqa: S311
+        username, other_user = dice.sample(usernames, 2)
+        yield Job(scenario, username, other_user, random.Random(dice.getrandbits(64)))  # noqa: S311

@@ -1,4 +1,4 @@
-"""Which answers the three calls may give. Decides from what was asked and under which circumstances; does nothing."""
+"""Decides whether a response is allowed, given the request and the circumstances. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BROKEN = 0
-"""In place of a status: the connection broke, or nothing came in time."""
+"""In place of a status code: the connection broke or timed out."""
 
 DONE = "200"
 SUPERSEDED = "409 superseded"
@@ -25,127 +25,127 @@ CONNECTION_BROKEN = "connection broken"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     body: Any = None
-    """What the JSON says; of a broken connection, in which way it broke."""
+    """The decoded JSON, or the error of a broken connection."""
     media_type: str = "application/json"
     retry_after: str = ""
 
     @property
     def name(self) -> str:
-        """The status and the type of the problem, such as `409 superseded`."""
+        """The status code and the problem type, such as `409 superseded`."""
         if self.status == BROKEN:
             return CONNECTION_BROKEN
         kind = self.body.get("type", "") if isinstance(self.body, dict) else ""  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
         return f"{self.status} {str(kind).removeprefix('urn:problem:')}".strip()  # pyright: ignore[reportUnknownArgumentType]
 
     @property
-    def leaves_open(self) -> bool:
-        """Whether the call may have been carried out or not, and is to be repeated."""
+    def is_ambiguous(self) -> bool:
+        """Whether the outcome of the request is unknown, so that the client repeats it."""
         return self.status in {BROKEN, 503, 504}
 
 
 class Case(enum.Enum):
-    """What is asked to be confirmed."""
+    """The upload that a confirm names."""
 
-    GOOD = "a picture of one's own"
-    RUBBISH = "an upload of one's own that is no picture"
-    SPOILED = "an avatar that was posted again with what is no picture"
-    CHANGING = "an upload that is posted with other pictures meanwhile"
-    SPOILING = "an upload that is posted with pictures and other things meanwhile"
-    UNKNOWN = "an upload that is somebody else's, or was never posted"
-    NO_KEY = "what is no key of an upload"
-    OTHERS_KEY = "a key of the other strategy"
+    GOOD = "a picture of the caller"
+    INVALID = "an upload of the caller that is not a picture"
+    OVERWRITTEN = "an avatar that was posted again with bytes that are not a picture"
+    CHANGING = "an upload that other pictures are posted to during the confirm"
+    CHANGING_TO_INVALID = "an upload that pictures and other bytes are posted to during the confirm"
+    UNKNOWN = "an upload of another user, or one that was never posted"
+    NO_KEY = "a key that belongs to no upload"
+    OTHER_STRATEGYS_KEY = "a key of the other strategy"
 
 
 _EXPECTED: Mapping[Case, frozenset[str]] = {
     Case.GOOD: frozenset({DONE}),
-    Case.RUBBISH: frozenset({NOT_A_PICTURE}),
+    Case.INVALID: frozenset({NOT_A_PICTURE}),
     Case.CHANGING: frozenset({DONE, CHANGED}),
-    Case.SPOILING: frozenset({DONE, CHANGED, NOT_A_PICTURE}),
+    Case.CHANGING_TO_INVALID: frozenset({DONE, CHANGED, NOT_A_PICTURE}),
     Case.UNKNOWN: frozenset({UNKNOWN_UPLOAD}),
     Case.NO_KEY: frozenset({UNKNOWN_UPLOAD}),
-    Case.OTHERS_KEY: frozenset({OTHER_STRATEGY}),
+    Case.OTHER_STRATEGYS_KEY: frozenset({OTHER_STRATEGY}),
 }
 
-_JUDGED_BY_THE_KEY_ALONE = frozenset({Case.NO_KEY, Case.OTHERS_KEY})
+_DECIDED_BY_THE_KEY = frozenset({Case.NO_KEY, Case.OTHER_STRATEGYS_KEY})
 
-CAN_BECOME_THE_AVATAR = frozenset({Case.GOOD, Case.SPOILED, Case.CHANGING, Case.SPOILING})
-"""Of what is confirmed, that to which the row may then point."""
+CAN_BECOME_THE_AVATAR = frozenset({Case.GOOD, Case.OVERWRITTEN, Case.CHANGING, Case.CHANGING_TO_INVALID})
+"""The cases in which the row may refer to the upload afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     strategy: Literal["prefix", "tag"]
     may_be_superseded: bool = False
-    """The confirm of a later upload of the caller's was sent before this answer came."""
+    """The caller sent the confirm of a later upload before this response came."""
     is_superseded: bool = False
-    """The row was known to be beyond this upload before the call was sent."""
-    was_left_open: bool = False
-    """An earlier try of this confirm had no answer that says what became of it."""
+    """The row was known to refer to a later upload before the request was sent."""
+    was_ambiguous: bool = False
+    """An earlier try of this confirm had an unknown outcome."""
     outage: bool = False
-    """The service was down for some time between the call and the answer."""
+    """The service was down at some time between the request and the response."""
 
 
 def judge_confirm(
-    case: Case, answer: Answer, circumstances: Circumstances, wanted: Mapping[str, str] | None = None
+    case: Case, response: Response, circumstances: Circumstances, wanted: Mapping[str, str] | None = None
 ) -> str | None:
-    """What is wrong with the answer, if anything. `wanted`: the body of a 200."""
-    if answer.leaves_open:
-        return judge_failure(answer, outage=circumstances.outage)
+    """Return the violation, if any. `wanted` is the body of a 200."""
+    if response.is_ambiguous:
+        return judge_failure(response, outage=circumstances.outage)
     expected = _expect(case, circumstances)
-    if answer.name not in expected:
-        return f"{answer.name} instead of {' or '.join(sorted(expected))} for {case.value}"
-    if answer.name == DONE:
-        return None if answer.body == wanted else f"200 with {answer.body} instead of {wanted}"
-    return _judge_form_of_problem(answer)
+    if response.name not in expected:
+        return f"{response.name} instead of {' or '.join(sorted(expected))} for {case.value}"
+    if response.name == DONE:
+        return None if response.body == wanted else f"200 with {response.body} instead of {wanted}"
+    return _judge_media_type(response)
 
 
-def judge_presign(answer: Answer, prefix: str, *, outage: bool) -> str | None:
-    if answer.leaves_open:
-        return judge_failure(answer, outage=outage)
-    if answer.name != DONE:
-        return f"{answer.name} instead of {DONE} for a presign"
-    return None if answer.body["key"].startswith(prefix) else f"a form for {answer.body['key']}"
+def judge_presign(response: Response, prefix: str, *, outage: bool) -> str | None:
+    if response.is_ambiguous:
+        return judge_failure(response, outage=outage)
+    if response.name != DONE:
+        return f"{response.name} instead of {DONE} for a presign"
+    return None if response.body["key"].startswith(prefix) else f"a form for {response.body['key']}"
 
 
-def judge_failure(answer: Answer, *, outage: bool) -> str | None:
-    """An answer that leaves open what was done."""
-    if answer.name == UNAVAILABLE:
-        if not answer.retry_after.isdecimal():
-            return f"{UNAVAILABLE} with Retry-After {answer.retry_after!r}"
-        return _judge_form_of_problem(answer)
-    if answer.name in {CONNECTION_BROKEN, GATEWAY_TIMEOUT} and outage:
+def judge_failure(response: Response, *, outage: bool) -> str | None:
+    """Judge a response whose outcome is unknown."""
+    if response.name == UNAVAILABLE:
+        if not response.retry_after.isdecimal():
+            return f"{UNAVAILABLE} with Retry-After {response.retry_after!r}"
+        return _judge_media_type(response)
+    if response.name in {CONNECTION_BROKEN, GATEWAY_TIMEOUT} and outage:
         return None
-    detail = f" ({answer.body})" if answer.status == BROKEN else ""
-    return f"{answer.name}{detail}, and the service was up"
+    detail = f" ({response.body})" if response.status == BROKEN else ""
+    return f"{response.name}{detail} while the service was up"
 
 
-def judge_post(answer: Answer, *, faults: bool) -> str | None:
-    """Of the form, to S3 and not to us. `faults`: connections to it may break."""
-    if answer.status == HTTPStatus.NO_CONTENT or (answer.status == BROKEN and faults):
+def judge_post(response: Response, *, faults: bool) -> str | None:
+    """Judge the response of S3 to a form. `faults`: the proxy breaks connections to S3."""
+    if response.status == HTTPStatus.NO_CONTENT or (response.status == BROKEN and faults):
         return None
-    return f"{answer.name} for the post of a form: {str(answer.body)[:300]}"
+    return f"{response.name} for the POST of a form: {str(response.body)[:300]}"
 
 
 def _expect(case: Case, circumstances: Circumstances) -> frozenset[str]:
-    if case in _JUDGED_BY_THE_KEY_ALONE:
+    if case in _DECIDED_BY_THE_KEY:
         return _EXPECTED[case]
     if circumstances.is_superseded:
         return frozenset({SUPERSEDED})
-    expected = _expect_of_spoiled(circumstances) if case is Case.SPOILED else _EXPECTED[case]
+    expected = _expect_overwritten(circumstances) if case is Case.OVERWRITTEN else _EXPECTED[case]
     return expected | {SUPERSEDED} if circumstances.may_be_superseded else expected
 
 
-def _expect_of_spoiled(circumstances: Circumstances) -> frozenset[str]:
+def _expect_overwritten(circumstances: Circumstances) -> frozenset[str]:
     if circumstances.strategy == "prefix":
-        # The post came to another key than the avatar's.
+        # The POST wrote to the pending key, not to the avatar.
         return frozenset({DONE})
-    # Once a blank picture has taken its place, the avatar is as good as any; that try may have been the one before.
-    return frozenset({NOT_A_PICTURE, DONE} if circumstances.was_left_open else {NOT_A_PICTURE})
+    # A confirm replaces the bytes by a blank picture, which a later try accepts.
+    return frozenset({NOT_A_PICTURE, DONE} if circumstances.was_ambiguous else {NOT_A_PICTURE})
 
 
-def _judge_form_of_problem(answer: Answer) -> str | None:
+def _judge_media_type(response: Response) -> str | None:
     wanted = "application/problem+json"
-    return None if answer.media_type == wanted else f"{answer.name} as {answer.media_type} instead of {wanted}"
+    return None if response.media_type == wanted else f"{response.name} as {response.media_type} instead of {wanted}"

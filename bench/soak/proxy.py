@@ -145,17 +145,17 @@ class Planned:
     """How many calls it was injected into."""
     events: Counter[Event] = field(default_factory=Counter[Event])
     released: asyncio.Event = field(default_factory=asyncio.Event)
-    _told: threading.Condition = field(default_factory=threading.Condition)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def tell(self, event: Event) -> None:
-        with self._told:
+        with self._changed:
             self.events[event] += 1
-            self._told.notify_all()
+            self._changed.notify_all()
 
     def wait_for(self, event: Event, times: int = 1) -> None:
         """Return when this event has happened so many times."""
-        with self._told:
-            has_happened = self._told.wait_for(lambda: self.events[event] >= times, PATIENCE_SECONDS)
+        with self._changed:
+            has_happened = self._changed.wait_for(lambda: self.events[event] >= times, PATIENCE_SECONDS)
         if not has_happened:
             raise AssertionError(f"{self.fault}: expected {event.value} {times} times, found {dict(self.events)}")
 
@@ -195,19 +195,19 @@ class Call:
         # S3's clients use path-style addressing where the endpoint is an IP address.
         path, _, query = self.target.partition("?")
         key = path.lstrip("/").partition("/")[2]
-        asked = parse_qs(query, keep_blank_values=True)
+        parameters = parse_qs(query, keep_blank_values=True)
         if key:
             name = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}[self.method]
-            if "tagging" in asked:
+            if "tagging" in parameters:
                 return f"{name}Tagging"
             return "CopyObject" if self.header(b"x-amz-copy-source") else name
         if self.method == "POST":
-            return "DeleteObjects" if "delete" in asked else "PostObject"
-        return "ListObjectsV2" if "list-type" in asked else f"{self.method} {self.target}"
+            return "DeleteObjects" if "delete" in parameters else "PostObject"
+        return "ListObjectsV2" if "list-type" in parameters else f"{self.method} {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     reason: bytes
     headers: Headers
@@ -355,7 +355,7 @@ class _Connection:
     async def serve(self) -> None:
         try:
             while call := await self._read_call():
-                await self._answer(call)
+                await self._respond(call)
                 if self._http.our_state is not h11.DONE:
                     break
                 self._http.start_next_cycle()
@@ -364,35 +364,35 @@ class _Connection:
         finally:
             self._writer.close()
 
-    async def _answer(self, call: Call) -> None:
+    async def _respond(self, call: Call) -> None:
         planned = self._proxy.strike(call)
         if planned is None:
             await self._send(call, await self._forward(call))
             return
         kind = planned.fault.kind
-        answer = await self._forward(call) if planned.fault.when is When.AFTER else None
+        response = await self._forward(call) if planned.fault.when is When.AFTER else None
         if kind is Kind.KILL:
             planned.tell(Event.BROKEN)
             raise _BrokenError
         if kind in UNANSWERED:
-            await self._leave_unanswered(call, planned, answer)
-        if kind is Kind.HALF and answer:
-            await self._send(call, answer, half=True)
+            await self._leave_unanswered(call, planned, response)
+        if kind is Kind.HALF and response:
+            await self._send(call, response, half=True)
             planned.tell(Event.BROKEN)
             raise _BrokenError
         if END[kind] is Event.FALSIFIED:
-            answer = _make_error(call, kind)
+            response = _make_error(call, kind)
         elif kind is Kind.DELAY:
             await asyncio.sleep(DELAY_SECONDS)
         elif kind is Kind.HOLD:
             await self._hold(planned)
-        await self._send(call, answer or await self._forward(call))
+        await self._send(call, response or await self._forward(call))
         planned.tell(END[kind])
 
-    async def _leave_unanswered(self, call: Call, planned: Planned, answer: Answer | None) -> NoReturn:
+    async def _leave_unanswered(self, call: Call, planned: Planned, response: Response | None) -> NoReturn:
         try:
-            if planned.fault.kind is Kind.STALL and answer:
-                await self._send(call, answer, half=True)
+            if planned.fault.kind is Kind.STALL and response:
+                await self._send(call, response, half=True)
         finally:
             planned.tell(Event.SWALLOWED)
         with contextlib.suppress(_GoneError, ConnectionError):
@@ -436,21 +436,21 @@ class _Connection:
             self._http.receive_data(await self._reader.read(READ_BYTES))
         return event
 
-    async def _forward(self, call: Call) -> Answer:
+    async def _forward(self, call: Call) -> Response:
         # A client would add headers of its own; a transport does not.
-        answer = await self._transport.handle_async_request(
+        response = await self._transport.handle_async_request(
             httpx2.Request(call.method, self._target + call.target, headers=call.headers, content=call.body or None)
         )
         try:
-            body = b"".join([chunk async for chunk in answer.aiter_raw()])
+            body = b"".join([chunk async for chunk in response.aiter_raw()])
         finally:
-            await answer.aclose()
-        return Answer(answer.status_code, answer.extensions.get("reason_phrase", b""), answer.headers.raw, body)
+            await response.aclose()
+        return Response(response.status_code, response.extensions.get("reason_phrase", b""), response.headers.raw, body)
 
-    async def _send(self, call: Call, answer: Answer, *, half: bool = False) -> None:
-        self._write(h11.Response(status_code=answer.status, headers=answer.headers, reason=answer.reason))
+    async def _send(self, call: Call, response: Response, *, half: bool = False) -> None:
+        self._write(h11.Response(status_code=response.status, headers=response.headers, reason=response.reason))
         if call.method != "HEAD":
-            self._write(h11.Data(data=answer.body[: len(answer.body) // 2] if half else answer.body))
+            self._write(h11.Data(data=response.body[: len(response.body) // 2] if half else response.body))
         if not half:
             self._write(h11.EndOfMessage())
         await self._writer.drain()
@@ -459,9 +459,9 @@ class _Connection:
         self._writer.write(self._http.send(event) or b"")
 
 
-def _make_error(call: Call, kind: Kind) -> Answer:
+def _make_error(call: Call, kind: Kind) -> Response:
     if kind is Kind.EMPTY_200:
-        return _make_answer(200, "application/xml", "")
+        return _make_response(200, "application/xml", "")
     if call.operation.startswith("DynamoDB"):
         code, status = {
             Kind.ERROR_500: ("InternalServerError", 500),
@@ -479,15 +479,15 @@ def _make_error(call: Call, kind: Kind) -> Answer:
         Kind.SLOW_DOWN: ("SlowDown", 503),
         Kind.ERROR_IN_200: ("InternalError", 200),
     }[kind]
-    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>Planned.</Message></Error>'
-    return _make_answer(status, "application/xml", body)
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>Injected.</Message></Error>'
+    return _make_response(status, "application/xml", body)
 
 
-def _make_json_error(status: int, code: str, content_type: str) -> Answer:
-    return _make_answer(status, content_type, json.dumps({"__type": code, "message": "Planned."}))
+def _make_json_error(status: int, code: str, content_type: str) -> Response:
+    return _make_response(status, content_type, json.dumps({"__type": code, "message": "Injected."}))
 
 
-def _make_answer(status: int, content_type: str, text: str) -> Answer:
+def _make_response(status: int, content_type: str, text: str) -> Response:
     body = text.encode()
     headers = [(b"Content-Type", content_type.encode()), (b"Content-Length", str(len(body)).encode())]
-    return Answer(status, b"", headers, body)
+    return Response(status, b"", headers, body)

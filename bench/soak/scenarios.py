@@ -1,4 +1,4 @@
-"""What clients do in each scenario. What they are answered is judged where they ask."""
+"""The requests of each scenario. The client judges the responses."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     Play = Callable[[Client, Job, Files], Awaitable[None]]
 
-MOST_REPEATS = 2
-MOST_POSTS = 4
+MAX_REPEATS = 2
+MAX_POSTS = 4
 
 
 async def play(client: Client, job: Job, files: Files) -> None:
@@ -41,7 +41,7 @@ async def _repeat(client: Client, job: Job, files: Files) -> None:
     upload = await _upload_good(client, job, files)
     if upload is None:
         return
-    repeats = job.dice.randint(1, MOST_REPEATS)
+    repeats = job.dice.randint(1, MAX_REPEATS)
     at_once = job.dice.randint(0, repeats)
     await asyncio.gather(*(client.confirm(upload, Case.GOOD) for _ in range(1 + at_once)))
     for _ in range(repeats - at_once):
@@ -55,7 +55,7 @@ async def _race(client: Client, job: Job, files: Files) -> None:
 
 
 async def _abandon(client: Client, job: Job, files: Files) -> None:
-    await client.upload(job.username, job.dice.choice([*files.good, files.rubbish]))
+    await client.upload(job.username, job.dice.choice([*files.good, files.invalid]))
 
 
 async def _post_again(client: Client, job: Job, files: Files) -> None:
@@ -64,21 +64,21 @@ async def _post_again(client: Client, job: Job, files: Files) -> None:
     if upload is None:
         return
     await client.confirm(upload, Case.GOOD)
-    file = job.dice.choice([first, other, files.rubbish])
+    file = job.dice.choice([first, other, files.invalid])
     if not await client.post(upload, file) or job.dice.random() < 1 / 2:
         return
-    answer = await client.confirm(upload, Case.SPOILED if file is files.rubbish else Case.GOOD)
-    if answer.name != DONE:
-        # A blank picture is there by now.
+    response = await client.confirm(upload, Case.OVERWRITTEN if file is files.invalid else Case.GOOD)
+    if response.name != DONE:
+        # The first confirm has replaced the bytes by a blank picture.
         await client.confirm(upload, Case.GOOD)
 
 
-async def _post_meanwhile(client: Client, job: Job, files: Files) -> None:
+async def _post_during(client: Client, job: Job, files: Files) -> None:
     upload = await client.upload(job.username, job.dice.choice(files.good))
     if upload is None:
         return
-    posts = job.dice.choices([*files.good, files.rubbish], k=job.dice.randint(1, MOST_POSTS))
-    case = Case.SPOILING if files.rubbish in posts else Case.CHANGING
+    posts = job.dice.choices([*files.good, files.invalid], k=job.dice.randint(1, MAX_POSTS))
+    case = Case.CHANGING_TO_INVALID if files.invalid in posts else Case.CHANGING
 
     async def post() -> None:
         for file in posts:
@@ -86,15 +86,15 @@ async def _post_meanwhile(client: Client, job: Job, files: Files) -> None:
 
     await asyncio.gather(client.confirm(upload, case), post())
     if job.dice.random() < 1 / 2:
-        # What the row points at by now, and which bytes were confirmed, the first answer alone does not tell.
-        await client.confirm(upload, Case.SPOILING if files.rubbish in posts else Case.GOOD)
+        # The first response does not say which of the posted bytes it confirmed.
+        await client.confirm(upload, Case.CHANGING_TO_INVALID if files.invalid in posts else Case.GOOD)
 
 
-async def _rubbish(client: Client, job: Job, files: Files) -> None:
-    upload = await client.upload(job.username, files.rubbish)
+async def _invalid(client: Client, job: Job, files: Files) -> None:
+    upload = await client.upload(job.username, files.invalid)
     if upload is None:
         return
-    await client.confirm(upload, Case.RUBBISH)
+    await client.confirm(upload, Case.INVALID)
     if job.dice.random() < 1 / 2 and await client.post(upload, job.dice.choice(files.good)):
         await client.confirm(upload, Case.GOOD)
 
@@ -103,24 +103,21 @@ async def _foreign(client: Client, job: Job, files: Files) -> None:
     upload = await _upload_good(client, job, files)
     if upload is None:
         return
-    # At most at the same moment; it must make no difference.
+    # In half of the jobs the owner confirms concurrently. It must make no difference.
     await asyncio.gather(
-        client.confirm(upload, Case.UNKNOWN, by=job.stranger), *_later(client, upload, job.dice.random() < 1 / 2)
+        client.confirm(upload, Case.UNKNOWN, by=job.other_user),
+        *(client.confirm(upload, Case.GOOD) for _ in range(job.dice.randint(0, 1))),
     )
     await client.confirm(upload, Case.GOOD)
-
-
-def _later(client: Client, upload: Upload, is_now: bool) -> list[Awaitable[object]]:  # noqa: FBT001
-    return [client.confirm(upload, Case.GOOD)] if is_now else []
 
 
 async def _unknown(client: Client, job: Job, files: Files) -> None:
     upload_id = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns())))
     strategy = STRATEGIES[client.shared.strategy]
     (other,) = (other for name, other in STRATEGIES.items() if name != client.shared.strategy)
-    case = job.dice.choice([Case.UNKNOWN, Case.NO_KEY, Case.OTHERS_KEY])
+    case = job.dice.choice([Case.UNKNOWN, Case.NO_KEY, Case.OTHER_STRATEGYS_KEY])
     if case is Case.UNKNOWN and job.dice.random() < 1 / 2:
-        presigned = await client.presign(job.username, files.rubbish)
+        presigned = await client.presign(job.username, files.invalid)
         if presigned:
             await client.confirm(presigned, case)
         return
@@ -129,7 +126,7 @@ async def _unknown(client: Client, job: Job, files: Files) -> None:
         Case.NO_KEY: job.dice.choice(
             ["", "avatars/", "pending/../avatars/x", strategy.prefix + upload_id.text.upper()]
         ),
-        Case.OTHERS_KEY: other.posted_key(upload_id),
+        Case.OTHER_STRATEGYS_KEY: other.posted_key(upload_id),
     }[case]
     await client.confirm(Upload(job.username, key, upload_id.avatar_key), case)
 
@@ -144,8 +141,8 @@ _PLAYS: Mapping[Scenario, Play] = {
     Scenario.RACE: _race,
     Scenario.ABANDON: _abandon,
     Scenario.POST_AGAIN: _post_again,
-    Scenario.POST_MEANWHILE: _post_meanwhile,
-    Scenario.RUBBISH: _rubbish,
+    Scenario.POST_DURING: _post_during,
+    Scenario.INVALID: _invalid,
     Scenario.FOREIGN: _foreign,
     Scenario.UNKNOWN: _unknown,
 }

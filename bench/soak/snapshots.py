@@ -1,4 +1,4 @@
-"""Bucket and table as somebody sees them who may do everything."""
+"""Reads the bucket and the table with full permissions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THREADS = 16
 
 
 def take_snapshot(stack: Stack) -> Snapshot:
-    """Of what stands still meanwhile."""
+    """Take a snapshot. Nothing may change during it."""
     aws, bucket = stack.aws, stack.resources.bucket
     pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     keys = [entry.get("Key", "") for page in pages for entry in page.get("Contents", [])]
@@ -28,14 +28,14 @@ def take_snapshot(stack: Stack) -> Snapshot:
 
 
 def read_rows(stack: Stack) -> dict[str, str]:
-    """What each row points at that points at anything."""
+    """Return the avatar keys by user, of the rows that have one."""
     pages = stack.aws.dynamodb.get_paginator("scan").paginate(TableName=stack.resources.table, ConsistentRead=True)
     items: list[Any] = [item for page in pages for item in page["Items"]]
     return {item["Username"]["S"]: item["Avatar"]["S"] for item in items if "Avatar" in item}
 
 
 def _look(aws: Aws, bucket: str, key: str) -> Seen:
-    answer = aws.s3.get_object(Bucket=bucket, Key=key)
-    owner = answer["Metadata"].get(USERNAME_FIELD)
-    # One tag is all that an object can have here.
-    return Seen(owner, digest(answer["Body"].read()), tagged=answer.get("TagCount", 0) > 0)
+    response = aws.s3.get_object(Bucket=bucket, Key=key)
+    owner = response["Metadata"].get(USERNAME_FIELD)
+    # The only tag that objects have here is the one that marks them as pending.
+    return Seen(owner, digest(response["Body"].read()), tagged=response.get("TagCount", 0) > 0)

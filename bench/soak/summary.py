@@ -1,4 +1,4 @@
-"""What is printed at the end of a soak. Pure."""
+"""Formats the summary that a soak prints at its end. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from bench.soak.client import Counts
     from bench.soak.proxy import Effect
 
-MOST_VIOLATIONS = 50
-"""That are named; the others are counted."""
+MAX_VIOLATIONS = 50
+"""Maximum number of violations that are printed."""
 
 
 def describe_drive(counts: Counts, seconds: float, kills: int) -> Iterator[str]:
@@ -22,25 +22,25 @@ def describe_drive(counts: Counts, seconds: float, kills: int) -> Iterator[str]:
     if len(counts.confirms) > 1:
         cuts = statistics.quantiles(counts.confirms, n=100)
         yield (
-            f"confirms answered 200: half within {cuts[49]:.3f} s, 99 % within {cuts[98]:.3f} s,"
+            f"confirms with status 200: half within {cuts[49]:.3f} s, 99 % within {cuts[98]:.3f} s,"
             f" all within {max(counts.confirms):.3f} s"
         )
     yield f"kills: {kills}"
     yield from _describe("scenarios", counts.scenarios)
     yield from _describe("requests", counts.requests)
-    yield from _describe("answers", {f"{call}: {name}": count for (call, name), count in counts.answers.items()})
+    yield from _describe("responses", {f"{call}: {name}": count for (call, name), count in counts.responses.items()})
 
 
 def describe_faults(struck: Counter[Effect], calls: Mapping[str, int]) -> Iterator[str]:
-    """`calls`: how many came through the proxy."""
+    """`calls` is the number of calls through the proxy, by operation."""
     yield from _describe("calls to S3 and DynamoDB", calls)
     yield from _describe("faults", {f"{kind.value} {when.value}": count for (when, kind), count in struck.items()})
 
 
 def describe_violations(violations: Sequence[str]) -> Iterator[str]:
     yield f"violations: {len(violations):,}"
-    yield from (f"  {violation}" for violation in violations[:MOST_VIOLATIONS])
-    if len(violations) > MOST_VIOLATIONS:
+    yield from (f"  {violation}" for violation in violations[:MAX_VIOLATIONS])
+    if len(violations) > MAX_VIOLATIONS:
         yield "  ..."
 
 
