@@ -6,7 +6,6 @@ import io
 import math
 import os
 import re
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 from playwright.sync_api import expect, sync_playwright
 
+from bench.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_NAMES, find_chromium
 from infra.seed.people import PICTURES
 from tests.conftest import make_user
 from tests.eventually import PATIENCE_SECONDS
@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 
     from infra.local.stack import Stack
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 PATIENCE_MILLISECONDS = 1000 * PATIENCE_SECONDS
 
 PHOTOGRAPH = PICTURES / "cat.jpg"
@@ -50,10 +41,6 @@ addEventListener("securitypolicyviolation", (event) => {
   reportViolation(`Content-Security-Policy: ${event.effectiveDirective} blocked ${event.blockedURI}`);
 });
 """
-
-
-def find_chromium() -> str | None:
-    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,9 @@ from infra.seed.people import PORTRAITS, Person, invent_people
 from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
 from tests.containers.engine import NoEngineError, use_engine
-from tests.environment import isolate
 from tests.eventually import eventually
 from tests.given import find_given, recognize
+from tests.isolation import isolate
 from tests.targets import CHOICES, Target, Trait, runs_on
 from tests.workers import Scheduler, rank
 

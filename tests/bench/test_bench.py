@@ -1,4 +1,4 @@
-"""The benchmark's pure parts, and the canned AWS under the services' own clients. No timing."""
+"""The benchmark's calculations, and the fake AWS under the services' own clients. No timing."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
+from bench.command import parse_plan
+from bench.fake_aws import ServedCall
+from bench.load import LoadError, Measurement, read_report
+from bench.report import write_report
+from bench.results import Results
+from bench.servers import RESOURCES, USERNAME, start_fake_aws
+from bench.spread import Spread, count_sequential_calls, find_percentile, find_ratios
+from bench.subjects import BY_NAME
 from infra.local.stack import run_processes
 from services.auth.tokens import SigningKey
 from services.uploads.bucket import Bucket
 from services.uploads.strategies import STRATEGIES, parse_upload
 from services.uploads.users import NotForwardError, Users
-from tests.bench.aws import Served
-from tests.bench.command import parse_plan
-from tests.bench.load import LoadError, Measured, read_report
-from tests.bench.report import write_report
-from tests.bench.results import Results
-from tests.bench.servers import RESOURCES, USERNAME, start_aws
-from tests.bench.spread import Spread, count_round_trips, find_percentile, find_ratios
-from tests.bench.subjects import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.bench.servers import CannedAws
+    from bench.servers import FakeAwsServer
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x10\x00\x00\x00\x10\x08\x02\x00\x00\x00"
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[CannedAws]:
+def aws() -> Iterator[FakeAwsServer]:
     with run_processes() as processes:
-        yield start_aws(processes)
+        yield start_fake_aws(processes)
 
 
-def test_a_spread_has_the_median_and_both_ends() -> None:
+def test_a_spread_has_median_minimum_and_maximum() -> None:
     assert Spread.of([3, 1, 10]) == Spread(3, 1, 10)
 
 
-def test_ratios_are_those_of_each_round() -> None:
+def test_ratios_are_calculated_round_by_round() -> None:
     assert find_ratios([10, 40], [5, 10]) == Spread(3, 2, 4)
 
 
@@ -49,43 +49,43 @@ def test_a_percentile_is_one_of_the_values(percent: int, found: int) -> None:
     assert find_percentile([4, 3, 2, 1], percent) == found
 
 
-def test_calls_beside_one_another_and_after_the_answer_are_no_round_trips() -> None:
+def test_parallel_and_later_calls_do_not_count_as_sequential() -> None:
     calls = [
-        Served("GetObject", 0, 2),
-        Served("GetItem", 0.5, 1.5),
-        Served("CopyObject", 2.5, 3),
-        Served("Delete", 5, 6),
+        ServedCall("GetObject", 0, 2),
+        ServedCall("GetItem", 0.5, 1.5),
+        ServedCall("CopyObject", 2.5, 3),
+        ServedCall("Delete", 5, 6),
     ]
-    assert count_round_trips(calls, answered=4) == 2
-    assert count_round_trips(calls, answered=7) == 3
+    assert count_sequential_calls(calls, answered=4) == 2
+    assert count_sequential_calls(calls, answered=7) == 3
 
 
-def test_what_wrk_says_is_read() -> None:
-    said = 'Running\nreport {"requests":200,"microseconds":2000000,"failed":0,"p50":1500,"p99":9000}\n'
-    assert read_report("ours", said, 0.1) == Measured(100, 1.5, 9, 500)
+def test_the_report_of_wrk_is_read() -> None:
+    output = 'Running\nreport {"requests":200,"microseconds":2000000,"failed":0,"p50":1500,"p99":9000}\n'
+    assert read_report("ours", output, 0.1) == Measurement(100, 1.5, 9, 500)
 
 
 @pytest.mark.parametrize("counts", ['"requests":200,"failed":1', '"requests":0,"failed":0'])
-def test_a_load_that_was_not_borne_is_no_figure(counts: str) -> None:
+def test_a_load_with_failed_or_no_requests_is_an_error(counts: str) -> None:
     with pytest.raises(LoadError, match="ours: of "):
         read_report("ours", f'report {{{counts},"microseconds":1,"p50":1,"p99":1}}', 0.1)
 
 
-def test_the_fastest_comes_first_and_who_is_missing_is_named() -> None:
-    slow, fast = Measured(100, 1, 2, 900), Measured(200, 1, 2, 400)
-    results = Results({"ours": [slow], "litestar-constant": [fast]}, left_out={"Express": "there is no npm"})
+def test_the_report_sorts_by_speed_and_names_skipped_subjects() -> None:
+    slow, fast = Measurement(100, 1, 2, 900), Measurement(200, 1, 2, 400)
+    results = Results({"ours": [slow], "litestar-constant": [fast]}, skipped={"Express": "npm is not installed"})
     lines = write_report(results, {"date": "today"}, 32).splitlines()
     rows = [line.split(" | ")[:3] for line in lines if line.startswith(("| Litestar", "| **ours"))]
     assert rows == [
-        ["| Litestar, a constant", "200 (200 to 200)", "0.50 (0.50 to 0.50)"],
+        ["| Litestar, a constant response", "200 (200 to 200)", "0.50 (0.50 to 0.50)"],
         ["| **ours**", "100 (100 to 100)", ""],
     ]
-    assert "On top of Litestar's constant answer our presign takes 500 µs of processor time." in lines
-    assert "- Express: there is no npm" in lines
+    assert "Our presign takes 500 µs of processor time more than Litestar's constant response." in lines
+    assert "- Express: npm is not installed" in lines
     assert not [line for line in lines if line.startswith("## Confirm")]
 
 
-def test_a_subject_is_measured_beside_ours() -> None:
+def test_a_chosen_subject_is_measured_beside_ours() -> None:
     plan = parse_plan(["--only", "express"])
     assert list(plan.subjects) == ["ours", "express"]
     assert not plan.has("confirm")
@@ -94,22 +94,22 @@ def test_a_subject_is_measured_beside_ours() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--seconds", "nan"], ["--rounds", "0"], ["--only", "nobody"]])
-def test_a_wrong_option_ends_it(arguments: list[str]) -> None:
+def test_an_invalid_option_ends_the_command(arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
         parse_plan(arguments)
 
 
 @pytest.mark.parametrize("pending", ["prefix", "tag"])
-def test_a_confirm_s_steps_work_on_the_canned_aws(aws: CannedAws, pending: str) -> None:
-    aws.empty()
+def test_the_steps_of_a_confirm_work_on_the_fake_aws(aws: FakeAwsServer, pending: str) -> None:
+    aws.clear()
     strategy = STRATEGIES[pending]
     bucket = Bucket(aws.clients.s3, RESOURCES.bucket)
     upload_id = parse_upload(strategy.prefix + ID, strategy)
     assert upload_id is not None
-    waiting = strategy.posted_key(upload_id)
-    assert bucket.inspect(waiting) is None
-    aws.add_object(waiting, PNG, "image/png", {"username": USERNAME}, "Status=Pending" if pending == "tag" else "")
-    stored = bucket.inspect(waiting)
+    posted = strategy.posted_key(upload_id)
+    assert bucket.inspect(posted) is None
+    aws.add_object(posted, PNG, "image/png", {"username": USERNAME}, "Status=Pending" if pending == "tag" else "")
+    stored = bucket.inspect(posted)
     assert stored is not None
     assert (stored.size, stored.content_type, stored.tagged) == (len(PNG), "image/png", pending == "tag")
 
@@ -121,10 +121,10 @@ def test_a_confirm_s_steps_work_on_the_canned_aws(aws: CannedAws, pending: str) 
     assert bucket.find_owner(upload_id.avatar_key) == USERNAME
 
 
-def test_a_row_moves_forward_alone(aws: CannedAws) -> None:
-    aws.empty()
+def test_a_row_only_takes_a_later_avatar(aws: FakeAwsServer) -> None:
+    aws.clear()
     users = Users(aws.clients.dynamodb, RESOURCES.table)
-    aws.add_person(USERNAME)
+    aws.add_user(USERNAME)
     assert users.find_avatar(USERNAME) is None
     assert users.advance(USERNAME, "avatars/1") is None
     assert users.advance(USERNAME, "avatars/2") == "avatars/1"
@@ -134,22 +134,22 @@ def test_a_row_moves_forward_alone(aws: CannedAws) -> None:
     assert [(row.avatar, row.username) for row in users.list_references()] == [("avatars/2", USERNAME)]
 
 
-def test_a_missing_object_is_missing(aws: CannedAws) -> None:
+def test_a_missing_object_is_an_error(aws: FakeAwsServer) -> None:
     with pytest.raises(ClientError, match="NoSuchKey"):
         aws.clients.s3.get_object(Bucket=RESOURCES.bucket, Key="avatars/none")
 
 
-def test_the_canned_key_signs(aws: CannedAws) -> None:
+def test_the_fake_key_signs(aws: FakeAwsServer) -> None:
     key = SigningKey(aws.clients.kms, RESOURCES.key_arn)
     assert key.jwk["crv"] == "P-256"
     assert len(key.sign(b"message")) == 64
 
 
-def test_the_canned_aws_tells_what_it_served(aws: CannedAws) -> None:
-    aws.empty()
-    aws.take_served()
-    aws.add_person(USERNAME)
-    (call,) = aws.take_served()
+def test_the_fake_aws_lists_its_calls(aws: FakeAwsServer) -> None:
+    aws.clear()
+    aws.take_calls()
+    aws.add_user(USERNAME)
+    (call,) = aws.take_calls()
     assert call.operation == "PutItem"
     assert call.began <= call.ended
-    assert aws.take_served() == []
+    assert aws.take_calls() == []

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 import uvicorn
 
+from bench.soak.proxy import Proxy, run_proxy
+from bench.soak.sweeping import sweep
 from infra import settings as configuration
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import make_environ
@@ -19,11 +21,9 @@ from services.settings.environment import read_settings
 from services.uploads.settings import Settings
 from tests.conftest import User, make_user
 from tests.eventually import PATIENCE_SECONDS, eventually
-from tests.faults.proxy import Proxy, run_proxy
 from tests.faults.replica import Replica
 from tests.faults.service import give_up_where_unanswered, make_patient_app
 from tests.pictures import make_picture
-from tests.sweeping import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterator, Mapping

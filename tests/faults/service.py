@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from botocore.httpsession import URLLib3Session
 
+from bench.soak.proxy import UNANSWERED, Call, Event, Proxy
 from services.uploads.app import create_app
 from tests.eventually import PATIENCE_SECONDS
-from tests.faults.proxy import UNANSWERED, Call, Event, Proxy
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse

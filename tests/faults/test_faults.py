@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.soak.proxy import END, UNANSWERED, Fault, Kind, When, is_possible
 from tests.conftest import only_prefix
 from tests.eventually import eventually
 from tests.faults.conftest import (
@@ -21,15 +22,14 @@ from tests.faults.conftest import (
     check_swept,
     list_keys,
 )
-from tests.faults.proxy import END, UNANSWERED, Fault, Kind, When, can_befall
 
 if TYPE_CHECKING:
     from collections import Counter
 
     import httpx2
 
+    from bench.soak.proxy import Planned, Proxy
     from infra.local.stack import Stack
-    from tests.faults.proxy import Planned, Proxy
 
 TRIES = 2
 """How often a client makes a call that fails."""
@@ -59,7 +59,7 @@ def make_faults() -> list[Fault]:
         for times in (None, 1)
         for when in When
         for call in CALLS
-        if can_befall(call, (when, kind))
+        if is_possible(call, (when, kind))
     ]
 
 

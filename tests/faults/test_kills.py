@@ -6,6 +6,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from bench.soak.proxy import Event, Fault, Kind, When
 from tests import web
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.faults.conftest import (
@@ -18,15 +19,14 @@ from tests.faults.conftest import (
     check_swept,
     list_keys,
 )
-from tests.faults.proxy import Event, Fault, Kind, When
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
 
+    from bench.soak.proxy import Proxy
     from infra.local.stack import Stack
-    from tests.faults.proxy import Proxy
     from tests.faults.replica import Replica
 
 STOPS = [(call, when) for call in CALLS for when in When]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
+from bench.soak.proxy import Fault, Kind, Proxy, When, run_proxy
 from tests import web
 from tests.conftest import Bucket, only_prefix, post_form
 from tests.faults.conftest import serve
-from tests.faults.proxy import Fault, Kind, Proxy, When, run_proxy
 from tests.pictures import make_picture
 
 if TYPE_CHECKING:

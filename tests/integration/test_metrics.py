@@ -13,7 +13,7 @@ from infra.local.stack import make_environ
 from infra.settings import Settings
 from tests import web
 from tests.conftest import only_prefix
-from tests.embedded import read_counts
+from tests.metric_lines import read_counts
 from tests.pictures import make_picture
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ import pytest
 import uuid_utils
 from botocore.exceptions import ClientError
 
+from bench.soak.sweeping import open_sweeper, read_clock
 from infra.documents.policies import sweep_policy
 from infra.documents.table import table_definition
 from infra.local.ports import HOST, pick_free_ports
@@ -28,10 +29,9 @@ from services.uploads.bucket import Bucket as SweptBucket
 from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.report import Outcome
 from tests.conftest import only_prefix, only_tag, post_form
-from tests.embedded import read_counts
 from tests.eventually import PATIENCE_SECONDS, eventually
+from tests.metric_lines import read_counts
 from tests.pictures import make_picture
-from tests.sweeping import open_sweeper, read_clock
 from tests.targets import Trait
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
-"""`python -m tests.memory.sweep_load N` sweeps a made-up bucket of N objects and prints its peak memory.
+"""`python -m tests.memory.sweep_load N` sweeps a generated bucket of N objects and prints its peak memory.
 
-It is a process of its own, so that this memory is the sweep's alone. Rows and objects are made as they are asked for.
+It runs in a process of its own, so that the memory is the sweep's alone. Rows and objects are generated on demand.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 
 STATUS = Path("/proc/self/status")
 STRIDE = 7_368_787
-"""A prime, so that its multiples come by every row once, in an order that is not that of the keys."""
+"""A prime number. Its multiples modulo the count visit each row once, in an order other than that of the keys."""
 ORPHAN_EVERY, DANGLING_EVERY = 10, 100
 NOW = 1_800_000_000
 FIRST = NOW - 10_000_000
 
 
 def upload_id(number: int) -> UploadId:
-    """In the order of the numbers, a millisecond apart."""
+    """Return an id. Ids are a millisecond apart, in the order of the numbers."""
     text = f"{FIRST * 1000 + number:012x}"
     return UploadId(f"{text[:8]}-{text[8:]}-7000-8000-000000000000")
 
 
-def is_there(number: int) -> bool:
+def exists(number: int) -> bool:
     return number % DANGLING_EVERY != 1
 
 
 @dataclass(frozen=True)
 class Generated:
-    """Every tenth object has no row, and every hundredth row no object."""
+    """A bucket and a table in which every tenth object has no row and every hundredth row no object."""
 
     count: int
 
@@ -60,13 +60,13 @@ class Generated:
 
     def list_objects(self, prefix: str) -> Iterator[Listed]:
         for number in range(self.count if prefix == AVATAR_PREFIX else 0):
-            if is_there(number):
+            if exists(number):
                 yield Listed(upload_id(number).avatar_key, NOW - 10_000)
 
     def find_owner(self, key: str) -> str | None:
-        """Of an orphan, whose user has another avatar by now."""
+        """Return the owner of an orphan, a user who now has another avatar."""
         found = parse_key(key, AVATAR_PREFIX)
-        if found is None or not is_there(round((found.created - FIRST) * 1000)):
+        if found is None or not exists(round((found.created - FIRST) * 1000)):
             raise MissingObjectError(key)
         return f"user{1:060}"
 
@@ -79,7 +79,7 @@ class Generated:
 
 
 def read_peak_kibibytes() -> int:
-    """Not getrusage's, which begins with that of the process that started this one (Linux: `exec_mmap`)."""
+    """Read the peak from Linux. The peak of getrusage includes the parent process (Linux: `exec_mmap`)."""
     [peak] = re.findall(r"^VmHWM:\s+(\d+) kB$", STATUS.read_text(), re.MULTILINE)
     return int(peak)
 
@@ -98,7 +98,7 @@ def main() -> None:
             executor=executor,
         )
         report = sweeper.sweep()
-    print(json.dumps({"peak": read_peak_kibibytes(), **report.as_json()}))  # noqa: T201 - what it is asked for
+    print(json.dumps({"peak": read_peak_kibibytes(), **report.as_json()}))  # noqa: T201 - the output of the command
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A rate limit takes no more memory, however many callers there are."""
+"""The memory of a rate limit does not grow with the number of callers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tracemalloc
 from services.web.rate_limits import RateLimit
 
 
-def test_a_flood_of_callers_takes_no_more_memory_than_said() -> None:
+def test_memory_does_not_grow_with_the_callers() -> None:
     limit = RateLimit(60, lambda: 1000.0, max_keys=1000)
     tracemalloc.start()
     try:
@@ -16,8 +16,8 @@ def test_a_flood_of_callers_takes_no_more_memory_than_said() -> None:
         full, _ = tracemalloc.get_traced_memory()
         for number in range(20_000):
             limit.take(f"2001:db9::{number:x}")
-        later, most = tracemalloc.get_traced_memory()
+        later, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert later < full * 1.1
-    assert most < 1000 * 400
+    assert peak < 1000 * 400

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+
+def find_npm_files(name: str) -> list[Path]:
+    found = (path for folder in ("bench", "tests") for path in (ROOT / folder).glob(f"**/{name}"))
+    return [path for path in found if "node_modules" not in path.parts]
+
+
 TEXT = PYPROJECT.read_text()
 PROJECT = tomllib.loads(TEXT)
 PINS = read_pins(TEXT)
@@ -37,7 +43,7 @@ INSTALLED: dict[str, Installed] = {
     # Of two the first counts, as for an import: setuptools brings some packages along.
     for found in reversed([*importlib.metadata.distributions()])
 }
-LOCKS = [path for path in ROOT.glob("tests/**/package-lock.json") if "node_modules" not in path.parts]
+LOCKS = find_npm_files("package-lock.json")
 FORM = re.compile(r"([a-z0-9-]+)==([\w.]+)(?: ; ([^\\]+?))?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n")
 """One version, and its hashes."""
 
@@ -164,7 +170,7 @@ def test_a_lock_of_npm_is_that_of_its_package_json_and_names_no_registry(lock: P
 
 
 def test_every_package_json_has_a_lock() -> None:
-    folders = {path.parent for path in ROOT.glob("tests/**/package.json") if "node_modules" not in path.parts}
+    folders = {path.parent for path in find_npm_files("package.json")}
     workspaces = {lock.parent / name for lock in LOCKS for name in json.loads(lock.read_text())["packages"]}
     assert folders
     assert folders - workspaces == set()

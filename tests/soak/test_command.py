@@ -1,4 +1,4 @@
-"""The command `soak`, on a small scale."""
+"""The command `soak` on a small scale."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import sys
 import psutil
 import pytest
 
-from tests.soak.chaos import CALLS, POST, Faults, Outages
-from tests.soak.command import INTERRUPTED, parse_plan
+from bench.soak.chaos import CALLS, POST, Faults, Outages
+from bench.soak.command import INTERRUPTED, parse_plan
 
 SMALL = ["--uploads", "80", "--at-once", "20", "--users", "10", "--faults", "3", "--kills", "1", "--seed", "1"]
 SECONDS = 1800
@@ -19,19 +19,19 @@ SECONDS = 1800
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - the command under test
-        [sys.executable, "-m", "tests.soak.command", *arguments],
+        [sys.executable, "-m", "bench.soak.command", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-@pytest.mark.parametrize("pending", ["tag"])  # it has all that prefix has, and healing besides
-def test_nothing_is_violated(pending: str) -> None:
+@pytest.mark.parametrize("pending", ["tag"])  # it does all that prefix does, and repairs besides
+def test_a_small_soak_finds_no_violation(pending: str) -> None:
     with start(*SMALL, "--pending", pending) as soak:
-        said, complaints = soak.communicate(timeout=SECONDS)
-    assert (soak.returncode, complaints) == (0, ""), said
-    lines = said.splitlines()
+        output, errors = soak.communicate(timeout=SECONDS)
+    assert (soak.returncode, errors) == (0, ""), output
+    lines = output.splitlines()
     assert lines[0].startswith(f"soak: {pending}, 80 uploads of 10 users, 20 at once, 3 % faults, 1 kill, seed 1")
     assert "kills: 1" in lines
     assert [line for line in lines if "violations:" in line] == [
@@ -43,7 +43,7 @@ def test_nothing_is_violated(pending: str) -> None:
     ]
 
 
-def test_ctrl_c_stops_everything_and_says_what_was_counted() -> None:
+def test_ctrl_c_stops_all_processes_and_prints_the_summary() -> None:
     with start("--uploads", "100000", "--kills", "0") as soak:
         assert soak.stdout
         assert soak.stdout.readline().startswith("soak: ")
@@ -51,15 +51,15 @@ def test_ctrl_c_stops_everything_and_says_what_was_counted() -> None:
         children = psutil.Process(soak.pid).children(recursive=True)
         assert len(children) == 5
         soak.send_signal(signal.SIGINT)
-        said, complaints = soak.communicate(timeout=SECONDS)
-    assert (soak.returncode, complaints) == (INTERRUPTED, "Stopped before the end.\n")
-    assert said.startswith("uploads: ")
-    assert "violations: 0" in said.splitlines()
+        output, errors = soak.communicate(timeout=SECONDS)
+    assert (soak.returncode, errors) == (INTERRUPTED, "Stopped before the end.\n")
+    assert output.startswith("uploads: ")
+    assert "violations: 0" in output.splitlines()
     assert not psutil.wait_procs(children, timeout=SECONDS)[1]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["--uploads", "0"], "argument --uploads: '0' is not a whole number of at least 1"),
         (["--at-once", "201"], "argument --at-once: '201' is not a whole number from 1 to 200"),
@@ -71,16 +71,16 @@ def test_ctrl_c_stops_everything_and_says_what_was_counted() -> None:
         (["--pending", "never"], "argument --pending: invalid choice: 'never' (choose from "),
     ],
 )
-def test_a_wrong_option_is_named(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_option_is_an_error(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse_plan(arguments)
     assert ended.value.code == 2
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_so_many_calls_go_wrong_as_wanted_and_only_those_of_a_confirm() -> None:
+def test_faults_affect_the_given_percentage_of_a_confirms_calls() -> None:
     for percent in (0, 2, 25):
-        faults = Faults(percent, random.Random(5))  # noqa: S311 - a lot, no secret
+        faults = Faults(percent, random.Random(5))  # noqa: S311 - no secret
         struck = sum(faults.choose(call) is not None for _ in range(4000) for call in CALLS)
         assert struck / (4000 * len(CALLS)) == pytest.approx(percent / 100, rel=0.2)
         assert sum(faults.struck.values()) == struck
@@ -89,7 +89,7 @@ def test_so_many_calls_go_wrong_as_wanted_and_only_those_of_a_confirm() -> None:
     assert 0 < rare < 4000 * 0.25 / 2
 
 
-def test_a_call_is_excused_while_the_service_is_down() -> None:
+def test_an_outage_overlaps_the_requests_during_it() -> None:
     outages = Outages([(10, 12), (20, float("inf"))])
     assert not any(outages.overlap(*span) for span in [(1, 9), (13, 19)])
     assert all(outages.overlap(*span) for span in [(1, 10), (11, 11.5), (12, 15), (13, 99), (30, 31)])

@@ -1,4 +1,4 @@
-"""That the soak can fail: each thing that must not be is found."""
+"""The soak finds each violation of an invariant."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
-from tests.soak.files import Digests
-from tests.soak.history import History
-from tests.soak.invariants import Known, Seen, Snapshot, find_remaining, find_unsafe, find_unswept
+from bench.soak.files import Digests
+from bench.soak.history import History
+from bench.soak.invariants import Known, Seen, Snapshot, find_remaining, find_unsafe, find_unswept
 
 OLD, FIRST, SECOND, OTHERS = "avatars/0", "avatars/1", "avatars/2", "avatars/3"
 ROWS = {"Ann": SECOND, "Bob": OTHERS}
@@ -18,11 +18,11 @@ CLEAN = Snapshot(ROWS, OBJECTS)
 
 
 def make_known(strategy: Literal["prefix", "tag"] = "prefix") -> Known:
-    """Ann had a portrait and confirmed two uploads; Bob's only confirm had no answer yet."""
+    """Ann had a portrait and confirmed two uploads. Bob's only confirm has no response yet."""
     history = History()
     for username, key, digest in (("Ann", FIRST, "blue"), ("Ann", SECOND, "red"), ("Bob", OTHERS, "blue")):
         history.post(key, digest)
-        history.ask(username, key)
+        history.begin_confirm(username, key)
     history.confirm("Ann", FIRST)
     history.confirm("Ann", SECOND)
     return Known(strategy, Digests(frozenset({"red", "blue", "portrait"}), "blank"), {"Ann": OLD}, history)
@@ -37,46 +37,46 @@ def unswept(objects: dict[str, Seen], strategy: Literal["prefix", "tag"] = "pref
     return list(find_unswept(snapshot, snapshot, make_known(strategy)))
 
 
-def test_what_is_as_it_should_be_passes() -> None:
+def test_a_correct_snapshot_has_no_violation() -> None:
     assert unsafe({}, {}) == []
     assert unswept({}) == []
     assert list(find_remaining(CLEAN)) == []
-    # Before a sweep there may be anything besides.
+    # Before a sweep other objects may exist.
     assert unsafe({}, {FIRST: Seen("Ann", "blue"), "pending/9": Seen("Ann", "text")}) == []
     # What waits is left to the lifecycle rules.
     assert unswept({"pending/9": Seen("Ann", "text"), "avatars/9": Seen("Ann", "text", tagged=True)}) == []
 
 
-def test_a_row_that_dangles_is_found() -> None:
+def test_a_row_with_a_missing_object_is_found() -> None:
     dangling = Snapshot(ROWS, {OTHERS: OBJECTS[OTHERS]})
-    assert list(find_unsafe(dangling, make_known())) == [f"Ann -> {SECOND}: there is no such object"]
-    assert list(find_remaining(dangling)) == [f"{SECOND}: an avatar is gone"]
+    assert list(find_unsafe(dangling, make_known())) == [f"Ann -> {SECOND}: the object is missing"]
+    assert list(find_remaining(dangling)) == [f"{SECOND}: the avatar is missing"]
 
 
-def test_a_row_that_points_at_somebody_elses_is_found() -> None:
-    assert unsafe({}, {SECOND: Seen("Bob", "red")}) == [f"Ann -> {SECOND}: the object is that of Bob"]
+def test_a_row_with_another_users_object_is_found() -> None:
+    assert unsafe({}, {SECOND: Seen("Bob", "red")}) == [f"Ann -> {SECOND}: the object belongs to Bob"]
 
 
-def test_a_row_that_went_back_is_found() -> None:
+def test_a_row_that_moved_back_is_found() -> None:
     wrong = unsafe({"Ann": FIRST}, {FIRST: Seen("Ann", "blue")})
-    assert wrong == [f"Ann -> {FIRST}: the row went back, it was at {SECOND}"]
+    assert wrong == [f"Ann -> {FIRST}: the row moved back from {SECOND}"]
     lost = Snapshot({"Bob": OTHERS}, OBJECTS)
-    assert list(find_unsafe(lost, make_known())) == [f"Ann -> None: the row went back, it was at {SECOND}"]
+    assert list(find_unsafe(lost, make_known())) == [f"Ann -> None: the row moved back from {SECOND}"]
 
 
-def test_an_avatar_that_nobody_confirmed_is_found() -> None:
+def test_an_unconfirmed_avatar_is_found() -> None:
     wrong = unsafe({"Ann": "avatars/9"}, {"avatars/9": Seen("Ann", "red")})
-    assert wrong == ["Ann -> avatars/9: no confirm of such an upload was ever sent by this user"]
+    assert wrong == ["Ann -> avatars/9: this user never sent a confirm of this upload"]
 
 
 @pytest.mark.parametrize("digest", ["text", "blue", "blank"])
-def test_bytes_that_were_never_posted_there_are_found(digest: str) -> None:
-    wrong = f"Ann -> {SECOND}: the bytes are no picture that was posted there"
+def test_bytes_that_were_not_posted_for_the_key_are_found(digest: str) -> None:
+    wrong = f"Ann -> {SECOND}: the bytes are not those of a picture that was posted for this key"
     assert unsafe({}, {SECOND: Seen("Ann", digest)}) == [wrong]
     assert unsafe({}, {SECOND: Seen("Ann", digest, tagged=True)}) == [wrong]
 
 
-def test_under_tag_a_marked_avatar_may_be_anything_and_a_blank_one_comes_of_rubbish() -> None:
+def test_under_tag_a_tagged_avatar_may_have_any_bytes_and_a_blank_one_follows_an_invalid_post() -> None:
     known = make_known("tag")
     assert unsafe({}, {SECOND: Seen("Ann", "text", tagged=True)}, known) == []
     assert unsafe({}, {SECOND: Seen("Ann", "blank")}, known) != []
@@ -86,22 +86,22 @@ def test_under_tag_a_marked_avatar_may_be_anything_and_a_blank_one_comes_of_rubb
     assert unsafe({}, {SECOND: Seen("Ann", "blank")}, replace(known, strategy="prefix")) != []
 
 
-def test_a_portrait_of_the_seed_may_stay() -> None:
+def test_a_seeded_portrait_is_allowed() -> None:
     known = replace(make_known(), history=History(), seeded={"Ann": OLD})
     assert list(find_unsafe(Snapshot({"Ann": OLD}, {OLD: Seen("Ann", "portrait")}), known)) == []
 
 
 def test_an_orphan_is_found() -> None:
-    assert unswept({FIRST: Seen("Ann", "blue")}) == [f"{FIRST}: no row points at it, and nothing will ever delete it"]
+    assert unswept({FIRST: Seen("Ann", "blue")}) == [f"{FIRST}: no row refers to it, and nothing will delete it"]
 
 
 def test_an_avatar_that_is_not_restored_is_found() -> None:
     assert unswept({SECOND: Seen("Ann", "red", tagged=True)}, "tag") == [
-        f"{SECOND}: a row points at it, and a lifecycle rule will delete it"
+        f"{SECOND}: a row refers to it, and a lifecycle rule will delete it"
     ]
 
 
-def test_a_sweep_that_does_too_much_is_found() -> None:
+def test_a_sweep_that_changes_too_much_is_found() -> None:
     known = make_known()
     pending = {"pending/9": Seen("Ann", "red"), "avatars/9": Seen("Ann", "red", tagged=True)}
     orphan = {FIRST: Seen("Ann", "blue")}
@@ -111,7 +111,7 @@ def test_a_sweep_that_does_too_much_is_found() -> None:
     assert f"Bob -> {SECOND}: the sweep moved the row from {OTHERS}" in list(find_unswept(CLEAN, moved, known))
 
 
-def test_what_remains_for_days_is_found() -> None:
+def test_an_object_that_remains_for_days_is_found() -> None:
     assert list(find_remaining(Snapshot(ROWS, OBJECTS | {"pending/9": Seen("Ann", "red")}))) == [
-        "pending/9: it is still there"
+        "pending/9: it still exists"
     ]

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from infra.local.stack import inherit_environ
-from tests.environment import isolate
+from tests.isolation import isolate
 
 NO_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 ISOLATED = {**NO_FILES, "AWS_EC2_METADATA_DISABLED": "true"}

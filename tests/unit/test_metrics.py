@@ -26,7 +26,7 @@ from services.uploads.sweep.report import METRICS, Outcome, Report
 from services.web.callers.identity import Caller
 from services.web.callers.verifier import Verifier
 from services.web.metrics import NAMESPACE, Metrics
-from tests.embedded import check_line, read_counts
+from tests.metric_lines import check_line, read_counts
 from tests.unit.conftest import find_credentials
 
 if TYPE_CHECKING:

@@ -1,0 +1,38 @@
+"""Litestar with a presigned POST as boto3's documentation shows it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import Any
+
+import boto3
+import uvicorn
+from litestar import Litestar, get, post
+
+from services.store.clients import S3_CONFIG
+
+s3 = boto3.client("s3", config=S3_CONFIG)
+bucket = os.environ["BUCKET"]
+
+
+@post("/presign", status_code=200)
+async def presign(data: dict[str, Any]) -> dict[str, Any]:
+    key = f"pending/{uuid.uuid4()}"
+    pinned = {"Content-Type": data["content_type"], "x-amz-meta-username": "Cooper12"}
+    conditions: list[Any] = [
+        *({name: value} for name, value in pinned.items()),
+        ["content-length-range", data["size"], data["size"]],
+    ]
+    form = s3.generate_presigned_post(bucket, key, Fields=pinned, Conditions=conditions, ExpiresIn=300)
+    return {"method": "POST", **form, "key": key}
+
+
+@get("/health")
+async def health() -> dict[str, str]:
+    return {}
+
+
+if __name__ == "__main__":
+    app = Litestar([presign, health], openapi_config=None)
+    uvicorn.run(app, host=os.environ["HOST"], port=int(os.environ["PORT"]), access_log=False, log_level="warning")

@@ -1,0 +1,102 @@
+"""`uv run screenshots` takes the pictures of the page in docs/screenshots from a demo that it starts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import expect, sync_playwright
+
+from bench.chromium import CHROMIUM_ARGUMENTS, find_chromium
+from infra.local.stack import Options, run_stack
+from infra.seed.people import PICTURES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from playwright.sync_api import Browser, Page, Route
+
+FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
+PHOTOGRAPH = PICTURES / "cat.jpg"
+LATEST_ENTRY = "#timeline > li:first-child"
+"""The timeline's entry of the latest upload."""
+
+FORM_SECONDS = 5
+"""How long a form is valid. One attack waits until its form has expired."""
+TIMEOUT_MILLISECONDS = 60_000
+
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="screenshots", description=__doc__)
+    parser.add_argument("--to", type=Path, default=FOLDER, metavar="DIR", help="default: docs/screenshots")
+    folder: Path = parser.parse_args(arguments).to
+    chromium = find_chromium()
+    if chromium is None:
+        sys.exit("Chromium is not installed.")
+    folder.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=TIMEOUT_MILLISECONDS)
+    options = Options(port=0, emulator_port=0, form_seconds=FORM_SECONDS)
+    with run_stack(options, lambda _part, _where: None) as stack, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        try:
+            _take_desktop(browser, stack.origin, folder)
+            _take(browser, stack.origin, folder / "dark.png", **DESKTOP, color_scheme="dark")
+            _take(browser, stack.origin, folder / "phone.png", **PHONE)
+        finally:
+            browser.close()
+
+
+def _take_desktop(browser: Browser, origin: str, folder: Path) -> None:
+    page = _open(browser, origin, **DESKTOP)
+    editor, calls = page.locator("#editor"), page.locator(f"{LATEST_ENTRY} .call")
+    page.locator("[data-login]").first.click()
+    page.locator("#choose").set_input_files(PHOTOGRAPH)
+    expect(editor).to_be_visible()
+    page.screenshot(path=folder / "before.png", full_page=True)
+
+    held: list[Route] = []
+    page.route("**/uploads/confirm", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright counts its arguments
+    editor.get_by_role("button", name="Upload").click()
+    expect(calls).to_have_count(3)
+    calls.nth(1).locator("summary").click()
+    page.screenshot(path=folder / "during.png", full_page=True)
+    held[0].continue_()
+    _expect_done(page)
+    calls.nth(1).locator("summary").click()
+    page.screenshot(path=folder / "after.png", full_page=True)
+
+    page.locator("#attack-lab summary").click()
+    page.get_by_role("button", name="Try all of them").click()
+    expect(page.locator('[data-verdict="refused"], [data-verdict="harmless"]')).to_have_count(
+        page.locator("[data-attack]").count()
+    )
+    page.locator("#lab").screenshot(path=folder / "attacks.png")
+
+
+def _take(browser: Browser, origin: str, file: Path, **options: Any) -> None:
+    """Take one picture of the page after an upload."""
+    page = _open(browser, origin, **options)
+    page.locator("[data-login]").last.click()
+    page.locator('input[type=file][data-flow="confirm"]').set_input_files(PHOTOGRAPH)
+    _expect_done(page)
+    page.screenshot(path=file, full_page=True)
+
+
+def _open(browser: Browser, origin: str, **options: Any) -> Page:
+    page = browser.new_page(**options, reduced_motion="reduce")
+    page.goto(origin)
+    return page
+
+
+def _expect_done(page: Page) -> None:
+    expect(page.locator(LATEST_ENTRY)).to_have_attribute("data-state", "done")
+    expect(page.locator("body")).to_have_attribute("data-busy", "false")
+
+
+if __name__ == "__main__":
+    main()
