@@ -11,7 +11,7 @@ import pytest
 from services.store.clients import CLIENT_CONFIG
 from services.uploads.confirm import LAST_CALL_SECONDS, MAX_TRIES
 from services.uploads.settings import Settings as UploadsSettings
-from services.uploads.sweep.__main__ import DONE, NEEDS_ATTENTION, INVALID_SETTINGS
+from services.uploads.sweep.__main__ import DONE, INVALID_SETTINGS, NEEDS_ATTENTION
 from services.uploads.sweep.plan import REPAIR_SECONDS
 from services.uploads.sweep.settings import Settings as SweepSettings
 from services.web.server import GRACE_SECONDS
