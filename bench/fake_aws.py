@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+    from litestar.types import Receive, Scope, Send
 
 CONTROL = "/_bench/"
 METADATA = "x-amz-meta-"
@@ -250,7 +250,7 @@ class FakeAws:
         self.delay = 0.0
         self.calls: list[ServedCall] = []
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         began = time.monotonic()
@@ -271,7 +271,7 @@ class FakeAws:
         # A response to HEAD has the length of the body that it leaves out.
         headers = {**response.headers, "Content-Length": str(len(response.body))}
         named = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": response.status, "headers": named, "trailers": False})
+        await send({"type": "http.response.start", "status": response.status, "headers": named})
         body = b"" if request.method == "HEAD" else response.body
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -296,7 +296,7 @@ class FakeAws:
         return Response("")
 
 
-async def _read_body(receive: ASGIReceiveCallable) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     chunks: list[bytes] = []
     while True:
         message = await receive()

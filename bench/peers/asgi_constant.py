@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+    from litestar.types import Receive, Scope, Send
 
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"15")]
 
 
-async def constant(_scope: Scope, _receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": HEADERS, "trailers": False})
+async def constant(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     await send({"type": "http.response.body", "body": b'{"status":"ok"}', "more_body": False})
 
 
