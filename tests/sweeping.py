@@ -1,4 +1,4 @@
-"""The sweep over the running system, with the permissions that it has and no others, at some later time."""
+"""The sweep of the running system, with its own permissions and a clock that is ahead."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from services.uploads.sweep.report import Report
 
 LATER_SECONDS = 5 * 3600
-"""When whatever is under way now is long over, and no lifecycle rule has come to it yet."""
+"""Long after the confirm window of current uploads, and before any lifecycle rule applies to them."""
 
 
 def read_clock(stack: Stack) -> Callable[[], float]:
-    """The time as S3 has it, which a test of the page may have moved by days."""
+    """The clock of S3, which tests of the page may have moved by days."""
     shown = web.get(stack.aws.endpoint + LIFECYCLE_PATH)
     if not shown.is_success:  # only the embedded emulator has a clock that can be moved
         return time.time
@@ -37,7 +37,7 @@ def read_clock(stack: Stack) -> Callable[[], float]:
 
 @contextlib.contextmanager
 def open_sweeper(stack: Stack, later: float = LATER_SECONDS) -> Generator[Sweeper, None, None]:
-    """Its clock is so many seconds ahead."""
+    """A sweeper whose clock is `later` seconds ahead."""
     aws, clock = stack.aws.sign_in(stack.resources.credentials["sweep"]), read_clock(stack)
     settings = read_settings(Settings, {"BUCKET": stack.resources.bucket, "TABLE": stack.resources.table})
     with ThreadPoolExecutor(16) as executor:

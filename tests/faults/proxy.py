@@ -1,7 +1,7 @@
-"""A proxy between a service and AWS that delays, loses and falsifies what passes through it, as a test plans it.
+"""A proxy between a service and AWS that delays, drops and replaces requests and responses as a test plans.
 
-What it does not meddle with it hands on byte for byte, so that signatures hold. It tells what it has done with each
-call that a fault befell, so that a test waits for that and for no time.
+It forwards all other calls byte for byte, so that signatures stay valid. It records an event for each call that a fault
+affects, so that a test waits for the event and not for a time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 DELAY_SECONDS = 0.3
-"""How late an answer is that still comes in time."""
+"""Delay of a response that the client still waits for."""
 
 READ_BYTES = 65_536
 
@@ -39,48 +39,48 @@ class When(enum.Enum):
     BEFORE = "before"
     """AWS never sees the call."""
     AFTER = "after"
-    """AWS has carried the call out, and its answer does not come through as it was."""
+    """AWS has carried out the call, and its response is lost or changed."""
 
 
 class Kind(enum.Enum):
     KILL = "kill"
-    """The connection breaks without an answer."""
+    """The connection is closed without a response."""
     DELAY = "delay"
-    """The true answer, late but in time."""
+    """The true response arrives late, but within the client's timeout."""
     ERROR_500 = "error-500"
     SLOW_DOWN = "slow-down"
-    """Throttled, in the words of the service that is called."""
+    """The throttling error of the called AWS service."""
     ERROR_IN_200 = "error-in-200"
-    """S3 may find out that a call fails when it has sent status 200 already (AWS: "CopyObject")."""
+    """An error in a response with status 200: S3 may fail after it has sent the status (AWS: "CopyObject")."""
     EMPTY_200 = "empty-200"
-    """That status, and nothing of what follows it."""
+    """Status 200 with an empty body."""
     SILENCE = "silence"
-    """No answer for as long as the client waits."""
+    """No response for as long as the client waits."""
     STALL = "stall"
-    """Half an answer, and then silence."""
+    """Half a response, and then nothing for as long as the client waits."""
     HALF = "half"
-    """Half an answer, and then the connection breaks."""
+    """Half a response, and then the connection is closed."""
     LATE = "late"
-    """AWS sees the call only once the client has given up."""
+    """AWS receives the call only after the client has timed out."""
     HOLD = "hold"
-    """All stands still until the test says so, or the client is gone."""
+    """The call is held until the test releases it or the client disconnects."""
 
 
 class Event(enum.Enum):
-    """What the proxy has done with a call that a fault befell."""
+    """What the proxy did with a call that a fault affects."""
 
     HELD = "held"
-    """It stands still."""
+    """The call is held."""
     ANSWERED = "answered"
-    """The true answer was sent."""
+    """The true response was sent."""
     FALSIFIED = "falsified"
-    """Another answer was sent."""
+    """Another response was sent."""
     BROKEN = "broken"
-    """The connection is broken, without an answer or after half of one."""
+    """The connection was closed, without a response or after half of one."""
     SWALLOWED = "swallowed"
-    """No more of an answer is sent, and the connection stays open."""
+    """Nothing more is sent, and the connection stays open."""
     DELIVERED = "delivered"
-    """AWS has carried it out after the client had given up."""
+    """AWS carried out the call after the client had timed out."""
 
 
 END = {
@@ -96,10 +96,10 @@ END = {
     Kind.LATE: Event.DELIVERED,
     Kind.HOLD: Event.ANSWERED,
 }
-"""The last event of each kind of fault: after it the proxy has nothing more to do with the call."""
+"""The last event of each kind of fault."""
 
 UNANSWERED = frozenset({Kind.SILENCE, Kind.STALL, Kind.LATE})
-"""Those that end only when the client gives up."""
+"""The kinds that end only when the client times out."""
 
 Effect = tuple[When, Kind]
 
@@ -108,7 +108,7 @@ _ANSWERED_IN_XML = frozenset({"CopyObject", "DeleteObjects", "ListObjectsV2"})
 
 
 def can_befall(call: str, effect: Effect) -> bool:
-    """Whether there is such a thing."""
+    """Whether the effect is possible for this call."""
     when, kind = effect
     if kind is Kind.ERROR_IN_200 and call not in _ANSWERED_IN_XML:
         return False
@@ -119,14 +119,14 @@ def can_befall(call: str, effect: Effect) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is to befall which call. Planned for `times` calls, or for all until it is lifted."""
+    """A planned fault of a call. It affects `times` calls, or all until it is lifted."""
 
     call: str
-    """Its name, such as `CopyObject`."""
+    """Name of the API call, such as `CopyObject`."""
     when: When
     kind: Kind
     about: str = ""
-    """Only a call whose target, headers or body contain this, so that tests don't get in each other's way."""
+    """The fault affects only calls whose target, headers or body contain this text, so that tests do not interfere."""
     times: int | None = 1
 
     def __str__(self) -> str:
@@ -136,34 +136,34 @@ class Fault:
 
 @dataclass(eq=False)
 class Planned:
-    """A fault that the proxy looks out for."""
+    """A fault that is planned in the proxy."""
 
     fault: Fault
     _loop: asyncio.AbstractEventLoop
     struck: int = 0
-    """How many calls it befell."""
+    """The number of calls that the fault affected."""
     events: Counter[Event] = field(default_factory=Counter[Event])
     released: asyncio.Event = field(default_factory=asyncio.Event)
-    _told: threading.Condition = field(default_factory=threading.Condition)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def tell(self, event: Event) -> None:
-        with self._told:
+    def record(self, event: Event) -> None:
+        with self._changed:
             self.events[event] += 1
-            self._told.notify_all()
+            self._changed.notify_all()
 
     def wait_for(self, event: Event, times: int = 1) -> None:
-        """Return once this has happened so many times."""
-        with self._told:
-            has_happened = self._told.wait_for(lambda: self.events[event] >= times, PATIENCE_SECONDS)
+        """Wait until the event has happened this many times."""
+        with self._changed:
+            has_happened = self._changed.wait_for(lambda: self.events[event] >= times, PATIENCE_SECONDS)
         assert has_happened, f"{self.fault}: not {event.value} {times} times, but {dict(self.events)}"
 
     def release(self) -> None:
-        """What stands still goes on, and what would have to stand still does not."""
+        """Continue held calls, and hold no more."""
         self._loop.call_soon_threadsafe(self.released.set)
 
-    def fits(self, call: Call) -> bool:
+    def matches(self, call: Call) -> bool:
         is_over = self.fault.times is not None and self.struck >= self.fault.times
-        return not is_over and call.name == self.fault.call and call.is_about(self.fault.about)
+        return not is_over and call.name == self.fault.call and call.mentions(self.fault.about)
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class Call:
 
     @property
     def operation(self) -> str:
-        """What the protocols of DynamoDB and KMS name a call by; S3 has no such header."""
+        """The `X-Amz-Target` header of DynamoDB and KMS. S3 has no such header."""
         return self.header(b"x-amz-target")
 
     @property
@@ -185,12 +185,12 @@ class Call:
     def header(self, name: bytes) -> str:
         return next((value.decode("latin-1") for header, value in self.headers if header.lower() == name), "")
 
-    def is_about(self, text: str) -> bool:
+    def mentions(self, text: str) -> bool:
         places = (self.target.encode(), self.body, *(value for _, value in self.headers))
         return any(text.encode() in place for place in places)
 
     def _name_by_s3(self) -> str:
-        # By path, as S3's clients do it where the endpoint is an IP address.
+        # The bucket is in the path, since the endpoint is an IP address.
         path, _, query = self.target.partition("?")
         key = path.lstrip("/").partition("/")[2]
         asked = parse_qs(query, keep_blank_values=True)
@@ -217,52 +217,54 @@ class _GoneError(Exception):
 
 
 class _BrokenError(Exception):
-    """The connection is to be broken."""
+    """The connection has to be closed."""
 
 
 class Proxy:
-    """Its methods are for the threads of tests; faults strike in the proxy's own."""
+    """The tests' interface to the proxy, whose connections are served in another thread."""
 
     def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
         self.url = url
         self.calls = Counter[str]()
-        """How often each call came, by its name."""
+        """Number of calls by name."""
         self.struck = Counter[str]()
-        """How often some fault befell it."""
+        """Number of calls that a fault affected, by name."""
         self.choose: Callable[[str], Effect | None] | None = None
-        """Chaos: asked for each call, by its name, that no planned fault befalls. Not for HOLD, which nobody ends."""
+        """Chooses random faults: it is called with the name of each call that no planned fault affects. It must not
+        return HOLD, which nothing would release.
+        """
         self.connections = 0
-        """How many there are of clients; one counts until all that came on it is carried out."""
+        """Number of client connections. A connection counts until all calls on it are carried out."""
         self._loop = loop
         self._planned: list[Planned] = []
         self._lock = threading.Lock()
 
     def plan(self, fault: Fault) -> Planned:
-        assert can_befall(fault.call, (fault.when, fault.kind)), f"There is no such fault: {fault}"
+        assert can_befall(fault.call, (fault.when, fault.kind)), f"Impossible fault: {fault}"
         planned = Planned(fault, self._loop)
         with self._lock:
             self._planned.append(planned)
         return planned
 
     def lift(self, planned: Planned) -> None:
-        """It befalls no more calls, and what it holds goes on. Silence stays silent."""
+        """End the fault and continue the calls that it holds. Unanswered calls stay unanswered."""
         with self._lock:
             self._planned.remove(planned)
         planned.release()
 
     def finish(self) -> None:
-        """Return when all is carried out that came from clients who are gone by now."""
-        # This connection is accepted after theirs, which may not be noticed yet.
+        """Wait until all calls of disconnected clients are carried out."""
+        # This connection is accepted after those of the clients, which the proxy may not have accepted yet.
         web.get(f"{self.url}/_ministack/health", headers={"Connection": "close"})
         eventually(lambda: self.connections == 0)
 
     def find(self, call: Call) -> Planned | None:
-        """The planned fault that befalls this call if it comes now."""
+        """The planned fault that would affect this call now."""
         with self._lock:
-            return next((planned for planned in self._planned if planned.fits(call)), None)
+            return next((planned for planned in self._planned if planned.matches(call)), None)
 
     def strike(self, call: Call) -> Planned | None:
-        """What befalls this call, as planned or by chaos."""
+        """Count a call, and return the planned or random fault that affects it."""
         self.calls[call.name] += 1
         planned = self.find(call) or self._draw(call)
         if planned:
@@ -277,7 +279,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def run_proxy(target: str, *, port: int = 0) -> Generator[Proxy, None, None]:
-    """In front of what listens at the URL `target`, in a thread of its own. A port of 0 is any that is free."""
+    """Run a proxy in front of the URL `target`, in its own thread. Port 0 means any free port."""
     started = Future[tuple[Proxy, "Callable[[], object]"]]()
     thread = threading.Thread(target=lambda: asyncio.run(_run(target, port, started)), name="proxy")
     thread.start()
@@ -304,7 +306,7 @@ async def _run(target: str, port: int, started: Future[tuple[Proxy, Callable[[],
         tasks.discard(task)
         proxy.connections = len(tasks)
 
-    # AWS closes a connection that is idle for some time, be it just when the next call is sent on it.
+    # AWS closes idle connections, possibly just when the next call is sent, so none is reused.
     limits = httpx2.Limits(max_keepalive_connections=0)
     async with httpx2.AsyncHTTPTransport(limits=limits) as transport:
         try:
@@ -323,7 +325,7 @@ async def _run(target: str, port: int, started: Future[tuple[Proxy, Callable[[],
 
 
 class _Connection:
-    """One connection of a client, with one call after the other."""
+    """A connection of a client, with its calls one after another."""
 
     def __init__(
         self,
@@ -360,13 +362,13 @@ class _Connection:
         kind = planned.fault.kind
         answer = await self._forward(call) if planned.fault.when is When.AFTER else None
         if kind is Kind.KILL:
-            planned.tell(Event.BROKEN)
+            planned.record(Event.BROKEN)
             raise _BrokenError
         if kind in UNANSWERED:
             await self._leave_unanswered(call, planned, answer)
         if kind is Kind.HALF and answer:
             await self._send(call, answer, half=True)
-            planned.tell(Event.BROKEN)
+            planned.record(Event.BROKEN)
             raise _BrokenError
         if END[kind] is Event.FALSIFIED:
             answer = _make_error(call, kind)
@@ -375,23 +377,23 @@ class _Connection:
         elif kind is Kind.HOLD:
             await self._hold(planned)
         await self._send(call, answer or await self._forward(call))
-        planned.tell(END[kind])
+        planned.record(END[kind])
 
     async def _leave_unanswered(self, call: Call, planned: Planned, answer: Answer | None) -> NoReturn:
         try:
             if planned.fault.kind is Kind.STALL and answer:
                 await self._send(call, answer, half=True)
         finally:
-            planned.tell(Event.SWALLOWED)
+            planned.record(Event.SWALLOWED)
         with contextlib.suppress(_GoneError, ConnectionError):
             await self._wait_until_gone()
         if planned.fault.kind is Kind.LATE:
             await self._forward(call)
-            planned.tell(Event.DELIVERED)
+            planned.record(Event.DELIVERED)
         raise _BrokenError
 
     async def _hold(self, planned: Planned) -> None:
-        planned.tell(Event.HELD)
+        planned.record(Event.HELD)
         released = asyncio.ensure_future(planned.released.wait())
         gone = asyncio.ensure_future(self._wait_until_gone())
         try:
@@ -425,7 +427,7 @@ class _Connection:
         return event
 
     async def _forward(self, call: Call) -> Answer:
-        # A transport and not a client, which would add headers of its own.
+        # A transport is used since a client would add headers.
         answer = await self._transport.handle_async_request(
             httpx2.Request(call.method, self._target + call.target, headers=call.headers, content=call.body or None)
         )
