@@ -104,7 +104,7 @@ def test_a_confirm_succeeds_or_can_be_repeated_after_any_fault(
 
 @only_prefix
 @pytest.mark.parametrize("kind", [Kind.HALF, Kind.STALL])
-def test_a_repeated_confirm_is_503_if_the_response_that_the_object_is_missing_breaks_off(
+def test_a_repeated_confirm_is_503_if_a_not_found_response_breaks_off(
     stack: Stack, start_service: StartService, proxy: Proxy, kind: Kind
 ) -> None:
     with begin_upload(stack, start_service(), 1) as upload:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.every_aws
 
 
-def test_a_confirm_makes_five_calls_of_which_four_are_in_three_round_trips_before_the_response(
+def test_a_confirm_makes_four_calls_before_its_response_and_one_after_it(
     stack: Stack, user: User, strategy: str
 ) -> None:
     form = user.upload_unconfirmed("image/png", make_picture())
