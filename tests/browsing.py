@@ -1,4 +1,4 @@
-"""A browser, and the page as somebody uses it who sits in front of it."""
+"""Chromium, and the page as a user operates it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from bench.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_NAMES, find_chromium
 from infra.seed.people import PICTURES
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from tests.conftest import make_user
 from tests.eventually import PATIENCE_SECONDS
 
@@ -31,9 +32,9 @@ PATIENCE_MILLISECONDS = 1000 * PATIENCE_SECONDS
 PHOTOGRAPH = PICTURES / "cat.jpg"
 
 SIDE = 96
-"""Of an avatar on the page, in pixels."""
+"""Width and height of an avatar on the page, pixels."""
 INNER = 66
-"""The side of the square in its middle that the round corners leave whole."""
+"""Width and height of the square in an avatar's middle that the round corners do not cut, pixels."""
 
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => {
@@ -55,7 +56,7 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="module")
 def browser(chromium_path: str) -> Iterator[Browser]:
-    """No longer than it is needed: Playwright keeps an event loop running in this thread, which suffers no other."""
+    """A browser for one file: Playwright runs an event loop in this thread, in which no other can then run."""
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -66,61 +67,61 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 
 @dataclass
-class Noise:
-    """What the browser complains of. A test announces what it expects of that, by a part of each complaint."""
+class BrowserErrors:
+    """The errors that the browser reports. A test declares the errors that it expects, by a part of each message."""
 
-    heard: list[str] = field(default_factory=list[str])
-    announced: list[str] = field(default_factory=list[str])
+    seen: list[str] = field(default_factory=list[str])
+    expected: list[str] = field(default_factory=list[str])
 
     def expect(self, *parts: str) -> None:
-        self.announced.extend(parts)
+        self.expected.extend(parts)
 
-    def hear_console(self, message: ConsoleMessage) -> None:
+    def record_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.heard.append(f"console: {message.text} ({message.location.get('url', '')})")
+            self.seen.append(f"console: {message.text} ({message.location.get('url', '')})")
 
-    def hear_error(self, error: WebError) -> None:
-        self.heard.append(f"page error: {error.error}")
+    def record_page_error(self, error: WebError) -> None:
+        self.seen.append(f"page error: {error.error}")
 
-    def hear_violation(self, _: object, what: str) -> None:
-        self.heard.append(what)
+    def record_violation(self, _: object, violation: str) -> None:
+        self.seen.append(violation)
 
     def check(self) -> None:
-        unexpected = [line for line in self.heard if not any(part in line for part in self.announced)]
-        in_vain = [part for part in self.announced if not any(part in line for line in self.heard)]
-        assert not unexpected, f"The browser complained: {unexpected}"
-        assert not in_vain, f"The browser was expected to complain of {in_vain} and did not: {self.heard}"
+        unexpected = [line for line in self.seen if not any(part in line for part in self.expected)]
+        missing = [part for part in self.expected if not any(part in line for line in self.seen)]
+        assert not unexpected, f"Unexpected browser errors: {unexpected}"
+        assert not missing, f"Missing browser errors: {missing} is in none of {self.seen}"
 
 
 @pytest.fixture
-def noise() -> Noise:
-    return Noise()
+def browser_errors() -> BrowserErrors:
+    return BrowserErrors()
 
 
 class OpenPage(Protocol):
-    """Opens a page in a context of its own, as if in another browser."""
+    """Opens a page in a new browser context, which shares no cookies with others."""
 
     def __call__(self, **options: Any) -> Page: ...
 
 
 @pytest.fixture
-def open_page(browser: Browser, noise: Noise) -> Iterator[OpenPage]:
+def open_page(browser: Browser, browser_errors: BrowserErrors) -> Iterator[OpenPage]:
     contexts: list[BrowserContext] = []
 
     def open_page(**options: Any) -> Page:
         context = browser.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MILLISECONDS)
-        context.on("console", noise.hear_console)
-        context.on("weberror", noise.hear_error)
-        context.expose_binding("reportViolation", noise.hear_violation)
+        context.on("console", browser_errors.record_console)
+        context.on("weberror", browser_errors.record_page_error)
+        context.expose_binding("reportViolation", browser_errors.record_violation)
         context.add_init_script(REPORT_VIOLATIONS)
         return context.new_page()
 
     yield open_page
     for context in contexts:
         context.close()
-    noise.check()
+    browser_errors.check()
 
 
 @pytest.fixture
@@ -130,15 +131,15 @@ def page(open_page: OpenPage) -> Page:
 
 @pytest.fixture
 def site(page: Page, stack: Stack) -> Site:
-    """The page, opened by somebody who is not logged in."""
+    """The page, opened without a login."""
     site = Site(page, stack.origin)
     site.open()
     return site
 
 
 @pytest.fixture(scope="module")
-def crowd(stack: Stack) -> None:
-    """So many users with pictures that no list fits on one page."""
+def many_users(stack: Stack) -> None:
+    """Users with avatars, more than fit on one page of any list."""
     for _ in range(25):
         with make_user(stack):
             pass
@@ -163,12 +164,12 @@ class Site:
 
     @property
     def editor(self) -> Locator:
-        """Where a picture is seen before it goes."""
+        """The editor that shows a picture before its upload."""
         return self.page.locator("#editor")
 
     @property
     def entry(self) -> Locator:
-        """What the timeline tells of the latest upload or attack."""
+        """The timeline's entry of the latest upload or attack."""
         return self.page.locator("#timeline > li:first-child")
 
     @property
@@ -177,11 +178,11 @@ class Site:
 
     @property
     def failure(self) -> Locator:
-        """What went wrong, in words: with an upload, or with anything else."""
+        """The message about a failed upload or any other failure."""
         return self.entry.locator(".entry-status.failed").or_(self.page.locator("#failure:not(:empty)"))
 
     def expect_entry(self, state: Literal["done", "failed", "left-out"]) -> None:
-        """The latest upload has come to this end."""
+        """Expect the latest upload to end in this state."""
         expect(self.entry).to_have_attribute("data-state", state)
         expect(self.page.locator("body")).to_have_attribute("data-busy", "false")
 
@@ -204,7 +205,7 @@ class Site:
         self.page.goto(self.origin)
 
     def log_in(self, username: str) -> None:
-        """Without the button, which may be many pages away."""
+        """Log in without the button, which may be many pages away."""
         status = self.page.evaluate(
             """async (username) => {
                 const headers = { "Content-Type": "application/json" };
@@ -217,12 +218,12 @@ class Site:
         self.open()
         expect(self.card(username)).to_contain_text("Current user")
 
-    def turn_to(self, section: Locator, wanted: Locator) -> None:
-        """Go through the section's pages, by its links, until this shows."""
+    def turn_pages_to(self, section: Locator, wanted: Locator) -> None:
+        """Follow the section's "Next page" links until the wanted element is there."""
         while wanted.count() == 0:
-            self.turn(section, "Next page")
+            self.turn_page(section, "Next page")
 
-    def turn(self, section: Locator, label: Literal["Next page", "First page"]) -> None:
+    def turn_page(self, section: Locator, label: Literal["Next page", "First page"]) -> None:
         link = section.get_by_role("link", name=label)
         assert link.count() == 1, f"There is no link {label!r}."
         target = link.get_attribute("href")
@@ -230,46 +231,46 @@ class Site:
         expect(section.locator(f'.pager a[href="{target}"]')).to_have_count(0)
 
     def see_picture(self, username: str) -> Image.Image:
-        """The middle of the avatar as it is drawn on the screen."""
+        """The middle of the avatar as the browser draws it."""
         picture = self.picture(username)
         picture.evaluate("async (image) => image.decode()")
         picture.scroll_into_view_if_needed()
         box = picture.bounding_box()
         assert box is not None
         assert (box["width"], box["height"]) == (SIDE, SIDE)
-        # Browsers draw a picture at whole pixels, wherever between two the layout puts it.
+        # Browsers draw a picture at whole pixels, even if its position in the layout is between two.
         left, top = math.floor(box["x"] + 0.5), math.floor(box["y"] + 0.5)
         shot = self.page.screenshot(clip={"x": left, "y": top, "width": SIDE, "height": SIDE})
         return _middle(Image.open(io.BytesIO(shot)).convert("RGB"))
 
     def expect_avatar(self, username: str, avatar: str) -> None:
-        """The card asks for this very picture."""
+        """Expect the card to load this avatar."""
         expect(self.picture(username)).to_have_attribute("src", f"/users/{username}/avatar?v={avatar}")
 
 
 def read_key(line: Locator) -> str:
-    """The one that the page names in what it says of a call."""
-    found = re.search(r"(?:pending|avatars)/[0-9a-f-]{36}", line.inner_text())
+    """The key in the page's description of a call."""
+    found = re.search(rf"(?:{PENDING_PREFIX}|{AVATAR_PREFIX})[0-9a-f-]{{36}}", line.inner_text())
     assert found
     return found[0]
 
 
 def draw_avatar(file: Path) -> Image.Image:
-    """The middle of the avatar as the page ought to draw it: upright, cut to a square, scaled."""
+    """The middle of the avatar as the page should draw it: upright, cropped to a square, scaled."""
     with Image.open(file) as picture:
         return _middle(ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), (SIDE, SIDE)))
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
-    """Between two pictures: the mean over all pixels and colours, from 0 to 255."""
+    """The mean difference of two pictures over all pixels and colours, from 0 to 255."""
     means = ImageStat.Stat(ImageChops.difference(one, other)).mean
     return sum(means) / len(means)
 
 
 SAME = 4.0
-"""A difference below this is the scaling's, which browsers and Pillow do each in their own way."""
+"""A smaller difference means the same picture: browsers and Pillow scale in different ways."""
 ANOTHER = 25.0
-"""A difference above this is that of another picture."""
+"""A larger difference means another picture."""
 
 
 def _middle(picture: Image.Image) -> Image.Image:

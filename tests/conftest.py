@@ -1,4 +1,4 @@
-"""The running system, and users of it that no other test knows of."""
+"""The running system, and new users of it for each test."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from infra.local.ports import pick_free_ports
 from infra.local.seeds import make_row
 from infra.local.stack import Options, Stack, make_root_clients, run_processes, start_emulator, start_system
 from infra.seed.people import PORTRAITS, Person, invent_people
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
 from tests.containers.engine import NoEngineError, use_engine
@@ -46,24 +47,24 @@ hypothesis.settings.load_profile("patient")
 
 _numbers = itertools.count(1)
 
-_crowded = set[str]()
-"""The buckets of systems that users were made in."""
+_buckets_with_users = set[str]()
+"""The buckets of the systems in which tests created users."""
 
 _tls = ssl.create_default_context()
-"""One for all clients, since it takes longer to make than an upload does; there is no TLS here to use it."""
+"""One context for all clients: creating one takes longer than an upload. The tests use plain HTTP and never need it."""
 
 ENGINE_SECONDS = 600
 
 CHOSEN = pytest.StashKey[tuple[Target, ...]]()
-"""Which AWS the tests of this run are for that can run on several."""
+"""The AWS targets of this run, for the tests that can run on several."""
 
 COVERED = pytest.StashKey[list[str]]()
-"""Lines that say what was covered, where a test alone would not."""
+"""Lines about what the tests covered, where the tests' names do not say it."""
 
 
 @pytest.fixture(scope="session")
 def covered(pytestconfig: pytest.Config) -> Callable[[str], None]:
-    """Say in one line what was covered; it is shown at the end of the run."""
+    """Add a line about what a test covered. pytest prints these lines at the end of the run."""
     return pytestconfig.stash[COVERED].append
 
 
@@ -74,7 +75,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """What a worker has said."""
+    """Collect the lines of a pytest-xdist worker."""
     node.config.stash[COVERED] += getattr(node, "workeroutput", {}).get("covered", [])
 
 
@@ -87,21 +88,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session", params=["prefix", "tag"])
 def strategy(request: pytest.FixtureRequest) -> Literal["prefix", "tag"]:
-    """What uses the running system runs once under each."""
+    """Each test that uses the running system runs once with each strategy."""
     return request.param
 
 
-WAITS_UNDER = {"prefix": "pending/", "tag": "avatars/"}
-"""By strategy, where an upload awaits its confirm."""
+POSTED_PREFIXES = {"prefix": PENDING_PREFIX, "tag": AVATAR_PREFIX}
+"""The prefix of the key that a form posts to, by strategy."""
 
 only_prefix = pytest.mark.parametrize("strategy", ["prefix"], indirect=True, scope="session")
 only_tag = pytest.mark.parametrize("strategy", ["tag"], indirect=True, scope="session")
-"""For what only one of them has."""
+"""For tests of behaviour that only one strategy has, or that is the same with both."""
 
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Aws]:
-    """The emulator of the demo, once for the whole run."""
+    """The emulator that the demo uses, started once for the whole run."""
     with run_processes() as processes:
         aws = make_root_clients(pick_free_ports(1)[0])
         start_emulator(processes, aws, None)
@@ -111,7 +112,7 @@ def embedded() -> Iterator[Aws]:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     if coming := os.environ.get("ENGINE_COMING"):
-        # Something brings it up meanwhile, and removes this file when it has.
+        # Another process is starting the engine and removes this file when the engine is ready.
         eventually(lambda: not Path(coming).exists(), ENGINE_SECONDS)
     try:
         with use_engine() as engine:
@@ -124,7 +125,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def network(engine: Engine) -> Iterator[Network]:
-    """That LocalStack and the services share."""
+    """The network that LocalStack and the services share."""
     with Network(docker_network_kw={"labels": engine.labels}) as network:
         yield network
 
@@ -143,13 +144,13 @@ def ministack(engine: Engine) -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest) -> Target:
-    """Those that are marked `every_aws` run once under each that was chosen."""
+    """Tests that are marked `every_aws` run once on each chosen target."""
     return getattr(request, "param", Target.EMBEDDED)
 
 
 @pytest.fixture(scope="session")
 def aws(request: pytest.FixtureRequest, target: Target) -> Aws:
-    """Clients that may do everything there."""
+    """Clients with all permissions on the target."""
     if target.value.startswith("given"):
         return find_given(os.environ)
     if target is Target.LOCALSTACK:
@@ -158,14 +159,14 @@ def aws(request: pytest.FixtureRequest, target: Target) -> Aws:
 
 
 class StartStack(Protocol):
-    """All parts of the demo, on free ports; those that are asked for again are running still."""
+    """Start all parts of the demo on free ports. A second call with the same arguments returns the same system."""
 
-    def __call__(self, aws: Aws, strategy: Literal["prefix", "tag"], whose: str = "everybody's") -> Stack: ...
+    def __call__(self, aws: Aws, strategy: Literal["prefix", "tag"], purpose: str = "shared") -> Stack: ...
 
 
 @pytest.fixture(scope="session")
 def stacks() -> list[Stack]:
-    """All that `start_stack` has started."""
+    """All systems that `start_stack` has started."""
     return []
 
 
@@ -174,7 +175,7 @@ def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
     with contextlib.ExitStack() as running:
 
         @functools.cache
-        def start(aws: Aws, strategy: Literal["prefix", "tag"], whose: str = "everybody's") -> Stack:  # noqa: ARG001
+        def start(aws: Aws, strategy: Literal["prefix", "tag"], purpose: str = "shared") -> Stack:  # noqa: ARG001
             name = f"three-phase-upload-{uuid.uuid4().hex[:12]}"
             options = Options(port=0, pending=strategy, presigns_per_minute=0, logins_per_minute=0, name=name)
             processes = running.enter_context(run_processes())
@@ -186,12 +187,12 @@ def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def clear(stacks: list[Stack]) -> Iterator[None]:
-    """The users of one file's tests go with it: a sweep looks at all there is, and so do many tests."""
+def remove_test_users(stacks: list[Stack]) -> Iterator[None]:
+    """Remove the users of a file's tests after the file: a sweep and many tests read the whole bucket and table."""
     yield
     for stack in stacks:
-        if stack.resources.bucket in _crowded:
-            _crowded.remove(stack.resources.bucket)
+        if stack.resources.bucket in _buckets_with_users:
+            _buckets_with_users.remove(stack.resources.bucket)
             remove_users(stack)
 
 
@@ -201,7 +202,7 @@ def stack(aws: Aws, strategy: Literal["prefix", "tag"], start_stack: StartStack)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--aws", choices=CHOICES, help="which AWS the tests run on that can run on several")
+    parser.addoption("--aws", choices=CHOICES, help="the AWS targets of the tests that can run on several")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -226,10 +227,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    left_out = [item for item in items if not _runs(item, config.stash[CHOSEN])]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    deselected = [item for item in items if not _runs(item, config.stash[CHOSEN])]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
 
     items.sort(key=lambda item: rank(item.nodeid))
 
@@ -240,15 +241,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
 
 
 def _runs(item: pytest.Item, chosen: Collection[Target]) -> bool:
-    called_with: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
-    if "target" not in called_with:
+    parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    if "target" not in parameters:
         return True
     if item.get_closest_marker("one_aws"):
-        return called_with["target"] is Target.EMBEDDED
+        return parameters["target"] is Target.EMBEDDED
     needs = {trait for mark in item.iter_markers("needs") for trait in mark.args}
-    if called_with.get("strategy") == "tag":
+    if parameters.get("strategy") == "tag":
         needs.add(Trait.FORM_TAGGING)
-    return runs_on(called_with["target"], chosen, needs)
+    return runs_on(parameters["target"], chosen, needs)
 
 
 @pytest.fixture
@@ -258,14 +259,14 @@ def bucket(stack: Stack) -> Bucket:
 
 @pytest.fixture
 def http(stack: Stack) -> Iterator[httpx2.Client]:
-    """Nobody in particular: no cookie, no token."""
+    """A client without a cookie or a token."""
     with web.Client(base_url=stack.origin) as client:
         yield client
 
 
 @pytest.fixture
 def user(stack: Stack) -> Iterator[User]:
-    """A fresh user with a portrait, logged in."""
+    """A new user with an avatar, logged in."""
     with make_user(stack) as fresh:
         yield fresh
 
@@ -277,7 +278,7 @@ def other_user(stack: Stack) -> Iterator[User]:
 
 
 def remove_users(stack: Stack) -> None:
-    """All rows and objects but those of the users that the system began with."""
+    """Remove all rows and objects except those of the users that the system was seeded with."""
     aws, bucket, table = stack.aws, stack.resources.bucket, stack.resources.table
     seeded = {person.username for person in invent_people(Options().users)}
     kept = set[str]()
@@ -289,19 +290,19 @@ def remove_users(stack: Stack) -> None:
                 aws.dynamodb.delete_item(TableName=table, Key={"Username": row["Username"]})
     for page in aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         keys = [entry.get("Key", "") for entry in page.get("Contents", [])]
-        if gone := [key for key in keys if key not in kept]:
-            aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in gone], "Quiet": True})
+        if others := [key for key in keys if key not in kept]:
+            aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in others], "Quiet": True})
 
 
 def make_user(stack: Stack, *, portrait: bool = True) -> User:
-    _crowded.add(stack.resources.bucket)
+    _buckets_with_users.add(stack.resources.bucket)
     number = next(_numbers)
     person = Person(f"Tester{number:04}", f"Tess Number {number}", PORTRAITS[number % 3] if portrait else None)
     row = make_row(stack.aws, stack.resources.bucket, person)
     stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=row)
     user = User(stack, person.username, person.name, web.Client(base_url=stack.origin, verify=_tls))
     answer = user.http.post("/auth/login", json={"username": user.username}).raise_for_status()
-    # Programs use the Bearer header; the cookie is the browser's, and the tests of it set it themselves.
+    # Programs send the Bearer header. The cookie is for browsers; the tests of the cookie set it themselves.
     user.http.cookies.clear()
     user.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
     return user
@@ -309,13 +310,13 @@ def make_user(stack: Stack, *, portrait: bool = True) -> User:
 
 @dataclass(frozen=True)
 class Bucket:
-    """The bucket as somebody sees it who may do everything."""
+    """The bucket, accessed with all permissions."""
 
     aws: Aws
     name: str
 
     def keys(self, username: str) -> list[str]:
-        """Of the objects that are bound to this user."""
+        """The keys of the objects whose metadata names this user."""
         pages = self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         keys = [entry.get("Key", "") for page in pages for entry in page.get("Contents", [])]
         return [key for key in keys if self.owner(key) == username]
@@ -324,7 +325,7 @@ class Bucket:
         try:
             return self.head(key)["Metadata"].get("username")
         except self.aws.s3.exceptions.ClientError as error:
-            # Deleted since it was listed, as what follows a confirm's answer does.
+            # It was deleted after it was listed, for example by the deletions after a confirm's response.
             if error.response.get("Error", {}).get("Code") == "404":
                 return None
             raise
@@ -340,7 +341,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who uploads. Each phase answers with the response as it came, good or bad."""
+    """A user who uploads. Each phase returns the response, whatever its status code."""
 
     stack: Stack
     username: str
@@ -355,7 +356,7 @@ class User:
 
     @property
     def avatar(self) -> str | None:
-        """What the row points at now."""
+        """The key that the row refers to now."""
         key: Any = {"Username": {"S": self.username}}
         row = self.stack.aws.dynamodb.get_item(TableName=self.stack.resources.table, Key=key, ConsistentRead=True).get(
             "Item", {}
@@ -366,18 +367,18 @@ class User:
         return self.http.post("/uploads/presign", json={"content_type": content_type, "size": size, **more})
 
     def confirm(self, form: dict[str, Any] | str, **more: Any) -> httpx2.Response:
-        """As the page does it, from a presign's answer; or with just this key."""
+        """Confirm as the page does, with a presign's response, or with a key alone."""
         wanted = {"key": form} if isinstance(form, str) else {k: form[k] for k in form.keys() & {"key", "upload_token"}}
         return self.http.post("/uploads/confirm", json=wanted | more)
 
-    def put_up(self, content_type: str, file: bytes) -> dict[str, Any]:
-        """The first two phases of a good upload; the presign's answer."""
+    def upload_unconfirmed(self, content_type: str, file: bytes) -> dict[str, Any]:
+        """Presign and post a file, without the confirm. Returns the presign's response."""
         form: dict[str, Any] = self.presign(content_type, len(file)).raise_for_status().json()
         post_form(form, file).raise_for_status()
         return form
 
 
 def post_form(form: dict[str, Any], file: bytes, **changed: str | None) -> httpx2.Response:
-    """The second phase, without anybody's credentials. `changed`: fields to set instead, or to leave out if None."""
+    """Post a file with a form, without credentials. `changed`: fields with other values; None removes a field."""
     fields = {name: value for name, value in {**form["fields"], **changed}.items() if value is not None}
     return web.post(form["url"], data=fields, files={"file": ("picture", file)}, verify=_tls)

@@ -7,12 +7,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE_SECONDS = 300
-"""How long tests wait for what is bound to come: however busy the machine is, only what hangs takes longer."""
+"""How long a test waits for a condition. It is long enough for a busy machine, so that only a hang exceeds it."""
 
 
 def eventually(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-    """For what is promised to become true soon, such as a deletion after the answer."""
+    """Wait until a condition holds, such as a deletion that follows the response."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"It did not become true in {seconds} s."
+        assert time.monotonic() < deadline, f"The condition did not become true in {seconds} s."
         time.sleep(0.01)

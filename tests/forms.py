@@ -1,4 +1,4 @@
-"""Forms that the uploads service would not give."""
+"""Presigned POST forms that the uploads service would not return."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from services.uploads.objects import Declared
 
 
-def presign_otherwise(
+def presign_as(
     stack: Stack, strategy: str, username: str, declared: Declared, *, service: str, seconds: int
 ) -> dict[str, Any]:
-    """A form just as the uploads service makes it, signed by this service and good for so many seconds."""
+    """A form as the uploads service makes it, signed with the credentials of `service` and valid for `seconds`."""
     aws = stack.aws.with_credentials(stack.resources.credentials[service])
     destination = Bucket(aws.s3, stack.resources.bucket).find_destination()
     limits = Limits(5_000_000, 8192, 8192, seconds, 3600)

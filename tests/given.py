@@ -1,4 +1,4 @@
-"""The AWS that `AWS_ENDPOINT_URL` names: an emulator that somebody has started, and never the real one."""
+"""The emulator at `AWS_ENDPOINT_URL`, which is already running. The real AWS is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEALTH = {"/_localstack/health": Target.GIVEN_LOCALSTACK, "/_ministack/health": 
 def recognize(endpoint: str) -> Target:
     """
     Raises:
-        pytest.UsageError: it is none that we know, and tests make and delete things.
+        pytest.UsageError: the endpoint is not a known emulator. Tests create and delete resources, so it is refused.
     """
     for path, target in HEALTH.items():
         try:
@@ -33,7 +33,7 @@ def recognize(endpoint: str) -> Target:
 
 
 def find_given(environ: Mapping[str, str]) -> Aws:
-    """With the credentials that the environment has, or those that LocalStack's root has."""
+    """Clients with the credentials in the environment, or by default with those of LocalStack's root."""
     return Aws(
         environ["AWS_ENDPOINT_URL"].rstrip("/"),
         environ.get("AWS_DEFAULT_REGION", REGION),

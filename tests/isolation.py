@@ -1,4 +1,4 @@
-"""The environment that tests run in: what a machine has in its own changes no verdict."""
+"""The environment variables of the tests: those of the developer's machine do not change any result."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 GIVEN = {"AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-"""What names an emulator that somebody has started (`tests/given.py`)."""
+"""The variables that select an emulator that is already running (`tests/given.py`)."""
 
 PROXIES = {"HTTP_PROXY", "ALL_PROXY"}
-"""Plain HTTP goes to this machine alone. What installs packages uses HTTPS, and may need its proxy."""
+"""Plain HTTP requests go only to this machine. Package installers use HTTPS and may need their proxy."""
 
 COLOURS = {"FORCE_COLOR", "CLICOLOR_FORCE", "PYTHON_COLORS"}
-"""These colour the output of a command even where it is a pipe."""
+"""These variables colour the output of a command even if it is a pipe."""
 
 
 def isolate(environ: MutableMapping[str, str]) -> None:

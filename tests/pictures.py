@@ -1,4 +1,4 @@
-"""Pictures to upload, made by Pillow: good ones in each format, and bad ones of each kind."""
+"""Pictures to upload: valid ones in each format, made by Pillow, and one for each way to be refused."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FORMATS = {
 
 
 PNG = b"\x89PNG\r\n\x1a\n"
-"""Its signature."""
+"""The first bytes of a PNG."""
 
 
 def draw_scene(width: int, height: int, seed: int) -> Image.Image:
-    """Discs on a ground, all in colours of the seed: scenes of different seeds look different."""
+    """Discs on a background, in random colours: scenes of different seeds look different."""
     dice = random.Random(seed)  # noqa: S311 - pictures, not secrets
 
     def colour() -> tuple[int, int, int]:
@@ -49,7 +49,7 @@ def make_picture(content_type: str = "image/png", *, size: tuple[int, int] = (96
 
 
 def make_camera_photograph(*, maker_note_bytes: int = 20_000, size: tuple[int, int] = (3000, 2250)) -> bytes:
-    """A JPEG as cameras write them: several megabytes of fine grain, EXIF with GPS, a maker note and a thumbnail."""
+    """A JPEG like those of cameras: several megabytes with noise, EXIF with GPS, and a maker note."""
     scene = draw_scene(*size, seed=7)
     grain = Image.effect_noise(size, 40).convert("RGB")
     scene = Image.blend(scene, grain, 0.35)
@@ -64,23 +64,23 @@ def make_camera_photograph(*, maker_note_bytes: int = 20_000, size: tuple[int, i
 
 
 def push_dimensions_back(jpeg: bytes, by: int) -> bytes:
-    """The same JPEG with so many bytes of application segments before its dimensions (as long XMP or ICC do it)."""
+    """The JPEG with at least `by` bytes of application segments before its dimensions, like long XMP or ICC data."""
     segment = b"\xff\xe5" + struct.pack(">H", 60_002) + bytes(60_000)
     return jpeg[:2] + segment * (by // 60_000 + 1) + jpeg[2:]
 
 
 def make_chunk(kind: bytes, data: bytes) -> bytes:
-    """Of a PNG."""
+    """A chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def make_png_header(width: int, height: int) -> bytes:
-    """Of a picture in shades of grey, a byte each."""
+    """The header of a greyscale PNG with 8 bits per pixel."""
     return make_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
 
 
 def make_bomb() -> bytes:
-    """A PNG of a few KB that unpacks to 30000 x 30000 pixels."""
+    """A PNG whose few KB decompress to 30000 x 30000 pixels."""
     side = 30_000
     compress = zlib.compressobj(9)
     line = bytes(1 + side // 8)
@@ -90,7 +90,7 @@ def make_bomb() -> bytes:
 
 
 def cut_off(picture: bytes) -> bytes:
-    """A file that ends in the middle of its header."""
+    """The first 40 bytes of a picture, which end in the middle of its header."""
     return picture[:40]
 
 
@@ -100,29 +100,29 @@ BAD_PICTURES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "too-many-pixels": ("image/png", make_bomb),
     "unreadable-picture": ("image/jpeg", lambda: cut_off(make_picture("image/jpeg"))),
 }
-"""By the problem they meet at the confirm: what they are declared as, and their bytes."""
+"""Declared content type and bytes, by the problem type with which the confirm refuses them."""
 
 
-# Polyglots: good pictures that are something else as well
+# Polyglots: valid pictures that are also valid files of another kind
 
 SCRIPT = b"window.ran = true"
-"""What they would run."""
+"""The script in each polyglot."""
 
 PAGE = b"<!doctype html><html><body><script>" + SCRIPT + b"</script></body></html>"
 
 
 def make_gif_script() -> bytes:
-    """A GIF of 2621 x 2609 pixels that is also the script `GIF89a = 1; SCRIPT`, with a comment for the rest of it."""
+    """A GIF of 2621 x 2609 pixels that is also the script `GIF89a = 1; SCRIPT`, with its data in a comment."""
     gif = make_picture("image/gif", size=(10, 10))
     flags = gif[10]
     colours, frame = gif[13 : 13 + (3 << (flags & 7) + 1)], gif.index(b",", 13 + (3 << (flags & 7) + 1))
-    # The colours go from the screen to its frame, since the screen's own flags are a semicolon.
+    # The colour table moves from the screen to the frame: the byte of the screen's flags has to be a semicolon.
     own_colours = bytes([0x80 | flags & 7]) + colours
     return b"GIF89a=\n1\n;/*" + gif[frame : frame + 9] + own_colours + gif[frame + 10 :] + b"*/;" + SCRIPT + b";//"
 
 
 def make_jpeg_archive() -> bytes:
-    """A JPEG that is also a ZIP with a page in it, since that is read from its end."""
+    """A JPEG that is also a ZIP archive with a page in it, since a ZIP is read from its end."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("index.html", PAGE)
@@ -130,7 +130,7 @@ def make_jpeg_archive() -> bytes:
 
 
 def make_jpeg_page() -> bytes:
-    """A JPEG with a page in its first comment, and script in three fields of its EXIF."""
+    """A JPEG with a page in its first comment and script in three fields of its EXIF data."""
     exif = Image.Exif()
     exif[0x010E] = exif[0x013B] = exif[0x8298] = "<script>" + SCRIPT.decode() + "</script>"
     file = io.BytesIO()
@@ -140,14 +140,14 @@ def make_jpeg_page() -> bytes:
 
 
 def make_png_page() -> bytes:
-    """A PNG with a page in its first text, and once more behind its end."""
+    """A PNG with a page in its first text chunk and again after its end."""
     png = make_picture()
     header = len(PNG) + 25
     return png[:header] + make_chunk(b"tEXt", b"Comment\0" + PAGE) + png[header:] + PAGE
 
 
 def make_webp_page() -> bytes:
-    """A WebP with a page in a chunk that no decoder knows."""
+    """A WebP with a page in an unknown chunk."""
     page = PAGE + bytes(len(PAGE) % 2)
     webp = make_picture("image/webp") + b"PAGE" + struct.pack("<I", len(page)) + page
     return webp[:4] + struct.pack("<I", len(webp) - 8) + webp[8:]
@@ -160,4 +160,4 @@ POLYGLOTS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "PNG and page": ("image/png", make_png_page),
     "WebP and page": ("image/webp", make_webp_page),
 }
-"""Their type as pictures, and their bytes."""
+"""Content type and bytes of each polyglot."""

@@ -1,8 +1,8 @@
-"""Which AWS the tests run on, by one rule, and what each of them does not do as AWS does.
+"""The AWS targets that the tests run on, and where each of them differs from AWS.
 
-The rule: where `AWS_ENDPOINT_URL` says; else on the embedded emulator, and those that are marked `every_aws` on
-LocalStack and MiniStack in containers, too. `--aws` overrides it. A test that `needs` what a target does not do
-(`GAPS`) is left out there and runs on the embedded emulator.
+With `AWS_ENDPOINT_URL` the tests run on that emulator. Without it they run on the embedded emulator, and tests marked
+`every_aws` also run on LocalStack and MiniStack in containers. `--aws` overrides both. A test that `needs` a trait that
+a target lacks (`GAPS`) is skipped there and runs on the embedded emulator.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Target(Enum):
-    """The value is the fixture's name."""
+    """An AWS emulator. The value is the name of its fixture."""
 
     EMBEDDED = "embedded"
     LOCALSTACK = "localstack"
@@ -25,44 +25,48 @@ class Target(Enum):
 
 
 class Trait(Enum):
-    """Something that AWS does and that the system or its tests rely on."""
+    """A behaviour of AWS that the system or its tests rely on."""
 
-    FORM_FIELDS = "a posted object has the type, the metadata and the answer's status that its form says"
-    FORM_POLICY = "a POST with another key, type, size or metadata than its form says is refused, and one that is late"
+    FORM_FIELDS = (
+        "a posted object has the content type and metadata of its form, and the response has the form's status code"
+    )
+    FORM_POLICY = (
+        "a POST with another key, content type, size or metadata than its form, or with an expired form, is refused"
+    )
     FORM_SIGNATURE = "a POST with a wrong signature, a rewritten policy or an unknown access key is refused"
-    FORM_REQUIRED = "a POST without a form's policy and signature is refused"
-    FORM_UNLISTED = "a POST with a field that its form's policy does not name is refused"
-    FORM_TAGGING = "a posted object has the tags that its form says"
-    FORM_DIGEST = "a POST of a file with another SHA-256 than its form says is refused"
-    FORM_SIGNER = "a form is worth what its signer may do"
-    PRESIGNED_GET = "a presigned GET that is forged or late is refused"
-    ANONYMOUS = "who signs nothing can't read, list or write"
-    CORS = "a browser may post from the page's origin and from no other"
-    COPY_IF_MATCH = "a copy is made only of the very object whose ETag it names"
-    COPY_WITHOUT_TAGS = "a copy of an object onto itself takes its tags away"
-    PUT_WITHOUT_TAGS = "an object that replaces another one does not have its tags"
-    PUT_IF_MATCH = "a PUT replaces only the very object whose ETag it names"
-    EXPIRATION = "an answer says when a lifecycle rule will delete the object"
-    EXPIRATION_IN_TIME = "and does so no more once the tag that the rule asks for is gone"
-    LIFECYCLE = "what a lifecycle rule says is over is deleted"
-    IAM = "a caller may do what its policy says and nothing else, in S3, DynamoDB and KMS"
-    BUCKET_POLICY = "a bucket's policy is enforced"
-    MISSING_IS_FORBIDDEN = "an object that is not there is a 403 for who may not list the bucket"
-    ROW_CONDITION = "a row changes on condition only, and the answer has what it was before"
-    ROW_RACE = "of many such changes at once one is made"
-    ES256 = "a key signs for ES256 and shows its public half"
+    FORM_REQUIRED = "a POST without policy and signature is refused"
+    FORM_UNLISTED = "a POST with a field that the policy does not name is refused"
+    FORM_TAGGING = "a posted object has the tags of its form"
+    FORM_DIGEST = "a POST of a file whose SHA-256 differs from its form is refused"
+    FORM_SIGNER = "a form has only the permissions of its signer"
+    PRESIGNED_GET = "a presigned GET that is forged or expired is refused"
+    ANONYMOUS = "an anonymous caller can't read, list or write"
+    CORS = "CORS allows a POST from the page's origin and from no other"
+    COPY_IF_MATCH = "CopyObject checks `CopySourceIfMatch`"
+    COPY_WITHOUT_TAGS = "a copy of an object onto itself can remove its tags"
+    PUT_WITHOUT_TAGS = "an object that replaces another does not keep its tags"
+    PUT_IF_MATCH = "PutObject checks `IfMatch`"
+    EXPIRATION = "a response says when a lifecycle rule will delete the object"
+    EXPIRATION_IN_TIME = "a response no longer says so once the rule's tag is removed"
+    LIFECYCLE = "lifecycle rules delete expired objects"
+    IAM = "IAM policies are enforced in S3, DynamoDB and KMS"
+    BUCKET_POLICY = "bucket policies are enforced"
+    MISSING_IS_FORBIDDEN = "a missing object is 403 for a caller without `ListBucket`"
+    ROW_CONDITION = "UpdateItem checks its condition and returns the old attributes"
+    ROW_RACE = "of concurrent conditional updates one succeeds"
+    ES256 = "KMS signs for ES256 and returns the public key"
 
 
-_NOT_ENFORCED = "LocalStack checks permissions in its paid edition alone"
-_NO_LAYER = "of MiniStack itself; the embedded emulator's layer adds it"
+_NOT_ENFORCED = "LocalStack enforces permissions only in its paid edition"
+_NO_LAYER = "MiniStack lacks it; the embedded emulator's layer adds it"
 _LOCALSTACK = {
-    Trait.FORM_SIGNATURE: "LocalStack reads the policy of a form and not its signature",
+    Trait.FORM_SIGNATURE: "LocalStack checks the policy of a form but not its signature",
     Trait.FORM_REQUIRED: _NOT_ENFORCED,
-    Trait.FORM_UNLISTED: "LocalStack holds a form against its policy's conditions, and not the other way round",
+    Trait.FORM_UNLISTED: "LocalStack checks the policy's conditions but accepts fields that have none",
     Trait.FORM_SIGNER: _NOT_ENFORCED,
     Trait.ANONYMOUS: _NOT_ENFORCED,
-    Trait.EXPIRATION_IN_TIME: "LocalStack remembers what it found when the object was made",
-    Trait.LIFECYCLE: "LocalStack keeps the rules and does not run them",
+    Trait.EXPIRATION_IN_TIME: "LocalStack computes the expiration once, when the object is created",
+    Trait.LIFECYCLE: "LocalStack stores lifecycle rules but does not run them",
     Trait.IAM: _NOT_ENFORCED,
     Trait.BUCKET_POLICY: _NOT_ENFORCED,
     Trait.MISSING_IS_FORBIDDEN: _NOT_ENFORCED,
@@ -74,7 +78,7 @@ _MINISTACK = {
     Trait.EXPIRATION: _NO_LAYER,
     Trait.EXPIRATION_IN_TIME: _NO_LAYER,
     Trait.LIFECYCLE: _NO_LAYER,
-    Trait.MISSING_IS_FORBIDDEN: "MiniStack answers 404 whoever asks",
+    Trait.MISSING_IS_FORBIDDEN: "MiniStack returns 404 to every caller",
 }
 GAPS: Mapping[Target, Mapping[Trait, str]] = {
     Target.EMBEDDED: {Trait.MISSING_IS_FORBIDDEN: _MINISTACK[Trait.MISSING_IS_FORBIDDEN]},
@@ -83,7 +87,8 @@ GAPS: Mapping[Target, Mapping[Trait, str]] = {
     Target.MINISTACK: _MINISTACK,
     Target.GIVEN_MINISTACK: _MINISTACK,
 }
-"""By target, what it does not do and why. `tests/emulator/test_traits.py` finds out that this is so, and no more."""
+"""The traits that each target lacks, with the reason. `tests/emulator/test_traits.py` checks that each target lacks
+exactly these."""
 
 CHOICES: Mapping[str, tuple[Target, ...]] = {
     "embedded": (Target.EMBEDDED,),
@@ -95,7 +100,7 @@ CHOICES: Mapping[str, tuple[Target, ...]] = {
 
 
 def runs_on(target: Target, chosen: Collection[Target], needs: Collection[Trait]) -> bool:
-    """Whether a test that needs this much of AWS runs there. The embedded emulator stands in for a chosen one."""
+    """Whether a test with these needs runs on the target. The embedded emulator replaces a chosen target with gaps."""
     if target in chosen:
         return GAPS[target].keys().isdisjoint(needs)
     return target is Target.EMBEDDED and any(not GAPS[other].keys().isdisjoint(needs) for other in chosen)

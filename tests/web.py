@@ -1,4 +1,4 @@
-"""httpx2's calls, as patient as a test is."""
+"""httpx2's functions with the tests' timeout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tests run in one worker, and in which order: what a test needs that takes long to start is started once."""
+"""Which tests run in the same worker and in which order, so that slow fixtures start once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ CONTAINERS = "containers"
 """The group of all tests that start containers, so that each emulator starts once."""
 
 ORDER = ("browser", "faults", CONTAINERS, "model", "soak", "infra", "security", "integration", "bench", "unit")
-"""Browsers come first and are done when containers come, since one that starts is a change of the network, at which
-Chromium gives up what it is loading (ERR_NETWORK_CHANGED). What takes long is begun early among the others."""
+"""Browser tests run first and end before containers start: a new container changes the network, and Chromium then
+aborts what it is loading (ERR_NETWORK_CHANGED). Of the others, slow folders start early."""
 
 
 def rank(nodeid: str) -> int:
-    """For sorting: the least comes first."""
+    """The sort key of a test; the lowest runs first."""
     group = find_group(nodeid)
     folder = nodeid.split("/")[1]
     if group == CONTAINERS:
@@ -26,7 +26,7 @@ def rank(nodeid: str) -> int:
 
 
 def find_group(nodeid: str) -> str:
-    """A file's tests under one strategy, or all that start containers."""
+    """The group of a test: the tests of a file with one strategy, or all tests that start containers."""
     file, _, test = nodeid.partition("::")
     parameters = re.split(r"[-\[\]]", test)
     is_in_containers = file.startswith("tests/containers/") and "test_files" not in file
@@ -36,7 +36,7 @@ def find_group(nodeid: str) -> str:
 
 
 class Scheduler(LoadScopeScheduling):
-    """Gives each worker one group after the other, in the order in which they were collected."""
+    """Gives each worker one group after another, in the order of collection."""
 
     def _split_scope(self, nodeid: str) -> str:
         return find_group(nodeid)

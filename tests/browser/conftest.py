@@ -1,4 +1,4 @@
-"""A system of the browsers' own: what other tests leave there would be many pages to turn."""
+"""A separate system for the browser tests, so that objects of other tests do not fill pages of the lists."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The page for those who see, point and hear otherwise: WCAG 2.2 AA in every state of the page, as far as axe can tell
-(https://github.com/dequelabs/axe-core), and a whole upload by the keyboard.
+"""Accessibility: every state of the page passes axe (https://github.com/dequelabs/axe-core) for WCAG 2.2 AA, and an
+upload works with the keyboard alone.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Request, Route
 
     from infra.local.stack import Stack
-    from tests.browsing import Noise, OpenPage
+    from tests.browsing import BrowserErrors, OpenPage
     from tests.conftest import User
 
-# What this is about is the same under either strategy.
+# The behaviour is the same under both strategies.
 pytestmark = only_prefix
 
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
@@ -47,25 +47,25 @@ new PerformanceObserver((list) => {
 
 def check(page: Page, state: str) -> None:
     results: Any = Axe().run(page, options={"runOnly": STANDARDS, "resultTypes": ["violations"]})
-    told = [
+    violations = [
         f"{violation['id']}: {node['html'][:120]} {node['failureSummary']}"
         for violation in results.response["violations"]
         for node in violation["nodes"]
     ]
-    assert not told, f"{state}: {told}"
-    assert fits(page), f"{state}: it is too wide"
+    assert not violations, f"{state}: {violations}"
+    assert has_the_viewports_width(page), f"{state}: the page is too wide"
 
 
-def fits(page: Page) -> bool:
+def has_the_viewports_width(page: Page) -> bool:
     assert page.viewport_size
-    # Phones zoom out of a page that is too wide, which then fits its innerWidth.
+    # Phones zoom out of a page that is too wide, which then has_the_viewports_width its innerWidth.
     width = page.viewport_size["width"]
     return page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [width, width]
 
 
-# Colours are the same on any device, and the layout is in any colours.
+# Colours do not depend on the device nor the layout on the colours, so two combinations are enough.
 @pytest.fixture(params=["light desktop", "dark phone"])
-def walked(request: pytest.FixtureRequest, open_page: OpenPage, stack: Stack) -> Site:
+def device_site(request: pytest.FixtureRequest, open_page: OpenPage, stack: Stack) -> Site:
     scheme, device = request.param.split()
     page = open_page(**(PHONE if device == "phone" else DESKTOP), color_scheme=scheme, reduced_motion="reduce")
     page.add_init_script(MEASURE_SHIFTS)
@@ -74,60 +74,62 @@ def walked(request: pytest.FixtureRequest, open_page: OpenPage, stack: Stack) ->
     return site
 
 
-def test_every_state_of_the_page(walked: Site, user: User, noise: Noise, tmp_path: Path) -> None:
-    page = walked.page
+def test_every_state_of_the_page_passes_axe(
+    device_site: Site, user: User, browser_errors: BrowserErrors, tmp_path: Path
+) -> None:
+    page = device_site.page
     check(page, "logged out")
-    walked.log_in(user.username)
+    device_site.log_in(user.username)
     check(page, "logged in")
     page.locator("#choose").set_input_files(PHOTOGRAPH)
-    expect(walked.editor).to_be_visible()
-    check(page, "a picture chosen")
-    walked.editor.get_by_label("the original file").check()
-    check(page, "the original kept")
+    expect(device_site.editor).to_be_visible()
+    check(page, "picture chosen")
+    device_site.editor.get_by_label("the original file").check()
+    check(page, "original file chosen")
 
     held: list[Route] = []
     page.route("**/uploads/confirm", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright counts its arguments
-    walked.editor.get_by_role("button", name="Upload").click()
-    expect(walked.calls).to_have_count(3)
-    check(page, "under way")
+    device_site.editor.get_by_role("button", name="Upload").click()
+    expect(device_site.calls).to_have_count(3)
+    check(page, "upload running")
     held[0].continue_()
-    walked.expect_entry("done")
-    for call in walked.calls.all():
+    device_site.expect_entry("done")
+    for call in device_site.calls.all():
         call.locator("summary").click()
-    check(page, "done, with all that was sent and came back")
+    check(page, "upload done, requests and responses shown")
     assert sum(page.evaluate("window.shifts")) < 0.1
 
     letter = tmp_path / "letter.png"
     letter.write_text("Dear Sir or Madam")
-    noise.expect("status of 422", "status of 403")
+    browser_errors.expect("status of 422", "status of 403")
     page.locator("#choose").set_input_files(letter)
     expect(page.locator("#picture-problem")).not_to_be_empty()
-    walked.input("confirm").set_input_files(letter)
-    walked.expect_entry("failed")
-    walked.input("repeat").set_input_files(PHOTOGRAPH)
-    walked.expect_entry("done")
-    check(page, "failures, and more than one upload")
+    device_site.input("confirm").set_input_files(letter)
+    device_site.expect_entry("failed")
+    device_site.input("repeat").set_input_files(PHOTOGRAPH)
+    device_site.expect_entry("done")
+    check(page, "failures and several uploads")
 
     page.locator("#attack-lab summary").click()
-    check(page, "the attack lab")
+    check(page, "attack lab")
     for name, verdict in (("skip", "harmless"), ("user", "refused"), ("late", "running")):
         page.locator(f'[data-attack="{name}"]').click()
         expect(page.locator("li.attack", has=page.locator(f'[data-attack="{name}"]'))).to_have_attribute(
             "data-verdict", verdict
         )
-    check(page, "attacks of each outcome")
+    check(page, "attacks with each outcome")
     page.get_by_role("button", name="Sweep now").click()
     expect(page.locator("[data-told]")).to_have_text("The sweep has been through the table and the bucket.")
     check(page, "after a sweep")
 
 
-def test_a_whole_upload_by_the_keyboard(user: User, site: Site) -> None:
+def test_an_upload_works_with_the_keyboard_alone(user: User, site: Site) -> None:
     page = site.page
-    # Playwright takes over file choosers once somebody listens, and is not waited for: so that comes long before.
+    # Playwright intercepts file choosers some time after the first listener is added, so it is added early.
     page.on("filechooser", lambda _: None)
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to the users")
-    site.turn_to(site.users, site.card(user.username))
+    site.turn_pages_to(site.users, site.card(user.username))
     press_until(page, "Tab", f'[data-login="{user.username}"]')
     page.keyboard.press("Enter")
     expect(site.card(user.username)).to_contain_text("Current user")
@@ -136,7 +138,7 @@ def test_a_whole_upload_by_the_keyboard(user: User, site: Site) -> None:
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
     chooser.value.set_files(PHOTOGRAPH)
-    # It goes on where one would: at the button that begins the upload; what may be changed first is right before it.
+    # The focus is on the button that starts the upload. The controls of the editor are right before it.
     expect(site.editor.get_by_role("button", name="Upload")).to_be_focused()
     press_until(page, "Shift+Tab", "#editor [name=zoom]")
     for _ in range(10):
@@ -162,7 +164,7 @@ def test_a_whole_upload_by_the_keyboard(user: User, site: Site) -> None:
     press_until(page, "Tab", "footer a")
 
 
-def test_the_keyboard_suffices_to_log_in_and_out(site: Site) -> None:
+def test_login_and_logout_work_with_the_keyboard_alone(site: Site) -> None:
     press_until(site.page, "Tab", "button[data-login]")
     username = site.page.locator(":focus").get_attribute("data-login")
     assert username is not None
@@ -173,8 +175,8 @@ def test_the_keyboard_suffices_to_log_in_and_out(site: Site) -> None:
     expect(site.card(username)).not_to_contain_text("Current user")
 
 
-@pytest.mark.usefixtures("crowd")
-def test_the_focus_stays_where_the_keyboard_has_turned_a_page(site: Site) -> None:
+@pytest.mark.usefixtures("many_users")
+def test_the_focus_stays_in_a_list_after_its_page_was_turned(site: Site) -> None:
     press_until(site.page, "Tab", "#users a[data-page]")
     site.page.keyboard.press("Enter")
     expect(site.users.get_by_role("link", name="First page")).to_be_visible()
@@ -185,7 +187,7 @@ def press_until(page: Page, key: str, selector: str) -> None:
     for _ in range(200):
         page.keyboard.press(key)
         if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
-            # Whoever sees it sees where they are.
+            # The focused element has a visible outline.
             assert (
                 page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none" or "[name" in selector
             )
@@ -193,15 +195,17 @@ def press_until(page: Page, key: str, selector: str) -> None:
     pytest.fail(f"{key} does not lead to {selector}")
 
 
-def test_what_happened_is_read_out(site: Site, user: User) -> None:
+def test_the_result_of_an_upload_has_the_role_status(site: Site, user: User) -> None:
     site.log_in(user.username)
     site.input("confirm").set_input_files(PHOTOGRAPH)
     expect(site.entry.get_by_role("status")).to_have_text("Done: it is the avatar.")
 
 
-@pytest.mark.usefixtures("crowd")
+@pytest.mark.usefixtures("many_users")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_a_phone(open_page: OpenPage, stack: Stack, user: User, scheme: Literal["light", "dark"]) -> None:
+def test_the_page_is_no_wider_than_a_phone(
+    open_page: OpenPage, stack: Stack, user: User, scheme: Literal["light", "dark"]
+) -> None:
     longest: Any = {
         "Username": {"S": user.username},
         "Name": {"S": "Wolfeschlegelsteinhausenbergerdorff" * 3},
@@ -210,12 +214,12 @@ def test_the_page_fits_a_phone(open_page: OpenPage, stack: Stack, user: User, sc
     stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=longest)
     site = Site(open_page(**PHONE, color_scheme=scheme), stack.origin)
     site.open()
-    assert fits(site.page)
+    assert has_the_viewports_width(site.page)
     site.log_in(user.username)
-    assert fits(site.page)
+    assert has_the_viewports_width(site.page)
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
-    assert fits(site.page)
+    assert has_the_viewports_width(site.page)
     assert user.avatar is not None
     site.expect_avatar(user.username, user.avatar)
     assert difference(site.see_picture(user.username), draw_avatar(PHOTOGRAPH)) < SAME
@@ -227,7 +231,7 @@ def test_the_page_fits_a_phone(open_page: OpenPage, stack: Stack, user: User, sc
 
 
 @pytest.mark.parametrize(("scheme", "ground"), [("light", range(200, 256)), ("dark", range(60))])
-def test_colours_follow_what_the_reader_prefers(
+def test_the_colours_follow_the_preferred_colour_scheme(
     open_page: OpenPage, stack: Stack, scheme: Literal["light", "dark"], ground: range
 ) -> None:
     page = open_page(color_scheme=scheme)
@@ -238,8 +242,8 @@ def test_colours_follow_what_the_reader_prefers(
         assert all(channel in ground for channel in channels), colour
 
 
-def test_the_page_is_light(site: Site) -> None:
-    """Page, styles and scripts, all of them, as they are sent: pictures apart."""
+def test_the_page_and_its_files_are_small(site: Site) -> None:
+    """The page, its style sheet and its scripts, without pictures, as transferred."""
     loaded: list[Request] = []
     site.page.on("requestfinished", lambda request: loaded.append(request))  # noqa: PLW0108 - as above
     site.page.reload(wait_until="networkidle")

@@ -1,4 +1,4 @@
-"""The attack lab: each of its attacks is made for real, and the page says exactly how it was refused."""
+"""The page's attack lab: each attack is really made, and the page shows how it was refused."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from playwright.sync_api import expect
 from services.uploads.objects import Declared
 from tests.browsing import PATIENCE_MILLISECONDS
 from tests.conftest import only_prefix
-from tests.forms import presign_otherwise
+from tests.forms import presign_as
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Route
 
     from infra.local.stack import Stack
-    from tests.browsing import Noise, Site
+    from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
 
 POLICY = r"The bucket: 403 AccessDenied\. Invalid according to Policy: "
@@ -37,7 +37,7 @@ OUTCOMES = {
     "larger": ("refused", r"The bucket: 400 EntityTooLarge\. .*"),
     "bomb": ("refused", r"The uploads service: 422 too-many-pixels\. The picture has 20000 x 20000 pixels; .*"),
 }
-COMPLAINTS = [f"status of {status}" for status in (400, 403, 404, 409, 413, 415, 422)]
+EXPECTED_ERRORS = [f"status of {status}" for status in (400, 403, 404, 409, 413, 415, 422)]
 
 
 def find_attack(site: Site, name: str) -> Locator:
@@ -56,7 +56,7 @@ def expect_outcome(site: Site, name: str) -> None:
 
 
 def test_every_attack_is_refused_or_harmless(
-    site: Site, user: User, stack: Stack, bucket: Bucket, noise: Noise, strategy: str
+    site: Site, user: User, stack: Stack, bucket: Bucket, browser_errors: BrowserErrors, strategy: str
 ) -> None:
     site.log_in(user.username)
     open_lab(site)
@@ -64,15 +64,15 @@ def test_every_attack_is_refused_or_harmless(
     assert names == list(OUTCOMES)
     old = user.avatar
 
-    def give_an_old_form(route: Route) -> None:
-        """Who waits for the end of a form need not wait here: it is over by a second."""
+    def respond_with_an_expired_form(route: Route) -> None:
+        """Replace the form by one that has expired, so that the test does not wait."""
         answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
         declared = Declared("image/png", json.loads(route.request.post_data or "")["size"])
-        form = presign_otherwise(stack, strategy, user.username, declared, service="uploads", seconds=-1)
+        form = presign_as(stack, strategy, user.username, declared, service="uploads", seconds=-1)
         route.fulfill(response=answer, json=answer.json() | form | {"expires": 0})
 
-    site.page.route("**/uploads/presign", give_an_old_form, times=1)
-    noise.expect(*COMPLAINTS)
+    site.page.route("**/uploads/presign", respond_with_an_expired_form, times=1)
+    browser_errors.expect(*EXPECTED_ERRORS)
     find_attack(site, "late").get_by_role("button").click()
     expect_outcome(site, "late")
     site.page.get_by_role("button", name="Try all of them").click()
@@ -80,7 +80,7 @@ def test_every_attack_is_refused_or_harmless(
         expect_outcome(site, name)
     expect(find_attack(site, "late").locator(".said")).to_have_text(re.compile(r"good for another \d+ seconds"))
     expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
-    # Each is told with its calls, whole uploads and all.
+    # The timeline has an entry with calls for each attack.
     expect(site.page.locator("#timeline > li")).to_have_count(1 + len(OUTCOMES))
     foreign = site.page.locator("#timeline > li", has_text="Attack: Confirm somebody else's upload")
     expect(foreign.locator(".call")).to_have_count(4)
@@ -92,11 +92,11 @@ def test_every_attack_is_refused_or_harmless(
 
 
 @only_prefix
-def test_one_attack_alone_leaves_everything_but_what_it_says(site: Site, user: User, noise: Noise) -> None:
+def test_a_single_attack_changes_only_its_own_entry(site: Site, user: User, browser_errors: BrowserErrors) -> None:
     site.log_in(user.username)
     open_lab(site)
     old = user.avatar
-    noise.expect("status of 403")
+    browser_errors.expect("status of 403")
     find_attack(site, "user").get_by_role("button").click()
     expect(find_attack(site, "user")).to_have_attribute("data-verdict", "refused")
     expect(site.page.locator("[data-verdict]")).to_have_count(1)
@@ -104,8 +104,8 @@ def test_one_attack_alone_leaves_everything_but_what_it_says(site: Site, user: U
 
 
 @only_prefix
-def test_an_attack_that_gets_through_is_told_as_that(site: Site, user: User) -> None:
-    """So that the lab is no theatre: a bucket that takes anything is found out."""
+def test_an_attack_that_succeeds_is_shown_as_failed(site: Site, user: User) -> None:
+    """The lab detects a bucket that accepts every POST."""
     site.log_in(user.username)
     open_lab(site)
 
@@ -123,7 +123,7 @@ def test_an_attack_that_gets_through_is_told_as_that(site: Site, user: User) -> 
 
 
 @only_prefix
-def test_who_waits_for_the_end_of_a_form_may_do_other_things_and_stop(site: Site, user: User) -> None:
+def test_the_wait_for_an_expired_form_allows_other_attacks_and_can_be_cancelled(site: Site, user: User) -> None:
     site.log_in(user.username)
     open_lab(site)
     find_attack(site, "late").get_by_role("button").click()
@@ -136,7 +136,7 @@ def test_who_waits_for_the_end_of_a_form_may_do_other_things_and_stop(site: Site
 
 
 @only_prefix
-def test_nobody_attacks_without_a_login(site: Site) -> None:
+def test_attacks_are_disabled_without_a_login(site: Site) -> None:
     open_lab(site)
     expect(site.page.get_by_role("button", name="Try all of them")).to_be_disabled()
     for button in site.page.locator("[data-attack]").all():

@@ -1,4 +1,4 @@
-"""Calls that fail on the way, and what the page says of each."""
+"""Requests that fail, and the page's messages about them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Route
 
     from infra.local.stack import Stack
-    from tests.browsing import Noise, Site
+    from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
 
     Tampering = tuple[Callable[[dict[str, Any]], dict[str, Any]], str, str]
 
-# What this is about is the same under either strategy.
+# The behaviour is the same under both strategies.
 pytestmark = only_prefix
 
 PRESIGN, CONFIRM = "**/uploads/presign", "**/uploads/confirm"
@@ -45,7 +45,7 @@ TAMPERED_FORMS: dict[str, Tampering] = {
     "more": (change_field("acl", "public-read"), "AccessDenied", "The form does not allow this file"),
     "signature": (change_field("x-amz-signature", "0" * 64), "SignatureDoesNotMatch", "The form's signature is wrong"),
 }
-"""What becomes of the presign's answer on its way to the page, S3's error then, and the page's words for it."""
+"""Changes of the presign's response before it reaches the page, S3's error code, and the page's message."""
 
 TAMPERED_DECLARATIONS: dict[str, Tampering] = {
     "smaller": (change_size(-1), "EntityTooLarge", "The file is larger than it was declared to be"),
@@ -56,52 +56,52 @@ TAMPERED_DECLARATIONS: dict[str, Tampering] = {
         "The file arrived damaged or is not the one that was announced",
     ),
 }
-"""What becomes of the presign's request on its way to the service, and so on."""
+"""Changes of the presign's request before it reaches the service, S3's error code, and the page's message."""
 
 
 @pytest.mark.parametrize("case", TAMPERED_FORMS)
-def test_the_buckets_refusal_of_a_form_is_said_in_plain_words(
-    site: Site, user: User, bucket: Bucket, noise: Noise, case: str
+def test_a_form_refused_by_the_bucket_is_explained(
+    site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors, case: str
 ) -> None:
-    tamper, code, words = TAMPERED_FORMS[case]
+    tamper, code, message = TAMPERED_FORMS[case]
 
     def change_answer(route: Route) -> None:
         answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
         route.fulfill(response=answer, json=tamper(answer.json()))
 
     site.page.route(PRESIGN, change_answer)
-    fail(site, user, noise, re.compile(rf"^{words}.*\(403, {code}: .+\)$"), "status of 403")
+    expect_failure(site, user, browser_errors, re.compile(rf"^{message}.*\(403, {code}: .+\)$"), "status of 403")
     expect(site.calls).to_have_count(2)
     assert bucket.keys(user.username) == [user.avatar]
 
 
 @pytest.mark.parametrize("case", TAMPERED_DECLARATIONS)
-def test_the_buckets_refusal_of_a_file_is_said_in_plain_words(
-    site: Site, user: User, bucket: Bucket, noise: Noise, case: str
+def test_a_file_refused_by_the_bucket_is_explained(
+    site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors, case: str
 ) -> None:
-    tamper, code, words = TAMPERED_DECLARATIONS[case]
+    tamper, code, message = TAMPERED_DECLARATIONS[case]
 
     def change_request(route: Route) -> None:
         route.continue_(post_data=json.dumps(tamper(json.loads(route.request.post_data or ""))))
 
     site.page.route(PRESIGN, change_request)
-    fail(site, user, noise, re.compile(rf"^{words}.*\(400, {code}: .+\)$"), "status of 400")
+    expect_failure(site, user, browser_errors, re.compile(rf"^{message}.*\(400, {code}: .+\)$"), "status of 400")
     expect(site.calls).to_have_count(2)
     assert bucket.keys(user.username) == [user.avatar]
 
 
 @pytest.mark.parametrize(("phase", "pattern"), [("presign", PRESIGN), ("confirm", CONFIRM)])
-def test_a_service_that_is_out_of_reach_is_said_in_plain_words(
-    site: Site, user: User, noise: Noise, phase: str, pattern: str
+def test_an_unreachable_service_is_explained(
+    site: Site, user: User, browser_errors: BrowserErrors, phase: str, pattern: str
 ) -> None:
     site.page.route(pattern, lambda route: route.abort())
     host = site.origin.removeprefix("http://")
-    fail(site, user, noise, re.compile(rf"^{host} can't be reached\."), "net::ERR_FAILED")
+    expect_failure(site, user, browser_errors, re.compile(rf"^{host} can't be reached\."), "net::ERR_FAILED")
     expect(site.calls).to_have_count({"presign": 1, "confirm": 3}[phase])
 
 
-def test_a_bucket_that_is_out_of_reach_is_said_in_plain_words(
-    site: Site, user: User, stack: Stack, bucket: Bucket, noise: Noise
+def test_an_unreachable_bucket_is_explained(
+    site: Site, user: User, stack: Stack, bucket: Bucket, browser_errors: BrowserErrors
 ) -> None:
     def refuse_posts(route: Route) -> None:
         if route.request.method == "POST":
@@ -111,35 +111,41 @@ def test_a_bucket_that_is_out_of_reach_is_said_in_plain_words(
 
     host = stack.aws.endpoint.removeprefix("http://")
     site.page.route(f"{stack.aws.endpoint}/**", refuse_posts)
-    fail(site, user, noise, re.compile(rf"^{host} can't be reached\."), "net::ERR_CONNECTION_REFUSED")
+    expect_failure(
+        site, user, browser_errors, re.compile(rf"^{host} can't be reached\."), "net::ERR_CONNECTION_REFUSED"
+    )
     expect(site.calls).to_have_count(2)
     assert bucket.keys(user.username) == [user.avatar]
 
 
 @pytest.mark.parametrize("pattern", [PRESIGN, CONFIRM])
-def test_an_answer_that_is_nobodys_problem_is_said_in_plain_words(
-    site: Site, user: User, noise: Noise, pattern: str
+def test_a_response_that_is_no_problem_document_is_explained(
+    site: Site, user: User, browser_errors: BrowserErrors, pattern: str
 ) -> None:
     site.page.route(pattern, lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Oops</h1>"))
-    fail(site, user, noise, re.compile(r"^The service answered 502 without saying why\."), "status of 502")
+    expect_failure(
+        site, user, browser_errors, re.compile(r"^The service answered 502 without saying why\."), "status of 502"
+    )
 
 
-def test_who_uploads_too_often_is_told_how_long_to_wait(site: Site, user: User, noise: Noise) -> None:
+def test_a_rate_limited_upload_shows_how_long_to_wait(site: Site, user: User, browser_errors: BrowserErrors) -> None:
     problem = {"type": "urn:problem:too-many-requests", "title": "Too many requests", "detail": "Try again in 7 s."}
     site.page.route(PRESIGN, lambda route: route.fulfill(status=429, json=problem))
-    words = re.compile(r"^Try again in 7 s\. \(429, urn:problem:too-many-requests\)$")
-    fail(site, user, noise, words, "status of 429")
+    message = re.compile(r"^Try again in 7 s\. \(429, urn:problem:too-many-requests\)$")
+    expect_failure(site, user, browser_errors, message, "status of 429")
 
 
-def test_what_api_gateway_says_by_itself_is_said_in_plain_words(site: Site, user: User, noise: Noise) -> None:
+def test_a_response_of_api_gateway_is_explained(site: Site, user: User, browser_errors: BrowserErrors) -> None:
     site.page.route(PRESIGN, lambda route: route.fulfill(status=429, json={"message": "Too Many Requests"}))
-    fail(site, user, noise, re.compile(r"^The service answered 429 without saying why\."), "status of 429")
+    expect_failure(
+        site, user, browser_errors, re.compile(r"^The service answered 429 without saying why\."), "status of 429"
+    )
 
 
-def test_a_session_that_is_over_is_said_in_plain_words(site: Site, user: User, bucket: Bucket, noise: Noise) -> None:
+def test_a_missing_session_is_explained(site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors) -> None:
     site.log_in(user.username)
     site.page.context.clear_cookies()
-    noise.expect("status of 401")
+    browser_errors.expect("status of 401")
     site.input("confirm").set_input_files(PHOTOGRAPH)
     expect(site.failure).to_contain_text("(401, urn:problem:not-logged-in)")
     expect(site.failure).to_contain_text("There is no session")
@@ -147,8 +153,8 @@ def test_a_session_that_is_over_is_said_in_plain_words(site: Site, user: User, b
     assert bucket.keys(user.username) == [user.avatar]
 
 
-def test_a_session_that_ends_between_the_calls_leaves_the_avatar(
-    site: Site, user: User, stack: Stack, noise: Noise
+def test_a_session_that_ends_before_the_confirm_keeps_the_avatar(
+    site: Site, user: User, stack: Stack, browser_errors: BrowserErrors
 ) -> None:
     def end_session(route: Route) -> None:
         if route.request.method == "POST":
@@ -158,30 +164,34 @@ def test_a_session_that_ends_between_the_calls_leaves_the_avatar(
     old = user.avatar
     site.log_in(user.username)
     site.page.route(f"{stack.aws.endpoint}/**", end_session)
-    noise.expect("status of 401")
+    browser_errors.expect("status of 401")
     site.input("confirm").set_input_files(PHOTOGRAPH)
     expect(site.failure).to_contain_text("(401, urn:problem:not-logged-in)")
     expect(site.calls).to_have_count(3)
     assert user.avatar == old
 
 
-def test_after_a_failure_the_same_file_can_be_tried_again(site: Site, user: User, noise: Noise) -> None:
+def test_a_failed_upload_can_be_repeated_with_the_same_file(
+    site: Site, user: User, browser_errors: BrowserErrors
+) -> None:
     site.page.route(CONFIRM, lambda route: route.abort(), times=1)
-    fail(site, user, noise, re.compile(r"can't be reached\."), "net::ERR_FAILED")
+    expect_failure(site, user, browser_errors, re.compile(r"can't be reached\."), "net::ERR_FAILED")
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
     assert user.avatar == read_key(site.calls.nth(2))
 
 
-def fail(site: Site, user: User, noise: Noise, words: re.Pattern[str], complaint: str) -> None:
-    """Upload a good picture, read in plain words what went wrong, and find the avatar as it was."""
+def expect_failure(
+    site: Site, user: User, browser_errors: BrowserErrors, message: re.Pattern[str], browser_error: str
+) -> None:
+    """Upload a valid picture. Expect this message and an unchanged avatar."""
     old = user.avatar
     assert old is not None
     site.log_in(user.username)
     before = site.see_picture(user.username)
-    noise.expect(complaint)
+    browser_errors.expect(browser_error)
     site.input("confirm").set_input_files(PHOTOGRAPH)
-    expect(site.failure).to_have_text(words)
+    expect(site.failure).to_have_text(message)
     expect(site.input("confirm")).to_be_enabled()
     site.expect_avatar(user.username, old)
     assert difference(site.see_picture(user.username), before) == 0

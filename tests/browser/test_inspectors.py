@@ -1,4 +1,4 @@
-"""The two tables: newest first, one state alone, how long it is until something goes, and what clears it up."""
+"""The page's tables of the bucket and the rows: order, state filters, expiry and sweep."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def read_all(table: Locator, attribute: str) -> list[str]:
 
 
 @only_prefix
-@pytest.mark.usefixtures("crowd")
-def test_the_newest_come_first(site: Site, user: User) -> None:
+@pytest.mark.usefixtures("many_users")
+def test_the_newest_objects_come_first(site: Site, user: User) -> None:
     site.log_in(user.username)
     for _ in range(2):
         site.input("skip").set_input_files(PHOTOGRAPH)
@@ -45,18 +45,18 @@ def test_the_newest_come_first(site: Site, user: User) -> None:
     assert names == sorted(names, reverse=True)
 
 
-def test_one_state_alone(site: Site, user: User, bucket: Bucket) -> None:
+def test_a_state_filter_shows_only_that_state(site: Site, user: User, bucket: Bucket) -> None:
     site.log_in(user.username)
     site.input("skip").set_input_files(PHOTOGRAPH)
     site.expect_entry("left-out")
-    waiting = read_key(site.calls.nth(0))
+    pending = read_key(site.calls.nth(0))
     live = user.avatar
     assert live
     expect(site.object(live)).to_be_visible()
     rows = read_all(site.table, "data-username")
 
     choose(site.bucket, "pending")
-    expect(site.object(waiting)).to_be_visible()
+    expect(site.object(pending)).to_be_visible()
     assert set(read_all(site.bucket, "data-state")) == {"pending"}
     expect(site.bucket).to_contain_text(re.compile(r"\d+ of the \d+ that this page has looked at"))
     choose(site.bucket, "live")
@@ -67,55 +67,57 @@ def test_one_state_alone(site: Site, user: User, bucket: Bucket) -> None:
     choose(site.table, "dangling")
     expect(site.row(user.username)).to_have_count(0)
     expect(site.page).to_have_url(re.compile(r"object_state=live.*row_state=dangling"))
-    # What is uploaded meanwhile is told all the same.
+    # An upload shows its changes while filters are set.
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
     expect(site.calls.nth(2)).to_contain_text(f"row {user.username}: Avatar {live} → {user.avatar}")
     site.page.go_back()
     expect(site.row(user.username)).to_be_visible()
     choose(site.bucket, "all")
-    assert bucket.owner(waiting) == user.username
-    expect(site.object(waiting)).to_be_visible()
+    assert bucket.owner(pending) == user.username
+    expect(site.object(pending)).to_be_visible()
 
 
 @only_prefix
-def test_a_dangling_row_is_found(site: Site, user: User, stack: Stack) -> None:
+def test_the_filter_dangling_finds_a_row_without_its_object(site: Site, user: User, stack: Stack) -> None:
     assert user.avatar
     stack.aws.s3.delete_object(Bucket=stack.resources.bucket, Key=user.avatar)
     key: Any = {"Username": {"S": user.username}}
     try:
         site.open()
         choose(site.table, "dangling")
-        site.turn_to(site.table, site.row(user.username))
+        site.turn_pages_to(site.table, site.row(user.username))
         expect(site.row(user.username)).to_contain_text("there is no such object")
     finally:
         stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=key)
 
 
 @only_prefix
-def test_how_long_it_is_until_it_goes_is_counted_down(site: Site, user: User) -> None:
-    """By the bucket's clock, which the demo can move: a day less after a day."""
+def test_the_time_until_an_objects_expiry_is_shown(site: Site, user: User) -> None:
+    """The time is by the bucket's clock, which the demo can move: a day later it is a day less."""
     site.log_in(user.username)
     site.input("skip").set_input_files(PHOTOGRAPH)
     site.expect_entry("left-out")
-    left = site.object(read_key(site.calls.nth(0))).locator(".expires small")
-    before = read_hours(left)
+    remaining = site.object(read_key(site.calls.nth(0))).locator(".expires small")
+    before = read_hours(remaining)
     assert 24 <= before <= 48
     with site.page.expect_response(re.compile("/_lifecycle$")):
         site.page.get_by_role("button", name="Let a day pass").click()
     expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
     if before > 24:
-        assert read_hours(left) in {before - 24, before - 25}
+        assert read_hours(remaining) in {before - 24, before - 25}
 
 
-def read_hours(left: Locator) -> int:
-    amounts = {unit: int(amount) for amount, unit in re.findall(r"(\d+) (d|h|min)", left.inner_text())}
+def read_hours(remaining: Locator) -> int:
+    amounts = {unit: int(amount) for amount, unit in re.findall(r"(\d+) (d|h|min)", remaining.inner_text())}
     assert amounts
     return amounts.get("d", 0) * 24 + amounts.get("h", 0)
 
 
 @only_tag
-def test_a_sweep_restores_what_was_posted_again_and_says_so(site: Site, user: User, bucket: Bucket) -> None:
+def test_a_sweep_restores_an_avatar_that_was_posted_again_and_reports_it(
+    site: Site, user: User, bucket: Bucket
+) -> None:
     site.log_in(user.username)
     site.input("repeat").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")

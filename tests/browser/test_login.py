@@ -1,4 +1,4 @@
-"""Who the page takes one for."""
+"""Login and logout on the page."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tests.conftest import make_user, only_prefix
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
-    from tests.browsing import Noise, OpenPage, Site
+    from tests.browsing import BrowserErrors, OpenPage, Site
     from tests.conftest import User
 
-# What this is about is the same under either strategy.
+# The behaviour is the same under both strategies.
 pytestmark = only_prefix
 
 
-def test_the_cards_button_logs_in_and_the_other_out(user: User, site: Site) -> None:
+def test_the_buttons_of_a_card_log_in_and_out(user: User, site: Site) -> None:
     expect(site.input("confirm")).to_have_count(0)
-    site.turn_to(site.users, site.card(user.username))
+    site.turn_pages_to(site.users, site.card(user.username))
     card = site.card(user.username)
     expect(card.get_by_role("heading")).to_have_text(user.name)
     card.get_by_role("button", name=f"Log in as {user.username}").click()
@@ -38,7 +38,7 @@ def test_the_cards_button_logs_in_and_the_other_out(user: User, site: Site) -> N
     assert site.page.context.cookies() == []
 
 
-def test_a_session_outlives_a_reload_and_is_shared_by_tabs(site: Site, user: User) -> None:
+def test_a_session_survives_a_reload_and_is_shared_by_tabs(site: Site, user: User) -> None:
     site.log_in(user.username)
     site.page.reload()
     expect(site.card(user.username)).to_contain_text("Current user")
@@ -49,36 +49,38 @@ def test_a_session_outlives_a_reload_and_is_shared_by_tabs(site: Site, user: Use
 
 def test_another_browser_is_not_logged_in(site: Site, user: User, open_page: OpenPage) -> None:
     site.log_in(user.username)
-    elsewhere = open_page()
-    elsewhere.goto(site.origin)
-    expect(elsewhere.locator("#users")).to_be_visible()
-    expect(elsewhere.get_by_text("Current user")).to_have_count(0)
+    other_page = open_page()
+    other_page.goto(site.origin)
+    expect(other_page.locator("#users")).to_be_visible()
+    expect(other_page.get_by_text("Current user")).to_have_count(0)
 
 
-def test_one_can_become_somebody_else_without_logging_out(site: Site, user: User, other_user: User) -> None:
+def test_a_login_as_another_user_needs_no_logout(site: Site, user: User, other_user: User) -> None:
     site.log_in(user.username)
-    site.turn_to(site.users, site.card(other_user.username))
+    site.turn_pages_to(site.users, site.card(other_user.username))
     site.card(other_user.username).get_by_role("button", name="Log in").click()
     expect(site.card(other_user.username)).to_contain_text("Current user")
     expect(site.page.get_by_text("Current user")).to_have_count(1)
     expect(site.page.get_by_text(f"Choose a picture for {other_user.username}")).to_be_visible()
 
 
-@pytest.mark.usefixtures("crowd")
-def test_ones_own_card_comes_first_where_the_page_would_not_have_it(site: Site, stack: Stack) -> None:
+@pytest.mark.usefixtures("many_users")
+def test_the_current_users_card_comes_first(site: Site, stack: Stack) -> None:
     with make_user(stack) as user:
         site.log_in(user.username)
-        site.turn_to(site.users, site.users.locator(f'li:first-child[data-user="{user.username}"]'))
+        site.turn_pages_to(site.users, site.users.locator(f'li:first-child[data-user="{user.username}"]'))
         expect(site.card(user.username)).to_have_count(1)
 
 
-def test_a_user_who_is_gone_since_is_told_of(user: User, site: Site, stack: Stack, noise: Noise) -> None:
-    site.turn_to(site.users, site.card(user.username))
+def test_a_login_of_a_deleted_user_is_explained(
+    user: User, site: Site, stack: Stack, browser_errors: BrowserErrors
+) -> None:
+    site.turn_pages_to(site.users, site.card(user.username))
     key: Any = {"Username": {"S": user.username}}
     stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=key)
-    noise.expect("status of 404")
+    browser_errors.expect("status of 404")
     site.card(user.username).get_by_role("button", name="Log in").click()
     expect(site.failure).to_contain_text("urn:problem:unknown-user")
     expect(site.failure).to_contain_text(re.compile("no user", re.IGNORECASE))
-    # The page shows what is there now.
+    # The page reloads the users.
     expect(site.card(user.username)).to_have_count(0)

@@ -1,4 +1,4 @@
-"""Lists longer than a page: turned without loading the page anew, and yet at an address."""
+"""Lists of several pages: they turn without a page load, and the URL contains their cursors."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.browsing import OpenPage, Site
 
-# What this is about is the same under either strategy.
-pytestmark = [only_prefix, pytest.mark.usefixtures("crowd")]
+# The behaviour is the same under both strategies.
+pytestmark = [only_prefix, pytest.mark.usefixtures("many_users")]
 
 LISTS = {
     "users": ("#users", "data-user", 12),
     "objects": ("#bucket", "data-key", 20),
     "rows": ("#table", "data-username", 20),
 }
-"""By the parameter of its cursor: a list's section, what names an entry of it, and how many there are on a page."""
+"""Section, attribute of an entry and page size of each list, by the query parameter of its cursor."""
 
 
 def read_entries(section: Locator, attribute: str) -> list[str]:
@@ -34,16 +34,16 @@ def read_entries(section: Locator, attribute: str) -> list[str]:
     )
 
 
-def read_lists(page: Page, *, but: str | None = None) -> dict[str, list[str]]:
+def read_lists(page: Page, *, without: str | None = None) -> dict[str, list[str]]:
     return {
         parameter: read_entries(page.locator(selector), attribute)
         for parameter, (selector, attribute, _) in LISTS.items()
-        if parameter != but
+        if parameter != without
     }
 
 
 @pytest.mark.parametrize("parameter", LISTS)
-def test_the_next_page_comes_in_place_and_the_back_button_returns(site: Site, parameter: str) -> None:
+def test_a_list_turns_without_a_page_load_and_the_back_button_works(site: Site, parameter: str) -> None:
     selector, attribute, size = LISTS[parameter]
     section = site.page.locator(selector)
     others = {
@@ -53,12 +53,12 @@ def test_the_next_page_comes_in_place_and_the_back_button_returns(site: Site, pa
     assert len(first) == size
     site.page.evaluate("window.loaded = 'once'")
 
-    site.turn(section, "Next page")
+    site.turn_page(section, "Next page")
     assert f"?{parameter}=" in site.page.url
     second = read_entries(section, attribute)
     assert second
     assert set(first).isdisjoint(second)
-    assert read_lists(site.page, but=parameter) == others
+    assert read_lists(site.page, without=parameter) == others
     address = site.page.url
 
     site.page.go_back()
@@ -71,13 +71,13 @@ def test_the_next_page_comes_in_place_and_the_back_button_returns(site: Site, pa
     assert site.page.url == address
     assert read_entries(section, attribute) == second
 
-    site.turn(section, "First page")
+    site.turn_page(section, "First page")
     assert read_entries(section, attribute) == first
     assert site.page.url.rstrip("?") == f"{site.origin}/"
     assert site.page.evaluate("window.loaded") == "once"
 
 
-def test_what_is_shown_is_what_the_address_says_even_if_answers_come_late(site: Site) -> None:
+def test_a_late_response_does_not_replace_the_list_of_the_current_url(site: Site) -> None:
     first = read_entries(site.users, "data-user")
     held: list[Route] = []
 
@@ -93,32 +93,32 @@ def test_what_is_shown_is_what_the_address_says_even_if_answers_come_late(site: 
     with site.page.expect_response(re.compile(r"\?users=")) as answer:
         late.continue_()
     answer.value.finished()
-    # What the page does with it is done once a later call is through.
+    # The page has handled the late response once a later request is complete.
     site.page.evaluate("async () => { await fetch('/users') }")
     assert site.page.url == f"{site.origin}/"
     assert read_entries(site.users, "data-user") == first
 
 
 @pytest.mark.parametrize("parameter", LISTS)
-def test_the_pages_of_a_list_have_everything_once(site: Site, stack: Stack, parameter: str) -> None:
+def test_the_pages_of_a_list_contain_each_entry_once(site: Site, stack: Stack, parameter: str) -> None:
     selector, attribute, _ = LISTS[parameter]
     section = site.page.locator(selector)
     seen = read_entries(section, attribute)
     while section.get_by_role("link", name="Next page").count():
-        site.turn(section, "Next page")
+        site.turn_page(section, "Next page")
         seen += read_entries(section, attribute)
     assert sorted(seen) == sorted(list_keys(stack) if parameter == "objects" else list_usernames(stack))
 
 
-def test_the_lists_turn_one_by_one_and_the_address_keeps_each(site: Site, open_page: OpenPage) -> None:
+def test_the_lists_turn_independently_and_the_url_keeps_each_page(site: Site, open_page: OpenPage) -> None:
     first = read_lists(site.page)
     for selector, _, _ in LISTS.values():
-        site.turn(site.page.locator(selector), "Next page")
+        site.turn_page(site.page.locator(selector), "Next page")
     shown = read_lists(site.page)
     assert all(set(first[parameter]).isdisjoint(shown[parameter]) for parameter in LISTS)
-    elsewhere = open_page()
-    elsewhere.goto(site.page.url)
-    assert read_lists(elsewhere) == shown
+    other_page = open_page()
+    other_page.goto(site.page.url)
+    assert read_lists(other_page) == shown
 
 
 def list_keys(stack: Stack) -> list[str]:

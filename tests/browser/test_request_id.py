@@ -1,4 +1,4 @@
-"""The id that the page gives an upload, from its first call to the object that it leaves."""
+"""The page's request id of an upload, in the logs and in the avatar's metadata."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.conftest import Bucket, User
 
 
-def test_an_avatar_names_the_request_that_the_logs_tell_of(
+def test_an_avatars_metadata_has_the_request_id_of_its_log_lines(
     site: Site, user: User, bucket: Bucket, stack: Stack
 ) -> None:
     site.log_in(user.username)
@@ -26,8 +26,8 @@ def test_an_avatar_names_the_request_that_the_logs_tell_of(
     request_id: str = bucket.head(user.avatar)["Metadata"]["request-id"]
     assert re.fullmatch(r"[0-9a-f]{32}", request_id)
     lines = [json.loads(line) for line in (stack.processes.logs / "uploads.log").read_text().splitlines()]
-    told = [line for line in lines if line.get("request_id") == request_id]
-    assert [(line["path"], line["status"], line["username"]) for line in told] == [
+    logged = [line for line in lines if line.get("request_id") == request_id]
+    assert [(line["path"], line["status"], line["username"]) for line in logged] == [
         ("/uploads/presign", 200, user.username),
         ("/uploads/confirm", 200, user.username),
     ]

@@ -1,4 +1,4 @@
-"""What the page shows of the two strategies, and of the lifecycle rules that both rely on."""
+"""The page under each strategy, and the lifecycle rules."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from tests.browsing import PHOTOGRAPH, read_key
 from tests.conftest import only_prefix, only_tag
 from tests.eventually import eventually
@@ -16,22 +17,22 @@ if TYPE_CHECKING:
     from tests.conftest import Bucket, User
 
 
-def test_the_page_says_which_strategy_is_on(site: Site, user: User, strategy: str) -> None:
+def test_the_page_names_the_strategy(site: Site, user: User, strategy: str) -> None:
     site.log_in(user.username)
     expect(site.page.locator("#strategy")).to_have_attribute("data-strategy", strategy)
     expect(site.page.locator("#strategy")).to_contain_text(f"Strategy {strategy}:")
 
 
 @only_prefix
-def test_a_post_after_the_confirm_lands_beside_the_avatar(site: Site, user: User, bucket: Bucket) -> None:
+def test_a_post_after_the_confirm_makes_a_separate_object(site: Site, user: User, bucket: Bucket) -> None:
     site.log_in(user.username)
     site.input("repeat").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
     expect(site.calls).to_have_count(5)
     expect(site.calls.nth(4)).to_contain_text("the avatar is untouched")
     key = read_key(site.calls.nth(0))
-    avatar = key.replace("pending/", "avatars/")
-    site.turn_to(site.bucket, site.object(avatar))
+    avatar = key.replace(PENDING_PREFIX, AVATAR_PREFIX)
+    site.turn_pages_to(site.bucket, site.object(avatar))
     expect(site.object(avatar)).to_have_attribute("data-state", "live")
     expect(site.object(avatar).locator(".expires")).to_have_text("never")
     expect(site.object(key)).to_have_attribute("data-state", "pending")
@@ -41,7 +42,7 @@ def test_a_post_after_the_confirm_lands_beside_the_avatar(site: Site, user: User
 
 
 @only_tag
-def test_a_post_after_the_confirm_endangers_the_avatar_until_it_is_confirmed_again(site: Site, user: User) -> None:
+def test_a_post_after_the_confirm_makes_the_avatar_expire_until_it_is_confirmed_again(site: Site, user: User) -> None:
     site.log_in(user.username)
     site.input("repeat").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
@@ -49,7 +50,7 @@ def test_a_post_after_the_confirm_endangers_the_avatar_until_it_is_confirmed_aga
     expect(site.calls.nth(4)).to_contain_text("The live avatar is pending again")
     key = read_key(site.calls.nth(0))
     assert user.avatar == key
-    site.turn_to(site.bucket, site.object(key))
+    site.turn_pages_to(site.bucket, site.object(key))
     row = site.object(key)
     expect(row).to_have_attribute("data-state", "live")
     expect(row).to_contain_text("but a lifecycle rule will delete it")
@@ -62,7 +63,7 @@ def test_a_post_after_the_confirm_endangers_the_avatar_until_it_is_confirmed_aga
     expect(row).not_to_contain_text("Status=Pending")
 
 
-def test_days_that_pass_take_what_was_never_confirmed(site: Site, user: User, bucket: Bucket) -> None:
+def test_unconfirmed_objects_are_deleted_after_days(site: Site, user: User, bucket: Bucket) -> None:
     site.log_in(user.username)
     site.input("skip").set_input_files(PHOTOGRAPH)
     site.expect_entry("left-out")
@@ -70,7 +71,7 @@ def test_days_that_pass_take_what_was_never_confirmed(site: Site, user: User, bu
     lifecycle = site.page.locator("#lifecycle")
     button = lifecycle.get_by_role("button", name="Let a day pass")
     before = lifecycle.locator("[data-clock]").inner_text()
-    # A day after the upload, and then the next midnight: two days are always enough.
+    # A rule applies at the midnight after one day, so two days are always enough.
     for _ in range(2):
         with site.page.expect_response(re.compile("/_lifecycle$")):
             button.click()

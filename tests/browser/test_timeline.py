@@ -1,4 +1,4 @@
-"""What the page tells of an upload while it goes on and afterwards: from the calls themselves."""
+"""The timeline: what the page shows about an upload while it runs and afterwards."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 
 from services.uploads.objects import Declared
 from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, read_key
-from tests.conftest import WAITS_UNDER, only_prefix, only_tag
+from tests.conftest import POSTED_PREFIXES, only_prefix, only_tag
 from tests.eventually import eventually
-from tests.forms import presign_otherwise
+from tests.forms import presign_as
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Request, Route
 
     from infra.local.stack import Stack
-    from tests.browsing import Noise, Site
+    from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
 
 PRESIGN, CONFIRM = "**/uploads/presign", "**/uploads/confirm"
 
 
 @contextmanager
-def holding(page: Page, pattern: str) -> Generator[list[Route], None, None]:
-    """POSTs to there that wait until they are told to go on."""
+def hold_posts(page: Page, pattern: str) -> Generator[list[Route], None, None]:
+    """Hold POST requests to the pattern until the test continues them."""
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -45,19 +45,19 @@ def holding(page: Page, pattern: str) -> Generator[list[Route], None, None]:
 
 
 def wait_for_one(page: Page, held: list[Route]) -> None:
-    # Playwright hands out what has happened while it is asked something.
+    # Playwright delivers events while it handles a call.
     eventually(lambda: bool(page.evaluate("true") and held))
 
 
 def count_calls(page: Page) -> list[str]:
-    """The paths of the POSTs that are made from here on."""
+    """The last path segment of each POST from now on; `bucket` for the bucket."""
     paths: list[str] = []
 
-    def hear(request: Request) -> None:
+    def record(request: Request) -> None:
         if request.method == "POST":
             paths.append("bucket" if "/uploads/" not in request.url else request.url.rpartition("/")[2])
 
-    page.on("request", hear)
+    page.on("request", record)
     return paths
 
 
@@ -67,7 +67,7 @@ def open_call(call: Locator) -> str:
     return call.inner_text()
 
 
-def test_each_call_says_where_it_went_what_was_sent_and_what_came_back(
+def test_each_call_shows_its_request_response_and_changes(
     site: Site, user: User, stack: Stack, bucket: Bucket, strategy: str
 ) -> None:
     site.log_in(user.username)
@@ -97,14 +97,14 @@ def test_each_call_says_where_it_went_what_was_sent_and_what_came_back(
     assert json.dumps({"key": form["key"]})[1:-1] in confirm
     assert f'"avatar": "{user.avatar}"' in confirm
 
-    told = site.entry.inner_text()
+    shown = site.entry.inner_text()
     secrets = [form["fields"][name] for name in ("policy", "x-amz-signature")]
     secrets += [form["upload_token"]] if strategy == "tag" else []
     for secret in secrets:
-        assert secret not in told
-        assert f"{secret[:16]}… ({len(secret)} characters)" in told
+        assert secret not in shown
+        assert f"{secret[:16]}… ({len(secret)} characters)" in shown
 
-    # And what each has changed, as the bucket and the table then said.
+    # Each call also shows what it changed in the bucket and the table.
     assert "new object" not in presign
     assert f"new object {form['key']} (pending)" in post
     assert f"row {user.username}: Avatar {old} → {user.avatar}" in confirm
@@ -117,7 +117,7 @@ def test_each_call_says_where_it_went_what_was_sent_and_what_came_back(
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
 
 
-def test_what_is_other_than_it_was_is_marked_in_the_tables(site: Site, user: User, strategy: str) -> None:
+def test_changed_entries_are_marked_in_the_tables(site: Site, user: User, strategy: str) -> None:
     site.log_in(user.username)
     old = user.avatar
     expect(site.page.locator(".is-new, .is-changed")).to_have_count(0)
@@ -128,24 +128,24 @@ def test_what_is_other_than_it_was_is_marked_in_the_tables(site: Site, user: Use
     expect(site.page.locator("#gone")).to_have_text(f"Gone since then: {old}")
     row = site.row(user.username)
     expect(row).to_have_class("is-changed")
-    # What it was is shown, and yet not in the table's text.
+    # The old value is drawn by CSS and is not in the table's text.
     was = row.locator("[data-was]").evaluate("(cell) => getComputedStyle(cell, '::before').content")
     assert was == f'"{old}"'
     assert str(old) not in row.inner_text()
 
-    # The next one is marked against what was there before it.
+    # The next upload's changes are relative to the state before it.
     first = user.avatar
     site.input("skip").set_input_files(PHOTOGRAPH)
     site.expect_entry("left-out")
-    waiting = read_key(site.calls.nth(0))
-    assert waiting.startswith(WAITS_UNDER[strategy])
-    expect(site.object(waiting)).to_have_class("is-new")
+    pending = read_key(site.calls.nth(0))
+    assert pending.startswith(POSTED_PREFIXES[strategy])
+    expect(site.object(pending)).to_have_class("is-new")
     expect(site.object(first)).not_to_have_class("is-new")
     expect(site.row(user.username)).not_to_have_class("is-changed")
 
 
 @only_tag
-def test_a_state_that_has_changed_is_marked(site: Site, user: User) -> None:
+def test_a_changed_state_is_shown(site: Site, user: User) -> None:
     site.log_in(user.username)
     site.input("repeat").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
@@ -154,7 +154,7 @@ def test_a_state_that_has_changed_is_marked(site: Site, user: User) -> None:
 
 
 @only_prefix
-def test_the_bar_goes_through_all_three_phases(site: Site, user: User) -> None:
+def test_the_progress_bar_covers_all_three_phases(site: Site, user: User) -> None:
     site.log_in(user.username)
     bar = site.entry.get_by_role("progressbar")
     status = site.entry.get_by_role("status")
@@ -162,7 +162,7 @@ def test_the_bar_goes_through_all_three_phases(site: Site, user: User) -> None:
     def read() -> float:
         return bar.evaluate("(bar) => bar.value")
 
-    with holding(site.page, PRESIGN) as presigns, holding(site.page, CONFIRM) as confirms:
+    with hold_posts(site.page, PRESIGN) as presigns, hold_posts(site.page, CONFIRM) as confirms:
         site.input("confirm").set_input_files(PHOTOGRAPH)
         expect(status).to_have_text("1 of 3: asking for a form")
         wait_for_one(site.page, presigns)
@@ -180,13 +180,13 @@ def test_the_bar_goes_through_all_three_phases(site: Site, user: User) -> None:
 
 @only_prefix
 @pytest.mark.parametrize("phase", ["presign", "post", "confirm"])
-def test_a_cancelled_upload_leaves_the_avatar_and_goes_on_where_it_was(
+def test_a_cancelled_upload_keeps_the_avatar_and_can_be_resumed(
     site: Site, user: User, stack: Stack, phase: str
 ) -> None:
     site.log_in(user.username)
     old = user.avatar
     pattern = {"presign": PRESIGN, "post": f"{stack.aws.endpoint}/**", "confirm": CONFIRM}[phase]
-    with holding(site.page, pattern) as held:
+    with hold_posts(site.page, pattern) as held:
         site.input("confirm").set_input_files(PHOTOGRAPH)
         wait_for_one(site.page, held)
         site.entry.get_by_role("button", name="Cancel").click()
@@ -204,9 +204,9 @@ def test_a_cancelled_upload_leaves_the_avatar_and_goes_on_where_it_was(
 
 
 @only_prefix
-def test_a_confirm_that_failed_is_confirmed_again(site: Site, user: User, noise: Noise) -> None:
+def test_a_failed_confirm_is_repeated_alone(site: Site, user: User, browser_errors: BrowserErrors) -> None:
     site.log_in(user.username)
-    noise.expect("net::ERR_FAILED")
+    browser_errors.expect("net::ERR_FAILED")
     site.page.route(CONFIRM, lambda route: route.abort(), times=1)
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("failed")
@@ -219,17 +219,19 @@ def test_a_confirm_that_failed_is_confirmed_again(site: Site, user: User, noise:
 
 
 @only_prefix
-def test_an_expired_form_is_presigned_again(site: Site, user: User, stack: Stack, noise: Noise, strategy: str) -> None:
+def test_an_upload_with_an_expired_form_is_presigned_again(
+    site: Site, user: User, stack: Stack, browser_errors: BrowserErrors, strategy: str
+) -> None:
     site.log_in(user.username)
 
-    def give_an_old_form(route: Route) -> None:
+    def respond_with_an_expired_form(route: Route) -> None:
         answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
         declared = Declared("image/jpeg", PHOTOGRAPH.stat().st_size)
-        old = presign_otherwise(stack, strategy, user.username, declared, service="uploads", seconds=-1)
+        old = presign_as(stack, strategy, user.username, declared, service="uploads", seconds=-1)
         route.fulfill(response=answer, json=answer.json() | old)
 
-    site.page.route(PRESIGN, give_an_old_form, times=1)
-    noise.expect("status of 403")
+    site.page.route(PRESIGN, respond_with_an_expired_form, times=1)
+    browser_errors.expect("status of 403")
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("failed")
     expect(site.failure).to_have_text(re.compile(r"its time is over\. Try again, with a new form\. .*Policy expired"))
@@ -241,11 +243,11 @@ def test_an_expired_form_is_presigned_again(site: Site, user: User, stack: Stack
 
 
 @only_prefix
-def test_nothing_is_offered_where_only_another_file_helps(site: Site, user: User, noise: Noise, tmp_path: Any) -> None:
+def test_a_refused_file_offers_no_retry(site: Site, user: User, browser_errors: BrowserErrors, tmp_path: Any) -> None:
     letter = tmp_path / "letter.png"
     letter.write_text("Dear Sir or Madam")
     site.log_in(user.username)
-    noise.expect("status of 422")
+    browser_errors.expect("status of 422")
     site.input("confirm").set_input_files(letter)
     site.expect_entry("failed")
     expect(site.failure).to_contain_text("Choose another file.")
@@ -253,7 +255,7 @@ def test_nothing_is_offered_where_only_another_file_helps(site: Site, user: User
 
 
 @only_prefix
-def test_uploads_are_told_one_after_the_other(site: Site, user: User) -> None:
+def test_the_newest_upload_is_first_in_the_timeline(site: Site, user: User) -> None:
     site.log_in(user.username)
     for _ in range(2):
         site.input("skip").set_input_files(PHOTOGRAPH)
@@ -264,10 +266,12 @@ def test_uploads_are_told_one_after_the_other(site: Site, user: User) -> None:
 
 
 @only_prefix
-def test_an_upload_does_not_depend_on_what_is_shown_of_it(site: Site, user: User, noise: Noise) -> None:
+def test_an_upload_succeeds_even_if_the_page_can_not_reload_its_data(
+    site: Site, user: User, browser_errors: BrowserErrors
+) -> None:
     site.log_in(user.username)
     old = user.avatar
-    noise.expect("net::ERR_FAILED")
+    browser_errors.expect("net::ERR_FAILED")
     site.page.route(f"{site.origin}/", lambda route: route.abort())
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")

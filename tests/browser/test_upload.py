@@ -1,4 +1,4 @@
-"""The three phases as the browser makes them, and what is seen of them afterwards."""
+"""The three phases of an upload in a browser, and what the page shows afterwards."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 import uuid_utils
 from playwright.sync_api import expect
 
-from services.store.keys import UploadId
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, UploadId
 from tests.browsing import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, read_key
-from tests.conftest import WAITS_UNDER, make_user, only_prefix
+from tests.conftest import POSTED_PREFIXES, make_user, only_prefix
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 UUID7 = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
-MADE: dict[str, Callable[[], bytes]] = {
+FILES: dict[str, Callable[[], bytes]] = {
     "camera.jpg": make_camera_photograph,
     "camera-with-long-header.jpg": lambda: push_dimensions_back(make_camera_photograph(), 200_000),
     "one-pixel.png": lambda: make_picture(size=(1, 1), seed=3),
@@ -42,23 +42,23 @@ MADE: dict[str, Callable[[], bytes]] = {
 
 
 def record_calls(page: Page) -> list[Request | Response]:
-    """Each POST and each answer to one, in the order in which they happen."""
+    """The POST requests and their responses, in order."""
     calls: list[Request | Response] = []
 
-    def hear_request(request: Request) -> None:
+    def record_request(request: Request) -> None:
         if request.method == "POST":
             calls.append(request)
 
-    def hear_response(response: Response) -> None:
+    def record_response(response: Response) -> None:
         if response.request.method == "POST":
             calls.append(response)
 
-    page.on("request", hear_request)
-    page.on("response", hear_response)
+    page.on("request", record_request)
+    page.on("response", record_response)
     return calls
 
 
-def test_a_photograph_is_presigned_posted_and_confirmed(site: Site, user: User, strategy: str) -> None:
+def test_the_page_presigns_posts_and_confirms_a_photograph(site: Site, user: User, strategy: str) -> None:
     site.log_in(user.username)
     calls: list[Any] = record_calls(site.page)
     site.input("confirm").set_input_files(PHOTOGRAPH)
@@ -86,7 +86,7 @@ def test_a_photograph_is_presigned_posted_and_confirmed(site: Site, user: User, 
     proof = {"key", "upload_token"} if strategy == "tag" else {"key"}
     assert form.keys() == {"method", "url", "fields", "expires"} | proof
     assert form["method"] == "POST"
-    assert re.fullmatch(WAITS_UNDER[strategy] + UUID7, form["key"])
+    assert re.fullmatch(POSTED_PREFIXES[strategy] + UUID7, form["key"])
     assert form["expires"] == 300
     assert form["fields"]["key"] == form["key"]
     assert form["fields"]["Content-Type"] == "image/jpeg"
@@ -100,15 +100,15 @@ def test_a_photograph_is_presigned_posted_and_confirmed(site: Site, user: User, 
     assert confirm.url == f"{site.origin}/uploads/confirm"
     assert confirm.post_data_json == {name: form[name] for name in proof}
     assert confirmed.status == 200
-    assert confirmed.json() == {"username": user.username, "avatar": form["key"].replace("pending/", "avatars/")}
+    assert confirmed.json() == {"username": user.username, "avatar": form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)}
 
 
-def test_what_is_shown_follows_the_upload_by_itself(site: Site, user: User, bucket: Bucket) -> None:
+def test_the_page_shows_the_new_avatar_without_a_reload(site: Site, user: User, bucket: Bucket) -> None:
     old = user.avatar
     assert old is not None
     site.log_in(user.username)
-    site.turn_to(site.table, site.row(user.username))
-    site.turn_to(site.bucket, site.object(old))
+    site.turn_pages_to(site.table, site.row(user.username))
+    site.turn_pages_to(site.bucket, site.object(old))
     expect(site.object(old)).to_have_attribute("data-state", "live")
     before = site.see_picture(user.username)
 
@@ -130,13 +130,13 @@ def test_what_is_shown_follows_the_upload_by_itself(site: Site, user: User, buck
     assert bucket.read(avatar) == PHOTOGRAPH.read_bytes()
 
 
-def test_without_the_third_phase_the_avatar_stays_and_the_upload_expires(
+def test_without_a_confirm_the_page_keeps_the_avatar_and_shows_the_expiry(
     site: Site, user: User, bucket: Bucket, strategy: str
 ) -> None:
     old = user.avatar
     assert old is not None
     site.log_in(user.username)
-    site.turn_to(site.table, site.row(user.username))
+    site.turn_pages_to(site.table, site.row(user.username))
     before = site.see_picture(user.username)
     calls: list[Any] = record_calls(site.page)
 
@@ -145,7 +145,7 @@ def test_without_the_third_phase_the_avatar_stays_and_the_upload_expires(
     expect(site.calls).to_have_count(3)
     expect(site.calls.nth(2)).to_have_class("call left-out")
     key = read_key(site.calls.nth(0))
-    assert key.startswith(WAITS_UNDER[strategy])
+    assert key.startswith(POSTED_PREFIXES[strategy])
     expect(site.object(key)).to_have_attribute("data-state", "pending")
     expect(site.object(key).locator(".expires")).to_have_text(re.compile(r"\d{4}-\d\d-\d\d 00:00:00"))
 
@@ -161,30 +161,30 @@ def test_without_the_third_phase_the_avatar_stays_and_the_upload_expires(
     assert "Expiration" not in bucket.head(old)
 
 
-def test_what_is_slow_to_go_is_seen_going(site: Site, user: User, stack: Stack) -> None:
+def test_a_late_deletion_is_shown(site: Site, user: User, stack: Stack) -> None:
     name, leftover = stack.resources.bucket, UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
     stack.aws.s3.put_object(Bucket=name, Key=leftover, Body=b"x", Metadata={"username": user.username})
     site.log_in(user.username)
-    site.turn_to(site.bucket, site.object(leftover))
+    site.turn_pages_to(site.bucket, site.object(leftover))
     expect(site.object(leftover)).to_have_attribute("data-state", "orphan")
-    looks = itertools.count()
+    page_loads = itertools.count()
 
-    def delete_before_the_second_look(route: Route) -> None:
-        if next(looks) == 1:
+    def delete_before_the_second_load(route: Route) -> None:
+        if next(page_loads) == 1:
             stack.aws.s3.delete_object(Bucket=name, Key=leftover)
         route.continue_()
 
-    site.page.route(lambda url: urlsplit(url).path == "/", delete_before_the_second_look)
+    site.page.route(lambda url: urlsplit(url).path == "/", delete_before_the_second_load)
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
     expect(site.object(leftover)).to_have_count(0)
 
 
 @only_prefix
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", FILES)
 def test_a_picture_of_each_kind_is_drawn_as_the_avatar(site: Site, user: User, name: str, tmp_path: Path) -> None:
     file = tmp_path / name
-    file.write_bytes(MADE[name]())
+    file.write_bytes(FILES[name]())
     site.log_in(user.username)
     before = site.see_picture(user.username)
     site.input("confirm").set_input_files(file)
@@ -196,12 +196,12 @@ def test_a_picture_of_each_kind_is_drawn_as_the_avatar(site: Site, user: User, n
     assert user.avatar == avatar
 
 
-@pytest.mark.parametrize("name", [name for name in MADE if name.startswith("camera")])
-def test_photographs_of_cameras_are_as_large_here_as_cameras_make_them(name: str) -> None:
-    assert 3_000_000 < len(MADE[name]()) < 5_000_000
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("camera")])
+def test_the_camera_photographs_have_a_realistic_size(name: str) -> None:
+    assert 3_000_000 < len(FILES[name]()) < 5_000_000
 
 
-def test_a_first_picture_takes_the_place_of_the_initials(site: Site, stack: Stack) -> None:
+def test_a_first_avatar_replaces_the_initials(site: Site, stack: Stack) -> None:
     with make_user(stack, portrait=False) as user:
         site.log_in(user.username)
         expect(site.card(user.username).get_by_role("img", name=f"{user.name} has no avatar yet")).to_have_text("TN")
@@ -210,9 +210,7 @@ def test_a_first_picture_takes_the_place_of_the_initials(site: Site, stack: Stac
         assert difference(site.see_picture(user.username), draw_avatar(PHOTOGRAPH)) < SAME
 
 
-def test_of_two_pictures_in_turn_the_second_is_the_avatar(
-    site: Site, user: User, bucket: Bucket, tmp_path: Path
-) -> None:
+def test_the_second_of_two_uploads_becomes_the_avatar(site: Site, user: User, bucket: Bucket, tmp_path: Path) -> None:
     second = tmp_path / "second.png"
     second.write_bytes(make_picture(seed=6))
     site.log_in(user.username)
@@ -225,14 +223,14 @@ def test_of_two_pictures_in_turn_the_second_is_the_avatar(
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
 
 
-def test_an_object_that_is_pending_by_its_tag_is_shown_so(site: Site, user: User, stack: Stack) -> None:
+def test_an_object_with_the_pending_tag_is_shown_as_pending(site: Site, user: User, stack: Stack) -> None:
     name, key = stack.resources.bucket, UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
     stack.aws.s3.put_object(
         Bucket=name, Key=key, Body=b"x", Metadata={"username": user.username}, Tagging="Status=Pending"
     )
     try:
         site.open()
-        site.turn_to(site.bucket, site.object(key))
+        site.turn_pages_to(site.bucket, site.object(key))
         assert "Status=Pending" in site.object(key).inner_text()
         assert site.object(key).get_attribute("data-state") == "pending"
     finally:

@@ -1,4 +1,4 @@
-"""The system as it is deployed, in containers: images, resources, environment and limits are the program's."""
+"""The system in containers, with the images, resources, environment and limits of the Pulumi program."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def images(engine: Engine) -> Mapping[str, Image]:
-    """By service. What was built is removed with whatever else the run has made."""
+    """The image of each service. Built images are removed with everything else that the run created."""
     return {service: build_image(engine, service) for service in SERVICES}
 
 
@@ -56,7 +56,7 @@ def limits(prefix_deployment: Deployment, image: Image) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class System:
-    """All of it behind a gateway on this machine; each service in a container, reached by its published port."""
+    """The system behind a gateway on this machine. Each service runs in a container with a published port."""
 
     stack: Stack
     deployment: Deployment
@@ -88,7 +88,7 @@ def system(
             )
             for name, image in images.items()
         }
-        # All of them are on their way by now, and their share of a CPU is small.
+        # All containers are starting, each with a small share of a CPU.
         for container in containers.values():
             wait_until_healthy(container)
         services = {
@@ -103,14 +103,14 @@ def system(
 
 @pytest.fixture(scope="session")
 def stack(system: System) -> Stack:
-    """In place of the one whose services are processes."""
+    """Replaces the system whose services are processes."""
     return system.stack
 
 
 def _find_endpoint(localstack: LocalStackContainer, network: Network) -> str:
-    """The one URL of it that means the same to the services, to a browser and to us: its address in their network.
+    """The URL of LocalStack that services, browsers and tests can all use: its address in the containers' network.
 
-    Some engines (Docker Desktop) run in a machine of their own, whose networks nobody outside reaches.
+    Some engines (Docker Desktop) run in a virtual machine, whose networks are not reachable from outside.
     """
     container = localstack.get_wrapped_container()
     container.reload()
@@ -119,5 +119,5 @@ def _find_endpoint(localstack: LocalStackContainer, network: Network) -> str:
     try:
         web.get(f"{endpoint}/_localstack/health").raise_for_status()
     except httpx2.TransportError as error:
-        pytest.skip(f"This machine does not reach the engine's own networks: {error}")
+        pytest.skip(f"The networks of the container engine are not reachable: {error}")
     return endpoint

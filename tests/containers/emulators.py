@@ -1,4 +1,4 @@
-"""AWS emulators in containers, as others publish them: without the layer that the embedded one has."""
+"""AWS emulators in containers, as published, without the layer of the embedded emulator."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tests.containers.engine import Engine
 
 LOCALSTACK = "localstack/localstack:4.14.0"
-"""The last that asks for no licence."""
+"""The last version that needs no licence."""
 MINISTACK = "ministackorg/ministack:1.5.33"
-"""The version that the embedded emulator is, too."""
+"""The same version as the embedded emulator."""
 PORT = 4566
 START_SECONDS = 300
 
@@ -33,14 +33,14 @@ START_SECONDS = 300
 def run_localstack(engine: Engine, network: Network) -> Generator[LocalStackContainer, None, None]:
     container = LocalStackContainer(LOCALSTACK, region_name=REGION, network=network, labels=engine.labels)
     container.with_env("S3_SKIP_SIGNATURE_VALIDATION", "0").with_env("SERVICES", "s3,dynamodb,kms,iam")
-    # Or the first call to each of them would take longer than our clients wait.
+    # Otherwise the first call to each service would exceed the clients' timeouts.
     container.with_env("EAGER_SERVICE_LOADING", "1")
     with container as started:
         yield started
 
 
 def localstack_aws(container: LocalStackContainer) -> Aws:
-    """It takes these for its own root's, and checks signatures with them."""
+    """Clients with the credentials of LocalStack's root, with which it also checks signatures."""
     return Aws(_find_url(container), REGION, "test", "test")
 
 
@@ -57,5 +57,5 @@ def run_ministack(engine: Engine) -> Generator[Aws, None, None]:
 
 
 def _find_url(container: DockerContainer) -> str:
-    """By address: under a name boto3 would put the bucket in front of it, and `<bucket>.localhost` is nowhere."""
+    """The container's URL by IP address. With a name boto3 would use `<bucket>.localhost`, which does not resolve."""
     return f"http://{socket.gethostbyname(container.get_container_host_ip())}:{container.get_exposed_port(PORT)}"

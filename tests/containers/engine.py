@@ -1,4 +1,4 @@
-"""The container engine, if there is one. What a run starts bears the run's label and is gone with the run."""
+"""The container engine, if there is one. All that a run creates has the run's label and is removed at its end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REAPER = Path(__file__).with_name("reaper.py")
 
 
 class NoEngineError(Exception):
-    """The text says what was tried."""
+    """No usable container engine. The message says what was tried."""
 
 
 @dataclass(frozen=True)
@@ -42,28 +42,28 @@ class Engine:
 
     @cached_property
     def command(self) -> str:
-        """A client on the path that builds by BuildKit, of which some machines have several and one that does not.
+        """A docker command on the path that supports BuildKit. Some machines have several, and not all support it.
 
         Raises:
-            NoEngineError: there is none.
+            NoEngineError: there is no such command.
         """
         folders = os.environ.get("PATH", "").split(os.pathsep)
         for path in filter(None, (shutil.which("docker", path=folder) for folder in folders)):
-            # Without its part for BuildKit a client says so here, and fails.
-            help_asked = [path, "build", "--help"]
-            if subprocess.run(help_asked, env=_building(), capture_output=True, check=False).returncode == 0:  # noqa: S603
+            # This fails for a docker command without BuildKit.
+            help_command = [path, "build", "--help"]
+            if subprocess.run(help_command, env=_build_environ(), capture_output=True, check=False).returncode == 0:  # noqa: S603
                 return path
-        raise NoEngineError("No docker command on the path builds by BuildKit")
+        raise NoEngineError("No docker command on the path supports BuildKit")
 
     def build(self, folder: Path, tag: str, arguments: dict[str, str], seconds: float) -> None:
         """
         Raises:
-            AssertionError: with the end of what the build said.
+            AssertionError: the build failed. The message has the end of its output.
         """
         options = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
         done = subprocess.run(  # noqa: S603 - the engine's own client
             [self.command, "build", *options, "--label", f"{LABEL}={self.run}", "--tag", tag, str(folder)],
-            env=_building(),
+            env=_build_environ(),
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -72,7 +72,7 @@ class Engine:
         assert done.returncode == 0, f"docker build: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
 
     def clear(self) -> None:
-        """Remove what bears the label of this run: containers with their volumes, networks, images."""
+        """Remove the containers with their volumes, the networks and the images that have the label of this run."""
         only: dict[str, Any] = {"filters": {"label": f"{LABEL}={self.run}"}}
         for container in self.client.containers.list(all=True, ignore_removed=True, **only):
             container.remove(force=True, v=True)
@@ -100,22 +100,22 @@ def connect() -> Engine:
 
 @contextlib.contextmanager
 def use_engine() -> Generator[Engine, None, None]:
-    """An engine that is clear again afterwards, however this process ends.
+    """An engine from which all that the run created is removed, however this process ends.
 
     Raises:
         NoEngineError: no engine answers.
     """
     engine = connect()
-    # A process of our own that outlives this one clears up, and not testcontainers' container, which is another image
-    # to pull and knows of no image that a run has built.
+    # A process that outlives this one removes everything. The container of testcontainers for this purpose would be one
+    # more image to pull, and does not remove images that the run has built.
     testcontainers_config.ryuk_disabled = True
     if testcontainers_config.connection_mode_override is None and _is_here(engine.client):
         testcontainers_config.connection_mode_override = ConnectionMode.docker_host
-    with subprocess.Popen(  # noqa: S603 - our own module by our own interpreter
+    with subprocess.Popen(  # noqa: S603 - a module of the tests
         [sys.executable, "-m", "tests.containers.reaper", engine.run],
         stdin=subprocess.PIPE,
         cwd=REAPER.parents[2],
-        # Ctrl-C is for the tests; this one waits for their end.
+        # Ctrl-C stops the tests; the reaper waits for their end.
         start_new_session=True,
     ) as reaper:
         try:
@@ -128,9 +128,9 @@ def use_engine() -> Generator[Engine, None, None]:
 
 
 def _is_here(client: docker.DockerClient) -> bool:
-    """Whether the engine's ports are ports of this machine: its bridge's address is one of our own.
+    """Whether the engine's ports are ports of this machine, that is, whether it has the address of the engine's bridge.
 
-    A machine that is itself a container would otherwise be taken for a neighbour of those that it starts.
+    testcontainers would otherwise treat a machine that is itself a container as a neighbour of those that it starts.
     """
     for config in client.networks.get("bridge").attrs["IPAM"]["Config"]:
         with socket.socket() as probe, contextlib.suppress(OSError, KeyError):
@@ -139,5 +139,5 @@ def _is_here(client: docker.DockerClient) -> bool:
     return False
 
 
-def _building() -> dict[str, str]:
+def _build_environ() -> dict[str, str]:
     return os.environ | {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}

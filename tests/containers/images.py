@@ -1,4 +1,4 @@
-"""The images, built once for the whole run, and containers of them as their task definitions say."""
+"""The images, built once for the whole run, and their containers with the limits of the task definitions."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ PORT = 8000
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A container that has come to its end."""
+class Result:
+    """The exit status and the output of a container."""
 
     status: int
     out: str
@@ -43,21 +43,21 @@ class Image:
     def config(self) -> dict[str, Any]:
         return self.engine.client.images.get(self.tag).attrs["Config"]
 
-    def run(self, limits: dict[str, Any], *command: str, **more: Any) -> Ended:
-        """A command in a container of its own, whatever its exit status."""
+    def run(self, limits: dict[str, Any], *command: str, **more: Any) -> Result:
+        """Run a command in a new container and return its exit status and output."""
         container: Container = self.engine.client.containers.create(
             self.tag, list(command) or None, labels=self.engine.labels, **limits, **more
         )
         try:
             container.start()
             status = container.wait(timeout=START_SECONDS)["StatusCode"]
-            out, err = (container.logs(stdout=ours, stderr=not ours).decode() for ours in (True, False))
-            return Ended(status, out, err)
+            out, err = (container.logs(stdout=is_out, stderr=not is_out).decode() for is_out in (True, False))
+            return Result(status, out, err)
         finally:
             container.remove(force=True, v=True)
 
     def prepare(self, limits: dict[str, Any], network: Network, environ: dict[str, str]) -> DockerContainer:
-        """The service in a container that is not started yet. In its network it has its own name."""
+        """A container of the service that is not started yet. Its host name in the network is the service's name."""
         container = DockerContainer(self.tag, network=network, network_aliases=[self.service], env=environ)
         return container.with_exposed_ports(PORT).with_kwargs(labels=self.engine.labels, **limits)
 
@@ -65,7 +65,7 @@ class Image:
 def wait_until_healthy(container: DockerContainer) -> None:
     """
     Raises:
-        TimeoutError: it is not so in time.
+        TimeoutError: the container did not become healthy in time.
     """
     healthy = HttpWaitStrategy(PORT, "/healthz").for_status_code(200).with_startup_timeout(START_SECONDS)
     healthy.with_poll_interval(0.1).wait_until_ready(container)
@@ -74,7 +74,7 @@ def wait_until_healthy(container: DockerContainer) -> None:
 def build_image(engine: Engine, service: str) -> Image:
     """
     Raises:
-        AssertionError: with the end of what the build said.
+        AssertionError: the build failed. The message has the end of its output.
     """
     image = Image(engine, service, f"three-phase-upload-{service}:{engine.run}")
     arguments = {"SERVICE": service, "VERSION": "1.2.3", "SOURCE": "https://source.example"}
@@ -83,7 +83,7 @@ def build_image(engine: Engine, service: str) -> Image:
 
 
 def read_limits(deployment: Deployment, task: str) -> dict[str, Any]:
-    """What a container of this task may do and use, in the engine's words."""
+    """The limits and permissions of the task's container, as arguments for the engine."""
     definition = deployment.one("aws:ecs/taskDefinition:TaskDefinition", task).inputs
     (container,) = json.loads(definition["containerDefinitions"])
     linux = container["linuxParameters"]
@@ -101,7 +101,7 @@ def read_limits(deployment: Deployment, task: str) -> dict[str, Any]:
 
 
 def read_stop_seconds(deployment: Deployment, task: str) -> int:
-    """Between SIGTERM and SIGKILL."""
+    """The time between SIGTERM and SIGKILL, seconds."""
     definition = deployment.one("aws:ecs/taskDefinition:TaskDefinition", task).inputs
     (container,) = json.loads(definition["containerDefinitions"])
     return container["stopTimeout"]

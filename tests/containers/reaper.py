@@ -1,4 +1,4 @@
-"""Clears up after a run, once its standard input ends: that is when the run's process has, however it did.
+"""Removes all that a run created when standard input is closed, which happens when the run's process ends in any way.
 
 `python -m tests.containers.reaper RUN`
 """

@@ -1,4 +1,4 @@
-"""What a run has started is gone with it, however it ends."""
+"""All that a run starts is removed at its end, however it ends."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 from tests.containers.emulators import MINISTACK
 from tests.containers.engine import use_engine
-# A shell has what it starts in the background ignore this one, and we inherit that.
+# A shell makes background processes ignore SIGINT, which this process would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 with use_engine() as engine:
     with Network(docker_network_kw={"labels": engine.labels}) as network:
         with DockerContainer(MINISTACK, network=network, labels=engine.labels):
             print(engine.run, flush=True)
-            # Python looks for signals between two waits. One long wait would miss a signal that comes as it begins.
+            # Python handles signals between two waits. A long wait would delay a signal that arrives as it begins.
             while not select.select([sys.stdin], [], [], 0.1)[0]:
                 pass
             raise AssertionError("a test that fails")
@@ -37,8 +37,8 @@ with use_engine() as engine:
 
 
 @pytest.mark.parametrize("ended_by", ["failure", signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_of_a_run(engine: Engine, ended_by: signal.Signals | str) -> None:
-    with subprocess.Popen(  # noqa: S603 - the text above
+def test_a_run_leaves_no_containers_or_networks(engine: Engine, ended_by: signal.Signals | str) -> None:
+    with subprocess.Popen(  # noqa: S603 - the script above
         [sys.executable, "-c", RUN],
         cwd=ROOT,
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The files that images are built from, without building one."""
+"""The Dockerfile and .dockerignore, without a build."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infra.requirements import ROOT, SERVICES
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_the_dockerfile_copies_is_there_and_not_ignored(service: str) -> None:
+def test_the_files_that_the_dockerfile_copies_exist_and_are_not_ignored(service: str) -> None:
     dockerfile = (ROOT / "Dockerfile").read_text().replace("${SERVICE}", service)
     sources = [
         path for line in re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE) for path in line.split()
@@ -24,7 +24,7 @@ def test_what_the_dockerfile_copies_is_there_and_not_ignored(service: str) -> No
     assert f'CMD ["python", "-m", "services.{service}"]' in dockerfile
 
 
-def test_what_the_dockerignore_keeps_is_there() -> None:
+def test_the_files_that_the_dockerignore_includes_exist() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in lines
     assert all(list(ROOT.glob(line[1:])) for line in lines if line.startswith("!"))

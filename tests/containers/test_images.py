@@ -1,4 +1,4 @@
-"""What is in each service's image, and how it runs where it may do next to nothing."""
+"""The content of each service's image, and how it runs with the limits of its task definition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHARED = ("web", "store", "pictures", "settings")
 
-# Runs in the image; `import_module` is what a start does before it reads its settings.
+# This runs in the image. `import_module` does what a start does before it reads its settings.
 LOOK = """
 import importlib, importlib.metadata, json, os, pathlib, shutil, sys
 service, *others = sys.argv[1:]
@@ -43,7 +43,7 @@ print(json.dumps({
 }))
 """
 
-# More rows than the ledger keeps in memory; SQLite deletes the file's name at once and holds it open.
+# More rows than the ledger keeps in memory. SQLite unlinks its file at once and keeps it open.
 SPILL = """
 import os
 from services.uploads.sweep.ledger import Ledger
@@ -56,7 +56,7 @@ with Ledger() as ledger:
 
 
 def names_in(requirements: str) -> dict[str, bool]:
-    """Each package, and whether some platform goes without it."""
+    """Each package, and whether some platforms do not need it."""
     lines = re.findall(r"^([a-z0-9-]+)==\S+ (;)?", requirements, flags=re.MULTILINE)
     return {name: bool(marker) for name, marker in lines}
 
@@ -70,13 +70,13 @@ def inside(image: Image, prefix_deployment: Deployment) -> dict[str, Any]:
     return json.loads(done.out)
 
 
-def test_a_service_that_is_told_nothing_says_in_one_line_what_is_missing(image: Image, limits: dict[str, Any]) -> None:
+def test_a_service_without_settings_reports_them_in_one_line(image: Image, limits: dict[str, Any]) -> None:
     done = image.run(limits)
     assert done.status == 1
     assert re.fullmatch(r"Missing from the environment: .*ORIGIN.*\n", done.err)
 
 
-def test_the_image_says_what_it_is_and_how_it_runs(image: Image) -> None:
+def test_the_images_configuration_and_labels_are_set(image: Image) -> None:
     config = image.config
     assert config["User"] == "10001:10001"
     assert config["Cmd"] == ["python", "-m", f"services.{image.service}"]
@@ -110,7 +110,7 @@ def test_the_image_holds_the_packages_of_its_service_only(image: Image, inside: 
     assert inside["modules"] == inside["commands"] == []
 
 
-def test_a_start_compiles_nothing_and_can_change_nothing(inside: dict[str, Any]) -> None:
+def test_the_code_is_compiled_and_read_only(inside: dict[str, Any]) -> None:
     assert inside["uncompiled"] == []
     assert inside["writable"] == []
     assert inside["uid"] == 10001
@@ -122,13 +122,13 @@ def test_the_sweep_is_in_the_uploads_image(image: Image, limits: dict[str, Any])
     helped = image.run(limits, *sweep, "--help")
     assert helped.status == 0
     assert "--dry-run" in helped.out
-    lacking = image.run(limits, *sweep)
-    assert lacking.status == 2
-    assert lacking.err == "Missing from the environment: BUCKET, TABLE\n"
+    without_settings = image.run(limits, *sweep)
+    assert without_settings.status == 2
+    assert without_settings.err == "Missing from the environment: BUCKET, TABLE\n"
 
 
 @only_uploads
-def test_the_sweep_finds_room_for_its_ledger(image: Image, limits: dict[str, Any]) -> None:
+def test_the_sweeps_ledger_can_use_a_temporary_file(image: Image, limits: dict[str, Any]) -> None:
     done = image.run(limits, "python", "-c", SPILL)
     assert done.status == 0, done.err
     assert "/proc/self/fd/" in done.out

@@ -1,4 +1,4 @@
-"""The images as their task definitions run them, with LocalStack: the three phases, the page, and the end."""
+"""The images with the limits of their task definitions, and LocalStack: the three phases, the page, and the stop."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from infra.local.stack import SERVICES
 from services.web.server import GRACE_SECONDS
 from tests import web
 from tests.browser.test_upload import (
-    test_a_photograph_is_presigned_posted_and_confirmed as test_the_page_presigns_posts_and_confirms,
+    test_the_page_presigns_posts_and_confirms_a_photograph,
+    test_without_a_confirm_the_page_keeps_the_avatar_and_shows_the_expiry,
 )
-from tests.browser.test_upload import test_without_the_third_phase_the_avatar_stays_and_the_upload_expires
 from tests.containers.images import read_limits, read_stop_seconds
 from tests.eventually import PATIENCE_SECONDS
-from tests.integration.test_three_phases import *  # noqa: F403 - the tests themselves
+from tests.integration.test_three_phases import *  # noqa: F403 - these tests run here too
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.containers.conftest import System
 
 __all__ = [
-    "test_the_page_presigns_posts_and_confirms",
-    "test_without_the_third_phase_the_avatar_stays_and_the_upload_expires",
+    "test_the_page_presigns_posts_and_confirms_a_photograph",
+    "test_without_a_confirm_the_page_keeps_the_avatar_and_shows_the_expiry",
 ]
 
 
@@ -46,13 +46,13 @@ def test_users_are_seeded_and_shown(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_that_is_told_to_ends_by_itself_within_its_grace(system: System, service: str) -> None:
-    """The last of these tests, since it leaves nothing running."""
+def test_a_service_stops_within_its_stop_timeout(system: System, service: str) -> None:
+    """This test is the last one, since it stops the services."""
     assert read_stop_seconds(system.deployment, service) >= GRACE_SECONDS + 5
     container = system.containers[service].get_wrapped_container()
     container.stop(timeout=PATIENCE_SECONDS)
     container.reload()
-    # Once it has finished, uvicorn ends by the signal that it was told to; 137 would be the engine's SIGKILL.
+    # uvicorn exits with the signal that stopped it. 137 would be the engine's SIGKILL.
     assert (container.attrs["State"]["ExitCode"], container.attrs["State"]["OOMKilled"]) == (
         128 + signal.SIGTERM,
         False,

@@ -1,4 +1,4 @@
-"""What the page on uploading shows, for the tests to run: there are no copies of it."""
+"""The code blocks of docs/uploading.md, which the tests run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PAGE = (Path(__file__).parents[2] / "docs/uploading.md").read_text()
 
 
 def find_snippet(heading: str, language: str) -> str:
-    """The one block in this language of the section."""
+    """The only block in this language in the section."""
     section = re.split(r"^## ", PAGE.partition(f"\n## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     blocks = re.findall(rf"^```{language}\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
     assert len(blocks) == 1, f"The section {heading!r} has {len(blocks)} blocks in {language}."

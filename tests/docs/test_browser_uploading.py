@@ -1,4 +1,4 @@
-"""The page on uploading, in a browser: what it shows is served at the system's own origin, as it stands there."""
+"""The browser clients of docs/uploading.md, served unchanged at the system's origin."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from tests.browsing import Noise
+    from tests.browsing import BrowserErrors
     from tests.conftest import Bucket, User
 
 PACKAGES = Path(__file__).with_name("uploading")
 INSTALL_SECONDS = 600
 REFUSAL = "The file's bytes are none of"
-"""What the confirm says of a file that is no picture."""
+"""The detail of the confirm's problem for a file that is no picture."""
 
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with Uppy of each version, and what bundles scripts."""
+    """A folder with each version of Uppy, and esbuild."""
     folder = tmp_path_factory.mktemp("npm")
     shutil.copytree(PACKAGES, folder, dirs_exist_ok=True)
     if not (npm := shutil.which("npm")):
-        give_up("There is no npm to install Uppy with")
+        skip_or_fail("There is no npm to install Uppy with")
     install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    ended = subprocess.run(  # noqa: S603 - of the packages in package-lock.json
+    result = subprocess.run(  # noqa: S603 - npm with the packages in package-lock.json
         install, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
     )
-    if ended.returncode:
-        give_up(f"Uppy could not be installed: {ended.stderr}")
+    if result.returncode:
+        skip_or_fail(f"Uppy could not be installed: {result.stderr}")
     return folder
 
 
-def give_up(reason: str) -> NoReturn:
+def skip_or_fail(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -52,12 +52,12 @@ def give_up(reason: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def bundle(packages: Path) -> Callable[[str], str]:
-    """The page's script with Uppy of that version in it."""
+    """Bundle the documented script with a version of Uppy."""
 
     def bundle(version: str) -> str:
         script = packages / version / "upload.js"
         script.write_text(find_snippet("Uppy", "js"))
-        return subprocess.run(  # noqa: S603 - of the page's own script
+        return subprocess.run(  # noqa: S603 - esbuild with the documented script
             [packages / "node_modules/.bin/esbuild", script, "--bundle", "--format=esm"],
             capture_output=True,
             text=True,
@@ -68,9 +68,9 @@ def bundle(packages: Path) -> Callable[[str], str]:
 
 
 def open_client(page: Page, user: User, heading: str, script: str) -> None:
-    """The section's page, seen by that user."""
+    """Open the client of a section, logged in as this user."""
     origin = user.stack.origin
-    # To Chromium a page that is served here is not of this machine, as the bucket is (Local Network Access).
+    # Chromium does not consider a page that `route` fulfils as local, but the bucket is (Local Network Access).
     page.context.grant_permissions(["local-network-access"])
     page.context.request.post(f"{origin}/auth/login", data={"username": user.username})
     page.route(
@@ -97,18 +97,18 @@ def no_picture(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("version", ["uppy5", "uppy6"])
-def test_uppy_uploads_and_shows_the_confirms_problem(
+def test_the_uppy_client_uploads_and_shows_a_refused_confirm(
     page: Page,
     user: User,
     bucket: Bucket,
     bundle: Callable[[str], str],
     version: str,
     no_picture: Path,
-    noise: Noise,
+    browser_errors: BrowserErrors,
 ) -> None:
     before = user.avatar
     open_client(page, user, "Uppy", bundle(version))
-    noise.expect("422", REFUSAL)
+    browser_errors.expect("422", REFUSAL)
     page.get_by_label("Picture").set_input_files(no_picture)
     expect(page.get_by_role("status")).to_contain_text(REFUSAL)
     assert user.avatar == before
@@ -118,12 +118,12 @@ def test_uppy_uploads_and_shows_the_confirms_problem(
     assert page.get_by_role("progressbar").get_attribute("value") == "100"
 
 
-def test_a_form_uploads_and_shows_the_confirms_problem(
-    page: Page, user: User, bucket: Bucket, no_picture: Path, noise: Noise
+def test_the_form_client_uploads_and_shows_a_refused_confirm(
+    page: Page, user: User, bucket: Bucket, no_picture: Path, browser_errors: BrowserErrors
 ) -> None:
     before = user.avatar
     open_client(page, user, "A form and fetch", find_snippet("A form and fetch", "js"))
-    noise.expect("422")
+    browser_errors.expect("422")
     page.get_by_label("Picture").set_input_files(no_picture)
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("status")).to_contain_text(REFUSAL)

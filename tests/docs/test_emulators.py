@@ -1,4 +1,4 @@
-"""The page on what the tests run on, against what the tests go by; `tests/emulator/test_traits.py` finds that out."""
+"""docs/emulators.md agrees with `tests/targets.py`, which `tests/emulator/test_traits.py` checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = {
 
 
 def draw_matrix() -> list[str]:
-    """A line for each trait; the reasons for what is missing are numbered below."""
+    """A table with a row for each trait, and the numbered reasons for missing traits below it."""
     reasons = list(dict.fromkeys(reason for target in COLUMNS for reason in GAPS[target].values()))
     lines = [f"| | {' | '.join(COLUMNS.values())} |", f"|---|{'---|' * len(COLUMNS)}"]
     for trait in Trait:
@@ -26,10 +26,10 @@ def draw_matrix() -> list[str]:
     return [*lines, "", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))]
 
 
-def test_the_page_has_the_matrix_that_the_tests_go_by() -> None:
+def test_the_page_has_the_matrix_of_traits() -> None:
     matrix = "\n".join(draw_matrix())
     assert f"\n{matrix}\n" in PAGE.read_text(), f"The matrix is now:\n\n{matrix}"
 
 
-def test_what_the_embedded_emulator_lacks_no_test_could_need() -> None:
+def test_a_trait_that_the_embedded_emulator_lacks_is_lacked_by_all() -> None:
     assert GAPS[Target.EMBEDDED].keys() <= set.intersection(*(set(GAPS[target]) for target in COLUMNS))

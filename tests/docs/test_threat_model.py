@@ -1,4 +1,4 @@
-"""The threat model names every attack that there is a test for, and no other."""
+"""docs/threat-model.md names exactly the attacks that have a test."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ AREAS = {
 }
 
 
-def named_on_the_page() -> dict[str, set[str]]:
-    """By area, what the first column of its table says, at its commas."""
+def read_attacks_on_page() -> dict[str, set[str]]:
+    """The attacks by area: the first column of each table, split at its commas."""
     sections = {section.partition("\n")[0]: section for section in PAGE.read_text().split("\n## ")}
     rows = {area: re.findall(r"^\| (.+?) \|", sections[title], re.MULTILINE) for title, area in AREAS.items()}
     return {area: {name for row in found[1:] for name in row.split(", ")} for area, found in rows.items()}
@@ -35,10 +35,10 @@ def find_attacks() -> dict[str, set[str]]:
     }
 
 
-def test_the_page_and_the_attacks_are_the_same() -> None:
-    assert named_on_the_page() == find_attacks()
+def test_the_page_names_exactly_the_tested_attacks() -> None:
+    assert read_attacks_on_page() == find_attacks()
 
 
-def test_every_file_of_attacks_has_its_section() -> None:
+def test_each_file_of_attacks_has_a_section() -> None:
     files = (ROOT / "tests" / "security").glob("test_*.py")
     assert {file.stem.removeprefix("test_") for file in files} == set(AREAS.values())

@@ -1,4 +1,4 @@
-"""The page on uploading: its programs are run as they stand there. Those for a browser have a file of their own."""
+"""The programs of docs/uploading.md, run unchanged. `test_browser_uploading.py` runs those for browsers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Program:
     language: str
     interpreter: str
     more: tuple[str, ...] = ()
-    """Arguments besides the origin, the username and the file."""
+    """Further arguments after the origin, the username and the file."""
 
     def run(self, user: User, file: Path) -> subprocess.CompletedProcess[str]:
         program = file.with_name("program")
         program.write_text(find_snippet(self.heading, self.language))
         arguments = [user.stack.origin, user.username, str(file), *self.more]
-        return subprocess.run(  # noqa: S603 - what runs is the page's own
+        return subprocess.run(  # noqa: S603 - the documented program
             [self.interpreter, str(program), *arguments],
             capture_output=True,
             text=True,
@@ -54,41 +54,41 @@ def program(request: pytest.FixtureRequest) -> Program:
     return PROGRAMS[request.param]
 
 
-def test_the_picture_is_the_avatar(program: Program, user: User, bucket: Bucket, tmp_path: Path) -> None:
+def test_a_documented_program_uploads_the_avatar(program: Program, user: User, bucket: Bucket, tmp_path: Path) -> None:
     before = user.avatar
     file = tmp_path / "a cat, sitting; so.jpg"
     shutil.copyfile(PHOTOGRAPH, file)
-    ended = program.run(user, file)
-    assert ended.returncode == 0, ended.stderr
+    result = program.run(user, file)
+    assert result.returncode == 0, result.stderr
     avatar = user.avatar
     assert avatar is not None
     assert avatar != before
-    assert avatar in ended.stdout
+    assert avatar in result.stdout
     assert bucket.read(avatar) == PHOTOGRAPH.read_bytes()
     eventually(lambda: bucket.keys(user.username) == [avatar])
 
 
-def test_the_confirms_problem_is_told(program: Program, user: User, tmp_path: Path) -> None:
+def test_a_documented_program_reports_a_refused_confirm(program: Program, user: User, tmp_path: Path) -> None:
     before = user.avatar
     file = tmp_path / "photo.jpg"
     file.write_text("no picture at all")
-    ended = program.run(user, file)
-    assert ended.returncode != 0
-    assert "urn:problem:not-a-picture" in ended.stderr
-    assert ended.stdout == ""
+    result = program.run(user, file)
+    assert result.returncode != 0
+    assert "urn:problem:not-a-picture" in result.stderr
+    assert result.stdout == ""
     assert user.avatar == before
 
 
-def test_the_presigns_problem_is_told(program: Program, user: User, tmp_path: Path) -> None:
+def test_a_documented_program_reports_a_refused_presign(program: Program, user: User, tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
     file.touch()
-    ended = program.run(user, file)
-    assert ended.returncode != 0
-    assert "urn:problem:empty-file" in ended.stderr
+    result = program.run(user, file)
+    assert result.returncode != 0
+    assert "urn:problem:empty-file" in result.stderr
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^):]+)\)", PAGE))))
-def test_what_the_page_links_to_is_there(link: str) -> None:
+def test_a_link_of_the_page_has_a_target(link: str) -> None:
     path, _, anchor = link.partition("#")
     headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / path).read_text(), flags=re.MULTILINE)
     assert anchor in {heading.lower().replace(" ", "-") for heading in headings}

@@ -1,4 +1,4 @@
-"""An emulator of its own: these tests move its clock."""
+"""A separate emulator for these tests, which move its clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class S3:
-    """One bucket with the project's lifecycle rules, and a signer of forms who may do what its test lets it do."""
+    """A bucket with the project's lifecycle rules, and a signer of forms whose permissions a test sets."""
 
     root: Aws
     signer: Aws
@@ -39,7 +39,7 @@ class S3:
         self.root.iam.put_user_policy(UserName="signer", PolicyName="p", PolicyDocument=json.dumps(policy))
 
     def post(self, key: str, file: bytes, pinned: dict[str, str], **changed: str) -> httpx2.Response:
-        """Post a form that pins these fields; `changed` are sent in their stead."""
+        """Post a form that pins these fields. `changed`: fields that are sent with other values."""
         conditions: list[Any] = [{name: value} for name, value in pinned.items()]
         form: dict[str, Any] = self.signer.s3.generate_presigned_post(self.bucket, key, dict(pinned), conditions)
         return web.post(form["url"], data={**form["fields"], **changed}, files={"file": file})
@@ -76,7 +76,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def embedded(emulator: Aws) -> Aws:
-    """In place of the one that others share."""
+    """Replaces the emulator that other tests share."""
     return emulator
 
 

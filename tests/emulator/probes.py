@@ -1,4 +1,4 @@
-"""Finds out what an AWS does: one function for each trait, which answers whether it is so there."""
+"""Probes of an AWS target: a function for each trait, which returns whether the target has it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from infra.documents.bucket import cors_rules, lifecycle_rules
 from infra.documents.table import table_definition
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from services.store.clients import S3_CONFIG
+from services.store.keys import PENDING_PREFIX
 from tests import web
 from tests.targets import Trait
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from infra.local.clients import Aws
 
 ORIGIN = "https://page.example"
+PENDING_KEY = f"{PENDING_PREFIX}a"
 PENDING = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>"
 FILE = b"some bytes"
 DIGEST = base64.b64encode(hashlib.sha256(FILE).digest()).decode()
@@ -37,15 +39,15 @@ FORBIDDEN = {"403", "AccessDenied", "AccessDeniedException"}
 
 
 @dataclass(frozen=True)
-class Place:
-    """A bucket with the project's rules, a table and a key of that name, and a user who may put and tag objects."""
+class Sandbox:
+    """A bucket with the project's rules, a table, a KMS key, and a user with permission to put and tag objects."""
 
     root: Aws
     name: str
     key_id: str
     signer: Aws
     nobody: Aws
-    """Who may do nothing at all."""
+    """A user without permissions."""
 
     def sign(self, key: str, pinned: Mapping[str, str], *, by: Aws | None = None, seconds: int = 60) -> Any:
         conditions: list[Any] = [*({name: value} for name, value in pinned.items()), ["content-length-range", 1, 100]]
@@ -57,7 +59,7 @@ class Place:
         return web.post(form["url"], data=fields, files={"file": file}).status_code
 
     def put(self, key: str, **more: Any) -> str:
-        """Its ETag."""
+        """Put an object and return its ETag."""
         return self.root.s3.put_object(Bucket=self.name, Key=key, Body=FILE, **more)["ETag"]
 
     def head(self, key: str) -> Any:
@@ -67,7 +69,7 @@ class Place:
         return list(self.root.s3.get_object_tagging(Bucket=self.name, Key=key)["TagSet"])
 
 
-def make_place(root: Aws, name: str) -> Place:
+def make_sandbox(root: Aws, name: str) -> Sandbox:
     s3: Any = root.s3
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": root.region})
     s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": cors_rules(ORIGIN)})
@@ -82,7 +84,7 @@ def make_place(root: Aws, name: str) -> Place:
     ]
     signer = _make_user(root, f"{name}-signer", statements)
     nobody = _make_user(root, f"{name}-nobody", [])
-    return Place(root, name, key_id, signer, nobody)
+    return Sandbox(root, name, key_id, signer, nobody)
 
 
 def _make_user(root: Aws, name: str, statements: list[Any]) -> Aws:
@@ -95,7 +97,7 @@ def _make_user(root: Aws, name: str, statements: list[Any]) -> Aws:
 
 
 def _refusal(call: Callable[[], object]) -> str | None:
-    """The code with which a call is refused; None if it is not."""
+    """The error code of a call, or None if it succeeds."""
     try:
         call()
     except ClientError as error:
@@ -103,80 +105,84 @@ def _refusal(call: Callable[[], object]) -> str | None:
     return None
 
 
-def _form_fields(place: Place) -> bool:
+def _form_fields(sandbox: Sandbox) -> bool:
     pinned = {"Content-Type": "image/png", "x-amz-meta-username": "ada", "success_action_status": "201"}
-    status = place.post(place.sign("avatars/a", pinned))
-    head = place.head("avatars/a")
+    status = sandbox.post(sandbox.sign("avatars/a", pinned))
+    head = sandbox.head("avatars/a")
     return (status, head["ContentType"], head["Metadata"]) == (201, "image/png", {"username": "ada"})
 
 
-def _form_policy(place: Place) -> bool:
+def _form_policy(sandbox: Sandbox) -> bool:
     pinned = {"Content-Type": "image/png", "x-amz-meta-username": "ada"}
-    form = place.sign("a", pinned)
+    form = sandbox.sign("a", pinned)
     changed: list[dict[str, Any]] = [{"key": "b"}, {"Content_Type": "text/html"}, {"x_amz_meta_username": "bob"}]
-    statuses = [place.post(form, **fields) for fields in changed]
-    statuses += [place.post(form, FILE * 11), place.post(form, b""), place.post(place.sign("a", pinned, seconds=-60))]
+    statuses = [sandbox.post(form, **fields) for fields in changed]
+    statuses += [
+        sandbox.post(form, FILE * 11),
+        sandbox.post(form, b""),
+        sandbox.post(sandbox.sign("a", pinned, seconds=-60)),
+    ]
     return all(status in {400, 403} for status in statuses)
 
 
-def _form_signature(place: Place) -> bool:
-    form = place.sign("a", {})
+def _form_signature(sandbox: Sandbox) -> bool:
+    form = sandbox.sign("a", {})
     wider = json.dumps({"expiration": "2999-01-01T00:00:00Z", "conditions": []}).encode()
-    unknown = form["fields"]["x-amz-credential"].replace(place.signer.access_key_id, "AKIAIOSFODNN7EXAMPLE")
+    unknown = form["fields"]["x-amz-credential"].replace(sandbox.signer.access_key_id, "AKIAIOSFODNN7EXAMPLE")
     changed: list[dict[str, Any]] = [
         {"x_amz_signature": "0" * 64},
         {"policy": base64.b64encode(wider).decode()},
         {"x_amz_credential": unknown},
     ]
-    return all(place.post(form, **fields) == 403 for fields in changed)
+    return all(sandbox.post(form, **fields) == 403 for fields in changed)
 
 
-def _form_required(place: Place) -> bool:
-    return place.post({"url": place.sign("a", {})["url"], "fields": {"key": "a"}}) == 403
+def _form_required(sandbox: Sandbox) -> bool:
+    return sandbox.post({"url": sandbox.sign("a", {})["url"], "fields": {"key": "a"}}) == 403
 
 
-def _form_unlisted(place: Place) -> bool:
-    return place.post(place.sign("a", {}), x_amz_meta_more="x") == 403
+def _form_unlisted(sandbox: Sandbox) -> bool:
+    return sandbox.post(sandbox.sign("a", {}), x_amz_meta_more="x") == 403
 
 
-def _form_tagging(place: Place) -> bool:
-    form = place.sign("a", {"tagging": PENDING})
-    return place.post(form) == 204 and place.tags("a") == [{"Key": "Status", "Value": "Pending"}]
+def _form_tagging(sandbox: Sandbox) -> bool:
+    form = sandbox.sign("a", {"tagging": PENDING})
+    return sandbox.post(form) == 204 and sandbox.tags("a") == [{"Key": "Status", "Value": "Pending"}]
 
 
-def _form_digest(place: Place) -> bool:
-    form = place.sign("a", {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": DIGEST})
-    return (place.post(form, FILE[::-1]), place.post(form)) == (400, 204)
+def _form_digest(sandbox: Sandbox) -> bool:
+    form = sandbox.sign("a", {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": DIGEST})
+    return (sandbox.post(form, FILE[::-1]), sandbox.post(form)) == (400, 204)
 
 
-def _form_signer(place: Place) -> bool:
-    return place.post(place.sign("a", {}, by=place.nobody)) == 403
+def _form_signer(sandbox: Sandbox) -> bool:
+    return sandbox.post(sandbox.sign("a", {}, by=sandbox.nobody)) == 403
 
 
-def _presigned_get(place: Place) -> bool:
-    place.put("avatars/a")
-    where = {"Bucket": place.name, "Key": "avatars/a"}
-    good, late = (place.signer.s3.generate_presigned_url("get_object", where, seconds) for seconds in (60, -60))
+def _presigned_get(sandbox: Sandbox) -> bool:
+    sandbox.put("avatars/a")
+    where = {"Bucket": sandbox.name, "Key": "avatars/a"}
+    good, late = (sandbox.signer.s3.generate_presigned_url("get_object", where, seconds) for seconds in (60, -60))
     forged = good[:-4] + ("0000" if not good.endswith("0000") else "1111")
     statuses = [web.get(url).status_code for url in (good, late, forged)]
     return statuses[0] == 200 and {400, 403}.issuperset(statuses[1:])
 
 
-def _anonymous(place: Place) -> bool:
-    place.put("a")
+def _anonymous(sandbox: Sandbox) -> bool:
+    sandbox.put("a")
     config = S3_CONFIG.merge(Config(signature_version=UNSIGNED))
-    s3 = boto3.client("s3", region_name=place.root.region, endpoint_url=place.root.endpoint, config=config)
+    s3 = boto3.client("s3", region_name=sandbox.root.region, endpoint_url=sandbox.root.endpoint, config=config)
     with contextlib.closing(s3):
         calls: list[Callable[[], object]] = [
-            lambda: s3.get_object(Bucket=place.name, Key="a"),
-            lambda: s3.list_objects_v2(Bucket=place.name),
-            lambda: s3.put_object(Bucket=place.name, Key="b", Body=b""),
+            lambda: s3.get_object(Bucket=sandbox.name, Key="a"),
+            lambda: s3.list_objects_v2(Bucket=sandbox.name),
+            lambda: s3.put_object(Bucket=sandbox.name, Key="b", Body=b""),
         ]
         return all(_refusal(call) in FORBIDDEN for call in calls)
 
 
-def _cors(place: Place) -> bool:
-    url = place.sign("a", {})["url"]
+def _cors(sandbox: Sandbox) -> bool:
+    url = sandbox.sign("a", {})["url"]
 
     def ask(origin: str) -> httpx2.Response:
         headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
@@ -189,128 +195,128 @@ def _cors(place: Place) -> bool:
     )
 
 
-def _copy_if_match(place: Place) -> bool:
-    place.put("pending/a")
-    source: Any = {"Bucket": place.name, "Key": "pending/a"}
-    copy = place.root.s3.copy_object
-    refused = _refusal(lambda: copy(Bucket=place.name, Key="a", CopySource=source, CopySourceIfMatch='"other"'))
+def _copy_if_match(sandbox: Sandbox) -> bool:
+    sandbox.put(PENDING_KEY)
+    source: Any = {"Bucket": sandbox.name, "Key": PENDING_KEY}
+    copy = sandbox.root.s3.copy_object
+    refused = _refusal(lambda: copy(Bucket=sandbox.name, Key="a", CopySource=source, CopySourceIfMatch='"other"'))
     return refused == "PreconditionFailed"
 
 
-def _copy_without_tags(place: Place) -> bool:
-    etag = place.put("a", Tagging="Status=Pending")
-    place.root.s3.copy_object(
-        Bucket=place.name,
+def _copy_without_tags(sandbox: Sandbox) -> bool:
+    etag = sandbox.put("a", Tagging="Status=Pending")
+    sandbox.root.s3.copy_object(
+        Bucket=sandbox.name,
         Key="a",
-        CopySource={"Bucket": place.name, "Key": "a"},
+        CopySource={"Bucket": sandbox.name, "Key": "a"},
         CopySourceIfMatch=etag,
         MetadataDirective="REPLACE",
         TaggingDirective="REPLACE",
     )
-    return place.tags("a") == []
+    return sandbox.tags("a") == []
 
 
-def _put_without_tags(place: Place) -> bool:
-    place.put("a", Tagging="Status=Pending")
-    place.put("a")
-    return place.tags("a") == []
+def _put_without_tags(sandbox: Sandbox) -> bool:
+    sandbox.put("a", Tagging="Status=Pending")
+    sandbox.put("a")
+    return sandbox.tags("a") == []
 
 
-def _put_if_match(place: Place) -> bool:
-    place.put("a")
-    return _refusal(lambda: place.put("a", IfMatch='"other"')) == "PreconditionFailed"
+def _put_if_match(sandbox: Sandbox) -> bool:
+    sandbox.put("a")
+    return _refusal(lambda: sandbox.put("a", IfMatch='"other"')) == "PreconditionFailed"
 
 
-def _expiration(place: Place) -> bool:
-    place.put("pending/a")
-    place.put("a", Tagging="Status=Pending")
-    place.put("b")
-    said = [place.head(key).get("Expiration", "") for key in ("pending/a", "a", "b")]
+def _expiration(sandbox: Sandbox) -> bool:
+    sandbox.put(PENDING_KEY)
+    sandbox.put("a", Tagging="Status=Pending")
+    sandbox.put("b")
+    said = [sandbox.head(key).get("Expiration", "") for key in (PENDING_KEY, "a", "b")]
     return "pending-prefix" in said[0] and "pending-tag" in said[1] and said[2] == ""
 
 
-def _expiration_in_time(place: Place) -> bool:
-    place.put("a", Tagging="Status=Pending")
-    before = place.head("a").get("Expiration")
-    place.root.s3.delete_object_tagging(Bucket=place.name, Key="a")
-    return before is not None and place.head("a").get("Expiration") is None
+def _expiration_in_time(sandbox: Sandbox) -> bool:
+    sandbox.put("a", Tagging="Status=Pending")
+    before = sandbox.head("a").get("Expiration")
+    sandbox.root.s3.delete_object_tagging(Bucket=sandbox.name, Key="a")
+    return before is not None and sandbox.head("a").get("Expiration") is None
 
 
-def _lifecycle(place: Place) -> bool:
-    place.put("pending/a")
-    moved = web.post(place.root.endpoint + LIFECYCLE_PATH, json={"days": 2})
-    return moved.is_success and _refusal(lambda: place.head("pending/a")) == "404"
+def _lifecycle(sandbox: Sandbox) -> bool:
+    sandbox.put(PENDING_KEY)
+    moved = web.post(sandbox.root.endpoint + LIFECYCLE_PATH, json={"days": 2})
+    return moved.is_success and _refusal(lambda: sandbox.head(PENDING_KEY)) == "404"
 
 
-def _iam(place: Place) -> bool:
-    place.put("avatars/a")
+def _iam(sandbox: Sandbox) -> bool:
+    sandbox.put("avatars/a")
     row: Any = {"Username": {"S": "ada"}}
-    where: Any = {"Bucket": place.name, "Key": "avatars/a"}
-    nobody = place.nobody
+    where: Any = {"Bucket": sandbox.name, "Key": "avatars/a"}
+    nobody = sandbox.nobody
     calls: list[Callable[[], object]] = [
         lambda: nobody.s3.get_object(**where),
         lambda: nobody.s3.put_object(**where, Body=b""),
-        lambda: nobody.s3.list_objects_v2(Bucket=place.name),
-        lambda: nobody.dynamodb.get_item(TableName=place.name, Key=row),
-        lambda: nobody.dynamodb.put_item(TableName=place.name, Item=row),
-        lambda: nobody.kms.sign(KeyId=place.key_id, Message=b"x", SigningAlgorithm="ECDSA_SHA_256"),
+        lambda: nobody.s3.list_objects_v2(Bucket=sandbox.name),
+        lambda: nobody.dynamodb.get_item(TableName=sandbox.name, Key=row),
+        lambda: nobody.dynamodb.put_item(TableName=sandbox.name, Item=row),
+        lambda: nobody.kms.sign(KeyId=sandbox.key_id, Message=b"x", SigningAlgorithm="ECDSA_SHA_256"),
     ]
-    signer = place.signer.s3
+    signer = sandbox.signer.s3
     return signer.get_object(**where)["ETag"] != "" and all(_refusal(call) in FORBIDDEN for call in calls)
 
 
-def _bucket_policy(place: Place) -> bool:
-    place.put("avatars/a")
-    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{place.name}/*"}
+def _bucket_policy(sandbox: Sandbox) -> bool:
+    sandbox.put("avatars/a")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{sandbox.name}/*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
-    place.root.s3.put_bucket_policy(Bucket=place.name, Policy=document)
+    sandbox.root.s3.put_bucket_policy(Bucket=sandbox.name, Policy=document)
     try:
-        return _refusal(lambda: place.signer.s3.get_object(Bucket=place.name, Key="avatars/a")) in FORBIDDEN
+        return _refusal(lambda: sandbox.signer.s3.get_object(Bucket=sandbox.name, Key="avatars/a")) in FORBIDDEN
     finally:
-        place.root.s3.delete_bucket_policy(Bucket=place.name)
+        sandbox.root.s3.delete_bucket_policy(Bucket=sandbox.name)
 
 
-def _missing_is_forbidden(place: Place) -> bool:
-    return _refusal(lambda: place.signer.s3.get_object(Bucket=place.name, Key="avatars/none")) in FORBIDDEN
+def _missing_is_forbidden(sandbox: Sandbox) -> bool:
+    return _refusal(lambda: sandbox.signer.s3.get_object(Bucket=sandbox.name, Key="avatars/none")) in FORBIDDEN
 
 
-def _move_row(place: Place, name: str, avatar: str) -> str | None:
-    """The avatar before; None if it was not moved."""
+def _move_row(sandbox: Sandbox, name: str, avatar: str) -> str | None:
+    """Update the row's avatar on condition. Returns the old avatar, or None if the condition failed."""
     try:
-        answer = place.root.dynamodb.update_item(
-            TableName=place.name,
+        answer = sandbox.root.dynamodb.update_item(
+            TableName=sandbox.name,
             Key={"Username": {"S": name}},
             UpdateExpression="SET Avatar = :new",
             ConditionExpression="attribute_exists(Username) AND Avatar < :new",
             ExpressionAttributeValues={":new": {"S": avatar}},
             ReturnValues="UPDATED_OLD",
         )
-    except place.root.dynamodb.exceptions.ConditionalCheckFailedException:
+    except sandbox.root.dynamodb.exceptions.ConditionalCheckFailedException:
         return None
     return answer.get("Attributes", {}).get("Avatar", {}).get("S")
 
 
-def _row_condition(place: Place) -> bool:
-    place.root.dynamodb.put_item(TableName=place.name, Item={"Username": {"S": "ada"}, "Avatar": {"S": "1"}})
-    moved = [_move_row(place, name, avatar) for name, avatar in (("ada", "2"), ("ada", "1"), ("bob", "1"))]
+def _row_condition(sandbox: Sandbox) -> bool:
+    sandbox.root.dynamodb.put_item(TableName=sandbox.name, Item={"Username": {"S": "ada"}, "Avatar": {"S": "1"}})
+    moved = [_move_row(sandbox, name, avatar) for name, avatar in (("ada", "2"), ("ada", "1"), ("bob", "1"))]
     return moved == ["1", None, None]
 
 
-def _row_race(place: Place) -> bool:
-    place.root.dynamodb.put_item(TableName=place.name, Item={"Username": {"S": "eve"}, "Avatar": {"S": "1"}})
+def _row_race(sandbox: Sandbox) -> bool:
+    sandbox.root.dynamodb.put_item(TableName=sandbox.name, Item={"Username": {"S": "eve"}, "Avatar": {"S": "1"}})
     with ThreadPoolExecutor(8) as threads:
-        moving = [threads.submit(_move_row, place, "eve", "2") for _ in range(8)]
+        moving = [threads.submit(_move_row, sandbox, "eve", "2") for _ in range(8)]
         moved = [each.result() for each in moving]
     return sorted(moved, key=str) == ["1", *[None] * 7]
 
 
-def _es256(place: Place) -> bool:
-    shown = place.root.kms.get_public_key(KeyId=place.key_id)
-    signed = place.root.kms.sign(KeyId=place.key_id, Message=b"x", SigningAlgorithm="ECDSA_SHA_256")
+def _es256(sandbox: Sandbox) -> bool:
+    shown = sandbox.root.kms.get_public_key(KeyId=sandbox.key_id)
+    signed = sandbox.root.kms.sign(KeyId=sandbox.key_id, Message=b"x", SigningAlgorithm="ECDSA_SHA_256")
     return shown["KeySpec"] == "ECC_NIST_P256" and signed["Signature"][0] == 0x30
 
 
-PROBES: Mapping[Trait, Callable[[Place], bool]] = {
+PROBES: Mapping[Trait, Callable[[Sandbox], bool]] = {
     Trait.FORM_FIELDS: _form_fields,
     Trait.FORM_POLICY: _form_policy,
     Trait.FORM_SIGNATURE: _form_signature,

@@ -1,4 +1,4 @@
-"""The layer over MiniStack against what AWS says. Each test names the page."""
+"""The emulator's layer over MiniStack behaves as AWS documents. Comments and docstrings name the AWS page."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from infra.local.ports import pick_free_ports
 from infra.local.processes import Processes
 from infra.local.stack import make_root_clients, start_emulator
 from services.frontend.inspector import read_expiry
+from services.store.keys import PENDING_PREFIX
 from tests import web
 
 if TYPE_CHECKING:
@@ -30,21 +31,22 @@ if TYPE_CHECKING:
 
     from tests.emulator.conftest import S3
 
+PENDING_KEY = f"{PENDING_PREFIX}a"
 PENDING = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>"
 
 
 def error_code(answer: httpx2.Response) -> str | None:
-    return ET.fromstring(answer.text).findtext("Code")  # noqa: S314 - our own emulator's answer
+    return ET.fromstring(answer.text).findtext("Code")  # noqa: S314 - the emulator's own response
 
 
 def digest(file: bytes) -> str:
     return base64.b64encode(hashlib.sha256(file).digest()).decode()
 
 
-# The form field `file`, which is the last. AWS: "POST Object".
+# The form field `file` is the last one. AWS: "POST Object".
 
 
-def test_fields_that_follow_the_file_are_not_read(s3: S3) -> None:
+def test_form_fields_after_the_file_are_ignored(s3: S3) -> None:
     form: dict[str, Any] = s3.signer.s3.generate_presigned_post(s3.bucket, "a")
     file, fields = ("file", ("x", b"x")), [(name, (None, value)) for name, value in form["fields"].items()]
     assert web.post(form["url"], files=[file, *fields]).is_client_error
@@ -64,18 +66,18 @@ def test_the_tagging_field_sets_tags(s3: S3) -> None:
     assert s3.root.s3.get_object(Bucket=s3.bucket, Key="a").get("TagCount") == 1
 
 
-def test_several_tags_with_characters_that_xml_and_urls_escape(s3: S3) -> None:
+def test_several_tags_with_escaped_characters_are_set(s3: S3) -> None:
     tags = "<Tag><Key>a &amp; b</Key><Value>1=2</Value></Tag><Tag><Key>plus+</Key><Value>ü /</Value></Tag>"
     assert s3.post("a", b"x", {"tagging": f"<Tagging><TagSet>{tags}</TagSet></Tagging>"}).status_code == 204
     assert s3.tags("a") == {"a & b": "1=2", "plus+": "ü /"}
 
 
-def test_a_form_without_the_field_sets_no_tags(s3: S3) -> None:
+def test_a_form_without_the_tagging_field_sets_no_tags(s3: S3) -> None:
     assert s3.post("a", b"x", {}).status_code == 204
     assert s3.tags("a") == {}
 
 
-def test_a_new_object_does_not_inherit_the_tags_of_the_one_before(s3: S3) -> None:
+def test_a_new_object_does_not_keep_the_tags_of_the_replaced_one(s3: S3) -> None:
     """Tags belong to an object, and a POST or PUT makes a new one (AWS: "Categorizing your storage using tags")."""
     for again in (lambda: s3.post("a", b"y", {}), lambda: s3.put("a")):
         s3.post("a", b"x", {"tagging": PENDING})
@@ -83,14 +85,14 @@ def test_a_new_object_does_not_inherit_the_tags_of_the_one_before(s3: S3) -> Non
         assert s3.tags("a") == {}
 
 
-def test_a_refused_post_leaves_the_object_and_its_tags(s3: S3) -> None:
+def test_a_refused_post_keeps_the_object_and_its_tags(s3: S3) -> None:
     s3.post("a", b"x", {"tagging": PENDING})
     s3.post("a", b"y", {}, **{"x-amz-storage-class": "NONSENSE"})
     s3.post("a", b"y", {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": digest(b"z")})
     assert s3.tags("a") == {"Status": "Pending"}
 
 
-def test_the_policy_is_held_against_the_field_as_it_was_sent(s3: S3) -> None:
+def test_the_policy_is_checked_against_the_tagging_field(s3: S3) -> None:
     other = PENDING.replace("Pending", "Live")
     answer = s3.post("a", b"x", {"tagging": PENDING}, tagging=other)
     assert (answer.status_code, error_code(answer)) == (403, "AccessDenied")
@@ -103,7 +105,7 @@ def test_a_tagging_field_that_the_policy_does_not_name_is_refused(s3: S3) -> Non
     assert s3.keys() == []
 
 
-def test_tagging_that_is_no_xml_is_refused(s3: S3) -> None:
+def test_tagging_that_is_not_xml_is_refused(s3: S3) -> None:
     answer = s3.post("a", b"x", {"tagging": "Status=Pending"})
     assert (answer.status_code, error_code(answer)) == (400, "MalformedXML")
     assert s3.keys() == []
@@ -117,7 +119,7 @@ def test_more_than_ten_tags_are_refused(s3: S3) -> None:
     assert s3.keys() == []
 
 
-def test_a_signer_who_may_not_tag_cannot_sign_a_form_that_does(s3: S3) -> None:
+def test_a_form_with_tagging_needs_a_signer_with_permission_to_tag(s3: S3) -> None:
     """AWS: "Object tagging and access control policies"."""
     s3.allow("s3:PutObject")
     answer = s3.post("a", b"x", {"tagging": PENDING})
@@ -126,24 +128,24 @@ def test_a_signer_who_may_not_tag_cannot_sign_a_form_that_does(s3: S3) -> None:
     assert s3.post("a", b"x", {}).status_code == 204
 
 
-# The digest. AWS: "Checking object integrity in Amazon S3".
+# The checksum. AWS: "Checking object integrity in Amazon S3".
 
 
-def test_the_digest_is_stored(s3: S3) -> None:
+def test_the_sha256_is_stored(s3: S3) -> None:
     file = b"some bytes"
     pinned = {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": digest(file)}
     assert s3.post("a", file, pinned).status_code == 204
     assert s3.head("a", ChecksumMode="ENABLED")["ChecksumSHA256"] == digest(file)
 
 
-def test_a_file_of_another_digest_is_refused(s3: S3) -> None:
+def test_a_file_with_another_sha256_is_refused(s3: S3) -> None:
     pinned = {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": digest(b"announced")}
     answer = s3.post("a", b"different", pinned)
     assert (answer.status_code, error_code(answer)) == (400, "BadDigest")
     assert s3.keys() == []
 
 
-def test_one_forms_digest_is_not_kept_with_the_next_ones_file(s3: S3) -> None:
+def test_an_object_without_a_checksum_does_not_get_that_of_another(s3: S3) -> None:
     file = b"some bytes"
     s3.post("a", file, {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": digest(file)})
     s3.post("b", file, {})
@@ -162,9 +164,9 @@ def next_but_one_midnight(modified: datetime) -> datetime:
 
 @pytest.mark.parametrize(
     ("key", "tagging", "rule"),
-    [("pending/a", "", "pending-prefix"), ("avatars/a", "Status=Pending", "pending-tag")],
+    [(PENDING_KEY, "", "pending-prefix"), ("avatars/a", "Status=Pending", "pending-tag")],
 )
-def test_what_a_rule_will_delete_says_when(s3: S3, key: str, tagging: str, rule: str) -> None:
+def test_an_object_with_a_lifecycle_rule_has_its_expiration_header(s3: S3, key: str, tagging: str, rule: str) -> None:
     s3.put(key, Tagging=tagging)
     head = s3.head(key)
     assert read_expiry(head["Expiration"]) == next_but_one_midnight(head["LastModified"])
@@ -174,25 +176,21 @@ def test_what_a_rule_will_delete_says_when(s3: S3, key: str, tagging: str, rule:
     assert ranged.get("Expiration") == head["Expiration"]
 
 
-@pytest.mark.parametrize(("key", "tagging"), [("avatars/a", ""), ("avatars/a", "Status=Live"), ("pendin/a", "")])
-def test_what_no_rule_will_delete_says_nothing(s3: S3, key: str, tagging: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "tagging"), [("avatars/a", ""), ("avatars/a", "Status=Live"), (f"{PENDING_PREFIX[:-2]}/a", "")]
+)
+def test_an_object_without_a_lifecycle_rule_has_no_expiration_header(s3: S3, key: str, tagging: str) -> None:
     s3.put(key, Tagging=tagging)
     assert "Expiration" not in s3.head(key)
 
 
-def test_it_is_gone_once_the_tag_is_removed(s3: S3) -> None:
-    s3.put("avatars/a", Tagging="Status=Pending")
-    s3.root.s3.delete_object_tagging(Bucket=s3.bucket, Key="avatars/a")
+def test_a_copy_outside_the_pending_prefix_has_no_expiration_header(s3: S3) -> None:
+    s3.put(PENDING_KEY)
+    s3.root.s3.copy_object(Bucket=s3.bucket, Key="avatars/a", CopySource={"Bucket": s3.bucket, "Key": PENDING_KEY})
     assert "Expiration" not in s3.head("avatars/a")
 
 
-def test_it_is_gone_once_the_object_is_copied_out(s3: S3) -> None:
-    s3.put("pending/a")
-    s3.root.s3.copy_object(Bucket=s3.bucket, Key="avatars/a", CopySource={"Bucket": s3.bucket, "Key": "pending/a"})
-    assert "Expiration" not in s3.head("avatars/a")
-
-
-def test_it_is_gone_once_the_object_is_copied_onto_itself_without_its_tags(s3: S3) -> None:
+def test_a_copy_onto_itself_without_tags_has_no_expiration_header(s3: S3) -> None:
     s3.put("avatars/a", Tagging="Status=Pending")
     etag = s3.head("avatars/a")["ETag"]
     s3.root.s3.copy_object(
@@ -214,53 +212,53 @@ def test_a_disabled_rule_deletes_nothing(s3: S3) -> None:
             "Rules": [{"ID": "off", "Status": "Disabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]
         },
     )
-    s3.put("pending/a")
-    assert "Expiration" not in s3.head("pending/a")
+    s3.put(PENDING_KEY)
+    assert "Expiration" not in s3.head(PENDING_KEY)
     assert s3.move_clock(5)["deleted"] == []
 
 
-# Rules that run. AWS: "Expiring objects".
+# The execution of lifecycle rules. AWS: "Expiring objects".
 
 
-def test_rules_delete_what_is_over_and_nothing_else(s3: S3) -> None:
-    s3.put("pending/a")
+def test_rules_delete_exactly_the_expired_objects(s3: S3) -> None:
+    s3.put(PENDING_KEY)
     s3.put("avatars/waiting", Tagging="Status=Pending")
     s3.put("avatars/live")
     moved = s3.move_clock(3)
     assert sorted((entry["key"], entry["rule"]) for entry in moved["deleted"]) == [
         ("avatars/waiting", "pending-tag"),
-        ("pending/a", "pending-prefix"),
+        (PENDING_KEY, "pending-prefix"),
     ]
     assert s3.keys() == ["avatars/live"]
 
 
-def test_a_day_is_not_over_before_its_midnight(s3: S3) -> None:
-    """Uploaded at noon, an object of a rule of one day is there until the midnight after the next noon."""
-    s3.put("pending/a")
-    expires = read_expiry(s3.head("pending/a")["Expiration"])
+def test_an_object_expires_at_midnight(s3: S3) -> None:
+    """With a rule of one day, an object that is uploaded at noon expires at the midnight after the next noon."""
+    s3.put(PENDING_KEY)
+    expires = read_expiry(s3.head(PENDING_KEY)["Expiration"])
     assert expires
-    # Two days ahead is past it at any time. One day is not, unless midnight comes while this test runs.
+    # Two days later it has always expired. One day later it has not, unless midnight passes during the test.
     for _ in range(2):
         moved = s3.move_clock(1)
         is_over = datetime.fromisoformat(moved["now"]) >= expires
-        assert [entry["key"] for entry in moved["deleted"]] == (["pending/a"] if is_over else [])
+        assert [entry["key"] for entry in moved["deleted"]] == ([PENDING_KEY] if is_over else [])
         if is_over:
             break
-        assert read_expiry(s3.head("pending/a")["Expiration"]) == expires
+        assert read_expiry(s3.head(PENDING_KEY)["Expiration"]) == expires
     assert s3.keys() == []
 
 
-def test_the_clock_moves_what_s3_says_of_new_objects(s3: S3) -> None:
+def test_new_objects_have_the_time_of_the_moved_clock(s3: S3) -> None:
     ahead = s3.move_clock(2)
-    s3.put("pending/a")
-    head = s3.head("pending/a")
+    s3.put(PENDING_KEY)
+    head = s3.head(PENDING_KEY)
     assert head["LastModified"] > datetime.now(UTC) + timedelta(days=1)
     assert head["LastModified"] <= datetime.fromisoformat(ahead["now"]) + timedelta(minutes=5)
     assert read_expiry(head["Expiration"]) == next_but_one_midnight(head["LastModified"])
 
 
 @pytest.mark.parametrize("body", [{"days": 0}, {"days": -1}, {"days": "x"}, {}])
-def test_the_clock_only_moves_ahead(s3: S3, body: dict[str, object]) -> None:
+def test_the_clock_moves_only_forward(s3: S3, body: dict[str, object]) -> None:
     answer = web.post(s3.root.endpoint + LIFECYCLE_PATH, json=body)
     assert answer.status_code == 400
     assert answer.headers["Content-Type"].startswith("application/problem+json")
@@ -272,14 +270,14 @@ def test_another_version_of_ministack_is_refused(monkeypatch: pytest.MonkeyPatch
         layer.install(ModuleType("s3"), Clock())
 
 
-def test_dates_are_those_of_http(s3: S3) -> None:
+def test_the_expiration_header_has_an_http_date(s3: S3) -> None:
     """RFC 9110, section 5.6.7."""
-    s3.put("pending/a")
-    date = s3.head("pending/a")["Expiration"].split('"')[1]
+    s3.put(PENDING_KEY)
+    date = s3.head(PENDING_KEY)["Expiration"].split('"')[1]
     assert parsedate_to_datetime(date).strftime("%a, %d %b %Y %H:%M:%S GMT") == date
 
 
-def test_what_is_over_when_the_emulator_starts_goes_at_once(tmp_path: Path) -> None:
+def test_expired_objects_are_deleted_when_the_emulator_starts(tmp_path: Path) -> None:
     root = make_root_clients(pick_free_ports(1)[0])
     rules: Any = lifecycle_rules()
     processes = Processes(tmp_path)
@@ -287,16 +285,16 @@ def test_what_is_over_when_the_emulator_starts_goes_at_once(tmp_path: Path) -> N
         start_emulator(processes, root, tmp_path / "data")
         root.s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         root.s3.put_bucket_lifecycle_configuration(Bucket="kept", LifecycleConfiguration={"Rules": rules})
-        for key in ("pending/over", "pending/new", "avatars/live"):
+        for key in (f"{PENDING_PREFIX}over", f"{PENDING_PREFIX}new", "avatars/live"):
             root.s3.put_object(Bucket="kept", Key=key, Body=b"x")
         processes.stop()
-        # As if one of them had been put there three days before.
+        # One of the objects gets a date three days earlier.
         (file,) = (path for path in (tmp_path / "data" / "s3").rglob("*over*") if "last_modified" in path.read_text())
         kept = json.loads(file.read_text())
         before = datetime.fromisoformat(kept["last_modified"]) - timedelta(days=3)
         file.write_text(json.dumps(kept | {"last_modified": before.strftime("%Y-%m-%dT%H:%M:%S.000Z")}))
         start_emulator(processes, root, tmp_path / "data")
-        listed = root.s3.list_objects_v2(Bucket="kept")["Contents"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - there are some
-        assert [entry.get("Key") for entry in listed] == ["avatars/live", "pending/new"]
+        listed = root.s3.list_objects_v2(Bucket="kept")["Contents"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - the bucket is not empty
+        assert [entry.get("Key") for entry in listed] == ["avatars/live", f"{PENDING_PREFIX}new"]
     finally:
         processes.stop()

@@ -1,4 +1,4 @@
-"""What the model of `tests/model` says that S3 and DynamoDB answer is what the emulator answers, call by call."""
+"""The model of S3 and DynamoDB in `tests/model` responds to each call as the emulator does."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from infra.documents.table import table_definition
 from services.store.clients import error_code
-from services.store.keys import PENDING_TAG
-from services.store.table import UnknownUserError
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_TAG
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError
 from services.uploads.objects import Copy, Stored
-from services.uploads.users import NotForwardError, Users
+from services.uploads.users import NotForwardError, UnknownUserError, Users
 from tests.model import clients
 from tests.model.world import BODIES, Now, Object, World
 
@@ -27,34 +26,34 @@ if TYPE_CHECKING:
     from infra.local.clients import Aws
     from tests.emulator.conftest import S3
 
-KEYS = st.sampled_from(["avatars/1", "avatars/2", "pending/1"])
+KEYS = st.sampled_from(["avatars/1", "avatars/2", f"{PENDING_PREFIX}1"])
 BODY_NAMES = st.sampled_from(sorted(BODIES))
 USERNAMES = st.sampled_from(["ada", "eve", "nobody"])
 METADATA = {"username": "ada"}
 TABLE = "model"
 
 ETAGS = {f'"{hashlib.md5(body).hexdigest()}"': f'"{name}"' for name, body in BODIES.items()}  # noqa: S324 - S3's ETag
-"""As S3 has them, and as the model has them."""
+"""The model's ETags by S3's ETags."""
 
 
 Step = tuple[Any, ...]
-"""The name of one of the methods of `Side`, and what it is given."""
+"""The name of a method of `Side`, and its arguments."""
 
 
 @dataclass
 class Side:
-    """The emulator or the model, through the adapters that the product uses; and how it spells an ETag."""
+    """The emulator or the model behind the services' adapters, and its ETags by the names of bodies."""
 
     bucket: Bucket
     users: Users
     post: Callable[[str, str, bool], None]
     etags: dict[str, str] = field(default_factory=dict[str, str])
 
-    def take(self, step: Step) -> Any:
-        """What is answered or raised, with ETags spelled in one way."""
-        name, *given_ = step
+    def run(self, step: Step) -> Any:
+        """The result or the error of a step. ETags are those of the model."""
+        name, *arguments = step
         try:
-            return getattr(self, name)(*given_)
+            return getattr(self, name)(*arguments)
         except (ChangedError, MissingObjectError, UnknownUserError) as error:
             return type(error).__name__
         except NotForwardError as error:
@@ -108,7 +107,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("copy"), KEYS, KEYS, BODY_NAMES),
     st.tuples(st.just("blank"), KEYS, BODY_NAMES),
     st.tuples(st.just("delete"), st.lists(KEYS, min_size=1, max_size=3, unique=True)),
-    st.tuples(st.just("list_objects"), st.sampled_from(["avatars/", "pending/"])),
+    st.tuples(st.just("list_objects"), st.sampled_from([AVATAR_PREFIX, PENDING_PREFIX])),
     st.tuples(st.just("find_avatar"), USERNAMES),
     st.tuples(st.just("advance"), USERNAMES, KEYS),
     st.tuples(st.just("list_references")),
@@ -117,7 +116,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 
 @pytest.fixture
 def table(emulator: Aws) -> str:
-    """Gone with everything else when the emulator is reset after the test."""
+    """A table, which is deleted when the emulator is reset after the test."""
     emulator.dynamodb.create_table(TableName=TABLE, **table_definition())
     return TABLE
 
@@ -135,7 +134,7 @@ def make_model() -> Side:
 
 
 def make_real(s3: S3, table: str) -> Side:
-    """Emptied of what the last example left."""
+    """The emulator without the objects and rows of the last example."""
     bucket, users = Bucket(s3.root.s3, s3.bucket), Users(s3.root.dynamodb, table)
     if left := s3.keys():
         bucket.delete(left)
@@ -164,7 +163,7 @@ def make_real(s3: S3, table: str) -> Side:
 )
 @example(steps=[("blank", "avatars/1", "good"), ("post", "avatars/1", "bad", True), ("blank", "avatars/1", "bad")])
 @example(steps=[("advance", "ada", "avatars/1"), ("advance", "ada", "avatars/1"), ("advance", "nobody", "avatars/1")])
-def test_the_model_answers_as_the_emulator_does(s3: S3, table: str, steps: list[Step]) -> None:
+def test_the_model_responds_as_the_emulator_does(s3: S3, table: str, steps: list[Step]) -> None:
     model, real = make_model(), make_real(s3, table)
     for step in steps:
-        assert model.take(step) == real.take(step), f"at {step} of {steps}"
+        assert model.run(step) == real.run(step), f"at {step} of {steps}"

@@ -1,4 +1,4 @@
-"""What each AWS that tests run on does and does not do, found out there; the page that says so is made of it."""
+"""The traits that each AWS target has and lacks, on which docs/emulators.md is based."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.emulator.probes import PROBES, make_place
+from tests.emulator.probes import PROBES, make_sandbox
 from tests.targets import GAPS, Target, Trait
 
 if TYPE_CHECKING:
@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 
 @pytest.mark.every_aws
 @pytest.mark.parametrize("trait", Trait, ids=lambda trait: trait.name.lower())
-def test_a_target_does_just_what_is_not_named_as_a_gap(trait: Trait, target: Target, aws: Aws) -> None:
-    place = make_place(aws, f"probe-{uuid.uuid4().hex[:12]}")
-    assert PROBES[trait](place) == (trait not in GAPS[target])
+def test_a_target_lacks_exactly_the_traits_in_its_gaps(trait: Trait, target: Target, aws: Aws) -> None:
+    sandbox = make_sandbox(aws, f"probe-{uuid.uuid4().hex[:12]}")
+    assert PROBES[trait](sandbox) == (trait not in GAPS[target])

@@ -1,4 +1,4 @@
-"""An uploads service of the tests' own that reaches AWS through the proxy, and what is left in bucket and table."""
+"""An uploads service that calls AWS through the proxy, and checks of the bucket and the table."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from infra import settings as configuration
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import make_environ
 from services.settings.environment import read_settings
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from services.uploads.settings import Settings
 from tests.conftest import User, make_user
 from tests.eventually import PATIENCE_SECONDS, eventually
-from tests.faults.replica import Replica
-from tests.faults.service import give_up_where_unanswered, make_patient_app
+from tests.faults.service import make_app, time_out_unanswered_calls
+from tests.faults.service_process import ServiceProcess
 from tests.pictures import make_picture
 
 if TYPE_CHECKING:
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
     from infra.local.stack import Stack
 
 CALLS = ("GetObject", "GetItem", "CopyObject", "UpdateItem", "DeleteObjects")
-"""Of a confirm, in their order; the first two go out together, the last one follows the answer."""
+"""The AWS calls of a confirm, in order. The first two are concurrent, and the last one follows the response."""
 
 
 @pytest.fixture(scope="session")
 def tally(strategy: str, covered: Callable[[str], None]) -> Iterator[Counter[str]]:
-    """How many faults were tried under one strategy, and what came of them."""
+    """The number of faults under one strategy, and their outcomes."""
     counted = Counter[str]()
     yield counted
     if counted:
@@ -57,30 +58,30 @@ StartService = Callable[[], str]
 
 @pytest.fixture
 def start_service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy) -> Iterator[StartService]:
-    """Each call starts one more uploads service behind the proxy, in this process, and returns its URL. It has AWS
-    clients of its own, since those stop to retry once they have met too many faults.
+    """Each call starts another uploads service behind the proxy, in this process, and returns its URL. Each service has
+    its own AWS clients, since a client stops retrying after too many faults.
     """
     settings = read_settings(Settings, _environ(stack, strategy, proxy, f"http://{HOST}:8000"))
     with contextlib.ExitStack() as running:
 
         def start() -> str:
             aws = replace(stack.aws, endpoint=proxy.url).with_credentials(stack.resources.credentials["uploads"])
-            give_up_where_unanswered(aws, proxy)
-            return running.enter_context(serve(make_patient_app(settings, aws)))
+            time_out_unanswered_calls(aws, proxy)
+            return running.enter_context(serve(make_app(settings, aws)))
 
         yield start
 
 
 @contextlib.contextmanager
 def serve(application: Any) -> Generator[str, None, None]:
-    """The URL of an ASGI application that is served in a thread."""
+    """Serve an ASGI application in a thread and yield its URL."""
     config = uvicorn.Config(
         application,
         host=HOST,
         port=0,
         log_config=None,
         access_log=False,
-        # Longer than a client keeps an idle one, or it would send a call on one that is being closed.
+        # Longer than clients keep idle connections, so that none sends a request on a connection that is being closed.
         timeout_keep_alive=PATIENCE_SECONDS,
     )
     server = uvicorn.Server(config)
@@ -95,13 +96,15 @@ def serve(application: Any) -> Generator[str, None, None]:
 
 
 @pytest.fixture
-def replica(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, tmp_path: Path) -> Iterator[Replica]:
+def service_process(
+    stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, tmp_path: Path
+) -> Iterator[ServiceProcess]:
     url = f"http://{HOST}:{pick_free_ports(1)[0]}"
-    replica = Replica(url, _environ(stack, strategy, proxy, url), tmp_path / "uploads.log")
+    service_process = ServiceProcess(url, _environ(stack, strategy, proxy, url), tmp_path / "uploads.log")
     try:
-        yield replica
+        yield service_process
     finally:
-        replica.stop()
+        service_process.stop()
 
 
 def _environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:
@@ -113,27 +116,27 @@ def _environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload that is posted and waits for its confirm."""
+    """An upload that is posted and not confirmed."""
 
     user: User
-    """Who talks to a service of the tests' own."""
+    """The user, whose client calls the service under test."""
     form: dict[str, Any]
     picture: bytes
     old: str
-    """The avatar until then."""
+    """The key of the avatar before the confirm."""
 
     @property
     def new(self) -> str:
-        return self.form["key"].replace("pending/", "avatars/")
+        return self.form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
 
     @property
     def keys(self) -> set[str]:
-        """All that this upload has to do with."""
+        """The keys of the old avatar, the new avatar and the posted object."""
         return {self.old, self.new, self.form["key"]}
 
     def about(self, call: str) -> str:
-        """What tells such a call of this upload from that of another one."""
-        upload_id = self.new.removeprefix("avatars/")
+        """A text that only this upload's call of this name contains."""
+        upload_id = self.new.removeprefix(AVATAR_PREFIX)
         return {"GetItem": self.user.username, "UpdateItem": self.user.username, "DeleteObjects": self.old}.get(
             call, upload_id
         )
@@ -143,28 +146,28 @@ class Upload:
 
     @property
     def answer(self) -> dict[str, str]:
-        """What a good confirm answers."""
+        """The response of a successful confirm."""
         return {"username": self.user.username, "avatar": self.new}
 
 
 @contextlib.contextmanager
 def begin_upload(stack: Stack, url: str, seed: int) -> Generator[Upload, None, None]:
-    """Of a fresh user with a portrait, by way of the service at this URL."""
+    """Presign and post a picture of a new user with an avatar, at the service with this URL."""
     with make_user(stack) as user:
         user.http.base_url = url
         picture = make_picture(size=(24, 24), seed=seed)
-        form = user.put_up("image/png", picture)
+        form = user.upload_unconfirmed("image/png", picture)
         yield Upload(user, form, picture, user.avatar or "")
 
 
-def check_not_dangling(stack: Stack, upload: Upload) -> None:
-    """I1: the row points at an object that is there."""
+def check_row_refers_to_object(stack: Stack, upload: Upload) -> None:
+    """I1: the row refers to an existing object."""
     avatar = upload.user.avatar or "none"
     assert list_keys(stack, avatar) == {avatar}
 
 
 def check_done(stack: Stack, upload: Upload) -> None:
-    """The row points at the posted bytes, which nothing is going to delete."""
+    """Assert that the row refers to the posted bytes and that no lifecycle rule will delete them."""
     assert upload.user.avatar == upload.new
     stored = stack.aws.s3.get_object(Bucket=stack.resources.bucket, Key=upload.new)
     assert stored["Body"].read() == upload.picture
@@ -172,15 +175,15 @@ def check_done(stack: Stack, upload: Upload) -> None:
     assert "Expiration" not in stored
 
 
-def check_left(stack: Stack, left: Mapping[str, tuple[Upload, set[str]]]) -> None:
-    """By what befell it, each upload's avatar is there, and at most these keys besides, which nothing references."""
+def check_remaining_objects(stack: Stack, left: Mapping[str, tuple[Upload, set[str]]]) -> None:
+    """Assert that each upload's avatar exists, with at most these other keys. `left`: upload and keys by fault."""
 
     def find_strays() -> dict[str, set[str]]:
         there = list_keys(stack)
         strays = {name: (upload.keys & there) - {upload.new, *more} for name, (upload, more) in left.items()}
         return {name: keys for name, keys in strays.items() if keys}
 
-    with contextlib.suppress(AssertionError):  # what is said next says more
+    with contextlib.suppress(AssertionError):  # the next assertion has a better message
         eventually(lambda: not find_strays())
     assert find_strays() == {}
     owned = list_owned(stack)
@@ -194,7 +197,7 @@ def list_keys(stack: Stack, prefix: str = "") -> set[str]:
 
 
 def list_owned(stack: Stack) -> dict[str, set[str]]:
-    """The objects that are bound to each user."""
+    """The keys of the objects whose metadata names a user, by user."""
     owned: dict[str, set[str]] = {}
     for key in list_keys(stack):
         head = stack.aws.s3.head_object(Bucket=stack.resources.bucket, Key=key)
@@ -203,7 +206,7 @@ def list_owned(stack: Stack) -> dict[str, set[str]]:
 
 
 def check_swept(stack: Stack, users: Collection[User]) -> None:
-    """Nothing is left of these users after a sweep but one avatar each."""
+    """Assert that after a sweep each of these users has one object, the avatar."""
     report = sweep(stack)
     assert not report.needs_attention, report.as_text()
     owned = list_owned(stack)

@@ -1,4 +1,4 @@
-"""The uploads service as these tests run it: no limit of time strikes it but where a fault is meant to."""
+"""The uploads service for these tests: only calls with a planned fault time out."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
     from infra.local.clients import Aws
     from services.uploads.settings import Settings
 
-AHEAD_SECONDS = 3600
-"""Of the service's clock: what it presigns is later than any portrait, and is still good when it is posted."""
+CLOCK_AHEAD_SECONDS = 3600
+"""How far the service's clock is ahead. Its uploads are newer than any seeded avatar, and its forms are still valid."""
 
-IMPATIENCE_SECONDS = 1
-"""How long a call waits that the proxy leaves unanswered."""
+UNANSWERED_TIMEOUT_SECONDS = 1
+"""Read timeout of a call to which the proxy sends no response."""
 
 
-def make_patient_app(settings: Settings, aws: Aws) -> Litestar:
-    """Its clock stands still, so that a confirm has all the time there is; and so have its calls to AWS."""
-    now = time.time() + AHEAD_SECONDS
+def make_app(settings: Settings, aws: Aws) -> Litestar:
+    """An app whose clock stands still, so that no deadline of a confirm or of its AWS calls passes."""
+    now = time.time() + CLOCK_AHEAD_SECONDS
     return create_app(settings, s3=aws.s3, dynamodb=aws.dynamodb, credentials=aws.find_credentials, clock=lambda: now)
 
 
-def give_up_where_unanswered(aws: Aws, proxy: Proxy) -> None:
-    """The calls that the proxy will leave unanswered, and no others, time out."""
-    to_connect_and_to_read: Any = (PATIENCE_SECONDS, IMPATIENCE_SECONDS)
-    impatient = URLLib3Session(timeout=to_connect_and_to_read)
+def time_out_unanswered_calls(aws: Aws, proxy: Proxy) -> None:
+    """Make only the calls time out to which the proxy will send no response."""
+    to_connect_and_to_read: Any = (PATIENCE_SECONDS, UNANSWERED_TIMEOUT_SECONDS)
+    session = URLLib3Session(timeout=to_connect_and_to_read)
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        """What this does not send, the client sends as ever."""
+        """Send a call that will get no response. For other calls return None, and the client sends them itself."""
         planned = proxy.find(_read(request))
         if planned is None or planned.fault.kind not in UNANSWERED:
             return None
-        struck = planned.events[Event.SWALLOWED]
+        before = planned.events[Event.SWALLOWED]
         try:
-            return impatient.send(request)
+            return session.send(request)
         finally:
-            # Or a busy proxy might take the second try for the first.
-            planned.wait_for(Event.SWALLOWED, struck + 1)
+            # Otherwise a busy proxy might count the second try as the first.
+            planned.wait_for(Event.SWALLOWED, before + 1)
 
     clients: tuple[Any, ...] = (aws.s3, aws.dynamodb)
     for client in clients:

@@ -1,4 +1,4 @@
-"""A confirm while AWS, or the way to it, fails at any of its calls: what it answers and what it leaves."""
+"""A confirm while any of its AWS calls fails: its response, and the state afterwards."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.faults.conftest import (
     Upload,
     begin_upload,
     check_done,
-    check_left,
-    check_not_dangling,
+    check_remaining_objects,
+    check_row_refers_to_object,
     check_swept,
     list_keys,
 )
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from infra.local.stack import Stack
 
 TRIES = 2
-"""How often a client makes a call that fails."""
+"""How often a client tries a call that fails."""
 
 WORKERS = 32
-"""Most of their time is waiting."""
+"""Number of threads, which mostly wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Outcome:
     upload: Upload
     planned: Planned
     done: bool
-    """Whether the confirm was answered 200 in spite of the fault."""
+    """Whether the confirm's response was 200 despite the fault."""
 
     @property
     def fault(self) -> Fault:
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def make_faults() -> list[Fault]:
-    """All there are. Those that cost time come first, so that the others pass meanwhile."""
+    """All possible faults. Slow ones come first and run while the others do."""
     kinds = sorted(set(Kind) - {Kind.HOLD}, key=lambda kind: (kind not in UNANSWERED, kind.value))
     return [
         Fault(call, when, kind, times=times)
@@ -63,7 +63,7 @@ def make_faults() -> list[Fault]:
     ]
 
 
-def test_a_confirm_is_done_or_can_be_repeated(
+def test_a_confirm_succeeds_or_can_be_repeated_after_any_fault(
     stack: Stack, start_service: StartService, proxy: Proxy, tally: Counter[str], subtests: pytest.Subtests
 ) -> None:
     services = {call: start_service() for call in CALLS}
@@ -86,13 +86,13 @@ def test_a_confirm_is_done_or_can_be_repeated(
         for fault, outcome in running.items():
             with subtests.test(str(fault)):
                 ran.append(outcome.result())
-    # What happens once is mostly healed by the clients' own second try.
-    healed = {outcome.fault.call for outcome in ran if outcome.done and is_once(outcome.fault)}
-    assert healed == {*CALLS}
+    # A fault that happens once is mostly recovered by the client's retry.
+    recovered = {outcome.fault.call for outcome in ran if outcome.done and is_once(outcome.fault)}
+    assert recovered == {*CALLS}
     tally["cases"] += len(ran)
     tally["faults struck"] += sum(outcome.planned.struck for outcome in ran)
     tally["answered 503"] += sum(not outcome.done for outcome in ran)
-    check_left(
+    check_remaining_objects(
         stack,
         {
             str(outcome.fault): (outcome.upload, {outcome.upload.old} if loses_the_old_avatar(outcome.fault) else set())
@@ -104,7 +104,7 @@ def test_a_confirm_is_done_or_can_be_repeated(
 
 @only_prefix
 @pytest.mark.parametrize("kind", [Kind.HALF, Kind.STALL])
-def test_a_repeat_is_told_to_come_again_when_the_answer_that_nothing_is_there_breaks_off(
+def test_a_repeated_confirm_is_503_if_a_not_found_response_breaks_off(
     stack: Stack, start_service: StartService, proxy: Proxy, kind: Kind
 ) -> None:
     with begin_upload(stack, start_service(), 1) as upload:
@@ -121,10 +121,10 @@ def is_once(fault: Fault) -> bool:
 
 
 def check_faulty(answer: httpx2.Response, upload: Upload, planned: Planned, stack: Stack) -> None:
-    """The answer under the fault, and the state right after it."""
+    """Check the response under the fault, and the state right after it."""
     fault = planned.fault
-    check_not_dangling(stack, upload)
-    # What follows the answer, and what AWS is yet to see, must have met the fault before that is lifted.
+    check_row_refers_to_object(stack, upload)
+    # Calls after the response, and calls that reach AWS late, must meet the fault before it is lifted.
     follows = fault.call == "DeleteObjects" and not fault.times and fault.kind is not Kind.DELAY
     planned.wait_for(END[fault.kind], TRIES if follows else max(planned.struck, 1))
     harmless = fault.kind is Kind.DELAY or fault.call == "DeleteObjects"
@@ -135,7 +135,7 @@ def check_faulty(answer: httpx2.Response, upload: Upload, planned: Planned, stac
     else:
         assert not harmless
         check_unavailable(answer)
-        # Each try was carried out, though no answer said so.
+        # AWS carried out each try, although the client got no response.
         is_carried_out = fault.when is When.AFTER or fault.kind is Kind.LATE
         assert upload.user.avatar == (upload.new if fault.call == "UpdateItem" and is_carried_out else upload.old)
 
@@ -148,8 +148,8 @@ def check_unavailable(answer: httpx2.Response) -> None:
 
 
 def loses_the_old_avatar(fault: Fault) -> bool:
-    """Whether this may leave an object that no confirm will ever delete: the only answer that named it is lost, or the
-    one call that would have deleted it.
+    """Whether the fault may leave an object that no confirm will delete, since the only response that named it or the
+    call that would have deleted it is lost.
     """
     if fault.kind is Kind.DELAY:
         return False

@@ -1,4 +1,4 @@
-"""A confirm whose process dies at any of its calls to AWS: what that leaves, and that a repeat completes it."""
+"""A confirm whose process is killed at any of its AWS calls: the state afterwards, and its completion by a repeat."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.faults.conftest import (
     Upload,
     begin_upload,
     check_done,
-    check_left,
-    check_not_dangling,
+    check_remaining_objects,
+    check_row_refers_to_object,
     check_swept,
     list_keys,
 )
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
     from bench.soak.proxy import Proxy
     from infra.local.stack import Stack
-    from tests.faults.replica import Replica
+    from tests.faults.service_process import ServiceProcess
 
 STOPS = [(call, when) for call in CALLS for when in When]
-"""Where a confirm may come to its end; all but the first two calls are made one after the other."""
+"""The points at which a confirm is killed. All calls but the first two are made one after another."""
 
 
-def test_a_killed_confirm_leaves_nothing_broken_and_a_repeat_completes_it(
+def test_a_repeated_confirm_completes_a_killed_one(
     stack: Stack,
-    replica: Replica,
+    service_process: ServiceProcess,
     proxy: Proxy,
     strategy: str,
     covered: Callable[[str], None],
@@ -44,8 +44,8 @@ def test_a_killed_confirm_leaves_nothing_broken_and_a_repeat_completes_it(
     killed: dict[str, tuple[Upload, set[str]]] = {}
     with ThreadPoolExecutor(1) as thread:
         for seed, (call, when) in enumerate(STOPS):
-            process = replica.start()
-            with subtests.test(f"{call} {when.value}"), begin_upload(stack, replica.url, seed) as upload:
+            process = service_process.start()
+            with subtests.test(f"{call} {when.value}"), begin_upload(stack, service_process.url, seed) as upload:
                 planned = proxy.plan(Fault(call, when, Kind.HOLD, upload.about(call)))
                 confirming = thread.submit(upload.confirm)
                 planned.wait_for(Event.HELD)
@@ -53,21 +53,21 @@ def test_a_killed_confirm_leaves_nothing_broken_and_a_repeat_completes_it(
                 process.join()
                 check_killed(stack, upload, call, when, confirming.exception() is None)
                 proxy.lift(planned)
-                replica.start()
+                service_process.start()
                 for _ in range(2):
                     repeated = upload.confirm()
                     assert (repeated.status_code, repeated.json()) == (200, upload.answer)
                 check_done(stack, upload)
                 left = {upload.old} if loses_the_old_avatar(call, when) else set[str]()
                 killed[f"{call} {when.value}"] = (upload, left)
-    check_left(stack, killed)
+    check_remaining_objects(stack, killed)
     check_swept(stack, [upload.user for upload, _ in killed.values()])
     covered(f"kills ({strategy}): {len(killed)}")
 
 
 def check_killed(stack: Stack, upload: Upload, call: str, when: When, is_answered: bool) -> None:  # noqa: FBT001
-    """The state right after: all before the stop is done, and nothing of what comes after it."""
-    check_not_dangling(stack, upload)
+    """Check the state after the kill: all steps before that point are done, and none after it."""
+    check_row_refers_to_object(stack, upload)
     reached = STOPS.index((call, when))
     assert is_answered == (call == "DeleteObjects")
     assert upload.user.avatar == (upload.new if reached >= STOPS.index(("UpdateItem", When.AFTER)) else upload.old)
@@ -80,31 +80,31 @@ def check_killed(stack: Stack, upload: Upload, call: str, when: When, is_answere
 
 
 def loses_the_old_avatar(call: str, when: When) -> bool:
-    """Who knew that it has to be deleted was killed."""
+    """Whether only the killed process knew that the old avatar has to be deleted."""
     return (call, when) in {("UpdateItem", When.AFTER), ("DeleteObjects", When.BEFORE)}
 
 
-def test_a_process_that_is_told_to_stop_completes_the_confirm_first(
-    stack: Stack, replica: Replica, proxy: Proxy
+def test_a_process_completes_its_confirm_after_sigterm(
+    stack: Stack, service_process: ServiceProcess, proxy: Proxy
 ) -> None:
-    process = replica.start()
-    with begin_upload(stack, replica.url, 1) as upload, ThreadPoolExecutor(1) as thread:
+    process = service_process.start()
+    with begin_upload(stack, service_process.url, 1) as upload, ThreadPoolExecutor(1) as thread:
         planned = proxy.plan(Fault("CopyObject", When.AFTER, Kind.HOLD, upload.about("CopyObject")))
         confirming = thread.submit(upload.confirm)
         planned.wait_for(Event.HELD)
         process.terminate()
-        # It takes nothing new, and says so to whoever asks for its health.
-        eventually(lambda: web.get(f"{replica.url}/healthz").status_code == 503)
+        # It refuses new requests, and its health check fails.
+        eventually(lambda: web.get(f"{service_process.url}/healthz").status_code == 503)
         refused = upload.confirm()
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
         assert refused.json()["type"] == "urn:problem:unavailable"
         proxy.lift(planned)
         answer = confirming.result()
         assert (answer.status_code, answer.json()) == (200, upload.answer)
-        # In the end it dies of the signal, as one that had not waited would.
+        # Its exit status is that of the signal.
         process.join(PATIENCE_SECONDS)
         assert process.exitcode == -signal.SIGTERM
         check_done(stack, upload)
-        # What follows the answer is done as well: the process has ended, and nobody else would.
+        # The deletions after the response are done too.
         assert list_keys(stack) & upload.keys == {upload.new}
     check_swept(stack, [upload.user])

@@ -1,4 +1,4 @@
-"""The proxy by itself: where it plans nothing it is not noticed, and it knows each call by AWS's own name for it."""
+"""The proxy alone: it forwards calls unchanged, names them as AWS does, and applies faults."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from bench.soak.proxy import Fault, Kind, Proxy, When, run_proxy
+from services.store.keys import PENDING_PREFIX
 from tests import web
 from tests.conftest import Bucket, only_prefix, post_form
 from tests.faults.conftest import serve
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 
 pytestmark = [only_prefix, pytest.mark.usefixtures("strategy")]
 
-KEY = "pending/of-the-proxy"
+KEY = f"{PENDING_PREFIX}of-the-proxy"
 PICTURE = make_picture()
 
 
 @pytest.fixture
 def own_proxy(stack: Stack) -> Iterator[Proxy]:
-    """One whose calls are all made by this test."""
+    """A proxy that only this test uses."""
     with run_proxy(stack.aws.endpoint) as running:
         yield running
 
@@ -41,7 +42,7 @@ def proxied(stack: Stack, own_proxy: Proxy) -> Aws:
     return replace(stack.aws, endpoint=own_proxy.url)
 
 
-def test_each_call_passes_and_has_its_name(stack: Stack, own_proxy: Proxy, proxied: Aws) -> None:
+def test_each_call_is_forwarded_and_named(stack: Stack, own_proxy: Proxy, proxied: Aws) -> None:
     made = Counter[str]()
 
     def record(model: Any, **_: Any) -> None:
@@ -53,7 +54,7 @@ def test_each_call_passes_and_has_its_name(stack: Stack, own_proxy: Proxy, proxi
     s3, dynamodb, kms = clients
     place = {"Bucket": stack.resources.bucket, "Key": KEY}
     s3.put_object(**place, Body=PICTURE)
-    # Announced by `Expect: 100-continue`, and not sent before the answer to that.
+    # This body is announced by `Expect: 100-continue` and sent after the response to that.
     s3.put_object(**place, Body=io.BytesIO(PICTURE * 1000), Metadata={"a": "b"})
     assert s3.get_object(**place)["Body"].read() == PICTURE * 1000
     assert s3.head_object(**place)["ContentLength"] == len(PICTURE) * 1000
@@ -72,7 +73,7 @@ def test_each_call_passes_and_has_its_name(stack: Stack, own_proxy: Proxy, proxi
     assert own_proxy.calls == made
 
 
-def test_a_form_passes(own_proxy: Proxy, proxied: Aws, user: User, bucket: Bucket) -> None:
+def test_a_posted_form_is_forwarded(own_proxy: Proxy, proxied: Aws, user: User, bucket: Bucket) -> None:
     form = user.presign("image/png", len(PICTURE)).raise_for_status().json()
     form["url"] = form["url"].replace(user.stack.aws.endpoint, proxied.endpoint)
     assert post_form(form, PICTURE).status_code == 204
@@ -80,7 +81,7 @@ def test_a_form_passes(own_proxy: Proxy, proxied: Aws, user: User, bucket: Bucke
     assert own_proxy.calls == {"PostObject": 1}
 
 
-def test_what_comes_and_goes_in_chunks_passes() -> None:
+def test_chunked_bodies_are_forwarded() -> None:
     async def echo(_scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200})
         more = True
@@ -95,15 +96,13 @@ def test_what_comes_and_goes_in_chunks_passes() -> None:
     assert answer.content == b"one two"
 
 
-def test_a_connection_is_used_again(own_proxy: Proxy) -> None:
+def test_a_connection_is_reused(own_proxy: Proxy) -> None:
     with web.Client(base_url=own_proxy.url) as client:
         streams = {client.get("/_ministack/health").extensions["network_stream"] for _ in range(3)}
     assert len(streams) == 1
 
 
-def test_a_fault_befalls_only_the_call_it_is_about_and_only_so_often(
-    stack: Stack, own_proxy: Proxy, proxied: Aws
-) -> None:
+def test_a_fault_affects_only_matching_calls_and_only_so_often(stack: Stack, own_proxy: Proxy, proxied: Aws) -> None:
     def get(name: str) -> None:
         proxied.dynamodb.get_item(TableName=stack.resources.table, Key={"Username": {"S": name}})
 
@@ -117,7 +116,7 @@ def test_a_fault_befalls_only_the_call_it_is_about_and_only_so_often(
     assert own_proxy.struck == {"GetItem": 2}
 
 
-def test_chaos_strikes_where_it_chooses(stack: Stack, own_proxy: Proxy, proxied: Aws) -> None:
+def test_random_faults_affect_the_chosen_calls(stack: Stack, own_proxy: Proxy, proxied: Aws) -> None:
     chosen: Iterator[tuple[When, Kind] | None] = iter([None, (When.AFTER, Kind.ERROR_500), None])
     own_proxy.choose = lambda call: next(chosen) if call == "Scan" else None
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What a confirm asks of AWS: the README says five calls, in three round trips before the answer."""
+"""The AWS calls of a confirm: four in three round trips before the response, and one after it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.every_aws
 
 
-def test_a_confirm_is_five_calls_in_three_round_trips_before_the_answer(
+def test_a_confirm_makes_four_calls_before_its_response_and_one_after_it(
     stack: Stack, user: User, strategy: str
 ) -> None:
-    form = user.put_up("image/png", make_picture())
-    aws = replace(stack.aws)  # with clients of its own, which tell of their calls
+    form = user.upload_unconfirmed("image/png", make_picture())
+    aws = replace(stack.aws)  # with new clients, whose calls are recorded
     calls: list[str] = []
 
     def record(model: Any, **_: Any) -> None:
@@ -46,7 +46,7 @@ def test_a_confirm_is_five_calls_in_three_round_trips_before_the_answer(
             executor,
         )
         confirmed = uploads.confirm(user.username, form["key"], form.get("upload_token"))
-        # The first two in parallel: which of them comes first is nobody's business.
+        # The first two calls are made in parallel, in any order.
         assert sorted(calls[:2]) == ["GetItem", "GetObject"]
         assert calls[2:] == ["CopyObject", "UpdateItem"]
         uploads.discard(confirmed.leftovers)

@@ -1,4 +1,4 @@
-"""The command `demo`, as a person at a terminal meets it."""
+"""The command `demo`, run as in a terminal."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ PARTS = ["emulator", "bucket", "table", "key", "users", "auth", "uploads", "fron
 class Demo:
     popen: subprocess.Popen[str]
     origin: str
-    said: list[str]
+    printed: list[str]
     children: list[psutil.Process]
 
-    def stop(self, told: signal.Signals) -> int:
-        self.popen.send_signal(told)
+    def stop(self, by: signal.Signals) -> int:
+        self.popen.send_signal(by)
         return self.popen.wait(PATIENCE_SECONDS)
 
-    def left_behind(self) -> list[psutil.Process]:
+    def find_remaining_processes(self) -> list[psutil.Process]:
         return psutil.wait_procs(self.children, timeout=PATIENCE_SECONDS)[1]
 
 
@@ -55,57 +55,57 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 @contextlib.contextmanager
-def running(*arguments: str) -> Generator[Demo, None, None]:
+def run_demo(*arguments: str) -> Generator[Demo, None, None]:
     port, emulator_port = pick_free_ports(2)
     popen = start("--port", str(port), "--emulator-port", str(emulator_port), *arguments)
     with popen:
         try:
             assert popen.stdout
-            said: list[str] = []
+            printed: list[str] = []
             for line in popen.stdout:
-                said.append(line.rstrip())
+                printed.append(line.rstrip())
                 if line.startswith("ready"):
                     break
             children = psutil.Process(popen.pid).children(recursive=True)
-            yield Demo(popen, f"http://localhost:{port}", said, children)
+            yield Demo(popen, f"http://localhost:{port}", printed, children)
         finally:
             popen.kill()
 
 
-def test_it_says_what_comes_up_and_stops_cleanly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nothing remains of it where it was given no folder for its data."""
+def test_the_demo_prints_each_part_and_stops_cleanly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a data folder it leaves no file behind either."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with running() as demo:
+    with run_demo() as demo:
         assert list(tmp_path.iterdir())
-        assert [line.split()[0] for line in demo.said] == PARTS
-        assert demo.said[-1] == f"ready {demo.origin}"
+        assert [line.split()[0] for line in demo.printed] == PARTS
+        assert demo.printed[-1] == f"ready {demo.origin}"
         assert "Three-phase upload" in web.get(demo.origin).text
         assert len(demo.children) == 5
         assert demo.stop(signal.SIGINT) == 0
-        assert not demo.left_behind()
+        assert not demo.find_remaining_processes()
         assert not list(tmp_path.iterdir())
         assert demo.popen.stderr
         assert demo.popen.stderr.read() == ""
 
 
-def test_killed_outright_it_takes_its_processes_with_it() -> None:
-    with running() as demo:
+def test_a_killed_demo_leaves_no_process() -> None:
+    with run_demo() as demo:
         demo.popen.kill()
-        assert not demo.left_behind()
+        assert not demo.find_remaining_processes()
 
 
-def test_a_part_that_ends_by_itself_ends_the_demo() -> None:
-    with running() as demo:
+def test_the_demo_ends_when_one_of_its_processes_ends() -> None:
+    with run_demo() as demo:
         uploads = next(child for child in demo.children if "services.uploads" in child.cmdline())
         uploads.kill()
         assert demo.popen.wait(PATIENCE_SECONDS) == 1
         assert demo.popen.stderr
         assert re.fullmatch(r"uploads ended unexpectedly: .+\n", demo.popen.stderr.read())
-        assert not demo.left_behind()
+        assert not demo.find_remaining_processes()
 
 
 @pytest.mark.parametrize("option", ["--port", "--emulator-port"])
-def test_a_port_in_use_is_one_clear_sentence(option: str) -> None:
+def test_a_port_in_use_is_reported_in_one_sentence(option: str) -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
         popen = start("--port", "0", "--emulator-port", "0", option, str(port))
@@ -114,7 +114,7 @@ def test_a_port_in_use_is_one_clear_sentence(option: str) -> None:
     assert err == f"Port {port} is in use. Choose another one with {option}.\n"
 
 
-def test_a_data_folder_that_cannot_be_used_is_one_clear_sentence(tmp_path: Path) -> None:
+def test_an_unusable_data_folder_is_reported_in_one_sentence(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     popen = start("--port", "0", "--emulator-port", "0", "--data", str(file))
@@ -124,7 +124,7 @@ def test_a_data_folder_that_cannot_be_used_is_one_clear_sentence(tmp_path: Path)
 
 
 @pytest.mark.parametrize("arguments", [["--users", "0"], ["--port", "70000"], ["--port", "x"], ["--nonsense"]])
-def test_wrong_arguments(arguments: list[str]) -> None:
+def test_wrong_arguments_are_reported_without_a_traceback(arguments: list[str]) -> None:
     popen = start(*arguments)
     _, err = popen.communicate(timeout=PATIENCE_SECONDS)
     assert popen.returncode == 2
@@ -132,15 +132,15 @@ def test_wrong_arguments(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("seconds", [1, 10, 3600])
-def test_a_form_lasts_as_long_as_told(seconds: int) -> None:
+def test_the_option_form_seconds_sets_the_validity_of_forms(seconds: int) -> None:
     settings = parse_options(["--form-seconds", str(seconds)]).settings
     assert settings.form_seconds == seconds
-    # Or the service would not start.
+    # Otherwise the service would not start.
     assert settings.confirm_seconds >= seconds
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "3601", "1.5", "x", ""])
-def test_how_long_a_form_cannot_last(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_form_seconds_are_refused(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse_options(["--form-seconds", seconds])
     assert ended.value.code == 2
@@ -148,7 +148,7 @@ def test_how_long_a_form_cannot_last(seconds: str, capsys: pytest.CaptureFixture
 
 
 def list_users(http: httpx2.Client) -> list[dict[str, str]]:
-    """Page by page."""
+    """All users, from every page of the list."""
     users: list[dict[str, str]] = []
     cursor: str | None = None
     while True:
@@ -159,9 +159,9 @@ def list_users(http: httpx2.Client) -> list[dict[str, str]]:
             return users
 
 
-def test_there_are_as_many_users_as_asked_for_and_kept_state_comes_back(tmp_path: Path) -> None:
+def test_the_demo_creates_the_requested_users_and_restores_kept_data(tmp_path: Path) -> None:
     picture = make_picture()
-    with running("--data", str(tmp_path), "--users", "130") as demo, web.Client(base_url=demo.origin) as http:
+    with run_demo("--data", str(tmp_path), "--users", "130") as demo, web.Client(base_url=demo.origin) as http:
         usernames = [user["username"] for user in list_users(http)]
         assert len(usernames) == len(set(usernames)) == 130
         username = usernames[0]
@@ -172,14 +172,14 @@ def test_there_are_as_many_users_as_asked_for_and_kept_state_comes_back(tmp_path
         http.post("/uploads/confirm", json={"key": form["key"]}).raise_for_status()
         users = list_users(http)
         assert demo.stop(signal.SIGTERM) == 0
-        assert not demo.left_behind()
+        assert not demo.find_remaining_processes()
         assert demo.popen.stderr
         assert demo.popen.stderr.read() == ""
-    with running("--data", str(tmp_path), "--users", "130") as demo, web.Client(base_url=demo.origin) as http:
+    with run_demo("--data", str(tmp_path), "--users", "130") as demo, web.Client(base_url=demo.origin) as http:
         assert list_users(http) == users
         assert http.get(f"/users/{username}/avatar", follow_redirects=True).content == picture
         states = {entry["state"] for entry in http.get("/inspector/objects").json()["objects"]}
         assert states == {"live"}
-        # The origin has another port now, which is another issuer: tokens are for one place.
+        # The origin has another port now, so the issuer differs and the token is invalid.
         assert http.get("/auth/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
         assert demo.stop(signal.SIGTERM) == 0

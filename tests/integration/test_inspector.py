@@ -1,4 +1,4 @@
-"""What the inspectors show of bucket and table: newest first, by state, and with few calls to AWS."""
+"""The inspectors of the bucket and the table: newest first, filtered by state, with few AWS calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.frontend.view import ROWS, Query, View
 from services.store.keys import USERNAME_FIELD, UploadId
 from services.web.callers.identity import Caller
 from tests import web
-from tests.conftest import WAITS_UNDER, make_user
+from tests.conftest import POSTED_PREFIXES, make_user
 from tests.pictures import make_picture
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def find_row(stack: Stack, username: str) -> dict[str, Any]:
         assert cursor, "There is no such row."
 
 
-def test_a_row_without_its_object_is_shown_as_dangling(stack: Stack, user: User) -> None:
+def test_a_row_whose_object_is_missing_is_dangling(stack: Stack, user: User) -> None:
     assert user.avatar
     assert find_row(stack, user.username)["state"] == "live"
     stack.aws.s3.delete_object(Bucket=stack.resources.bucket, Key=user.avatar)
@@ -53,12 +53,12 @@ def test_a_row_without_its_object_is_shown_as_dangling(stack: Stack, user: User)
         row = find_row(stack, user.username)
         assert (row["Avatar"], row["state"]) == (user.avatar, "dangling")
     finally:
-        # What looks after the whole table finds nothing wrong with it later.
+        # Tests that check the whole table must not find a dangling row.
         stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key={"Username": {"S": user.username}})
 
 
 def list_objects(stack: Stack, **given: str | int) -> Iterator[dict[str, Any]]:
-    """Its pages, one after the other."""
+    """The pages of the object list, in order."""
     cursor = None
     while True:
         asked = given | ({"cursor": cursor} if cursor else {})
@@ -71,35 +71,35 @@ def list_objects(stack: Stack, **given: str | int) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Uploads:
-    """Of one user, the oldest first."""
+    """The keys of one user's objects; pending keys are in order of creation."""
 
     replaced: str
     live: str
-    waiting: list[str]
+    pending: list[str]
 
 
 @pytest.fixture
 def uploads(stack: Stack, user: User) -> Iterator[Uploads]:
-    """An orphan, the live avatar, and three that wait; and what is not the service's at all."""
+    """An orphan, the live avatar and three pending uploads of a user, and two keys that are no uploads."""
     picture = make_picture()
     replaced = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
     own: Any = {"Bucket": stack.resources.bucket, "Body": picture, "Metadata": {USERNAME_FIELD: user.username}}
     stack.aws.s3.put_object(**own, Key=replaced)
-    user.confirm(user.put_up("image/png", picture)).raise_for_status()
-    waiting = [user.put_up("image/png", picture)["key"] for _ in range(3)]
+    user.confirm(user.upload_unconfirmed("image/png", picture)).raise_for_status()
+    pending = [user.upload_unconfirmed("image/png", picture)["key"] for _ in range(3)]
     foreign = ["avatars/foo bar+é.jpg", "elsewhere/foo.jpg"]
     for key in foreign:
         stack.aws.s3.put_object(**own, Key=key)
-    yield Uploads(replaced, user.avatar or "", waiting)
+    yield Uploads(replaced, user.avatar or "", pending)
     for key in (*foreign, replaced):
         stack.aws.s3.delete_object(Bucket=stack.resources.bucket, Key=key)
 
 
-def test_all_objects_are_listed_once_the_newest_first(stack: Stack, bucket: Bucket, uploads: Uploads) -> None:
+def test_all_objects_are_listed_once_newest_first(stack: Stack, bucket: Bucket, uploads: Uploads) -> None:
     pages = [*list_objects(stack, limit=2)]
     keys = [entry["key"] for page in pages for entry in page["objects"]]
-    # A name that is no id is where its letters put it: an "f" is above the digit that ids begin with.
-    newest = ["avatars/foo bar+é.jpg", *reversed(uploads.waiting), uploads.live, uploads.replaced]
+    # Other names are sorted as text: "f" sorts after the digit that ids begin with.
+    newest = ["avatars/foo bar+é.jpg", *reversed(uploads.pending), uploads.live, uploads.replaced]
     assert keys[: len(newest)] == newest
     assert keys == sorted(keys, key=lambda key: key.partition("/")[::-2], reverse=True)
     there = stack.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket.name)
@@ -109,36 +109,40 @@ def test_all_objects_are_listed_once_the_newest_first(stack: Stack, bucket: Buck
 
 
 @pytest.mark.parametrize("state", ["pending", "live", "orphan"])
-def test_objects_of_one_state_are_those_of_all(stack: Stack, uploads: Uploads, state: str) -> None:
+def test_a_state_filter_lists_exactly_the_objects_in_that_state(stack: Stack, uploads: Uploads, state: str) -> None:
     every = [entry for page in list_objects(stack, limit=100) for entry in page["objects"]]
-    assert [entry for entry in every if entry["key"] in {uploads.live, uploads.replaced, *uploads.waiting}] == every[
+    assert [entry for entry in every if entry["key"] in {uploads.live, uploads.replaced, *uploads.pending}] == every[
         1:6
     ]
     pages = [*list_objects(stack, limit=2, state=state)]
     chosen = [entry["key"] for page in pages for entry in page["objects"]]
     assert chosen == [entry["key"] for entry in every if entry["state"] == state]
-    assert {"pending": uploads.waiting[0], "live": uploads.live, "orphan": uploads.replaced}[state] in chosen
+    assert {"pending": uploads.pending[0], "live": uploads.live, "orphan": uploads.replaced}[state] in chosen
     assert all(len(page["objects"]) <= page["looked_at"] <= 2 for page in pages)
 
 
-def test_only_what_can_be_of_the_state_is_looked_at(stack: Stack, uploads: Uploads, strategy: str) -> None:
+def test_a_state_filter_reads_only_objects_that_can_have_the_state(
+    stack: Stack, uploads: Uploads, strategy: str
+) -> None:
     (page,) = list_objects(stack, limit=100, state="pending")
     whole = sum(page["looked_at"] for page in list_objects(stack, limit=100))
-    assert {entry["key"] for entry in page["objects"]} >= {*uploads.waiting}
+    assert {entry["key"] for entry in page["objects"]} >= {*uploads.pending}
     assert page["looked_at"] == (len(page["objects"]) if strategy == "prefix" else whole)
 
 
-def test_a_cursor_leads_on_whatever_the_state(stack: Stack, uploads: Uploads) -> None:
+def test_a_cursor_works_with_another_state_filter(stack: Stack, uploads: Uploads) -> None:
     first = next(list_objects(stack, limit=2))
     _, newest = (entry["key"] for entry in first["objects"])
-    assert newest == uploads.waiting[-1]
+    assert newest == uploads.pending[-1]
     given = {"cursor": first["cursor"], "state": "live", "limit": 100}
     found = web.get(f"{stack.origin}/inspector/objects", params=given).json()["objects"]
     assert found[0]["key"] == uploads.live
 
 
 @pytest.mark.parametrize("state", ["live", "dangling", "all"])
-def test_rows_of_one_state_are_those_of_all(stack: Stack, user: User, other_user: User, state: str) -> None:
+def test_a_state_filter_lists_exactly_the_rows_in_that_state(
+    stack: Stack, user: User, other_user: User, state: str
+) -> None:
     assert user.avatar
     stack.aws.s3.delete_object(Bucket=stack.resources.bucket, Key=user.avatar)
     try:
@@ -173,13 +177,13 @@ def test_rows_of_one_state_are_those_of_all(stack: Stack, user: User, other_user
         "/?row_state=pending",
     ],
 )
-def test_a_state_that_is_none_is_refused(stack: Stack, path: str) -> None:
+def test_an_unknown_state_is_refused(stack: Stack, path: str) -> None:
     answer = web.get(stack.origin + path)
     assert (answer.status_code, answer.json()["type"]) == (400, "urn:problem:invalid-request")
 
 
 @pytest.mark.one_aws
-def test_the_page_shows_one_state_and_its_links_keep_to_it(stack: Stack, uploads: Uploads) -> None:
+def test_the_page_shows_objects_of_the_chosen_state_only(stack: Stack, uploads: Uploads) -> None:
     page = web.get(stack.origin, params={"object_state": "live", "row_state": "live"}).raise_for_status().text
     assert f'data-key="{uploads.live}"' in page
     assert uploads.replaced not in page
@@ -188,12 +192,12 @@ def test_the_page_shows_one_state_and_its_links_keep_to_it(stack: Stack, uploads
 
 
 BATCH = 200
-"""Fewer than the services list at once, so that fewer objects show what many would."""
+"""The number of keys that the listing reads at once: less than in production, so that the test needs fewer objects."""
 
 
 @dataclass(frozen=True)
-class Watched:
-    """A view of the page whose calls to AWS are counted."""
+class CountedView:
+    """A view of the page that counts its AWS calls."""
 
     view: View
     calls: Counter[str]
@@ -204,8 +208,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched(stack: Stack, strategy: PendingStrategy) -> Iterator[Watched]:
-    aws = replace(stack.aws)  # with clients of its own, which tell of their calls
+def counted_view(stack: Stack, strategy: PendingStrategy) -> Iterator[CountedView]:
+    aws = replace(stack.aws)  # with new clients, whose calls are counted
     calls: Counter[str] = Counter()
 
     def record(model: Any, **_: Any) -> None:
@@ -217,15 +221,15 @@ def watched(stack: Stack, strategy: PendingStrategy) -> Iterator[Watched]:
         people = People(aws.dynamodb, stack.resources.table)
         listing = Listing(aws.s3, stack.resources.bucket, executor, time.time, BATCH)
         inspector = Inspector(aws.s3, stack.resources.bucket, people, executor, listing, strategy)
-        yield Watched(View(people, inspector, executor, strategy, lifecycle_clock=False), calls)
+        yield CountedView(View(people, inspector, executor, strategy, lifecycle_clock=False), calls)
 
 
 @pytest.mark.one_aws
-def test_a_view_of_the_page_is_a_few_calls_and_at_most_one_or_two_for_each_entry_in_view(
-    stack: Stack, watched: Watched, bucket: Bucket, strategy: str
+def test_a_page_view_makes_a_bounded_number_of_aws_calls(
+    stack: Stack, counted_view: CountedView, bucket: Bucket, strategy: str
 ) -> None:
     def check_calls(shown: dict[str, Any]) -> None:
-        calls, objects, rows = watched.calls, shown["bucket"].objects, shown["table"].rows
+        calls, objects, rows = counted_view.calls, shown["bucket"].objects, shown["table"].rows
         seen = {entry.key for entry in objects}
         unseen = [row for row in rows if row.row.avatar and row.row.avatar not in seen]
         assert calls == Counter(
@@ -239,31 +243,31 @@ def test_a_view_of_the_page_is_a_few_calls_and_at_most_one_or_two_for_each_entry
         assert calls.total() <= 4 + 2 * ROWS + ROWS
 
     with make_user(stack) as owner, ThreadPoolExecutor(8) as threads:
-        owner.put_up("image/png", make_picture())
-        check_calls(watched.gather())
+        owner.upload_unconfirmed("image/png", make_picture())
+        check_calls(counted_view.gather())
         picture: Any = {"Bucket": bucket.name, "Body": b"x", "Metadata": {USERNAME_FIELD: owner.username}}
         keys = sorted(
-            WAITS_UNDER[strategy] + str(uuid_utils.uuid7(nanoseconds=time.time_ns())) for _ in range(2 * BATCH)
+            POSTED_PREFIXES[strategy] + str(uuid_utils.uuid7(nanoseconds=time.time_ns())) for _ in range(2 * BATCH)
         )
         try:
             for putting in [threads.submit(stack.aws.s3.put_object, **picture, Key=key) for key in keys]:
                 putting.result()
-            watched.gather()  # which looks for the newest, once
-            shown = watched.gather()
+            counted_view.gather()  # the first view finds the newest keys
+            shown = counted_view.gather()
             check_calls(shown)
             assert [entry.key for entry in shown["bucket"].objects] == keys[: -ROWS - 1 : -1]
-            check_calls(watched.gather(objects=shown["bucket"].cursor))
+            check_calls(counted_view.gather(objects=shown["bucket"].cursor))
         finally:
             stack.aws.s3.delete_objects(Bucket=bucket.name, Delete={"Objects": [{"Key": key} for key in keys]})
 
 
 @pytest.mark.one_aws
-def test_the_current_user_s_row_is_found_by_one_more_call(stack: Stack, watched: Watched) -> None:
+def test_the_current_users_row_costs_one_more_call(stack: Stack, counted_view: CountedView) -> None:
     with contextlib.ExitStack() as users:
         latest = [users.enter_context(make_user(stack)).username for _ in range(ROWS + 1)]
-        listed = {row.row.username for row in watched.gather()["table"].rows}
+        listed = {row.row.username for row in counted_view.gather()["table"].rows}
         outside = next(username for username in latest if username not in listed)
-        shown = watched.gather(Caller(outside))
-        assert watched.calls["GetItem"] == 1
+        shown = counted_view.gather(Caller(outside))
+        assert counted_view.calls["GetItem"] == 1
         first, *_ = shown["table"].rows
         assert (first.row.username, first.state) == (outside, "live")

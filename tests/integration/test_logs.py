@@ -1,4 +1,4 @@
-"""What the services write to their logs: every request by its id, and nothing that is a secret."""
+"""The services' logs: each request with its id, and no secrets."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 PICTURE = make_picture()
 
-SECRETIVE = re.compile(r"eyJ[\w-]+\.[\w-]+\.|x-amz-signature|bearer\s|session=", re.IGNORECASE)
-"""A token, a presigned URL's or a form's signature, and the headers that hold a token."""
+SECRET_PATTERN = re.compile(r"eyJ[\w-]+\.[\w-]+\.|x-amz-signature|bearer\s|session=", re.IGNORECASE)
+"""Tokens, signatures of presigned URLs and forms, and headers that contain a token."""
 
 
 @pytest.fixture
 def request_id(http: httpx2.Client) -> str:
-    """Of what nobody in particular asks for."""
+    """The request id that the client `http` sends."""
     chosen = uuid.uuid4().hex
     http.headers["X-Request-Id"] = chosen
     return chosen
 
 
 @pytest.fixture
-def powerless(stack: Stack, strategy: Literal["prefix", "tag"], tmp_path: Path) -> Iterator[Process]:
-    """Another process of the uploads service, which may do no more than the frontend: its confirms fail."""
+def unprivileged_service(stack: Stack, strategy: Literal["prefix", "tag"], tmp_path: Path) -> Iterator[Process]:
+    """Another process of the uploads service with the frontend's permissions, so that its confirms fail."""
     url = f"http://{HOST}:{pick_free_ports(1)[0]}"
     services = {**stack.services, "uploads": url}
     environ = make_environ("uploads", services, stack.aws, stack.resources, stack.origin, Settings(pending=strategy))
@@ -66,14 +66,14 @@ def find_process(stack: Stack, name: str) -> Process:
 
 
 def read_lines(process: Process, request_id: str | None = None) -> list[dict[str, Any]]:
-    """Each of them JSON, or this fails."""
+    """The lines of a log, each of which must be JSON."""
     lines = [json.loads(line) for line in process.log.read_text().splitlines()]
     return [line for line in lines if request_id in {None, line.get("request_id")}]
 
 
-def test_an_upload_is_found_by_its_id(stack: Stack, user: User, request_id: str) -> None:
+def test_the_request_id_finds_the_log_lines_of_an_upload(stack: Stack, user: User, request_id: str) -> None:
     user.http.headers["X-Request-Id"] = request_id
-    user.confirm(user.put_up("image/png", PICTURE)).raise_for_status()
+    user.confirm(user.upload_unconfirmed("image/png", PICTURE)).raise_for_status()
     lines = read_lines(find_process(stack, "uploads"), request_id)
     for line in lines:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", line.pop("time"))
@@ -100,7 +100,7 @@ def test_an_upload_is_found_by_its_id(stack: Stack, user: User, request_id: str)
     ],
 )
 @only_prefix
-def test_whatever_is_asked_for_the_answer_and_one_line_have_the_id(
+def test_each_response_and_its_log_line_have_the_request_id(
     stack: Stack,
     http: httpx2.Client,
     request_id: str,
@@ -117,7 +117,7 @@ def test_whatever_is_asked_for_the_answer_and_one_line_have_the_id(
 
 
 @only_prefix
-def test_who_brings_no_id_or_a_strange_one_is_given_one(stack: Stack, http: httpx2.Client) -> None:
+def test_a_missing_or_invalid_request_id_is_replaced(stack: Stack, http: httpx2.Client) -> None:
     answers = [http.get("/auth/me"), http.get("/auth/me", headers={"X-Request-Id": "strange: 12345"})]
     given = {answer.headers["X-Request-Id"] for answer in answers}
     assert len(given) == 2
@@ -127,7 +127,7 @@ def test_who_brings_no_id_or_a_strange_one_is_given_one(stack: Stack, http: http
 
 
 @only_prefix
-def test_health_leaves_no_line(stack: Stack, request_id: str) -> None:
+def test_health_checks_are_not_logged(stack: Stack, request_id: str) -> None:
     headers = {"X-Request-Id": request_id}
     for name, url in stack.services.items():
         answer = web.get(f"{url}/healthz", headers=headers)
@@ -136,13 +136,15 @@ def test_health_leaves_no_line(stack: Stack, request_id: str) -> None:
 
 
 @only_prefix
-def test_a_failure_tells_the_caller_its_id_and_the_log_why(powerless: Process, user: User, request_id: str) -> None:
-    form = user.put_up("image/png", PICTURE)
-    url = powerless.health.replace("/healthz", "/uploads/confirm")
+def test_an_internal_error_logs_its_traceback_with_the_request_id(
+    unprivileged_service: Process, user: User, request_id: str
+) -> None:
+    form = user.upload_unconfirmed("image/png", PICTURE)
+    url = unprivileged_service.health.replace("/healthz", "/uploads/confirm")
     headers = {**user.http.headers, "X-Request-Id": request_id}
     answer = web.post(url, json={"key": form["key"]}, headers=headers)
     assert (answer.status_code, answer.headers["X-Request-Id"]) == (500, request_id)
-    why, line = read_lines(powerless, request_id)
+    why, line = read_lines(unprivileged_service, request_id)
     assert (why["level"], why["logger"], why["message"]) == ("error", "services.web.problems", "Unexpected error")
     assert why["exception"].startswith("Traceback")
     assert "CopyObject" in why["exception"].splitlines()[-1]
@@ -150,17 +152,15 @@ def test_a_failure_tells_the_caller_its_id_and_the_log_why(powerless: Process, u
     assert line["username"] == user.username
 
 
-def send_nonsense(url: str, token: str) -> None:
-    """What is no HTTP at all."""
+def send_invalid_http(url: str, token: str) -> None:
+    """Send a request line that is not HTTP."""
     host, _, port = url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(f"GET /?{token} HTTP/nonsense\r\nCookie: session={token}\r\n\r\n".encode())
         connection.recv(1000)
 
 
-def test_a_full_run_leaves_no_secret_in_any_log(
-    stack: Stack, powerless: Process, user: User, http: httpx2.Client
-) -> None:
+def test_no_log_contains_a_secret(stack: Stack, unprivileged_service: Process, user: User, http: httpx2.Client) -> None:
     login = http.post("/auth/login", json={"username": user.username}).raise_for_status()
     token: str = login.json()["access_token"]
     session = login.cookies["session"]
@@ -169,8 +169,8 @@ def test_a_full_run_leaves_no_secret_in_any_log(
     secrets |= {credentials["AWS_SECRET_ACCESS_KEY"] for credentials in stack.resources.credentials.values()}
     secrets.add(stack.aws.secret_access_key)
 
-    # An upload as it should be, and the picture.
-    form = user.put_up("image/png", PICTURE)
+    # A valid upload, and a request for the picture.
+    form = user.upload_unconfirmed("image/png", PICTURE)
     user.confirm(form).raise_for_status()
     user.confirm(form).raise_for_status()
     shown = http.get(f"/users/{user.username}/avatar")
@@ -178,15 +178,15 @@ def test_a_full_run_leaves_no_secret_in_any_log(
     http.get("/", headers={"Cookie": f"session={session}"}).raise_for_status()
 
     # Refusals.
-    waiting = user.put_up("image/png", PICTURE)
-    for made in (form, waiting):
+    pending = user.upload_unconfirmed("image/png", PICTURE)
+    for made in (form, pending):
         secrets |= {made["fields"]["policy"], made["fields"]["x-amz-signature"], made.get("upload_token", token)}
     bearer, cookie = (
         {"Authorization": f"Bearer {token}x"},
         {"Cookie": f"session={session}", "Origin": "http://evil.example"},
     )
     statuses = [
-        post_form(waiting, PICTURE, **{"x-amz-signature": "0" * 64}).status_code,
+        post_form(pending, PICTURE, **{"x-amz-signature": "0" * 64}).status_code,
         http.post("/uploads/presign", json={"content_type": "image/png", "size": 1}, headers=bearer).status_code,
         http.post("/uploads/confirm", json={"key": form["key"]}, headers=cookie).status_code,
         http.get("/auth/me", params={"access_token": token}, headers={"X-Request-Id": token}).status_code,
@@ -194,32 +194,32 @@ def test_a_full_run_leaves_no_secret_in_any_log(
         http.post("/auth/login", json={token: token}).status_code,
         http.post("/auth/login", content=token, headers={"Content-Type": "application/json"}).status_code,
         http.get("/users", params={"cursor": token}).status_code,
-        user.confirm(waiting["key"], upload_token=token).status_code,
+        user.confirm(pending["key"], upload_token=token).status_code,
         user.confirm(token).status_code,
     ]
     assert statuses[:-2] == [403, 401, 403, 401, 404, 400, 400, 400]
     assert statuses[-1] == 404
 
     # Failures.
-    url = powerless.health.removesuffix("/healthz")
+    url = unprivileged_service.health.removesuffix("/healthz")
     with web.Client(base_url=url, headers=user.http.headers) as direct:
-        unconfirmed = user.put_up("image/png", PICTURE)
+        unconfirmed = user.upload_unconfirmed("image/png", PICTURE)
         asked = {name: unconfirmed[name] for name in unconfirmed.keys() & {"key", "upload_token"}}
         assert direct.post("/uploads/confirm", json=asked).status_code == 500
         presigned = direct.post("/uploads/presign", json={"content_type": "image/png", "size": 1}).json()
     secrets |= {presigned["fields"]["policy"], unconfirmed["fields"]["x-amz-signature"]}
     for address in (url, *stack.services.values()):
-        send_nonsense(address, token)
+        send_invalid_http(address, token)
         secrets.add(token)
 
-    own = [powerless, *(find_process(stack, name) for name in SERVICES)]
+    own = [unprivileged_service, *(find_process(stack, name) for name in SERVICES)]
     for process in own:
-        # Of the nonsense nobody has an answer to wait for.
+        # The invalid request gets no response to wait for.
         eventually(lambda process=process: "Invalid HTTP request" in process.log.read_text())
         assert read_lines(process)
-        assert not SECRETIVE.search(process.log.read_text())
-    everything = "\n".join(process.log.read_text() for process in (powerless, *stack.processes.started))
+        assert not SECRET_PATTERN.search(process.log.read_text())
+    everything = "\n".join(process.log.read_text() for process in (unprivileged_service, *stack.processes.started))
     assert "Traceback" in everything
     assert user.username in everything
-    assert len(min(secrets, key=len)) > 5, "This would be found by chance."
+    assert len(min(secrets, key=len)) > 5, "A secret this short would be found by chance."
     assert not [secret for secret in secrets if secret in everything]

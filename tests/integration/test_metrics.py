@@ -1,4 +1,4 @@
-"""What a service says of itself on its standard output, which on AWS goes to CloudWatch Logs."""
+"""The metrics that a service writes to standard output, which AWS sends to CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -52,27 +52,27 @@ def service(stack: Stack, strategy: Literal["prefix", "tag"], tmp_path: Path) ->
         processes.stop()
 
 
-def test_a_service_writes_its_metrics_as_they_happen(service: Service, user: User) -> None:
-    form = user.put_up("image/png", PICTURE)
+def test_the_uploads_service_writes_each_metric_at_once(service: Service, user: User) -> None:
+    form = user.upload_unconfirmed("image/png", PICTURE)
     with web.Client(base_url=service.url, headers=user.http.headers) as http:
         assert http.post("/uploads/presign", json={"content_type": "image/png", "size": 1}).status_code == 200
         assert http.post("/uploads/presign", json={"content_type": "image/png", "size": 0}).status_code == 422
         for _ in range(2):
             assert http.post("/uploads/confirm", json={"key": form["key"]}).status_code == 200
-    # It is still running: nothing waits in a buffer.
-    said = [line for line in service.log.read_text().splitlines() if "_aws" in line]
+    # The service is still running, so nothing is buffered.
+    metrics = [line for line in service.log.read_text().splitlines() if "_aws" in line]
     uploads = ("Service", "uploads")
-    assert read_counts(said) == {
+    assert read_counts(metrics) == {
         ("Presigned", uploads): 1,
         ("Refused", uploads): 1,
         ("Refused", uploads, ("Reason", "empty-file")): 1,
         ("Confirmed", uploads): 2,
     }
-    assert not any(user.username in line or form["key"] in line for line in said)
+    assert not any(user.username in line or form["key"] in line for line in metrics)
 
 
-def test_the_demo_s_logs_have_none(stack: Stack, user: User) -> None:
-    user.confirm(user.put_up("image/png", PICTURE)).raise_for_status()
+def test_the_demos_logs_contain_no_metrics(stack: Stack, user: User) -> None:
+    user.confirm(user.upload_unconfirmed("image/png", PICTURE)).raise_for_status()
     logs = {path.stem: path.read_text() for path in stack.processes.logs.glob("*.log")}
     assert {"auth", "uploads"} <= set(logs)
-    assert not any("_aws" in said for said in logs.values())
+    assert not any("_aws" in metrics for metrics in logs.values())

@@ -1,4 +1,4 @@
-"""Each service's OpenAPI document as it is served, and that its examples hold."""
+"""Each service's OpenAPI document: how it is served, and that its examples are true."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def list_examples(content: dict[str, Any]) -> list[Any]:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("accept", ["*/*", BROWSER])
-def test_everybody_gets_the_document(http: httpx2.Client, path: str, accept: str) -> None:
+def test_every_client_gets_the_openapi_document_as_json(http: httpx2.Client, path: str, accept: str) -> None:
     answer = http.get(path, headers={"Accept": accept})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, DOCUMENT)
     assert answer.json()["openapi"].startswith("3.1.")
@@ -39,7 +39,7 @@ def test_everybody_gets_the_document(http: httpx2.Client, path: str, accept: str
     assert http.get(f"{path}/openapi.json").json() == answer.json()
 
 
-def test_the_example_of_a_login_logs_somebody_in(http: httpx2.Client) -> None:
+def test_the_login_example_works(http: httpx2.Client) -> None:
     login = read_operation(http, "/auth/schema", "/auth/login")
     for body in list_examples(login["requestBody"]["content"]):
         answer = http.post("/auth/login", json=body)
@@ -48,12 +48,12 @@ def test_the_example_of_a_login_logs_somebody_in(http: httpx2.Client) -> None:
         assert answer.json().keys() == described.keys()
 
 
-def test_the_examples_of_a_presign_are_given_the_form_that_is_described(http: httpx2.Client, user: User) -> None:
+def test_the_presign_examples_return_the_documented_form(http: httpx2.Client, user: User) -> None:
     presign = read_operation(http, "/uploads/schema", "/uploads/presign")
     described = list_examples(presign["responses"]["200"]["content"])[0]
     with_digest = user.http.post("/uploads/presign", json=list_examples(presign["requestBody"]["content"])[0]).json()
     assert with_digest.keys() == described.keys()
-    # A form that an IAM user signs has no session to name.
+    # A form that an IAM user signs has no session token.
     assert with_digest["fields"].keys() == described["fields"].keys() - {"x-amz-security-token"}
     for body in list_examples(presign["requestBody"]["content"]):
         assert user.http.post("/uploads/presign", json=body).status_code == 200
@@ -74,7 +74,7 @@ def test_the_examples_of_a_presign_are_given_the_form_that_is_described(http: ht
         ("/schema", "/users", {"params": {"cursor": "!"}}, "invalid-cursor"),
     ],
 )
-def test_a_problem_is_the_one_that_is_described(
+def test_a_problem_is_the_documented_one(
     stack: Stack, user: User, path: str, name: str, wanted: dict[str, Any], slug: str
 ) -> None:
     operation = read_operation(user.http, path, name)
@@ -86,7 +86,7 @@ def test_a_problem_is_the_one_that_is_described(
     assert answer.json() == example
 
 
-def test_a_logged_out_caller_s_problem_is_the_one_that_is_described(http: httpx2.Client) -> None:
+def test_the_problem_without_a_login_is_the_documented_one(http: httpx2.Client) -> None:
     presign = read_operation(http, "/uploads/schema", "/uploads/presign")
     answer = http.post("/uploads/presign", json={"content_type": "image/png", "size": 1})
     assert answer.json() in list_examples(presign["responses"]["401"]["content"])

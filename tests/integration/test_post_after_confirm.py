@@ -1,4 +1,4 @@
-"""A form is good for minutes, and nothing stops its owner from posting with it again after the confirm."""
+"""A form stays valid for minutes after the confirm, and its owner can post with it again."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ pytestmark = pytest.mark.every_aws
 PICTURE = make_picture()
 
 
-def confirmed(user: User) -> dict[str, Any]:
-    form = user.put_up("image/png", PICTURE)
+def upload_and_confirm(user: User) -> dict[str, Any]:
+    form = user.upload_unconfirmed("image/png", PICTURE)
     user.confirm(form).raise_for_status()
     return form
 
 
 @pytest.mark.needs(Trait.EXPIRATION)
 @only_prefix
-def test_under_prefix_the_avatar_is_out_of_reach(user: User, bucket: Bucket) -> None:
-    form = confirmed(user)
+def test_a_post_after_the_confirm_does_not_change_the_avatar(user: User, bucket: Bucket) -> None:
+    form = upload_and_confirm(user)
     avatar = user.avatar or ""
     before = bucket.head(avatar)
     post_form(form, PICTURE[:-1] + b"x").raise_for_status()
     assert user.avatar == avatar
     assert {**bucket.head(avatar), "ResponseMetadata": 0} == {**before, "ResponseMetadata": 0}
     assert "pending-prefix" in bucket.head(form["key"])["Expiration"]
-    # The repeat of the confirm takes away what the second post left.
+    # The repeated confirm deletes the object of the second POST.
     assert user.confirm(form).status_code == 200
     eventually(lambda: bucket.keys(user.username) == [avatar])
     assert bucket.read(avatar) == PICTURE
@@ -48,8 +48,10 @@ def test_under_prefix_the_avatar_is_out_of_reach(user: User, bucket: Bucket) -> 
 @pytest.mark.needs(Trait.EXPIRATION_IN_TIME)
 @only_tag
 class TestUnderTag:
-    def test_the_live_avatar_is_pending_again_and_a_repeat_restores_it(self, user: User, bucket: Bucket) -> None:
-        form = confirmed(user)
+    def test_a_post_makes_the_avatar_pending_and_a_repeated_confirm_restores_it(
+        self, user: User, bucket: Bucket
+    ) -> None:
+        form = upload_and_confirm(user)
         avatar = user.avatar or ""
         assert "Expiration" not in bucket.head(avatar)
         post_form(form, PICTURE).raise_for_status()
@@ -59,17 +61,17 @@ class TestUnderTag:
         assert user.avatar == avatar
         assert bucket.read(avatar) == PICTURE
 
-    def test_another_good_picture_is_restored_as_what_it_is(self, user: User, bucket: Bucket) -> None:
-        form = confirmed(user)
-        # As many bytes, and a picture by its header: chunks after it are not looked at.
+    def test_another_valid_picture_is_kept_by_a_repeated_confirm(self, user: User, bucket: Bucket) -> None:
+        form = upload_and_confirm(user)
+        # The same size and a valid header. Chunks after the header are not checked.
         other = PICTURE[:-4] + bytes(4)
         post_form(form, other).raise_for_status()
         assert user.confirm(form).status_code == 200
         assert bucket.read(user.avatar or "") == other
         assert "Expiration" not in bucket.head(user.avatar or "")
 
-    def test_bytes_that_are_no_picture_never_stay_an_avatar(self, user: User, bucket: Bucket) -> None:
-        form = confirmed(user)
+    def test_bytes_that_are_no_picture_are_replaced_by_a_blank_picture(self, user: User, bucket: Bucket) -> None:
+        form = upload_and_confirm(user)
         avatar = user.avatar or ""
         post_form(form, b"<script>".ljust(len(PICTURE))).raise_for_status()
         answer = user.confirm(form)
@@ -80,26 +82,26 @@ class TestUnderTag:
         assert user.confirm(form).status_code == 200
         assert bucket.keys(user.username) == [avatar]
 
-    def test_a_repeat_with_another_token_restores_nothing(self, user: User, bucket: Bucket) -> None:
-        form = confirmed(user)
+    def test_a_repeated_confirm_with_another_token_restores_nothing(self, user: User, bucket: Bucket) -> None:
+        form = upload_and_confirm(user)
         post_form(form, PICTURE).raise_for_status()
         assert user.confirm(form, upload_token="a guess").status_code == 404
         assert "pending-tag" in bucket.head(user.avatar or "")["Expiration"]
 
 
-def test_what_the_lifecycle_would_do_under_tag() -> None:
-    """The trap, with rules that really run: without a repeat the row would dangle after some days."""
+def test_the_lifecycle_rule_deletes_an_avatar_that_is_pending_again() -> None:
+    """Without a repeated confirm the row refers to a missing object after some days. The lifecycle rules really run."""
     with (
         run_stack(Options(port=0, emulator_port=0, pending="tag"), lambda _part, _where: None) as stack,
-        make_user(stack) as healed,
-        make_user(stack) as trapped,
+        make_user(stack) as restored,
+        make_user(stack) as unrestored,
     ):
         bucket = Bucket(stack.aws, stack.resources.bucket)
-        for user in (healed, trapped):
-            form = confirmed(user)
+        for user in (restored, unrestored):
+            form = upload_and_confirm(user)
             post_form(form, PICTURE).raise_for_status()
-            if user is healed:
+            if user is restored:
                 user.confirm(form).raise_for_status()
         web.post(stack.origin + LIFECYCLE_PATH, json={"days": 3}).raise_for_status()
-        assert bucket.keys(healed.username) == [healed.avatar]
-        assert bucket.keys(trapped.username) == []
+        assert bucket.keys(restored.username) == [restored.avatar]
+        assert bucket.keys(unrestored.username) == []

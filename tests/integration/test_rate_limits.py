@@ -1,4 +1,4 @@
-"""Who calls too often is told so, and nobody else is; by services of these tests' own, whose limits are low."""
+"""Rate limits of logins and presigns, by services with low limits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = only_prefix
 
 LOGINS, PRESIGNS = 4, 3
-"""A minute. None of which passes while these tests run."""
+"""Allowed calls per minute. The services' clock stands still in these tests."""
 
 
 def stand_still() -> float:
@@ -39,7 +39,7 @@ def stand_still() -> float:
 
 @pytest.fixture(scope="module")
 def strict_stack(stack: Stack) -> Iterator[Stack]:
-    """The same system with two services in place of its own, behind one more gateway."""
+    """The same system with two services that have low limits, behind another gateway."""
     settings = Settings(presigns_per_minute=PRESIGNS, logins_per_minute=LOGINS)
 
     def read(kind: type[ForService], name: str) -> ForService:
@@ -89,7 +89,7 @@ def check_refusal(answer: httpx2.Response, per_minute: int) -> None:
     assert f"Try again in {wait} s." in answer.json()["detail"]
 
 
-def test_an_address_has_so_many_logins_good_or_bad(strict_stack: Stack, usernames: list[str]) -> None:
+def test_logins_are_limited_per_client_address(strict_stack: Stack, usernames: list[str]) -> None:
     auth = strict_stack.services["auth"]
     statuses = [log_in(auth, name, "192.0.2.1").status_code for name in (usernames[0], "Nobody", *usernames[1:])]
     assert statuses == [200, 404, 200, 200]
@@ -99,22 +99,20 @@ def test_an_address_has_so_many_logins_good_or_bad(strict_stack: Stack, username
     assert log_in(auth, usernames[0], "192.0.2.2").status_code == 200
 
 
-def test_a_household_is_one_address_however_many_it_has(strict_stack: Stack, usernames: list[str]) -> None:
+def test_ipv6_addresses_of_one_network_share_a_limit(strict_stack: Stack, usernames: list[str]) -> None:
     auth = strict_stack.services["auth"]
     addresses = [f"2001:db8:1:2::{number:x}" for number in range(LOGINS + 1)]
     statuses = [log_in(auth, usernames[0], address).status_code for address in addresses]
     assert statuses == [200] * LOGINS + [429]
 
 
-def test_what_a_client_says_of_its_address_gets_no_further_than_the_gateway(
-    strict_stack: Stack, usernames: list[str]
-) -> None:
+def test_a_client_cannot_set_its_own_address(strict_stack: Stack, usernames: list[str]) -> None:
     addresses = [f"198.51.100.{number}" for number in range(LOGINS + 1)]
     statuses = [log_in(strict_stack.origin, usernames[0], address).status_code for address in addresses]
     assert statuses == [200] * LOGINS + [429]
 
 
-def test_a_user_has_so_many_presigns_from_wherever(strict_stack: Stack, usernames: list[str]) -> None:
+def test_presigns_are_limited_per_user(strict_stack: Stack, usernames: list[str]) -> None:
     auth, origin = strict_stack.services["auth"], strict_stack.origin
     tokens = [log_in(auth, name, "192.0.2.3").json()["access_token"] for name in (*usernames[:2], usernames[0])]
     statuses = [presign(origin, tokens[number]).status_code for number in (0, 2, 0)]

@@ -1,4 +1,4 @@
-"""The sweep against the running system, with the permissions that it has and no others."""
+"""The sweep of the running system, with its own permissions."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uuid_utils
-from botocore.exceptions import ClientError
 
 from bench.soak.sweeping import open_sweeper, read_clock
 from infra.documents.policies import sweep_policy
 from infra.documents.table import table_definition
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import inherit_environ
-from services.store.keys import UploadId
+from services.store.keys import PENDING_PREFIX, UploadId
 from services.uploads.bucket import Bucket as SweptBucket
 from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.report import Outcome
@@ -48,12 +47,7 @@ pytestmark = pytest.mark.every_aws
 
 ROOT = Path(__file__).parents[2]
 PICTURE = make_picture()
-RUBBISH = b"<script>".ljust(len(PICTURE))
-
-
-@pytest.fixture
-def sweep(stack: Stack) -> Aws:
-    return stack.aws.with_credentials(stack.resources.credentials["sweep"])
+NO_PICTURE = b"<script>".ljust(len(PICTURE))
 
 
 @pytest.fixture
@@ -63,7 +57,7 @@ def s3_clock(stack: Stack) -> Callable[[], float]:
 
 @pytest.fixture
 def sweeper(stack: Stack) -> Iterator[Sweeper]:
-    """Hours later."""
+    """A sweeper whose clock is hours ahead."""
     with open_sweeper(stack) as opened:
         yield opened
 
@@ -73,7 +67,7 @@ def make_id(age: int = 0) -> UploadId:
 
 
 def put_orphan(bucket: Bucket, username: str, age: int = 0) -> str:
-    """What is left where a process is killed between the row and the deletion of the old avatar."""
+    """Put an object as it remains when a process is killed after the row's update and before the deletion."""
     key = make_id(age).avatar_key
     bucket.aws.s3.put_object(
         Bucket=bucket.name, Key=key, Body=PICTURE, ContentType="image/png", Metadata={"username": username}
@@ -81,25 +75,25 @@ def put_orphan(bucket: Bucket, username: str, age: int = 0) -> str:
     return key
 
 
-def confirmed(user: User) -> dict[str, Any]:
-    form = user.put_up("image/png", PICTURE)
+def upload_and_confirm(user: User) -> dict[str, Any]:
+    form = user.upload_unconfirmed("image/png", PICTURE)
     user.confirm(form).raise_for_status()
     return form
 
 
-def is_marked(bucket: Bucket, key: str) -> bool:
+def is_pending(bucket: Bucket, key: str) -> bool:
     return "pending-tag" in bucket.head(key).get("Expiration", "")
 
 
 @pytest.fixture
-def lost_user(stack: Stack, user: User) -> Iterator[User]:
-    """Somebody whose row is broken by the test, and goes with it."""
+def broken_user(stack: Stack, user: User) -> Iterator[User]:
+    """A user whose row the test breaks. The row is deleted after the test."""
     yield user
     key: Any = {"Username": {"S": user.username}}
     stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=key)
 
 
-def point_at(user: User, avatar: str) -> None:
+def set_avatar(user: User, avatar: str) -> None:
     row: Any = {"Username": {"S": user.username}, "Name": {"S": user.name}, "Avatar": {"S": avatar}}
     user.stack.aws.dynamodb.put_item(TableName=user.stack.resources.table, Item=row)
 
@@ -114,7 +108,7 @@ def test_an_orphan_is_deleted_and_the_avatar_stays(sweeper: Sweeper, user: User,
     assert report.rows >= 1
 
 
-def test_a_dry_run_tells_of_an_orphan_and_leaves_it(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
+def test_a_dry_run_reports_an_orphan_and_keeps_it(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
     orphan = put_orphan(bucket, user.username)
     planned = sweeper.sweep(dry_run=True)
     assert planned.counts[Outcome.DELETED] >= 1
@@ -124,17 +118,15 @@ def test_a_dry_run_tells_of_an_orphan_and_leaves_it(sweeper: Sweeper, user: User
 
 
 @pytest.mark.needs(Trait.EXPIRATION)
-def test_an_upload_that_was_never_confirmed_is_left_to_the_lifecycle_rule(
-    sweeper: Sweeper, user: User, bucket: Bucket
-) -> None:
-    form = user.put_up("image/png", PICTURE)
+def test_an_unconfirmed_upload_is_left_to_the_lifecycle_rule(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
+    form = user.upload_unconfirmed("image/png", PICTURE)
     report = sweeper.sweep()
     assert set(bucket.keys(user.username)) == {user.avatar, form["key"]}
     assert report.counts[Outcome.PENDING] >= 1
     assert "Expiration" in bucket.head(form["key"])
 
 
-def test_a_name_of_no_upload_is_left_alone(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
+def test_a_key_that_is_no_upload_is_kept(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
     key = f"avatars/{user.username}.png"
     bucket.aws.s3.put_object(Bucket=bucket.name, Key=key, Body=PICTURE)
     try:
@@ -145,7 +137,7 @@ def test_a_name_of_no_upload_is_left_alone(sweeper: Sweeper, user: User, bucket:
 
 
 @pytest.mark.parametrize("age", [0, 30 * 86_400])
-def test_the_sweep_leaves_what_was_just_put_there_under_whatever_id(
+def test_a_new_object_is_kept_whatever_the_age_of_its_id(
     sweeper: Sweeper, s3_clock: Callable[[], float], user: User, bucket: Bucket, age: int
 ) -> None:
     orphan = put_orphan(bucket, user.username, age)
@@ -155,11 +147,11 @@ def test_the_sweep_leaves_what_was_just_put_there_under_whatever_id(
     assert report.counts[Outcome.DELETED] == 0
 
 
-def test_a_sweep_while_a_confirm_is_under_way_takes_nothing_from_it(
+def test_a_sweep_during_a_confirm_deletes_nothing_of_it(
     sweeper: Sweeper, s3_clock: Callable[[], float], user: User, bucket: Bucket
 ) -> None:
     now = replace(sweeper, clock=s3_clock)
-    form = user.put_up("image/png", PICTURE)
+    form = user.upload_unconfirmed("image/png", PICTURE)
     before = user.avatar
     now.sweep()
     upload_id = UploadId(form["key"].partition("/")[2])
@@ -167,7 +159,7 @@ def test_a_sweep_while_a_confirm_is_under_way_takes_nothing_from_it(
     root = SweptBucket(bucket.aws.s3, bucket.name)
     stored = root.inspect(form["key"])
     assert stored
-    # The confirm has got this far, and is slow.
+    # The confirm has copied the object and not yet updated the row.
     root.copy(strategy.promotion(upload_id, stored))
     now.sweep()
     assert user.avatar == before
@@ -178,8 +170,8 @@ def test_a_sweep_while_a_confirm_is_under_way_takes_nothing_from_it(
     assert bucket.read(upload_id.avatar_key) == PICTURE
 
 
-def test_what_a_killed_confirm_copied_goes_once_it_is_old(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
-    form = user.put_up("image/png", PICTURE)
+def test_the_copy_of_a_killed_confirm_is_deleted_once_it_is_old(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
+    form = user.upload_unconfirmed("image/png", PICTURE)
     upload_id = UploadId(form["key"].partition("/")[2])
     strategy = next(strategy for strategy in STRATEGIES.values() if form["key"].startswith(strategy.prefix))
     root = SweptBucket(bucket.aws.s3, bucket.name)
@@ -187,11 +179,11 @@ def test_what_a_killed_confirm_copied_goes_once_it_is_old(sweeper: Sweeper, user
     assert stored
     root.copy(strategy.promotion(upload_id, stored))
     sweeper.sweep()
-    waiting = {key for key in (form["key"],) if key != upload_id.avatar_key}
-    assert set(bucket.keys(user.username)) == {user.avatar, *waiting}
+    pending = {key for key in (form["key"],) if key != upload_id.avatar_key}
+    assert set(bucket.keys(user.username)) == {user.avatar, *pending}
 
 
-def test_two_sweeps_at_once_do_not_disturb_each_other(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
+def test_two_concurrent_sweeps_both_succeed(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
     for _ in range(5):
         put_orphan(bucket, user.username)
     with ThreadPoolExecutor(2) as executor:
@@ -203,121 +195,87 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(sweeper: Sweeper, user: Us
 @pytest.mark.needs(Trait.EXPIRATION_IN_TIME)
 @only_tag
 class TestPostedAgain:
-    def test_a_picture_is_restored(self, sweeper: Sweeper, user: User, bucket: Bucket) -> None:
-        form = confirmed(user)
+    def test_a_pending_avatar_with_a_valid_picture_is_restored(
+        self, sweeper: Sweeper, user: User, bucket: Bucket
+    ) -> None:
+        form = upload_and_confirm(user)
         avatar = user.avatar or ""
         post_form(form, PICTURE).raise_for_status()
-        assert is_marked(bucket, avatar)
+        assert is_pending(bucket, avatar)
         assert sweeper.sweep(dry_run=True).counts[Outcome.RESTORED] >= 1
-        assert is_marked(bucket, avatar)
+        assert is_pending(bucket, avatar)
         assert sweeper.sweep().counts[Outcome.RESTORED] >= 1
-        assert not is_marked(bucket, avatar)
+        assert not is_pending(bucket, avatar)
         assert bucket.read(avatar) == PICTURE
         assert bucket.head(avatar)["ContentType"] == "image/png"
-        # Its owner may still repeat the confirm.
+        # The owner can still repeat the confirm.
         assert user.confirm(form).json() == {"username": user.username, "avatar": avatar}
 
-    def test_rubbish_gives_way_to_a_blank_picture(self, sweeper: Sweeper, user: User, bucket: Bucket) -> None:
-        form = confirmed(user)
+    def test_a_pending_avatar_with_other_bytes_is_replaced_by_a_blank_picture(
+        self, sweeper: Sweeper, user: User, bucket: Bucket
+    ) -> None:
+        form = upload_and_confirm(user)
         avatar = user.avatar or ""
-        post_form(form, RUBBISH).raise_for_status()
+        post_form(form, NO_PICTURE).raise_for_status()
         assert sweeper.sweep(dry_run=True).counts[Outcome.REPLACED] >= 1
-        assert bucket.read(avatar) == RUBBISH
+        assert bucket.read(avatar) == NO_PICTURE
         assert sweeper.sweep().counts[Outcome.REPLACED] >= 1
-        assert not is_marked(bucket, avatar)
+        assert not is_pending(bucket, avatar)
         assert bucket.read(avatar).startswith(b"\x89PNG")
         assert bucket.owner(avatar) == user.username
         assert user.confirm(form).json() == {"username": user.username, "avatar": avatar}
 
-    def test_a_sweep_of_now_restores_as_well(
+    def test_a_sweep_right_after_the_post_restores_too(
         self, sweeper: Sweeper, s3_clock: Callable[[], float], user: User, bucket: Bucket
     ) -> None:
-        post_form(confirmed(user), PICTURE).raise_for_status()
+        post_form(upload_and_confirm(user), PICTURE).raise_for_status()
         replace(sweeper, clock=s3_clock).sweep()
-        assert not is_marked(bucket, user.avatar or "")
+        assert not is_pending(bucket, user.avatar or "")
 
-    def test_one_that_was_written_long_ago_is_not_looked_at(
+    def test_an_avatar_that_was_written_long_ago_is_not_checked(
         self, sweeper: Sweeper, s3_clock: Callable[[], float], user: User, bucket: Bucket
     ) -> None:
-        post_form(confirmed(user), PICTURE).raise_for_status()
+        post_form(upload_and_confirm(user), PICTURE).raise_for_status()
         replace(sweeper, clock=lambda: s3_clock() + 5 * 86_400).sweep()
-        assert is_marked(bucket, user.avatar or "")
+        assert is_pending(bucket, user.avatar or "")
 
 
-def test_a_row_whose_object_is_missing_is_named(sweeper: Sweeper, lost_user: User, bucket: Bucket) -> None:
-    avatar = lost_user.avatar
+def test_a_row_whose_object_is_missing_is_reported(sweeper: Sweeper, broken_user: User, bucket: Bucket) -> None:
+    avatar = broken_user.avatar
     bucket.aws.s3.delete_object(Bucket=bucket.name, Key=avatar or "")
     report = sweeper.sweep()
     assert report.needs_attention
-    assert f"{lost_user.username} -> {avatar}" in report.names[Outcome.DANGLING]
+    assert f"{broken_user.username} -> {avatar}" in report.names[Outcome.DANGLING]
     assert report.counts[Outcome.FAILED] == 0
-    assert lost_user.avatar == avatar
+    assert broken_user.avatar == avatar
 
 
-@pytest.mark.parametrize("elsewhere", ["pending/{}", "{}"])
-def test_a_row_that_points_elsewhere_than_to_an_avatar_is_named(
-    sweeper: Sweeper, lost_user: User, bucket: Bucket, elsewhere: str
+@pytest.mark.parametrize("elsewhere", [f"{PENDING_PREFIX}{{}}", "{}"])
+def test_a_row_that_refers_to_a_key_outside_avatars_is_reported(
+    sweeper: Sweeper, broken_user: User, bucket: Bucket, elsewhere: str
 ) -> None:
-    # The sweep may not read there, and so can't tell by S3's answer.
+    # The sweep has no permission to read this key, so it can't decide by S3's response.
     key = elsewhere.format(make_id().text)
     bucket.aws.s3.put_object(Bucket=bucket.name, Key=key, Body=PICTURE)
-    point_at(lost_user, key)
+    set_avatar(broken_user, key)
     try:
         report = sweeper.sweep()
     finally:
         bucket.aws.s3.delete_object(Bucket=bucket.name, Key=key)
-    assert f"{lost_user.username} -> {key}" in report.names[Outcome.DANGLING]
+    assert f"{broken_user.username} -> {key}" in report.names[Outcome.DANGLING]
     assert report.counts[Outcome.FAILED] == 0
 
 
-REFUSED: dict[str, Callable[[Aws, Stack, str], object]] = {
-    "change a row": lambda aws, stack, _: aws.dynamodb.update_item(
-        TableName=stack.resources.table,
-        Key={"Username": {"S": "nobody"}},
-        UpdateExpression="SET Avatar = :new",
-        ExpressionAttributeValues={":new": {"S": "avatars/1"}},
-    ),
-    "put a row": lambda aws, stack, _: aws.dynamodb.put_item(
-        TableName=stack.resources.table, Item={"Username": {"S": "nobody"}}
-    ),
-    "delete a row": lambda aws, stack, _: aws.dynamodb.delete_item(
-        TableName=stack.resources.table, Key={"Username": {"S": "nobody"}}
-    ),
-    "read what is pending": lambda aws, stack, key: aws.s3.get_object(Bucket=stack.resources.bucket, Key=key),
-    "look at what is pending": lambda aws, stack, key: aws.s3.head_object(Bucket=stack.resources.bucket, Key=key),
-    "delete what is pending": lambda aws, stack, key: aws.s3.delete_object(Bucket=stack.resources.bucket, Key=key),
-    "put what is pending": lambda aws, stack, key: aws.s3.put_object(Bucket=stack.resources.bucket, Key=key),
-    "change the lifecycle": lambda aws, stack, _: aws.s3.delete_bucket_lifecycle(Bucket=stack.resources.bucket),
-    "sign": lambda aws, stack, _: aws.kms.sign(
-        KeyId=stack.resources.key_arn, Message=b"x", SigningAlgorithm="ECDSA_SHA_256"
-    ),
-}
-
-
-@pytest.mark.needs(Trait.IAM)
-@pytest.mark.parametrize("what", REFUSED)
-def test_the_sweep_may_not(sweep: Aws, stack: Stack, bucket: Bucket, what: str) -> None:
-    key = make_id().pending_key
-    bucket.aws.s3.put_object(Bucket=bucket.name, Key=key, Body=PICTURE)
-    try:
-        with pytest.raises(ClientError) as caught:
-            REFUSED[what](sweep, stack, key)
-        assert caught.value.response.get("Error", {}).get("Code") in {"403", "AccessDenied", "AccessDeniedException"}
-        assert bucket.read(key) == PICTURE
-    finally:
-        bucket.aws.s3.delete_object(Bucket=bucket.name, Key=key)
-
-
 @dataclass(frozen=True)
-class Place:
-    """A bucket and a table that no other test knows of, and a sweep that may do there what it may do in production."""
+class Sandbox:
+    """A bucket and a table for one test, and a sweep with the same permissions on them as in production."""
 
     root: Aws
     name: str
     environ: Mapping[str, str]
 
     def add_user(self, username: str, *, body: bytes | None = PICTURE, tagging: str = "") -> str:
-        """With this avatar, or with none where the row says that there is one."""
+        """Add a row with an avatar. Without `body` the avatar's object is missing."""
         avatar = make_id().avatar_key
         if body is not None:
             self.root.s3.put_object(
@@ -335,13 +293,13 @@ class Place:
         return list(self.root.s3.get_object_tagging(Bucket=self.name, Key=key)["TagSet"])
 
     def run(self, *arguments: str, **changed: str | None) -> subprocess.CompletedProcess[str]:
-        """`changed`: variables to set instead, or to leave out if None."""
+        """Run the command. `changed`: environment variables with other values; None removes one."""
         environ = {name: value for name, value in {**self.environ, **changed}.items() if value is not None}
         return run_sweep(environ, *arguments)
 
 
 def make_environ(aws: Aws, bucket: str, table: str, credentials: Mapping[str, str]) -> dict[str, str]:
-    """Neither the real AWS nor a setting of whoever runs the tests is in it."""
+    """The sweep's environment, without any AWS setting of the developer's machine."""
     return {
         **inherit_environ(),
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -366,7 +324,7 @@ def run_sweep(environ: Mapping[str, str], *arguments: str) -> subprocess.Complet
 
 
 @pytest.fixture
-def place(stack: Stack) -> Place:
+def sandbox(stack: Stack) -> Sandbox:
     root, name = stack.aws, f"sweep-{uuid.uuid4()}"
     root.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     table: Any = root.dynamodb.create_table(TableName=name, **table_definition())["TableDescription"]
@@ -375,10 +333,10 @@ def place(stack: Stack) -> Place:
     root.iam.put_user_policy(UserName=name, PolicyName="sweep", PolicyDocument=json.dumps(policy))
     key = root.iam.create_access_key(UserName=name)["AccessKey"]
     credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-    return Place(root, name, make_environ(root, name, name, credentials))
+    return Sandbox(root, name, make_environ(root, name, name, credentials))
 
 
-def test_the_command_runs_with_the_permissions_and_settings_of_the_system(stack: Stack, user: User) -> None:
+def test_the_command_runs_with_the_systems_permissions_and_settings(stack: Stack, user: User) -> None:
     resources = stack.resources
     environ = make_environ(stack.aws, resources.bucket, resources.table, resources.credentials["sweep"])
     done = run_sweep(environ, "--dry-run", "--json")
@@ -391,7 +349,7 @@ def test_the_command_runs_with_the_permissions_and_settings_of_the_system(stack:
     assert done.stderr == ""
 
 
-def test_the_help_says_what_the_exit_status_means() -> None:
+def test_the_help_explains_the_exit_status() -> None:
     done = run_sweep(inherit_environ(), "--help")
     assert done.returncode == 0
     assert "Exit status" in done.stdout
@@ -400,65 +358,65 @@ def test_the_help_says_what_the_exit_status_means() -> None:
 @pytest.mark.one_aws
 @only_prefix
 class TestCommand:
-    """Alone in a place of its own, so that its words are known in full."""
+    """The command with a bucket and a table of its own, so that its whole output is known."""
 
-    def test_when_all_is_well_it_says_so_and_succeeds(self, place: Place) -> None:
-        place.add_user("ada")
-        done = place.run("--json")
+    def test_a_sweep_without_findings_exits_with_0(self, sandbox: Sandbox) -> None:
+        sandbox.add_user("ada")
+        done = sandbox.run("--json")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.count("\n") == 1
         report = json.loads(done.stdout)
         assert (report["rows"], report["live"], report["names"]) == (1, 1, {})
         assert not report["dry_run"]
-        text = place.run()
+        text = sandbox.run()
         assert (text.returncode, text.stderr) == (0, "")
         assert text.stdout == "         1 rows with an avatar\n         1 live: a row refers to them\n"
 
-    def test_where_there_is_nothing_it_succeeds(self, place: Place) -> None:
-        done = place.run()
+    def test_a_sweep_of_an_empty_table_exits_with_0(self, sandbox: Sandbox) -> None:
+        done = sandbox.run()
         assert (done.returncode, done.stdout, done.stderr) == (0, "         0 rows with an avatar\n", "")
 
-    def test_a_dangling_row_is_named_and_fails(self, place: Place) -> None:
-        place.add_user("ada")
-        avatar = place.add_user("bob", body=None)
-        done = place.run("--json")
+    def test_a_dangling_row_is_reported_and_exits_with_1(self, sandbox: Sandbox) -> None:
+        sandbox.add_user("ada")
+        avatar = sandbox.add_user("bob", body=None)
+        done = sandbox.run("--json")
         assert (done.returncode, done.stderr) == (1, "")
         report = json.loads(done.stdout)
         assert (report["live"], report["dangling"]) == (1, 1)
         assert report["names"] == {"dangling": [f"bob -> {avatar}"]}
-        text = place.run()
+        text = sandbox.run()
         assert text.returncode == 1
         assert f"dangling: bob -> {avatar}\n" in text.stdout
 
-    def test_it_writes_its_metrics_where_it_is_told_to(self, place: Place) -> None:
-        place.add_user("ada")
-        place.add_user("bob", body=None)
-        metrics, report = place.run("--json", METRICS="true").stdout.splitlines()
+    def test_the_setting_metrics_makes_it_write_metrics(self, sandbox: Sandbox) -> None:
+        sandbox.add_user("ada")
+        sandbox.add_user("bob", body=None)
+        metrics, report = sandbox.run("--json", METRICS="true").stdout.splitlines()
         counts = read_counts([metrics])
         assert counts["Swept", ("Service", "sweep")] == 1
         assert counts["Live", ("Service", "sweep")] == json.loads(report)["live"] == 1
         assert counts["Dangling", ("Service", "sweep")] == json.loads(report)["dangling"] == 1
 
-    def test_a_sweep_that_changes_nothing_or_comes_to_no_end_writes_no_metrics(self, place: Place) -> None:
-        place.add_user("ada")
-        [report] = place.run("--json", "--dry-run", METRICS="true").stdout.splitlines()
+    def test_a_dry_run_or_a_failed_sweep_writes_no_metrics(self, sandbox: Sandbox) -> None:
+        sandbox.add_user("ada")
+        [report] = sandbox.run("--json", "--dry-run", METRICS="true").stdout.splitlines()
         assert json.loads(report)["dry_run"]
-        assert place.run(METRICS="true", TABLE="three-phase-upload").stdout == ""
+        assert sandbox.run(METRICS="true", TABLE="three-phase-upload").stdout == ""
 
-    def test_a_dry_run_only_says_what_it_would_do(self, place: Place) -> None:
-        avatar = place.add_user("ada", tagging="Status=Pending")
-        rubbish = place.add_user("bob", body=RUBBISH, tagging="Status=Pending")
-        done = place.run("--dry-run")
+    def test_a_dry_run_reports_what_a_sweep_would_do(self, sandbox: Sandbox) -> None:
+        avatar = sandbox.add_user("ada", tagging="Status=Pending")
+        no_picture = sandbox.add_user("bob", body=NO_PICTURE, tagging="Status=Pending")
+        done = sandbox.run("--dry-run")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.endswith("Dry run: nothing was changed.\n")
-        assert place.tags(avatar)
-        assert place.tags(rubbish)
-        planned, did = (json.loads(place.run(*arguments, "--json").stdout) for arguments in (("--dry-run",), ()))
+        assert sandbox.tags(avatar)
+        assert sandbox.tags(no_picture)
+        planned, did = (json.loads(sandbox.run(*arguments, "--json").stdout) for arguments in (("--dry-run",), ()))
         assert (planned["restored"], planned["replaced"]) == (1, 1)
         assert planned == did | {"dry_run": True}
-        assert not place.tags(avatar)
-        assert not place.tags(rubbish)
-        assert json.loads(place.run("--json").stdout)["live"] == 2
+        assert not sandbox.tags(avatar)
+        assert not sandbox.tags(no_picture)
+        assert json.loads(sandbox.run("--json").stdout)["live"] == 2
 
     @pytest.mark.parametrize(
         ("name", "value", "said"),
@@ -466,27 +424,29 @@ class TestCommand:
             ("BUCKET", "", "Missing from the environment: BUCKET"),
             ("MARGIN_SECONDS", "2699", "In the environment: MARGIN_SECONDS: Expected `int` >= 2700"),
             ("MAX_DELETIONS", "many", "In the environment: MAX_DELETIONS: Expected `int`, got `str`"),
-            # Those of boto3.
+            # Settings of boto3.
             ("AWS_DEFAULT_REGION", None, "You must specify a region."),
             ("AWS_ENDPOINT_URL", "nonsense", "Invalid endpoint: nonsense"),
             ("AWS_PROFILE", "nobody", "The config profile (nobody) could not be found"),
         ],
     )
-    def test_a_wrong_setting_is_one_clear_line(self, place: Place, name: str, value: str | None, said: str) -> None:
-        done = place.run(**{name: value})
+    def test_a_wrong_setting_is_reported_in_one_line(
+        self, sandbox: Sandbox, name: str, value: str | None, said: str
+    ) -> None:
+        done = sandbox.run(**{name: value})
         assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{said}\n")
 
-    def test_an_unknown_option_is_told(self, place: Place) -> None:
-        done = place.run("--delete-everything")
+    def test_an_unknown_option_is_reported(self, sandbox: Sandbox) -> None:
+        done = sandbox.run("--delete-everything")
         assert (done.returncode, done.stdout) == (2, "")
         assert "--delete-everything" in done.stderr.splitlines()[-1]
 
-    def test_aws_out_of_reach_is_one_clear_line(self, place: Place) -> None:
+    def test_an_unreachable_aws_is_reported_in_one_line(self, sandbox: Sandbox) -> None:
         [port] = pick_free_ports(1)
-        done = place.run(AWS_ENDPOINT_URL=f"http://{HOST}:{port}")
+        done = sandbox.run(AWS_ENDPOINT_URL=f"http://{HOST}:{port}")
         assert (done.returncode, done.stdout) == (1, "")
         [line] = done.stderr.splitlines()
-        assert line.startswith("The sweep could not continue: Could not connect")
+        assert line.startswith("The sweep could not go on: Could not connect")
 
     @pytest.mark.parametrize(
         ("name", "value", "code"),
@@ -497,33 +457,33 @@ class TestCommand:
         ],
     )
     @pytest.mark.needs(Trait.IAM)
-    def test_what_aws_refuses_is_one_clear_line(self, place: Place, name: str, value: str, code: str) -> None:
-        place.add_user("ada", tagging="Status=Pending")
-        done = place.run(**{name: value})
+    def test_a_refusal_by_aws_is_reported_in_one_line(self, sandbox: Sandbox, name: str, value: str, code: str) -> None:
+        sandbox.add_user("ada", tagging="Status=Pending")
+        done = sandbox.run(**{name: value})
         assert (done.returncode, done.stdout) == (1, "")
         [line] = done.stderr.splitlines()
-        assert line.startswith("The sweep could not continue: ")
+        assert line.startswith("The sweep could not go on: ")
         assert any(wanted in line for wanted in code.split("|"))
 
-    def test_on_a_terminal_a_bar_shows_how_far_it_has_come(self, place: Place) -> None:
-        place.add_user("ada")
-        ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (24, 100))
-        os.set_blocking(ours, False)
+    def test_a_terminal_shows_progress_bars(self, sandbox: Sandbox) -> None:
+        sandbox.add_user("ada")
+        terminal, output = pty.openpty()
+        termios.tcsetwinsize(output, (24, 100))
+        os.set_blocking(terminal, False)
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "services.uploads.sweep", "--json"],
                 cwd=ROOT,
-                env=dict(place.environ),
+                env=dict(sandbox.environ),
                 check=True,
                 stdout=subprocess.PIPE,
-                stderr=theirs,
+                stderr=output,
                 timeout=PATIENCE_SECONDS,
             )
-            shown = os.read(ours, 100_000).decode()
+            shown = os.read(terminal, 100_000).decode()
         finally:
-            os.close(theirs)
-            os.close(ours)
+            os.close(output)
+            os.close(terminal)
         assert "rows: " in shown
         assert "objects: " in shown
         assert json.loads(done.stdout)["live"] == 1

@@ -1,4 +1,4 @@
-"""The sweep that the local demo runs when it is asked to."""
+"""The demo's route that runs a sweep at once."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
     from tests.conftest import User
 
 PICTURE = make_picture()
-MARK = "Status=Pending"
+PENDING_TAGGING = "Status=Pending"
 
 
 @dataclass(frozen=True)
-class Place:
-    """A bucket and a table that no other test knows of, behind a gateway without services."""
+class Sandbox:
+    """A bucket and a table for these tests, behind a gateway without services."""
 
     root: Aws
     resources: Resources
     http: httpx2.Client
 
     def put(self, username: str, tagging: str = "") -> str:
-        """A picture of somebody's."""
+        """Put a picture of this user and return its key."""
         key = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
         self.root.s3.put_object(
             Bucket=self.resources.bucket,
@@ -58,7 +58,7 @@ class Place:
         )
         return key
 
-    def point(self, username: str, avatar: str) -> None:
+    def set_avatar(self, username: str, avatar: str) -> None:
         row: Any = {"Username": {"S": username}, "Avatar": {"S": avatar}}
         self.root.dynamodb.put_item(TableName=self.resources.table, Item=row)
 
@@ -66,7 +66,7 @@ class Place:
         listed = self.root.s3.list_objects_v2(Bucket=self.resources.bucket)
         return {entry.get("Key", "") for entry in listed.get("Contents", [])}
 
-    def is_marked(self, key: str) -> bool:
+    def is_pending(self, key: str) -> bool:
         return bool(self.root.s3.get_object_tagging(Bucket=self.resources.bucket, Key=key)["TagSet"])
 
     def sweep(self) -> dict[str, Any]:
@@ -74,20 +74,20 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def gateway(embedded: Aws) -> Iterator[Place]:
+def gateway(embedded: Aws) -> Iterator[Sandbox]:
     [port] = pick_free_ports(1)
     origin = f"http://localhost:{port}"
     resources = create_resources(embedded, origin, f"sweep-now-{uuid.uuid4().hex[:12]}")
-    nowhere = {"auth": f"http://{HOST}:9"}
-    sweep = make_program_environ("sweep", nowhere, embedded, resources, origin, Settings())
+    no_services = {"auth": f"http://{HOST}:9"}
+    sweep = make_program_environ("sweep", no_services, embedded, resources, origin, Settings())
     with run_processes() as processes, web.Client(base_url=origin) as http:
-        start_gateway(processes, nowhere, embedded, origin, port, sweep).wait_until_ready()
-        yield Place(embedded, resources, http)
+        start_gateway(processes, no_services, embedded, origin, port, sweep).wait_until_ready()
+        yield Sandbox(embedded, resources, http)
 
 
 @pytest.fixture
-def place(gateway: Place) -> Iterator[Place]:
-    """Empty, before and after."""
+def sandbox(gateway: Sandbox) -> Iterator[Sandbox]:
+    """A sandbox that is empty before and after each test."""
     yield gateway
     for key in gateway.list_keys():
         gateway.root.s3.delete_object(Bucket=gateway.resources.bucket, Key=key)
@@ -97,10 +97,10 @@ def place(gateway: Place) -> Iterator[Place]:
 
 
 @pytest.fixture
-def avatar(place: Place) -> str:
-    """Ada's, which makes the table one that may be believed."""
-    key = place.put("ada")
-    place.point("ada", key)
+def avatar(sandbox: Sandbox) -> str:
+    """Ada's avatar. The sweep deletes nothing if no row refers to an object."""
+    key = sandbox.put("ada")
+    sandbox.set_avatar("ada", key)
     return key
 
 
@@ -117,39 +117,39 @@ def entry(outcome: Outcome, *names: str, count: int | None = None) -> dict[str, 
     }
 
 
-def test_an_orphan_is_left_while_it_is_young_and_goes_when_a_day_has_passed(place: Place, avatar: str) -> None:
-    orphan = place.put("ada")
-    report = place.sweep()
+def test_a_new_orphan_is_kept_and_deleted_a_day_later(sandbox: Sandbox, avatar: str) -> None:
+    orphan = sandbox.put("ada")
+    report = sandbox.sweep()
     assert report["outcomes"] == [entry(Outcome.LIVE, count=1), entry(Outcome.YOUNG, orphan)]
-    assert place.list_keys() == {avatar, orphan}
+    assert sandbox.list_keys() == {avatar, orphan}
 
-    pass_day(place.root)
-    young = place.put("ada")
-    later = place.sweep()
+    pass_day(sandbox.root)
+    young = sandbox.put("ada")
+    later = sandbox.sweep()
     assert later["outcomes"] == [
         entry(Outcome.DELETED, orphan),
         entry(Outcome.LIVE, count=1),
         entry(Outcome.YOUNG, young),
     ]
     assert (later["rows"], later["needs_attention"]) == (1, False)
-    assert place.list_keys() == {avatar, young}
-    # Both moments are those of the bucket's clock.
+    assert sandbox.list_keys() == {avatar, young}
+    # Both times are of the bucket's clock.
     assert later["now"][:10] > report["now"][:10]
-    assert later["now"] < web.get(place.root.endpoint + LIFECYCLE_PATH).json()["now"]
+    assert later["now"] < web.get(sandbox.root.endpoint + LIFECYCLE_PATH).json()["now"]
 
 
-def test_a_live_one_that_is_marked_is_restored(place: Place, avatar: str) -> None:
-    marked = place.put("bob", MARK)
-    place.point("bob", marked)
-    assert place.sweep()["outcomes"] == [entry(Outcome.RESTORED, marked), entry(Outcome.LIVE, count=1)]
-    assert not place.is_marked(marked)
-    assert place.list_keys() == {avatar, marked}
+def test_an_avatar_with_the_pending_tag_is_restored(sandbox: Sandbox, avatar: str) -> None:
+    pending = sandbox.put("bob", PENDING_TAGGING)
+    sandbox.set_avatar("bob", pending)
+    assert sandbox.sweep()["outcomes"] == [entry(Outcome.RESTORED, pending), entry(Outcome.LIVE, count=1)]
+    assert not sandbox.is_pending(pending)
+    assert sandbox.list_keys() == {avatar, pending}
 
 
-def test_a_row_whose_object_is_missing_is_an_answer_and_no_failure(place: Place) -> None:
+def test_a_row_whose_object_is_missing_is_reported_with_status_200(sandbox: Sandbox) -> None:
     missing = "avatars/00000000-0000-7000-8000-000000000000"
-    place.point("ada", missing)
-    report = place.sweep()
+    sandbox.set_avatar("ada", missing)
+    report = sandbox.sweep()
     assert report["outcomes"] == [entry(Outcome.DANGLING, f"ada -> {missing}")]
     assert report["needs_attention"]
 
@@ -171,32 +171,32 @@ def test_a_row_whose_object_is_missing_is_an_answer_and_no_failure(place: Place)
         ("POST", {"Content-Type": "application/json"}, b" " * 100_000, 400, "invalid-request"),
     ],
 )
-def test_what_is_refused_sweeps_nothing(
-    place: Place, method: str, headers: dict[str, str], body: bytes, status: int, slug: str
+def test_a_refused_request_sweeps_nothing(
+    sandbox: Sandbox, method: str, headers: dict[str, str], body: bytes, status: int, slug: str
 ) -> None:
-    marked = place.put("bob", MARK)
-    place.point("bob", marked)
-    answer = place.http.request(method, SWEEP_PATH, headers=headers, content=body)
+    pending = sandbox.put("bob", PENDING_TAGGING)
+    sandbox.set_avatar("bob", pending)
+    answer = sandbox.http.request(method, SWEEP_PATH, headers=headers, content=body)
     assert (answer.status_code, answer.json()["type"]) == (status, f"urn:problem:{slug}")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers.get("Allow") == ("POST" if status == 405 else None)
     assert "Access-Control-Allow-Origin" not in answer.headers
-    assert place.is_marked(marked)
+    assert sandbox.is_pending(pending)
 
 
 @pytest.mark.usefixtures("avatar")
-def test_two_at_once_take_turns(place: Place) -> None:
-    orphans = [place.put("ada") for _ in range(5)]
-    pass_day(place.root)
+def test_two_concurrent_requests_sweep_one_after_the_other(sandbox: Sandbox) -> None:
+    orphans = [sandbox.put("ada") for _ in range(5)]
+    pass_day(sandbox.root)
     with ThreadPoolExecutor(2) as executor:
-        reports = [future.result() for future in [executor.submit(place.sweep) for _ in range(2)]]
+        reports = [future.result() for future in [executor.submit(sandbox.sweep) for _ in range(2)]]
     first, second = sorted(reports, key=lambda report: report["now"])
     assert first["outcomes"] == [entry(Outcome.DELETED, *orphans), entry(Outcome.LIVE, count=1)]
     assert second["outcomes"] == [entry(Outcome.LIVE, count=1)]
 
 
 @only_prefix
-def test_the_whole_system_sweeps_with_the_permissions_that_it_takes(stack: Stack, user: User) -> None:
+def test_the_running_system_sweeps_with_the_sweeps_permissions(stack: Stack, user: User) -> None:
     where: Any = {"Bucket": stack.resources.bucket, "Key": user.avatar}
     stack.aws.s3.put_object_tagging(**where, Tagging={"TagSet": [{"Key": "Status", "Value": "Pending"}]})
     answer = web.post(stack.origin + SWEEP_PATH, json={}, headers={"Origin": stack.origin})

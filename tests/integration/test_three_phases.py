@@ -1,4 +1,4 @@
-"""The main road: presign, POST, confirm."""
+"""The three phases of an upload: presign, POST, confirm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import WAITS_UNDER, make_user, post_form
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from tests.conftest import POSTED_PREFIXES, make_user, post_form
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
 from tests.targets import Trait
@@ -23,15 +24,17 @@ pytestmark = pytest.mark.every_aws
 
 
 @pytest.mark.parametrize("content_type", FORMATS)
-def test_a_picture_becomes_the_avatar_and_the_old_one_goes(user: User, bucket: Bucket, content_type: str) -> None:
+def test_a_confirmed_picture_becomes_the_avatar_and_the_old_one_is_deleted(
+    user: User, bucket: Bucket, content_type: str
+) -> None:
     picture = make_picture(content_type)
     old = user.avatar
-    form = user.put_up(content_type, picture)
+    form = user.upload_unconfirmed(content_type, picture)
     assert user.avatar == old
 
     answer = user.confirm(form)
 
-    avatar = form["key"].replace("pending/", "avatars/")
+    avatar = form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
     assert answer.status_code == 200
     assert answer.json() == {"username": user.username, "avatar": avatar}
     assert user.avatar == avatar
@@ -40,11 +43,11 @@ def test_a_picture_becomes_the_avatar_and_the_old_one_goes(user: User, bucket: B
     eventually(lambda: bucket.keys(user.username) == [avatar])
 
 
-def test_presign_answers_what_an_uploader_needs(user: User, strategy: str) -> None:
+def test_a_presign_returns_a_complete_form(user: User, strategy: str) -> None:
     form = user.presign("image/png", 1234).raise_for_status().json()
     assert form["method"] == "POST"
     assert form["expires"] == 300
-    assert form["key"].startswith(WAITS_UNDER[strategy])
+    assert form["key"].startswith(POSTED_PREFIXES[strategy])
     assert form["fields"]["key"] == form["key"]
     assert form["fields"]["Content-Type"] == "image/png"
     assert form["fields"]["x-amz-meta-username"] == user.username
@@ -52,20 +55,20 @@ def test_presign_answers_what_an_uploader_needs(user: User, strategy: str) -> No
     assert form.keys() == {"method", "url", "fields", "key", "expires"} | more
 
 
-def test_the_object_says_whose_it_is_and_from_which_presign(user: User, bucket: Bucket) -> None:
+def test_an_objects_metadata_names_the_user_and_the_presigns_request(user: User, bucket: Bucket) -> None:
     request_id = uuid.uuid4().hex
     user.http.headers["X-Request-Id"] = request_id
-    form = user.put_up("image/png", make_picture())
-    said = {"username": user.username, "request-id": request_id}
+    form = user.upload_unconfirmed("image/png", make_picture())
+    expected = {"username": user.username, "request-id": request_id}
     token = {"upload-token": form["upload_token"]} if "upload_token" in form else {}
-    assert bucket.head(form["key"])["Metadata"] == said | token
+    assert bucket.head(form["key"])["Metadata"] == expected | token
     user.http.headers["X-Request-Id"] = "another-one"
     avatar = user.confirm(form).raise_for_status().json()["avatar"]
-    assert bucket.head(avatar)["Metadata"] == said | token
+    assert bucket.head(avatar)["Metadata"] == expected | token
 
 
 @pytest.mark.needs(Trait.FORM_DIGEST)
-def test_a_digest_is_pinned_in_the_form(user: User) -> None:
+def test_a_form_pins_the_sha256_of_the_file(user: User) -> None:
     picture = make_picture()
     digest = base64.b64encode(hashlib.sha256(picture).digest()).decode()
     form = user.presign("image/png", len(picture), sha256=digest).raise_for_status().json()
@@ -78,51 +81,49 @@ def test_a_digest_is_pinned_in_the_form(user: User) -> None:
     assert user.confirm(form).status_code == 200
 
 
-def test_a_photograph_straight_from_a_camera(user: User, bucket: Bucket) -> None:
+def test_a_camera_photograph_becomes_the_avatar(user: User, bucket: Bucket) -> None:
     photograph = make_camera_photograph()
     assert len(photograph) > 2_000_000
-    form = user.put_up("image/jpeg", photograph)
+    form = user.upload_unconfirmed("image/jpeg", photograph)
     assert user.confirm(form).status_code == 200
     assert bucket.read(user.avatar or "") == photograph
 
 
-def test_a_photograph_whose_dimensions_come_late(user: User) -> None:
-    form = user.put_up("image/jpeg", push_dimensions_back(make_picture("image/jpeg"), 500_000))
+def test_a_photograph_with_a_long_header_becomes_the_avatar(user: User) -> None:
+    form = user.upload_unconfirmed("image/jpeg", push_dimensions_back(make_picture("image/jpeg"), 500_000))
     assert user.confirm(form).status_code == 200
 
 
-def test_the_first_avatar_of_a_user(stack: Stack, bucket: Bucket) -> None:
+def test_a_user_without_an_avatar_gets_one(stack: Stack, bucket: Bucket) -> None:
     with make_user(stack, portrait=False) as user:
         assert user.avatar is None
-        form = user.put_up("image/png", make_picture())
+        form = user.upload_unconfirmed("image/png", make_picture())
         assert user.confirm(form).status_code == 200
         eventually(lambda: bucket.keys(user.username) == [user.avatar])
 
 
-def test_a_repeated_confirm_has_the_effect_and_the_answer_of_one(user: User, bucket: Bucket) -> None:
-    form = user.put_up("image/png", make_picture())
+def test_a_repeated_confirm_has_the_effect_and_the_response_of_one(user: User, bucket: Bucket) -> None:
+    form = user.upload_unconfirmed("image/png", make_picture())
     first, second = user.confirm(form), user.confirm(form)
     assert (second.status_code, second.json()) == (200, first.json())
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
 
 
 @pytest.mark.needs(Trait.EXPIRATION)
-def test_without_the_third_call_the_avatar_stays_and_the_object_expires(
-    user: User, bucket: Bucket, strategy: str
-) -> None:
+def test_without_a_confirm_the_avatar_stays_and_the_object_expires(user: User, bucket: Bucket, strategy: str) -> None:
     old = user.avatar
-    form = user.put_up("image/png", make_picture())
+    form = user.upload_unconfirmed("image/png", make_picture())
     assert user.avatar == old
     assert f'rule-id="pending-{strategy}"' in bucket.head(form["key"])["Expiration"]
     assert "Expiration" not in bucket.head(old or "")
 
 
-def test_of_two_uploads_the_later_presigned_stays(user: User, bucket: Bucket) -> None:
-    earlier = user.put_up("image/png", make_picture(seed=1))
-    later = user.put_up("image/png", make_picture(seed=2))
+def test_of_two_uploads_the_later_presigned_becomes_the_avatar(user: User, bucket: Bucket) -> None:
+    earlier = user.upload_unconfirmed("image/png", make_picture(seed=1))
+    later = user.upload_unconfirmed("image/png", make_picture(seed=2))
     assert user.confirm(later).status_code == 200
     for _ in range(2):
         answer = user.confirm(earlier)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:superseded")
-    assert user.avatar == later["key"].replace("pending/", "avatars/")
+    assert user.avatar == later["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
     eventually(lambda: bucket.keys(user.username) == [user.avatar])

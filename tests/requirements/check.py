@@ -1,4 +1,4 @@
-"""What is wrong with the pins: each function says it in lines, of data alone."""
+"""Checks of the pins: pure functions that return a list of errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLATFORMS = {"linux": ("posix", "Linux"), "darwin": ("posix", "Darwin"), "win32"
 
 
 HERE = {variable: str(value) for variable, value in default_environment().items()}
-"""What markers say on this machine."""
+"""The marker environment of this machine."""
 ENVIRONMENTS = [
     HERE
     | {"python_version": python, "python_full_version": f"{python}.0"}
@@ -48,7 +48,7 @@ def read_group(groups: Mapping[str, Sequence[Any]], name: str) -> list[Requireme
 
 def check_requirements(requirements: Iterable[Requirement], pins: Sequence[Pin]) -> list[str]:
     """On each platform and Python, each requirement has one pin, which it allows."""
-    faults = set[str]()
+    errors = set[str]()
     for requirement in requirements:
         name = canonicalize_name(requirement.name)
         for environment in ENVIRONMENTS:
@@ -56,14 +56,14 @@ def check_requirements(requirements: Iterable[Requirement], pins: Sequence[Pin])
                 continue
             versions = [pin.version for pin in pins if pin.name == name and _applies(pin.marker, environment)]
             if len(versions) != 1:
-                faults.add(f"{requirement} has {len(versions)} pins")
+                errors.add(f"{requirement} has {len(versions)} pins")
             elif not requirement.specifier.contains(versions[0], prereleases=True):
-                faults.add(f"{requirement} does not allow {name}=={versions[0]}")
-    return sorted(faults)
+                errors.add(f"{requirement} does not allow {name}=={versions[0]}")
+    return sorted(errors)
 
 
 def check_needed(requirements: Iterable[Requirement], pins: Sequence[Pin]) -> list[str]:
-    """Each pin is of a requirement, or of a package that such a one requires, as far as the pins' comments say."""
+    """Each pin is required, directly or through other packages as the pins' comments name them."""
     needed = {canonicalize_name(requirement.name) for requirement in requirements}
     while more := {pin.name for pin in pins if needed & set(pin.required_by)} - needed:
         needed |= more
@@ -71,7 +71,7 @@ def check_needed(requirements: Iterable[Requirement], pins: Sequence[Pin]) -> li
 
 
 def walk(requirements: Iterable[Requirement], installed: Mapping[str, Installed]) -> set[str]:
-    """The names of all packages that the requirements need on this machine, by what each installed package requires."""
+    """The names of all packages that the requirements need on this machine, by the installed packages' metadata."""
     seen = set[tuple[str, str]]()  # a package with each of its extras; "" is the package itself
     coming = [requirement for requirement in requirements if _applies(str(requirement.marker or ""), HERE)]
     while coming:
@@ -89,25 +89,25 @@ def walk(requirements: Iterable[Requirement], installed: Mapping[str, Installed]
 def check_installed(names: Iterable[str], pins: Sequence[Pin], installed: Mapping[str, Installed]) -> list[str]:
     """Each of these packages has a pin for this machine, and is installed in its version."""
     pinned = _pinned_here(pins)
-    faults: list[str] = []
+    errors: list[str] = []
     for name in sorted(names):
         if name not in installed:
-            faults.append(f"{name} is not installed")
+            errors.append(f"{name} is not installed")
         elif name not in pinned:
-            faults.append(f"{name} has no pin")
+            errors.append(f"{name} has no pin")
         elif pinned[name] != installed[name].version:
-            faults.append(f"{name} is pinned to {pinned[name]}, and {installed[name].version} is installed")
-    return faults
+            errors.append(f"{name} is pinned to {pinned[name]}, and {installed[name].version} is installed")
+    return errors
 
 
 def check_image(listed: Sequence[Pin], needed: Collection[str], pins: Sequence[Pin]) -> list[str]:
-    """An image's file lists what its service needs on this machine and nothing else, in the pinned versions."""
+    """The requirements file of an image lists exactly the packages that its service needs here, in pinned versions."""
     versions = {(pin.name, pin.version) for pin in pins}
     here = _pinned_here(listed)
     return [
         *(f"{name} is not listed" for name in sorted(set(needed) - here.keys())),
         *(f"{name} is not needed" for name in sorted(here.keys() - set(needed))),
-        *(f"{pin} is none of the pins" for pin in listed if (pin.name, pin.version) not in versions),
+        *(f"{pin} is not a pin" for pin in listed if (pin.name, pin.version) not in versions),
     ]
 
 

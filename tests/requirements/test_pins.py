@@ -1,4 +1,4 @@
-"""The committed pins against pyproject.toml and what is installed. No test asks a registry."""
+"""The committed pins match pyproject.toml and the installed packages. The tests do not access a registry."""
 
 from __future__ import annotations
 
@@ -28,24 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-
-def find_npm_files(name: str) -> list[Path]:
-    found = (path for folder in ("bench", "tests") for path in (ROOT / folder).glob(f"**/{name}"))
-    return [path for path in found if "node_modules" not in path.parts]
-
-
 TEXT = PYPROJECT.read_text()
 PROJECT = tomllib.loads(TEXT)
 PINS = read_pins(TEXT)
 VERSIONS = [(pin.name, pin.version) for pin in PINS.packages]
 INSTALLED: dict[str, Installed] = {
     canonicalize_name(found.name): Installed(found.version, tuple(found.requires or ()))
-    # Of two the first counts, as for an import: setuptools brings some packages along.
+    # Of two distributions with one name the first counts, as for an import: setuptools contains some packages.
     for found in reversed([*importlib.metadata.distributions()])
 }
-LOCKS = find_npm_files("package-lock.json")
+LOCKS = [path for path in ROOT.glob("tests/**/package-lock.json") if "node_modules" not in path.parts]
 FORM = re.compile(r"([a-z0-9-]+)==([\w.]+)(?: ; ([^\\]+?))?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n")
-"""One version, and its hashes."""
+"""A pinned version with its hashes."""
 
 Project = dict[str, Any]
 
@@ -54,8 +48,8 @@ def read_image(service: str) -> list[Pin]:
     return [Pin(*entry) for entry in FORM.findall((FOLDER / f"{service}.txt").read_text())]
 
 
-def find_faults(project: Project) -> list[str]:
-    """Of the committed pins, if that were pyproject.toml."""
+def find_errors(project: Project) -> list[str]:
+    """The errors of the committed pins for this content of pyproject.toml."""
     groups = project["dependency-groups"]
     everything = [requirement for group in groups for requirement in read_group(groups, group)]
     by_default = [
@@ -69,15 +63,15 @@ def find_faults(project: Project) -> list[str]:
         *check_needed(build, PINS.build),
         *check_installed(walk(by_default, INSTALLED), PINS.packages, INSTALLED),
         *(
-            f"{service}.txt: {fault}"
+            f"{service}.txt: {error}"
             for service in SERVICES
-            for fault in check_image(read_image(service), walk(read_group(groups, service), INSTALLED), PINS.packages)
+            for error in check_image(read_image(service), walk(read_group(groups, service), INSTALLED), PINS.packages)
         ),
     ]
 
 
-def test_the_pins_are_what_pyproject_requires_and_what_is_installed() -> None:
-    assert find_faults(PROJECT) == [], "Run `uv run requirements` and commit what it writes."
+def test_the_pins_match_pyproject_and_the_installed_packages() -> None:
+    assert find_errors(PROJECT) == [], "Run `uv run requirements` and commit what it writes."
 
 
 def add(group: str, requirement: str) -> Callable[[Project], None]:
@@ -99,7 +93,7 @@ def replace_build_backend(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "faults"),
+    ("edit", "errors"),
     [
         (add("web", "unknown"), {"unknown has 0 pins", "unknown is not installed", "auth.txt: unknown is not listed"}),
         (add("web", "docker"), {"auth.txt: docker is not listed", "frontend.txt: requests is not listed"}),
@@ -115,25 +109,25 @@ def replace_build_backend(project: Project) -> None:
         (replace_build_backend, {"flit-core has 0 pins", "nothing requires pathspec"}),
     ],
 )
-def test_other_dependencies_than_those_of_the_pins_are_found(edit: Callable[[Project], None], faults: set[str]) -> None:
+def test_dependencies_that_do_not_match_the_pins_are_found(edit: Callable[[Project], None], errors: set[str]) -> None:
     project = copy.deepcopy(PROJECT)
     edit(project)
-    assert faults <= set(find_faults(project))
+    assert errors <= set(find_errors(project))
 
 
-def test_a_bound_that_the_pins_keep_needs_no_other_pins() -> None:
+def test_a_new_bound_that_the_pins_satisfy_is_no_error() -> None:
     project = copy.deepcopy(PROJECT)
     add("web", "boto3<2")(project)
-    assert find_faults(project) == []
+    assert find_errors(project) == []
 
 
-def test_an_installed_version_that_is_not_the_pinned_one_is_found() -> None:
+def test_an_installed_version_that_is_not_pinned_is_found() -> None:
     installed = {"one": Installed("1.0", ("two[more]>=2; python_version > '3'",)), "two": Installed("2.0", ())}
     pins = [Pin("one", "1.0"), Pin("two", "2.1")]
     assert check_installed(["one", "two"], pins, installed) == ["two is pinned to 2.1, and 2.0 is installed"]
 
 
-def test_the_walk_goes_through_extras_and_markers() -> None:
+def test_the_walk_follows_extras_and_markers() -> None:
     installed = {
         "one": Installed("1", ("Two[more]", "windows; sys_platform == 'win32'", "three; extra == 'unasked'")),
         "two": Installed("1", ("four; extra == 'more'", "one")),
@@ -145,20 +139,20 @@ def test_the_walk_goes_through_extras_and_markers() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_requirement_is_one_version_with_hashes_from_nowhere_in_particular(service: str) -> None:
+def test_each_image_requirement_has_a_version_and_hashes_and_no_url(service: str) -> None:
     text = (FOLDER / f"{service}.txt").read_text()
     assert FORM.sub("", text) == ""
     assert "://" not in text
 
 
-def test_what_is_read_of_the_pins_is_what_was_written() -> None:
+def test_the_pins_are_read_as_they_were_written() -> None:
     assert TEXT.count(write_pins(PINS)) == 1
     assert [str(pin) for pin in PINS.packages] == PROJECT["tool"]["uv"]["constraint-dependencies"]
     assert [str(pin) for pin in PINS.build] == PROJECT["tool"]["uv"]["build-constraint-dependencies"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
-def test_a_lock_of_npm_is_that_of_its_package_json_and_names_no_registry(lock: Path) -> None:
+def test_an_npm_lock_matches_its_package_json_and_names_no_registry(lock: Path) -> None:
     locked = json.loads(lock.read_text())["packages"]
     for folder in ("", *locked[""].get("workspaces", [])):
         package = json.loads((lock.parent / folder / "package.json").read_text())
@@ -169,8 +163,8 @@ def test_a_lock_of_npm_is_that_of_its_package_json_and_names_no_registry(lock: P
     assert [entry for entry in installed if "resolved" in entry or "integrity" not in entry] == []
 
 
-def test_every_package_json_has_a_lock() -> None:
-    folders = {path.parent for path in find_npm_files("package.json")}
+def test_each_package_json_has_a_lock() -> None:
+    folders = {path.parent for path in ROOT.glob("tests/**/package.json") if "node_modules" not in path.parts}
     workspaces = {lock.parent / name for lock in LOCKS for name in json.loads(lock.read_text())["packages"]}
     assert folders
     assert folders - workspaces == set()

@@ -1,4 +1,4 @@
-"""Attacks: each has a name, is refused in exactly one way, and leaves bucket and table as they were."""
+"""Attacks: each has a name, is refused in exactly one way, and leaves the bucket and the table unchanged."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 OUTCOME = "outcome"
-"""Of an attack: the property of its reports that says how it was refused."""
+"""The property of a test report that says how the attack was refused."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Which attacks were tried in this run, by area and name, and how each was answered."""
+    """List the attacks of this run by area and name, and how each was refused."""
     outcomes: dict[tuple[str, str], set[str]] = {}
     for report in (each for reports in terminalreporter.stats.values() for each in reports):
         if isinstance(report, pytest.TestReport) and (attack := find_attack(report.nodeid)):
@@ -35,50 +35,47 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 )
     if outcomes:
         terminalreporter.section("attacks")
-    for (area, name), said in sorted(outcomes.items()):
-        terminalreporter.line(f"{area:<12} {name}: {'; '.join(sorted(said)) or 'of no effect'}")
+    for (area, name), found in sorted(outcomes.items()):
+        terminalreporter.line(f"{area:<12} {name}: {'; '.join(sorted(found)) or 'no effect'}")
 
 
 def find_attack(nodeid: str) -> tuple[str, str] | None:
-    """Area and name: `test_form.py` and `test_another_key` are "form" and "another key"."""
+    """Area and name of an attack: "form" and "a changed key" for `test_a_changed_key` in `test_form.py`."""
     found = re.search(r"tests/security/test_(\w+)\.py::(?:\w+::)*test_(\w+)", nodeid)
     return (found[1], found[2].replace("_", " ")) if found else None
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Each method asserts one exact refusal and notes it."""
+    """Records how an attack was refused. The methods assert one exact refusal and record it."""
 
-    note: Callable[[str], None]
+    record: Callable[[str], None]
+    """Record a refusal that the test asserted itself, in a few words."""
 
     def by_service(self, answer: httpx2.Response, status: int, slug: str) -> dict[str, Any]:
-        """With this problem, which is answered."""
+        """Assert that a service responded with this problem, and return it."""
         assert answer.headers["Content-Type"].startswith("application/problem+json"), answer.text
         problem: dict[str, Any] = answer.json()
         assert (answer.status_code, problem["status"], problem["type"]) == (status, status, f"urn:problem:{slug}")
         assert problem["title"]
         assert problem["detail"]
         assert "Traceback" not in answer.text
-        self.note(f"{status} {slug}")
+        self.record(f"{status} {slug}")
         return problem
 
     def by_s3(self, answer: httpx2.Response, status: int, code: str) -> None:
-        """With this status and code, in XML as S3 answers a POST."""
+        """Assert S3's status and error code, in XML as S3 responds to a POST."""
         found = re.search(r"<Code>(\w+)</Code>", answer.text)
         assert (answer.status_code, found and found[1]) == (status, code), answer.text
-        self.note(f"S3 {status} {code}")
+        self.record(f"S3 {status} {code}")
 
     def by_aws(self, call: Callable[[], object], *codes: str) -> None:
-        """A call with boto3, with one of these codes."""
+        """Assert that a boto3 call fails with one of these error codes."""
         with pytest.raises(ClientError) as caught:
             call()
         code = caught.value.response.get("Error", {}).get("Code", "")
         assert code in codes
-        self.note(f"AWS {code}")
-
-    def otherwise(self, how: str) -> None:
-        """What was asserted by other means, in a few words: "the cookie is not sent"."""
-        self.note(how)
+        self.record(f"AWS {code}")
 
 
 @pytest.fixture
@@ -88,33 +85,35 @@ def refused(request: pytest.FixtureRequest) -> Refused:
 
 @dataclass
 class Untouched:
-    """The bucket and the table as they were before the attack. An attack announces what it may leave there."""
+    """The bucket and the table before the attack. A test declares the changes that it expects."""
 
     keys: set[str] = field(default_factory=set[str])
     owners: set[str] = field(default_factory=set[str])
 
-    def but_for_object(self, key: str) -> None:
-        """An object that was posted as its form allows, and is not confirmed."""
+    def except_object(self, key: str) -> None:
+        """Expect an object that was posted as its form allows and is not confirmed."""
         self.keys.add(key)
 
-    def but_for_avatar(self, user: User) -> None:
-        """Somebody confirms a good upload of his own; that the rest of it is right is for the test to say."""
+    def except_avatar(self, user: User) -> None:
+        """Expect this user to confirm a valid upload. The test itself asserts the new avatar."""
         self.owners.add(user.username)
 
 
 @pytest.fixture(autouse=True)
 def untouched(stack: Stack, bucket: Bucket, user: User, other_user: User) -> Iterator[Untouched]:
-    """What may change is the attacker's to say; `user` is the victim or the attacker, and `other_user` is the other."""
+    """Assert after the test that nothing changed except what the test declared. One of `user` and `other_user` is the
+    victim and the other is the attacker.
+    """
     expected = Untouched()
     users = {each.username: each.avatar or "" for each in (user, other_user)}
-    keys, rows, portraits = _keys(bucket), _rows(stack), {key: _look(bucket, key) for key in users.values()}
+    keys, rows, portraits = _keys(bucket), _rows(stack), {key: _describe(bucket, key) for key in users.values()}
     yield expected
-    moved = {key for name, key in users.items() if name in expected.owners}
+    replaced = {key for name, key in users.items() if name in expected.owners}
     assert {name: row for name, row in _rows(stack).items() if name not in expected.owners} == {
         name: row for name, row in rows.items() if name not in expected.owners
     }
-    assert {key: _look(bucket, key) for key in portraits if key not in moved} == {
-        key: seen for key, seen in portraits.items() if key not in moved
+    assert {key: _describe(bucket, key) for key in portraits if key not in replaced} == {
+        key: seen for key, seen in portraits.items() if key not in replaced
     }
     own = {user.avatar for user in (user, other_user) if user.username in expected.owners}
     assert _keys(bucket) - keys - own <= expected.keys
@@ -130,7 +129,7 @@ def _rows(stack: Stack) -> dict[str, Any]:
     return {row["Username"].get("S", ""): row for page in pages for row in page["Items"]}
 
 
-def _look(bucket: Bucket, key: str) -> dict[str, Any]:
+def _describe(bucket: Bucket, key: str) -> dict[str, Any]:
     head = bucket.head(key)
     tags = bucket.aws.s3.get_object_tagging(Bucket=bucket.name, Key=key)["TagSet"]
     return {"tags": tags} | {name: head.get(name) for name in ("ETag", "ContentType", "Metadata", "CacheControl")}

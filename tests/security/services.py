@@ -1,4 +1,4 @@
-"""A service of a test's own, beside those of the running system, and a server that is none of ours."""
+"""One more process of a service with other settings, and a server that is not part of the system."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def run_service(stack: Stack, name: str, folder: Path, **changed: str) -> Generator[str]:
-    """Where it is. `changed`: settings, and AWS's own variables, that are not as in the running system."""
+    """Run a service and yield its URL. `changed`: settings and AWS variables that differ from the running system."""
     (port,) = pick_free_ports(1)
     url = f"http://{HOST}:{port}"
     environ = make_environ(name, {**stack.services, name: url}, stack.aws, stack.resources, stack.origin, Settings())
@@ -36,25 +36,25 @@ def run_service(stack: Stack, name: str, folder: Path, **changed: str) -> Genera
 
 
 @dataclass
-class Elsewhere:
-    """What somebody else serves: a document for each path, and the paths that it was asked for."""
+class OtherServer:
+    """A server outside the system: a document for each path, and the paths that were requested."""
 
     port: int
     documents: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    asked: list[str] = field(default_factory=list[str])
+    requested: list[str] = field(default_factory=list[str])
 
     def serve(self, path: str, document: str, host: str = HOST, content_type: str = "text/html") -> str:
-        """The URL under which it is from now on."""
+        """Serve a document at a path and return its URL."""
         self.documents[path] = (content_type, document)
         return f"http://{host}:{self.port}{path}"
 
 
 @contextlib.contextmanager
-def run_elsewhere(port: int = 0) -> Generator[Elsewhere]:
+def run_other_server(port: int = 0) -> Generator[OtherServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            elsewhere.asked.append(self.path)
-            content_type, document = elsewhere.documents.get(self.path, ("text/plain", ""))
+            other_server.requested.append(self.path)
+            content_type, document = other_server.documents.get(self.path, ("text/plain", ""))
             self.send_response(200 if document else 404)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(document.encode())))
@@ -65,11 +65,11 @@ def run_elsewhere(port: int = 0) -> Generator[Elsewhere]:
             pass
 
     with ThreadingHTTPServer((HOST, port), Handler) as server:
-        elsewhere = Elsewhere(server.server_address[1])
+        other_server = OtherServer(server.server_address[1])
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield elsewhere
+            yield other_server
         finally:
             server.shutdown()
             thread.join()

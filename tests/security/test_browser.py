@@ -1,4 +1,4 @@
-"""What pages of other sites may try with a visitor's session, and what the page is told to show or to run."""
+"""Attacks by pages of other sites with a visitor's session, and by text that the page shows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytest
 from playwright.sync_api import expect
 
 from services.frontend.cursor import encode_cursor
+from services.store.keys import PENDING_PREFIX
 from tests import web
 from tests.conftest import only_prefix
 from tests.pictures import make_picture
-from tests.security.services import Elsewhere, run_elsewhere, run_service
+from tests.security.services import OtherServer, run_other_server, run_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Response
 
     from infra.local.stack import Stack
-    from tests.browsing import Noise, Site
+    from tests.browsing import BrowserErrors, Site
     from tests.conftest import User
     from tests.security.conftest import Refused, Untouched
 
-# What this is about is the same under either strategy.
+# These attacks are the same under both strategies.
 pytestmark = only_prefix
 
 HOSTS = ("127.0.0.1", "localhost")
-"""Another site, and another port of the same one: there SameSite does not hold the cookie back."""
+"""Another site, and another port of the same site, to which SameSite does not apply."""
 
 FORM = """([action, enctype, name, value]) => {
     const form = document.createElement("form");
@@ -60,61 +61,61 @@ BEACON = """([url, body]) => navigator.sendBeacon(url, new Blob([body], { type: 
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[Elsewhere]:
-    with run_elsewhere() as running:
+def other_server() -> Iterator[OtherServer]:
+    with run_other_server() as running:
         yield running
 
 
 @pytest.fixture
 def visitor(site: Site, user: User) -> Page:
-    """The browser of somebody who is logged in."""
+    """The page of a logged-in user."""
     site.log_in(user.username)
     return site.page
 
 
 @dataclass(frozen=True)
 class Attacker:
-    """A page of another origin that the visitor opens."""
+    """A page of another origin that the visitor opens in the same browser."""
 
     page: Page
     origin: str
-    """Ours."""
-    elsewhere: Elsewhere
+    """The origin of the system."""
+    other_server: OtherServer
     host: str
-    noise: Noise
+    browser_errors: BrowserErrors
 
     def open(self, document: str) -> None:
         self.page.goto(
-            self.elsewhere.serve("/page", f"<!doctype html><link rel=icon href=data:,>{document}", self.host)
+            self.other_server.serve("/page", f"<!doctype html><link rel=icon href=data:,>{document}", self.host)
         )
 
     def post(self, path: str, body: Any) -> None:
-        """The call in every way that needs no leave, and in the one that does."""
+        """Send the request in every way that needs no CORS preflight, and as JSON, which needs one."""
         text = json.dumps(body)
-        # A form's text is name, equals sign, value: the sign falls into the last of the strings.
+        # A text/plain form sends name, equals sign, value: the equals sign falls into the last string of the JSON.
         name, value = text[:-2], text[-2:]
         for enctype in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
             self.submit(path, 415, enctype, name, value)
-        self.open("Elsewhere")
+        self.open("Another site")
         for content_type in ("text/plain", "text/plain; application/json", None):
             self._expect(path, 415, FETCH, [self.origin + path, text, content_type])
         self._expect(path, 415, BEACON, [self.origin + path, text])
-        self.noise.expect("console: Access to fetch", "net::ERR_FAILED")
+        self.browser_errors.expect("console: Access to fetch", "net::ERR_FAILED")
         assert self.page.evaluate(FETCH_JSON, [self.origin + path, text]) == "not sent"
 
     def submit(self, path: str, status: int, *fields: str) -> None:
-        """A form, in place of the page. `fields`: type, name and value of the one that it has."""
-        self.open("Elsewhere")
+        """Submit a form, which navigates the page. `fields`: enctype, name and value of its field."""
+        self.open("Another site")
         sent = self._expect(path, status, FORM, [self.origin + path, *fields]).request.all_headers()
         assert ("session=" in sent.get("cookie", "")) is (self.host == "localhost")
         self.page.wait_for_url(self.origin + path)
 
     def _expect(self, path: str, status: int, script: str, arguments: list[Any]) -> Response:
-        def is_ours(answer: Response) -> bool:
+        def is_expected(answer: Response) -> bool:
             return answer.url == self.origin + path and answer.request.method == "POST"
 
-        self.noise.expect(f"status of {status}")
-        with self.page.expect_response(is_ours) as caught:
+        self.browser_errors.expect(f"status of {status}")
+        with self.page.expect_response(is_expected) as caught:
             self.page.evaluate(script, arguments)
         assert caught.value.status == status
         assert "set-cookie" not in caught.value.all_headers()
@@ -122,11 +123,11 @@ class Attacker:
 
 
 @pytest.fixture
-def attackers(visitor: Page, stack: Stack, elsewhere: Elsewhere, noise: Noise) -> list[Attacker]:
-    return [Attacker(visitor, stack.origin, elsewhere, host, noise) for host in HOSTS]
+def attackers(visitor: Page, stack: Stack, other_server: OtherServer, browser_errors: BrowserErrors) -> list[Attacker]:
+    return [Attacker(visitor, stack.origin, other_server, host, browser_errors) for host in HOSTS]
 
 
-NOT_FROM_THERE = "415 unsupported-media-type; not sent as JSON"
+CONTENT_TYPE_REFUSED = "415 unsupported-media-type; not sent as JSON"
 
 
 def is_logged_in(site: Site, user: User) -> bool:
@@ -140,36 +141,36 @@ def is_logged_in(site: Site, user: User) -> bool:
 def test_a_login_by_another_site(
     attackers: list[Attacker], site: Site, user: User, other_user: User, refused: Refused
 ) -> None:
-    """Whoever is logged in as the attacker gives away what they upload then."""
+    """A victim who is logged in as the attacker would upload pictures to the attacker's account."""
     for attacker in attackers:
         attacker.post("/auth/login", {"username": other_user.username})
-    refused.otherwise(NOT_FROM_THERE)
+    refused.record(CONTENT_TYPE_REFUSED)
     assert is_logged_in(site, user)
 
 
 def test_a_logout_by_another_site(attackers: list[Attacker], site: Site, user: User, refused: Refused) -> None:
-    """It needs no cookie: the answer clears it, and what a form is answered is for the browser to obey."""
+    """A logout needs no cookie: its response would clear the cookie even after a cross-site form."""
     for attacker in attackers:
         attacker.submit("/auth/logout", 403)
-    refused.otherwise("403 foreign-origin")
+    refused.record("403 foreign-origin")
     assert is_logged_in(site, user)
 
 
 def test_a_presign_by_another_site(attackers: list[Attacker], refused: Refused) -> None:
     for attacker in attackers:
         attacker.post("/uploads/presign", {"content_type": "image/png", "size": 100, "sha256": "A" * 43 + "="})
-    refused.otherwise(NOT_FROM_THERE)
+    refused.record(CONTENT_TYPE_REFUSED)
 
 
 def test_a_confirm_by_another_site(
     attackers: list[Attacker], user: User, refused: Refused, untouched: Untouched
 ) -> None:
-    """Of an upload that is the visitor's own and waits; the token at the end takes a form's equals sign."""
-    form = user.put_up("image/png", make_picture())
-    untouched.but_for_object(form["key"])
+    """The upload is the visitor's own and pending. The token at the end contains the equals sign of a form."""
+    form = user.upload_unconfirmed("image/png", make_picture())
+    untouched.except_object(form["key"])
     for attacker in attackers:
         attacker.post("/uploads/confirm", {"key": form["key"], "upload_token": ""})
-    refused.otherwise(NOT_FROM_THERE)
+    refused.record(CONTENT_TYPE_REFUSED)
 
 
 ORIGINS = [
@@ -186,8 +187,8 @@ ORIGINS = [
 ]
 
 
-def test_the_cookie_with_another_origin(stack: Stack, user: User, refused: Refused) -> None:
-    """As JSON, which a browser lets no other origin send: the second lock of that door."""
+def test_the_session_cookie_with_another_origin(stack: Stack, user: User, refused: Refused) -> None:
+    """The request is JSON, which browsers do not let another origin send. The `Origin` check is a second defence."""
     session = {"Cookie": f"session={user.http.headers['Authorization'].split()[1]}"}
     own = stack.origin.removeprefix("http")
     with web.Client(base_url=stack.origin, headers=session) as client:
@@ -195,7 +196,7 @@ def test_the_cookie_with_another_origin(stack: Stack, user: User, refused: Refus
             headers = {} if origin is None else {"Origin": origin.replace("{own}", own)}
             for path, body in (
                 ("/uploads/presign", {"content_type": "image/png", "size": 100}),
-                ("/uploads/confirm", {"key": "pending/x"}),
+                ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x"}),
                 ("/auth/logout", None),
             ):
                 refused.by_service(client.post(path, json=body, headers=headers), 403, "foreign-origin")
@@ -205,19 +206,21 @@ def test_the_cookie_with_another_origin(stack: Stack, user: User, refused: Refus
                 assert "Set-Cookie" not in answer.headers
 
 
-def test_reading_answers_from_another_site(attackers: list[Attacker], noise: Noise, refused: Refused) -> None:
-    noise.expect("console: Access to fetch", "net::ERR_FAILED")
+def test_responses_read_by_another_site(
+    attackers: list[Attacker], browser_errors: BrowserErrors, refused: Refused
+) -> None:
+    browser_errors.expect("console: Access to fetch", "net::ERR_FAILED")
     read = """(url) => fetch(url, { credentials: "include" }).then((answer) => answer.text(), () => "skipped")"""
     for attacker in attackers:
-        attacker.open("Elsewhere")
+        attacker.open("Another site")
         for path in ("/", "/auth/me", "/users", "/inspector/objects", "/inspector/users"):
             assert attacker.page.evaluate(read, attacker.origin + path) == "skipped"
-    refused.otherwise("withheld by the browser")
+    refused.record("blocked by the browser (no CORS)")
 
 
-def test_a_frame_around_the_page(attackers: list[Attacker], noise: Noise, refused: Refused) -> None:
-    """Clickjacking: of the page, and of whatever else answers."""
-    noise.expect("frame-ancestors 'none'", "status of 404")
+def test_the_page_in_a_frame(attackers: list[Attacker], browser_errors: BrowserErrors, refused: Refused) -> None:
+    """Clickjacking of the page and of other responses."""
+    browser_errors.expect("frame-ancestors 'none'", "status of 404")
     paths = ("/", "/users", "/auth/schema", "/uploads/nothing", "/static/icon.svg")
     for attacker in attackers:
         attacker.open("".join(f"<iframe src='{attacker.origin}{path}'></iframe>" for path in paths))
@@ -225,18 +228,18 @@ def test_a_frame_around_the_page(attackers: list[Attacker], noise: Noise, refuse
         assert len(frames) == len(paths)
         for frame in frames:
             frame.wait_for_url("chrome-error://chromewebdata/")
-    refused.otherwise("frame-ancestors 'none'")
+    refused.record("frame-ancestors 'none'")
 
 
-def test_a_hold_on_the_window_of_the_page(attackers: list[Attacker], refused: Refused) -> None:
+def test_a_reference_to_the_pages_window(attackers: list[Attacker], refused: Refused) -> None:
     for attacker in attackers:
-        attacker.open("Elsewhere")
+        attacker.open("Another site")
         with attacker.page.context.expect_page() as caught:
             attacker.page.evaluate("(url) => { window.opened = open(url); }", attacker.origin)
         caught.value.wait_for_url(attacker.origin + "/")
         assert caught.value.evaluate("window.opener") is None
         assert attacker.page.evaluate("window.opened.closed") is True
-    refused.otherwise("cut off by Cross-Origin-Opener-Policy")
+    refused.record("severed by Cross-Origin-Opener-Policy")
 
 
 # Script in the page
@@ -308,27 +311,31 @@ INJECTIONS = {
 
 
 @pytest.mark.parametrize("kind", INJECTIONS)
-def test_script_injected_into_the_page(site: Site, stack: Stack, noise: Noise, kind: str, refused: Refused) -> None:
+def test_script_injected_into_the_page(
+    site: Site, stack: Stack, browser_errors: BrowserErrors, kind: str, refused: Refused
+) -> None:
     directive, script = INJECTIONS[kind]
-    noise.expect(f"Content-Security-Policy: {directive} blocked", "console: ")
+    browser_errors.expect(f"Content-Security-Policy: {directive} blocked", "console: ")
     site.page.evaluate(script, stack.aws.endpoint)
     site.page.wait_for_function("() => window.violations > 0")
     assert site.page.evaluate("typeof window.injected") == "undefined"
-    refused.otherwise(f"blocked by {directive}")
+    refused.record(f"blocked by {directive}")
 
 
-def test_a_call_to_another_host_from_the_page(site: Site, stack: Stack, noise: Noise, refused: Refused) -> None:
-    noise.expect("Content-Security-Policy: connect-src blocked", "console: ")
+def test_a_request_from_the_page_to_another_host(
+    site: Site, stack: Stack, browser_errors: BrowserErrors, refused: Refused
+) -> None:
+    browser_errors.expect("Content-Security-Policy: connect-src blocked", "console: ")
     fetched = site.page.evaluate(
         "(url) => fetch(url).then(() => 'fetched', () => 'refused')", f"{stack.services['frontend']}/users"
     )
     assert fetched == "refused"
     site.page.wait_for_function("() => window.violations > 0")
-    refused.otherwise("blocked by connect-src")
+    refused.record("blocked by connect-src")
 
 
-def test_script_of_other_hosts_in_the_descriptions(stack: Stack, refused: Refused) -> None:
-    """Pages that show OpenAPI documents load their scripts from anywhere, and would run them on our origin."""
+def test_third_party_script_in_the_openapi_documents(stack: Stack, refused: Refused) -> None:
+    """HTML pages for OpenAPI documents load scripts from other hosts, which would run at the system's origin."""
     for path in ("/auth/schema", "/uploads/schema", "/schema"):
         described = web.get(stack.origin + path)
         assert described.status_code == 200
@@ -336,11 +343,11 @@ def test_script_of_other_hosts_in_the_descriptions(stack: Stack, refused: Refuse
         assert described.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
         for ui in ("swagger", "redoc", "elements", "rapidoc", "scalar"):
             assert web.get(f"{stack.origin}{path}/{ui}").status_code == 404
-    refused.otherwise("JSON alone")
+    refused.record("only JSON is served")
 
 
-def test_an_answer_taken_for_a_page(stack: Stack, user: User, refused: Refused) -> None:
-    """Whatever is in it: no answer is sniffed, runs anything or may be framed."""
+def test_a_response_treated_as_a_page(stack: Stack, user: User, refused: Refused) -> None:
+    """No response is sniffed, runs a script or may be framed, whatever its content."""
     token = {"Authorization": user.http.headers["Authorization"]}
     answers = [
         web.request(method, stack.origin + path, headers=token)
@@ -367,23 +374,23 @@ def test_an_answer_taken_for_a_page(stack: Stack, user: User, refused: Refused) 
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
-    refused.otherwise("nosniff, default-src and frame-ancestors 'none' on every answer")
+    refused.record("nosniff, default-src and frame-ancestors 'none' on every response")
 
 
-# Script in what the tables show
+# Script in the data that the tables show
 
 SCRIPT = """<img src=x onerror="window.injected = true"> "'><script>window.injected = true</script> {{ 7 * 7 }}"""
 
 
 def open_at_row(site: Site, stack: Stack, username: str) -> None:
-    """Not page by page, of which other tests leave many."""
+    """Open the page at the cursor before this user's row, without following links."""
     pages = stack.aws.dynamodb.get_paginator("scan").paginate(TableName=stack.resources.table)
     usernames = [row["Username"].get("S", "") for page in pages for row in page["Items"]]
     before = usernames[: usernames.index(username)]
     site.page.goto(f"{site.origin}/?rows={encode_cursor(before[-1])}" if before else site.origin)
 
 
-def runs_nothing(site: Site) -> None:
+def expect_no_script_ran(site: Site) -> None:
     expect(site.page.locator('img[src="x"], body script')).to_have_count(0)
     assert site.page.evaluate("typeof window.injected") == "undefined"
 
@@ -406,14 +413,14 @@ def test_script_in_a_users_name(site: Site, user: User, stack: Stack, refused: R
         else:
             expect(drawn).to_have_attribute("aria-label", f"{SCRIPT} has no avatar yet")
             expect(drawn).to_have_text("<S")
-        runs_nothing(site)
+        expect_no_script_ran(site)
     finally:
         stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=row)  # pyright: ignore[reportArgumentType] - a literal of the right shape
-    refused.otherwise("shown as text")
+    refused.record("shown as text")
 
 
 def test_script_in_a_username(site: Site, stack: Stack, refused: Refused) -> None:
-    """Which nobody can have by logging in, but a row may."""
+    """Nobody can log in with such a username, but a row may have it."""
     key: Any = {"Username": {"S": SCRIPT}}
     stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=key | {"Name": {"S": "Hostile"}})
     try:
@@ -421,58 +428,58 @@ def test_script_in_a_username(site: Site, stack: Stack, refused: Refused) -> Non
         open_at_row(site, stack, SCRIPT)
         shown = site.table.locator("tr", has_text=SCRIPT)
         expect(shown.locator("td").first).to_have_text(SCRIPT)
-        runs_nothing(site)
+        expect_no_script_ran(site)
     finally:
         stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=key)
-    refused.otherwise("shown as text")
+    refused.record("shown as text")
 
 
 def show_object(site: Site, stack: Stack, user: User, **hostile: Any) -> None:
-    """An object with this in it, put there by somebody who may; the page's table shows its text as text."""
+    """Put an object with this text and expect the page to show it as text."""
     key: Any = {"Bucket": stack.resources.bucket, "Key": f"avatars/{user.username}{hostile.pop('suffix', '')}"}
     stack.aws.s3.put_object(**key, Body=b"x", **hostile)
     try:
-        # Newest first, or rather by name: no id is above such a one.
+        # Objects are listed by name in descending order, and this name sorts before every id.
         site.open()
         shown = site.bucket.locator("tr", has_text=key["Key"])
         expect(shown).to_contain_text(SCRIPT)
-        runs_nothing(site)
+        expect_no_script_ran(site)
     finally:
         stack.aws.s3.delete_object(**key)
 
 
 def test_script_in_a_key(site: Site, stack: Stack, user: User, refused: Refused) -> None:
     show_object(site, stack, user, suffix=SCRIPT)
-    refused.otherwise("shown as text")
+    refused.record("shown as text")
 
 
 def test_script_in_metadata(site: Site, stack: Stack, user: User, refused: Refused) -> None:
     show_object(site, stack, user, Metadata={"note": SCRIPT})
-    refused.otherwise("shown as text")
+    refused.record("shown as text")
 
 
 def test_script_in_a_content_type(site: Site, stack: Stack, user: User, refused: Refused) -> None:
     show_object(site, stack, user, ContentType=f"text/html{SCRIPT}")
-    refused.otherwise("shown as text")
+    refused.record("shown as text")
 
 
 # The session cookie
 
 
-def test_reading_the_session_from_script(site: Site, user: User, refused: Refused) -> None:
+def test_the_session_read_by_script(site: Site, user: User, refused: Refused) -> None:
     site.log_in(user.username)
     (session,) = site.page.context.cookies()
     assert session.get("httpOnly") is True
     assert session.get("sameSite") == "Lax"
     assert site.page.evaluate("document.cookie") == ""
     assert site.page.evaluate("localStorage.length + sessionStorage.length") == 0
-    refused.otherwise("HttpOnly")
+    refused.record("HttpOnly")
 
 
-def test_the_session_on_another_host_or_in_the_clear(
+def test_the_session_cookie_on_another_host_or_without_https(
     stack: Stack, user: User, tmp_path: Path, refused: Refused
 ) -> None:
-    """Over HTTPS: a browser sends a Secure cookie nowhere else, and lets no other host set a `__Host-` one."""
+    """Over HTTPS the cookie is Secure, and browsers do not let another host set a `__Host-` cookie."""
     origin = "https://pictures.example"
     with run_service(stack, "auth", tmp_path, ORIGIN=origin) as auth, web.Client(base_url=auth) as client:
         answer = client.post("/auth/login", json={"username": user.username}, headers={"Origin": origin})
@@ -482,6 +489,6 @@ def test_the_session_on_another_host_or_in_the_clear(
         assert (session["samesite"].lower(), session["max-age"]) == ("lax", "3600")
         whoami = client.get("/auth/me", headers={"Cookie": f"__Host-session={session.value}"})
         assert whoami.json() == {"username": user.username}
-        # What another host, or one without HTTPS, could set.
+        # Another host, or a page without HTTPS, could set this cookie.
         refused.by_service(client.get("/auth/me", headers={"Cookie": f"session={session.value}"}), 401, "not-logged-in")
-    refused.otherwise("__Host-, Secure, no Domain")
+    refused.record("__Host-, Secure, no Domain")

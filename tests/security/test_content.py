@@ -1,4 +1,4 @@
-"""What may be tried with the bytes of a file."""
+"""Attacks with the bytes of a file."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     from tests.security.conftest import Refused, Untouched
 
 LIMIT = 8192
-"""Pixels, to either side."""
+"""Maximum width and height, pixels."""
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
 def make_avif() -> bytes:
-    """A good picture, of a format that is not taken."""
+    """A valid picture of a format that is not allowed."""
     file = io.BytesIO()
     draw_scene(96, 96, 1).save(file, "AVIF")
     return file.getvalue()
@@ -70,7 +70,7 @@ DOCUMENTS = {
 
 
 class Attacker:
-    """Puts up one file after the other, and none of them becomes the avatar."""
+    """Uploads files and expects that none becomes the avatar."""
 
     def __init__(self, user: User, bucket: Bucket, untouched: Untouched, refused: Refused) -> None:
         self.user = user
@@ -78,11 +78,11 @@ class Attacker:
         self._untouched = untouched
         self._refused = refused
 
-    def is_refused(self, content_type: str, file: bytes, problem: str) -> None:
-        form = self.user.put_up(content_type, file)
-        self._untouched.but_for_object(form["key"])
+    def expect_refusal(self, content_type: str, file: bytes, problem: str) -> None:
+        form = self.user.upload_unconfirmed(content_type, file)
+        self._untouched.except_object(form["key"])
         self._refused.by_service(self.user.confirm(form), 422, problem)
-        # It waits for its lifecycle rule, and for nothing else.
+        # It stays until its lifecycle rule deletes it.
         assert "Expiration" in self._bucket.head(form["key"])
 
 
@@ -91,18 +91,18 @@ def attacker(user: User, bucket: Bucket, untouched: Untouched, refused: Refused)
     return Attacker(user, bucket, untouched, refused)
 
 
-# No picture at all
+# Files that are no pictures
 
 
-def test_a_document_under_a_pictures_type(attacker: Attacker, subtests: pytest.Subtests) -> None:
+def test_a_document_declared_as_a_picture(attacker: Attacker, subtests: pytest.Subtests) -> None:
     everything_as_png = itertools.product(DOCUMENTS, ["image/png"])
     for name, content_type in {*everything_as_png, *itertools.product(["SVG", "HTML"], CONTENT_TYPES)}:
         with subtests.test(f"{name} as {content_type}"):
-            attacker.is_refused(content_type, DOCUMENTS[name], "not-a-picture")
+            attacker.expect_refusal(content_type, DOCUMENTS[name], "not-a-picture")
 
 
-def test_a_documents_type(user: User, refused: Refused) -> None:
-    """No form is given for it, however it is spelled."""
+def test_a_content_type_that_is_not_allowed(user: User, refused: Refused) -> None:
+    """The presign refuses the content type in every spelling."""
     for content_type in (
         "image/svg+xml",
         "text/html",
@@ -119,17 +119,17 @@ def test_a_documents_type(user: User, refused: Refused) -> None:
         refused.by_service(user.presign(content_type, 100), 415, "type-not-allowed")
 
 
-def test_a_picture_under_anothers_type(attacker: Attacker, subtests: pytest.Subtests) -> None:
+def test_a_picture_declared_as_another_format(attacker: Attacker, subtests: pytest.Subtests) -> None:
     for declared, actual in itertools.permutations(CONTENT_TYPES, 2):
         with subtests.test(f"{actual} as {declared}"):
-            attacker.is_refused(declared, make_picture(actual), "type-mismatch")
+            attacker.expect_refusal(declared, make_picture(actual), "type-mismatch")
 
 
-# Bombs
+# Too many pixels
 
 
 def claim(content_type: str, width: int, height: int) -> bytes:
-    """A small picture whose header says that it is as large as this, or as large as the format can say."""
+    """A small picture whose header has these dimensions, or the largest that the format can express."""
     small = (37, 21)
     fields, most, turned = {
         "image/png": (">II", 2**31 - 1, False),
@@ -149,31 +149,31 @@ def claim(content_type: str, width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_a_header_that_claims_too_much(attacker: Attacker, content_type: str) -> None:
+def test_a_header_with_huge_dimensions(attacker: Attacker, content_type: str) -> None:
     for width, height in ((2**32, 2**32), (2**32, 1), (1, 2**32), (LIMIT + 1, 1), (1, LIMIT + 1)):
-        attacker.is_refused(content_type, claim(content_type, width, height), "too-many-pixels")
+        attacker.expect_refusal(content_type, claim(content_type, width, height), "too-many-pixels")
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_a_picture_one_pixel_too_large(attacker: Attacker, content_type: str) -> None:
-    """They are whole and good, and a row of pixels less would do."""
+    """The pictures are valid, and with one pixel less they would be allowed."""
     for size in ((LIMIT + 1, 8), (8, LIMIT + 1)):
-        attacker.is_refused(content_type, make_picture(content_type, size=size), "too-many-pixels")
+        attacker.expect_refusal(content_type, make_picture(content_type, size=size), "too-many-pixels")
     assert measure(make_picture(content_type, size=(LIMIT, 8))) == (LIMIT, 8)
 
 
 def test_a_decompression_bomb(attacker: Attacker) -> None:
-    """Some KB that unpack to 900 million pixels."""
-    attacker.is_refused("image/png", make_bomb(), "too-many-pixels")
+    """A few KB that decompress to 900 million pixels."""
+    attacker.expect_refusal("image/png", make_bomb(), "too-many-pixels")
 
 
-def make_gif_of_hidden_size() -> bytes:
+def make_gif_with_a_small_screen() -> bytes:
     gif = make_picture("image/gif", size=(LIMIT + 1, 8))
     return gif[:6] + struct.pack("<HH", 1, 1) + gif[10:]
 
 
-def make_jpeg_behind_an_odd_marker() -> bytes:
-    """Decoders skip FF 00; who takes it for a segment lands in a comment, on the header of another frame."""
+def make_jpeg_with_an_invalid_marker() -> bytes:
+    """Decoders skip FF 00. A reader that takes it for a segment finds another frame header in a comment."""
     jpeg = make_picture("image/jpeg", size=(LIMIT + 1, 8))
     scan = jpeg.index(b"\xff\xda")
     decoy = b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, 1, 1, 3) + bytes(9)
@@ -181,62 +181,62 @@ def make_jpeg_behind_an_odd_marker() -> bytes:
     return jpeg[:2] + b"\xff\0" + struct.pack(">H", 2 + len(skipped)) + skipped + decoy + jpeg[scan:]
 
 
-def make_png_of_two_headers() -> bytes:
-    """Decoders that take it take the second."""
+def make_png_with_two_headers() -> bytes:
+    """Decoders that accept the file use the second header."""
     width, height = LIMIT + 1, 8
     pixels = zlib.compress((b"\0" + bytes(width)) * height)
     headers = make_png_header(1, 1) + make_png_header(width, height)
     return PNG + headers + make_chunk(b"IDAT", pixels) + make_chunk(b"IEND", b"")
 
 
-HIDDEN = {
-    "a GIF whose screen is smaller than its frame": ("image/gif", make_gif_of_hidden_size, "too-many-pixels"),
-    "a JPEG with an odd marker": ("image/jpeg", make_jpeg_behind_an_odd_marker, "unreadable-picture"),
-    "a PNG of two headers": ("image/png", make_png_of_two_headers, "unreadable-picture"),
+HIDDEN_DIMENSIONS = {
+    "a GIF whose screen is smaller than its frame": ("image/gif", make_gif_with_a_small_screen, "too-many-pixels"),
+    "a JPEG with an invalid marker": ("image/jpeg", make_jpeg_with_an_invalid_marker, "unreadable-picture"),
+    "a PNG with two headers": ("image/png", make_png_with_two_headers, "unreadable-picture"),
 }
 
 
-def test_a_size_that_is_hidden_behind_a_smaller_one(attacker: Attacker, subtests: pytest.Subtests) -> None:
-    for name, (content_type, make, problem) in HIDDEN.items():
+def test_dimensions_hidden_behind_smaller_ones(attacker: Attacker, subtests: pytest.Subtests) -> None:
+    for name, (content_type, make, problem) in HIDDEN_DIMENSIONS.items():
         with subtests.test(name):
-            attacker.is_refused(content_type, make(), problem)
+            attacker.expect_refusal(content_type, make(), problem)
 
 
-# Damage
+# Damaged pictures
 
 
 def test_a_truncated_picture(attacker: Attacker, subtests: pytest.Subtests) -> None:
-    """Cut off anywhere in its header. Before its kind can be told it is no picture, and then an unreadable one."""
+    """The file ends within its header. It is not a picture until its format can be identified, then unreadable."""
     for content_type in CONTENT_TYPES:
         picture = make_picture(content_type)
-        told = next(length for length in range(len(picture)) if identify(picture[:length]))
+        identified = next(length for length in range(len(picture)) if identify(picture[:length]))
         measured = next(length for length in range(len(picture)) if measure(picture[:length]))
-        assert told < measured
-        for length in (1, told - 1, told, (told + measured) // 2, measured - 1):
+        assert identified < measured
+        for length in (1, identified - 1, identified, (identified + measured) // 2, measured - 1):
             with subtests.test(f"{content_type}, {length} bytes"):
-                problem = "not-a-picture" if length < told else "unreadable-picture"
-                attacker.is_refused(content_type, picture[:length], problem)
-    attacker.is_refused("image/jpeg", cut_off(make_picture("image/jpeg")), "unreadable-picture")
+                problem = "not-a-picture" if length < identified else "unreadable-picture"
+                attacker.expect_refusal(content_type, picture[:length], problem)
+    attacker.expect_refusal("image/jpeg", cut_off(make_picture("image/jpeg")), "unreadable-picture")
 
 
 def test_a_malformed_picture(attacker: Attacker, subtests: pytest.Subtests) -> None:
     png, jpeg, webp, gif = (make_picture(content_type) for content_type in CONTENT_TYPES)
     malformed = {
-        "no extent": ("image/png", png[:16] + bytes(8) + png[24:]),
+        "no dimensions": ("image/png", png[:16] + bytes(8) + png[24:]),
         "another chunk first": ("image/png", PNG + make_chunk(b"tEXt", b"a\0b") + png[8:]),
         "pixels before the header": ("image/png", PNG + make_chunk(b"IDAT", b"") + png[8:]),
         "a chunk that never ends": ("image/png", png[:33] + b"\xff\xff\xff\xfftEXt" + png[33:]),
-        "nothing but markers": ("image/jpeg", b"\xff\xd8" + b"\xff" * 2000),
+        "only markers": ("image/jpeg", b"\xff\xd8" + b"\xff" * 2000),
         "an end before the frame": ("image/jpeg", b"\xff\xd8\xff\xd9" + jpeg[2:]),
-        "a segment of no length": ("image/jpeg", b"\xff\xd8\xff\xe0\0\0" + jpeg[2:]),
+        "a segment without a length": ("image/jpeg", b"\xff\xd8\xff\xe0\0\0" + jpeg[2:]),
         "endless small segments": ("image/jpeg", b"\xff\xd8" + b"\xff\xe1\0\2" * 500_000 + jpeg[2:]),
-        "no chunk within": ("image/webp", webp[:15]),
+        "no chunk": ("image/webp", webp[:15]),
         "an end before the picture": ("image/gif", gif[:10] + b"\0\0\0;" + gif[13:]),
         "endless small blocks": ("image/gif", gif[:10] + b"\0\0\0!\xfe" + b"\1x" * 500_000),
     }
     for name, (content_type, file) in malformed.items():
         with subtests.test(name):
-            attacker.is_refused(content_type, file, "unreadable-picture")
+            attacker.expect_refusal(content_type, file, "unreadable-picture")
 
 
 INTERESTING = (
@@ -254,8 +254,8 @@ INTERESTING = (
 
 @st.composite
 def damaged_pictures(draw: st.DrawFn) -> bytes:
-    """A picture of some format with bytes of its header changed, added, repeated or lost."""
-    file = bytearray(SOUND[draw(st.sampled_from(CONTENT_TYPES))])
+    """A picture whose header has bytes changed, added, repeated or removed."""
+    file = bytearray(GOOD_PICTURES[draw(st.sampled_from(CONTENT_TYPES))])
     for _ in range(draw(st.integers(1, 5))):
         at = draw(st.integers(0, min(len(file), 500)))
         length = draw(st.integers(0, 40))
@@ -274,12 +274,12 @@ def damaged_pictures(draw: st.DrawFn) -> bytes:
     return bytes(file)
 
 
-SOUND = {content_type: make_picture(content_type, size=(37, 21)) for content_type in CONTENT_TYPES}
+GOOD_PICTURES = {content_type: make_picture(content_type, size=(37, 21)) for content_type in CONTENT_TYPES}
 
 
 def decode(file: bytes, content_type: str) -> tuple[int, int] | None:
-    """The extent of what Pillow makes of it, if it makes anything of it."""
-    # Whatever a decoder raises, it has not decoded.
+    """Width and height of the picture that Pillow decodes, or None."""
+    # An exception of any kind means that the file was not decoded.
     with warnings.catch_warnings(), contextlib.suppress(Exception):
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(file), formats=[FORMATS[content_type]]) as picture:
@@ -295,11 +295,11 @@ def decode(file: bytes, content_type: str) -> tuple[int, int] | None:
     derandomize=True,
 )
 @given(damaged_pictures() | st.binary(max_size=200))
-@example(make_gif_of_hidden_size())
-@example(make_jpeg_behind_an_odd_marker())
-@example(make_png_of_two_headers())
-def test_a_header_damaged_by_chance(file: bytes) -> None:
-    """Reading it raises nothing, and never finds less than a decoder does."""
+@example(make_gif_with_a_small_screen())
+@example(make_jpeg_with_an_invalid_marker())
+@example(make_png_with_two_headers())
+def test_a_randomly_damaged_header(file: bytes) -> None:
+    """Reading the header raises nothing and never finds smaller dimensions than a decoder does."""
     content_type, extent = identify(file), measure(file)
     if content_type is None or extent is None:
         return
@@ -309,81 +309,81 @@ def test_a_header_damaged_by_chance(file: bytes) -> None:
         assert decoded[1] <= extent[1]
 
 
-# Good pictures, and what comes with them
+# Valid pictures with additional content
 
 
 def check_served(user: User, bucket: Bucket, content_type: str, file: bytes) -> httpx2.Response:
-    """It is taken, and handed out as what it was verified to be: a picture, and no document."""
-    form = user.put_up(content_type, file)
+    """Assert that the file becomes the avatar and is served as an attachment with the verified content type."""
+    form = user.upload_unconfirmed(content_type, file)
     assert user.confirm(form).status_code == 200
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
-    way = user.http.get(f"/users/{user.username}/avatar")
-    assert (way.status_code, way.content, way.headers["X-Content-Type-Options"]) == (303, b"", "nosniff")
-    # Without the token, as a browser goes there.
-    served = web.get(way.headers["Location"])
+    redirect = user.http.get(f"/users/{user.username}/avatar")
+    assert (redirect.status_code, redirect.content, redirect.headers["X-Content-Type-Options"]) == (303, b"", "nosniff")
+    # A browser sends no token to the bucket.
+    served = web.get(redirect.headers["Location"])
     assert (served.status_code, served.content) == (200, file)
     assert served.headers["Content-Type"] == content_type
     assert served.headers["Content-Disposition"] == "attachment"
     assert "Content-Encoding" not in served.headers
-    return way
+    return redirect
 
 
 @pytest.mark.parametrize("polyglot", POLYGLOTS)
 def test_a_polyglot(user: User, bucket: Bucket, untouched: Untouched, refused: Refused, polyglot: str) -> None:
-    """It is a picture, and is taken as one; in a browser, tests/browser/test_polyglots.py."""
+    """It is a valid picture and is accepted. `tests/browser/test_polyglots.py` opens it in a browser."""
     content_type, make = POLYGLOTS[polyglot]
     file = make()
     assert decode(file, content_type)
     assert b"window.ran" in file
-    untouched.but_for_avatar(user)
+    untouched.except_avatar(user)
     check_served(user, bucket, content_type, file)
-    refused.otherwise("served as a picture, to be saved")
+    refused.record("served as a picture and an attachment")
 
 
-def test_the_way_to_a_picture_with_another_type(
+def test_a_picture_url_with_another_content_type(
     user: User, bucket: Bucket, untouched: Untouched, refused: Refused
 ) -> None:
-    """S3 lets a signed URL say with which headers it answers, and signs them."""
+    """A presigned URL can set headers of the response, and they are part of its signature."""
     content_type, make = POLYGLOTS["JPEG and page"]
-    untouched.but_for_avatar(user)
-    way = urlsplit(check_served(user, bucket, content_type, make()).headers["Location"])
-    asked = {name: values[0] for name, values in parse_qs(way.query).items()}
+    untouched.except_avatar(user)
+    redirect = urlsplit(check_served(user, bucket, content_type, make()).headers["Location"])
+    asked = {name: values[0] for name, values in parse_qs(redirect.query).items()}
     for name, value in (
         ("response-content-type", "text/html"),
         ("response-content-disposition", "inline"),
         ("response-content-encoding", "gzip"),
         ("X-Amz-Expires", "604800"),
     ):
-        url = way._replace(query="").geturl()
+        url = redirect._replace(query="").geturl()
         refused.by_s3(web.get(url, params=asked | {name: value}), 403, "SignatureDoesNotMatch")
     without = {name: value for name, value in asked.items() if name != "response-content-disposition"}
-    refused.by_s3(web.get(way._replace(query="").geturl(), params=without), 403, "SignatureDoesNotMatch")
+    refused.by_s3(web.get(redirect._replace(query="").geturl(), params=without), 403, "SignatureDoesNotMatch")
 
 
 def test_exif_with_script(
     user: User, http: httpx2.Client, bucket: Bucket, untouched: Untouched, refused: Refused
 ) -> None:
-    """It stays in the picture's bytes: neither the object's metadata nor any page has it."""
+    """The script stays in the picture's bytes and appears neither in the object's metadata nor on a page."""
     content_type, make = POLYGLOTS["JPEG and page"]
-    untouched.but_for_avatar(user)
+    untouched.except_avatar(user)
     check_served(user, bucket, content_type, make())
     avatar = user.avatar or ""
     assert "window.ran" not in str(bucket.head(avatar))
-    for path in ("/", "/inspector/objects"):  # which begin with the newest
+    for path in ("/", "/inspector/objects"):  # both list the newest objects first
         shown = http.get(path).text
         assert avatar in shown
         assert "window.ran" not in shown
-    refused.otherwise("shown nowhere")
+    refused.record("not shown anywhere")
 
 
 def test_huge_metadata(user: User, bucket: Bucket, untouched: Untouched, refused: Refused) -> None:
-    """As much of it as a file may have bytes, and a text that unpacks to 64 MB: it is passed over, not read."""
+    """Metadata up to the size limit, and compressed text of 64 MB, are skipped."""
     jpeg = push_dimensions_back(make_picture("image/jpeg"), 4_800_000)
     bomb = make_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(64_000_000), 9))
     text = make_chunk(b"tEXt", b"Comment\0" + random.Random(1).randbytes(4_800_000))  # noqa: S311 - bytes, not secrets
     png = make_picture()
     header = len(PNG) + 25
-    untouched.but_for_avatar(user)
+    untouched.except_avatar(user)
     for content_type, file in (
         ("image/jpeg", jpeg),
         ("image/png", png[:header] + bomb + png[header:]),
@@ -391,13 +391,13 @@ def test_huge_metadata(user: User, bucket: Bucket, untouched: Untouched, refused
     ):
         assert len(file) < 5_000_000
         check_served(user, bucket, content_type, file)
-    refused.otherwise("passed over")
+    refused.record("skipped")
 
 
-def test_other_bytes_than_were_announced(user: User, untouched: Untouched, refused: Refused) -> None:
-    """A form for a picture, and a document of its size; what S3 can't see the confirm sees."""
+def test_a_document_in_place_of_the_declared_picture(user: User, untouched: Untouched, refused: Refused) -> None:
+    """The form is for a picture and the posted file is a document of the same size. The confirm finds it."""
     picture = make_picture()
     form = user.presign("image/png", len(picture)).json()
-    untouched.but_for_object(form["key"])
+    untouched.except_object(form["key"])
     assert post_form(form, PAGE.ljust(len(picture))).status_code == 204
     refused.by_service(user.confirm(form), 422, "not-a-picture")

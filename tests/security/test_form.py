@@ -1,4 +1,4 @@
-"""What may be tried with a form between the presign and the bucket, where S3 alone holds it against its policy."""
+"""Attacks with a presigned POST form, which S3 checks against its policy."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uuid_utils
 
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from services.uploads.objects import Declared
 from tests import web
-from tests.conftest import WAITS_UNDER, only_tag, post_form
+from tests.conftest import POSTED_PREFIXES, only_tag, post_form
 from tests.eventually import eventually
-from tests.forms import presign_otherwise
+from tests.forms import presign_as
 from tests.pictures import make_picture
 
 if TYPE_CHECKING:
@@ -33,22 +34,22 @@ SIGNING_FIELDS = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date",
 
 @pytest.fixture
 def form(user: User) -> dict[str, Any]:
-    """The victim's or the attacker's, with every field that a form can have."""
+    """A form of `user` with every field that a form can have."""
     return user.presign("image/png", len(PICTURE), sha256=DIGEST).raise_for_status().json()
 
 
-def test_the_form_as_it_is(form: dict[str, Any], user: User, bucket: Bucket, untouched: Untouched) -> None:
-    """No attack: what all others of this area are refused for is what they change of it."""
-    untouched.but_for_object(form["key"])
+def test_an_unchanged_form(form: dict[str, Any], user: User, bucket: Bucket, untouched: Untouched) -> None:
+    """This is no attack. It shows that the other attacks are refused because of what they change."""
+    untouched.except_object(form["key"])
     assert post_form(form, PICTURE).status_code == 204
     assert bucket.owner(form["key"]) == user.username
 
 
-# Its fields
+# Fields
 
 
 def spoil(name: str, value: str) -> str:
-    """Another value of the same kind where the kind is looked at before the policy, and any other value else."""
+    """Another value. For fields that S3 parses before it checks the policy, the value keeps its format."""
     match name:
         case "key":
             return value[:-36] + str(uuid_utils.uuid7(nanoseconds=time.time_ns()))
@@ -68,11 +69,11 @@ REFUSED_CHANGED = {
     "x-amz-credential": (403, "InvalidAccessKeyId"),
     "x-amz-algorithm": (400, "InvalidArgument"),
 }
-"""For another reason than that the policy names the field with its value."""
+"""Status and code for fields that S3 checks before the policy conditions."""
 
 
 def test_a_changed_field(form: dict[str, Any], refused: Refused, subtests: pytest.Subtests) -> None:
-    """Each field that a form has, whichever these are."""
+    """Change each field of the form, one at a time."""
     assert {"key", "Content-Type", "x-amz-meta-username", "x-amz-checksum-sha256", *SIGNING_FIELDS} <= set(
         form["fields"]
     )
@@ -83,7 +84,7 @@ def test_a_changed_field(form: dict[str, Any], refused: Refused, subtests: pytes
 
 
 REFUSED_WITHOUT = dict.fromkeys(["key", *SIGNING_FIELDS], (400, "InvalidArgument")) | {
-    # Without it nobody is named who could have signed.
+    # Without it the form names no signer.
     "x-amz-credential": (403, "AccessDenied"),
 }
 
@@ -95,8 +96,8 @@ def test_a_removed_field(form: dict[str, Any], refused: Refused, subtests: pytes
             refused.by_s3(answer, *REFUSED_WITHOUT.get(name, (403, "AccessDenied")))
 
 
-def test_a_field_said_twice(form: dict[str, Any], refused: Refused, subtests: pytest.Subtests) -> None:
-    """In two spellings of its name, the second with another value."""
+def test_a_repeated_field(form: dict[str, Any], refused: Refused, subtests: pytest.Subtests) -> None:
+    """Send a field a second time, with another case of its name and another value."""
     for name in ("key", "Content-Type", "x-amz-meta-username"):
         with subtests.test(name):
             again = {name.swapcase(): spoil(name, form["fields"][name])}
@@ -110,20 +111,20 @@ def add_each(form: dict[str, Any], refused: Refused, **fields: str) -> None:
 
 
 def test_an_acl(form: dict[str, Any], refused: Refused) -> None:
-    """So that the world can read or write it."""
+    """An ACL would let anybody read or write the object."""
     grant = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
     add_each(form, refused, acl="public-read-write", **{"x-amz-acl": "public-read"})
     add_each(form, refused, acl="private", **{"x-amz-grant-full-control": grant})
 
 
 def test_a_storage_class(form: dict[str, Any], refused: Refused) -> None:
-    """One that costs more, or that can't be read for hours."""
+    """Another storage class would cost more or delay reads by hours."""
     for storage_class in ("DEEP_ARCHIVE", "STANDARD"):
         add_each(form, refused, **{"x-amz-storage-class": storage_class})
 
 
 def test_a_redirect_after_the_upload(form: dict[str, Any], refused: Refused) -> None:
-    """An open redirect in the bucket's name, which also tells the other site the key."""
+    """It would be an open redirect at the bucket's domain, and would send the key to the other site."""
     add_each(form, refused, success_action_redirect="https://evil.example/", redirect="https://evil.example/")
     add_each(form, refused, success_action_status="201")
 
@@ -132,12 +133,12 @@ def test_a_website_redirect(form: dict[str, Any], refused: Refused) -> None:
     add_each(form, refused, **{"x-amz-website-redirect-location": "https://evil.example/"})
 
 
-def test_a_cache_control(form: dict[str, Any], refused: Refused) -> None:
-    """Bytes that may still change would stay in caches for good."""
+def test_a_cache_control_field(form: dict[str, Any], refused: Refused) -> None:
+    """Bytes that may still change would stay in caches."""
     add_each(form, refused, Expires="Thu, 01 Jan 2099 00:00:00 GMT", **{"Cache-Control": "max-age=31536000"})
 
 
-def test_headers_that_change_what_a_browser_makes_of_it(form: dict[str, Any], refused: Refused) -> None:
+def test_a_content_encoding_or_disposition(form: dict[str, Any], refused: Refused) -> None:
     headers = {
         "Content-Encoding": "gzip",
         "Content-Disposition": 'attachment; filename="setup.exe"',
@@ -146,16 +147,16 @@ def test_headers_that_change_what_a_browser_makes_of_it(form: dict[str, Any], re
     add_each(form, refused, **headers)
 
 
-def test_metadata_of_ones_own(form: dict[str, Any], refused: Refused) -> None:
+def test_additional_metadata(form: dict[str, Any], refused: Refused) -> None:
     add_each(form, refused, **{"x-amz-meta-more": "x", "x-amz-meta-": "x", "x-amz-meta-user-name": "x"})
 
 
-def test_tags_in_a_header_field(form: dict[str, Any], refused: Refused) -> None:
+def test_an_added_tagging_field(form: dict[str, Any], refused: Refused) -> None:
     add_each(form, refused, **{"x-amz-tagging": "Status=Live"})
 
 
-def test_a_lock_or_a_key_of_ones_own(form: dict[str, Any], refused: Refused) -> None:
-    """An object that can't be deleted, or not be read."""
+def test_an_object_lock_or_an_encryption_key(form: dict[str, Any], refused: Refused) -> None:
+    """The object could not be deleted, or not be read."""
     fields = {
         "x-amz-object-lock-legal-hold": "ON",
         "x-amz-object-lock-mode": "COMPLIANCE",
@@ -167,8 +168,8 @@ def test_a_lock_or_a_key_of_ones_own(form: dict[str, Any], refused: Refused) -> 
 
 
 @only_tag
-def test_no_tag_or_another_one(user: User, refused: Refused) -> None:
-    """An object that no lifecycle rule deletes, and that looks like one that was confirmed."""
+def test_a_missing_or_changed_tag(user: User, refused: Refused) -> None:
+    """The object would look confirmed, and no lifecycle rule would delete it."""
     form = user.presign("image/png", len(PICTURE)).json()
     no_tags = "<Tagging><TagSet></TagSet></Tagging>"
     live = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Live</Value></Tag></TagSet></Tagging>"
@@ -178,31 +179,31 @@ def test_no_tag_or_another_one(user: User, refused: Refused) -> None:
 
 
 @only_tag
-def test_an_upload_token_of_ones_own(user: User, refused: Refused) -> None:
+def test_a_changed_upload_token(user: User, refused: Refused) -> None:
     form = user.presign("image/png", len(PICTURE)).json()
     for token in (None, "", "mine", form["upload_token"].swapcase()):
         refused.by_s3(post_form(form, PICTURE, **{"x-amz-meta-upload-token": token}), 403, "AccessDenied")
 
 
-# Its key and its owner
+# Key and owner
 
 
-def test_another_key(form: dict[str, Any], other_user: User, strategy: str, refused: Refused) -> None:
-    """Over another's avatar or upload, into the other prefix, or anywhere at all."""
+def test_a_changed_key(form: dict[str, Any], other_user: User, strategy: str, refused: Refused) -> None:
+    """Post to another user's avatar or upload, under the other prefix, or to any other key."""
     pending = other_user.presign("image/png", len(PICTURE)).json()["key"]
-    elsewhere = {"prefix": "avatars/", "tag": "pending/"}[strategy] + form["key"].rpartition("/")[2]
+    elsewhere = {"prefix": AVATAR_PREFIX, "tag": PENDING_PREFIX}[strategy] + form["key"].rpartition("/")[2]
     for key in (other_user.avatar, pending, elsewhere, form["key"] + "/..", "index.html", "${filename}", "", " "):
         answer = post_form(form, PICTURE, key=key)
         refused.by_s3(answer, *((403, "AccessDenied") if key else (400, "InvalidArgument")))
 
 
-def test_another_owner(form: dict[str, Any], other_user: User, refused: Refused) -> None:
+def test_a_changed_username(form: dict[str, Any], other_user: User, refused: Refused) -> None:
     for name in (other_user.username, "", form["fields"]["x-amz-meta-username"].swapcase()):
         refused.by_s3(post_form(form, PICTURE, **{"x-amz-meta-username": name}), 403, "AccessDenied")
 
 
-def test_a_form_of_one_with_the_policy_of_another(form: dict[str, Any], other_user: User, refused: Refused) -> None:
-    """Both are signed, and each signs for itself alone."""
+def test_a_form_with_another_users_policy(form: dict[str, Any], other_user: User, refused: Refused) -> None:
+    """Both forms are signed, but the policy of one does not allow the fields of the other."""
     other = other_user.presign("image/png", len(PICTURE), sha256=DIGEST).json()["fields"]
     mixed = {name: other[name] for name in SIGNING_FIELDS}
     refused.by_s3(post_form(form, PICTURE, **mixed), 403, "AccessDenied")
@@ -211,24 +212,24 @@ def test_a_form_of_one_with_the_policy_of_another(form: dict[str, Any], other_us
     refused.by_s3(post_form(form, PICTURE, **signature), 403, "SignatureDoesNotMatch")
 
 
-def test_a_form_of_one_posted_by_another(
+def test_a_form_posted_by_another_user(
     form: dict[str, Any], user: User, other_user: User, bucket: Bucket, refused: Refused, untouched: Untouched
 ) -> None:
-    """Posting is anonymous, and the form says whose it is: who posts it gains nothing, whoever confirms."""
-    untouched.but_for_object(form["key"])
+    """A POST is anonymous and the form names its user, so an attacker who posts it gains nothing."""
+    untouched.except_object(form["key"])
     assert post_form(form, PICTURE).status_code == 204
     assert bucket.owner(form["key"]) == user.username
     refused.by_service(other_user.confirm(form), 404, "unknown-upload")
-    untouched.but_for_avatar(user)
+    untouched.except_avatar(user)
     assert user.confirm(form).json()["username"] == user.username
     refused.by_service(other_user.confirm(form), 404, "unknown-upload")
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
 
 
-# Its type and size
+# Content type and size
 
 
-def test_another_type(form: dict[str, Any], refused: Refused) -> None:
+def test_a_changed_content_type(form: dict[str, Any], refused: Refused) -> None:
     for content_type in (
         "text/html",
         "image/svg+xml",
@@ -241,15 +242,15 @@ def test_another_type(form: dict[str, Any], refused: Refused) -> None:
         refused.by_s3(post_form(form, PICTURE, **{"Content-Type": content_type}), 403, "AccessDenied")
 
 
-def test_another_type_of_the_file_itself(
+def test_another_content_type_in_the_file_part(
     form: dict[str, Any], bucket: Bucket, refused: Refused, untouched: Untouched
 ) -> None:
-    """The part that is the file has headers of its own, which count for nothing."""
-    untouched.but_for_object(form["key"])
+    """S3 ignores the Content-Type header of the file part."""
+    untouched.except_object(form["key"])
     file = ("page.html", PICTURE, "text/html")
     assert web.post(form["url"], data=form["fields"], files={"file": file}).status_code == 204
     assert bucket.head(form["key"])["ContentType"] == "image/png"
-    refused.otherwise("the form's type counts")
+    refused.record("the form's content type is used")
 
 
 def test_a_file_one_byte_too_large(user: User, refused: Refused) -> None:
@@ -269,36 +270,38 @@ def test_an_empty_file(user: User, refused: Refused) -> None:
         refused.by_service(user.presign("image/png", size), 422, "empty-file")
 
 
-def test_a_form_for_more_than_is_allowed(user: User, refused: Refused) -> None:
+def test_a_presign_above_the_size_limit(user: User, refused: Refused) -> None:
     for size in (5_000_001, 2**31, 2**64, 10**30):
         refused.by_service(user.presign("image/png", size), 413, "too-large")
 
 
 def test_another_file_of_the_same_size(form: dict[str, Any], refused: Refused) -> None:
-    """Where the browser gave a digest, these bytes are the only ones."""
+    """The form has the file's SHA-256, so S3 accepts only these bytes."""
     refused.by_s3(post_form(form, PICTURE[:-1] + b"x"), 400, "BadDigest")
 
 
-# Its time and signature
+# Expiry and signature
 
 
 def test_an_expired_form(stack: Stack, user: User, strategy: str, refused: Refused) -> None:
-    form = presign_otherwise(stack, strategy, user.username, DECLARED, service="uploads", seconds=-1)
-    assert form["key"].startswith(WAITS_UNDER[strategy])
+    form = presign_as(stack, strategy, user.username, DECLARED, service="uploads", seconds=-1)
+    assert form["key"].startswith(POSTED_PREFIXES[strategy])
     answer = post_form(form, PICTURE)
     refused.by_s3(answer, 403, "AccessDenied")
     assert "Policy expired" in answer.text
 
 
-def test_a_form_of_a_service_that_may_not_write(stack: Stack, user: User, strategy: str, refused: Refused) -> None:
-    """Well signed, and of no more power than its signer."""
+def test_a_form_signed_by_a_service_without_write_permission(
+    stack: Stack, user: User, strategy: str, refused: Refused
+) -> None:
+    """The signature is valid, but the form has only the permissions of its signer."""
     for service in ("frontend", "auth"):
-        form = presign_otherwise(stack, strategy, user.username, DECLARED, service=service, seconds=300)
+        form = presign_as(stack, strategy, user.username, DECLARED, service=service, seconds=300)
         refused.by_s3(post_form(form, PICTURE), 403, "AccessDenied")
 
 
-def test_a_form_that_says_another_time(form: dict[str, Any], refused: Refused) -> None:
-    """A later day of signing, in the date and in the credential's scope."""
+def test_a_form_with_another_signing_date(form: dict[str, Any], refused: Refused) -> None:
+    """A later signing date in `x-amz-date` and in the credential scope."""
     access_key, _, *scope = form["fields"]["x-amz-credential"].split("/")
     later = {"x-amz-date": "20990101T000000Z", "x-amz-credential": "/".join([access_key, "20990101", *scope])}
     refused.by_s3(post_form(form, PICTURE, **later), 403, "SignatureDoesNotMatch")
@@ -324,14 +327,14 @@ def test_a_wrong_signature(form: dict[str, Any], refused: Refused) -> None:
 
 
 def test_no_signature(form: dict[str, Any], refused: Refused) -> None:
-    """An anonymous post, with the policy and without it."""
+    """An anonymous POST, with the policy and without it."""
     bare = dict.fromkeys(SIGNING_FIELDS)
     refused.by_s3(post_form(form, PICTURE, **bare), 403, "AccessDenied")
     refused.by_s3(post_form(form, PICTURE, **{**bare, "policy": form["fields"]["policy"]}), 403, "AccessDenied")
 
 
-def test_a_signature_of_the_old_kind(form: dict[str, Any], refused: Refused) -> None:
-    """Version 2, which has no region and no date in it, with the access key that every form shows."""
+def test_a_signature_of_version_2(form: dict[str, Any], refused: Refused) -> None:
+    """Signature V2 contains no region and no date. The access key id is visible in every form."""
     fields = dict.fromkeys(SIGNING_FIELDS[1:])
     access_key = form["fields"]["x-amz-credential"].partition("/")[0]
     for signature in ("", base64.b64encode(bytes(20)).decode()):
@@ -339,23 +342,23 @@ def test_a_signature_of_the_old_kind(form: dict[str, Any], refused: Refused) -> 
         refused.by_s3(answer, *((403, "SignatureDoesNotMatch") if signature else (400, "InvalidArgument")))
 
 
-# Again and again
+# Repeated posts
 
 
-def test_the_same_form_many_times(user: User, bucket: Bucket, refused: Refused, untouched: Untouched) -> None:
-    """One after the other and at once: it is one object all the time, and one avatar in the end."""
+def test_a_form_posted_many_times(user: User, bucket: Bucket, refused: Refused, untouched: Untouched) -> None:
+    """Many concurrent POSTs make one object, and the confirm makes one avatar."""
     files = [make_picture("image/gif", seed=seed) for seed in range(20)]
     size = max(map(len, files))
     files = [file.ljust(size, b"\0") for file in files]
     form = user.presign("image/gif", size).json()
-    untouched.but_for_object(form["key"])
+    untouched.except_object(form["key"])
     with ThreadPoolExecutor(8) as threads:
         assert {answer.status_code for answer in threads.map(partial(post_form, form), files)} == {204}
     assert sorted(bucket.keys(user.username)) == sorted([form["key"], user.avatar or ""])
     last = bucket.read(form["key"])
     assert last in files
-    untouched.but_for_avatar(user)
+    untouched.except_avatar(user)
     assert user.confirm(form).status_code == 200
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
     assert bucket.read(user.avatar or "") == last
-    refused.otherwise("one object, one avatar")
+    refused.record("one object, one avatar")

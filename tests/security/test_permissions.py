@@ -1,4 +1,4 @@
-"""What each service's own user may do in AWS: what it needs, and nothing else; and what nobody may."""
+"""The permissions of each service's IAM user, and of callers without valid credentials."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.local.clients import Aws
 from services.store.clients import CLIENT_CONFIG, S3_CONFIG
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from tests import web
 from tests.conftest import only_prefix
 from tests.infra.simulate import is_allowed
@@ -28,22 +29,22 @@ if TYPE_CHECKING:
 pytestmark = only_prefix
 
 USERS = ("auth", "uploads", "sweep", "frontend")
-PREFIXES = ("pending/", "avatars/", "elsewhere/")
+PREFIXES = (PENDING_PREFIX, AVATAR_PREFIX, "elsewhere/")
 PROBE = "permissions"
 
 REFUSALS = ("AccessDenied", "AccessDeniedException", "403")
-"""Of S3, of the others, and of a HEAD, which has no body to name it in."""
+"""The error codes of S3, of other services, and of a HEAD request, whose response has no body."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call that changes nothing, to where it is allowed or to where it is not."""
+    """An API call that changes nothing, on a resource where it may be allowed or refused."""
 
     action: str
     resource: str
     make: Callable[[Aws], object]
     allowed_errors: tuple[str, ...] = ()
-    """What AWS says to one who may do it, where the arguments are such that it does nothing."""
+    """Error codes that an allowed caller gets, since the arguments make the call have no effect."""
 
     def __str__(self) -> str:
         return f"{self.action} {self.resource}"
@@ -69,40 +70,40 @@ class Arns:
 NEEDED: dict[str, set[tuple[str, str]]] = {
     "auth": {("dynamodb:GetItem", "table"), ("kms:Sign", "key"), ("kms:GetPublicKey", "key")},
     "uploads": {
-        ("s3:PutObject", "pending/"),
-        ("s3:PutObject", "avatars/"),
-        ("s3:GetObject", "pending/"),
-        ("s3:GetObject", "avatars/"),
-        ("s3:DeleteObject", "pending/"),
-        ("s3:DeleteObject", "avatars/"),
-        ("s3:PutObjectTagging", "avatars/"),
-        ("s3:GetObjectTagging", "avatars/"),
+        ("s3:PutObject", PENDING_PREFIX),
+        ("s3:PutObject", AVATAR_PREFIX),
+        ("s3:GetObject", PENDING_PREFIX),
+        ("s3:GetObject", AVATAR_PREFIX),
+        ("s3:DeleteObject", PENDING_PREFIX),
+        ("s3:DeleteObject", AVATAR_PREFIX),
+        ("s3:PutObjectTagging", AVATAR_PREFIX),
+        ("s3:GetObjectTagging", AVATAR_PREFIX),
         ("s3:ListBucket", "bucket"),
         ("dynamodb:GetItem", "table"),
         ("dynamodb:UpdateItem", "table"),
     },
     "sweep": {
         ("s3:ListBucket", "bucket"),
-        ("s3:GetObject", "avatars/"),
-        ("s3:GetObjectTagging", "avatars/"),
-        ("s3:PutObject", "avatars/"),
-        ("s3:PutObjectTagging", "avatars/"),
-        ("s3:DeleteObject", "avatars/"),
+        ("s3:GetObject", AVATAR_PREFIX),
+        ("s3:GetObjectTagging", AVATAR_PREFIX),
+        ("s3:PutObject", AVATAR_PREFIX),
+        ("s3:PutObjectTagging", AVATAR_PREFIX),
+        ("s3:DeleteObject", AVATAR_PREFIX),
         ("dynamodb:Scan", "table"),
         ("dynamodb:GetItem", "table"),
     },
     "frontend": {
         ("s3:ListBucket", "bucket"),
-        ("s3:GetObject", "pending/"),
-        ("s3:GetObject", "avatars/"),
-        ("s3:GetObjectTagging", "pending/"),
-        ("s3:GetObjectTagging", "avatars/"),
+        ("s3:GetObject", PENDING_PREFIX),
+        ("s3:GetObject", AVATAR_PREFIX),
+        ("s3:GetObjectTagging", PENDING_PREFIX),
+        ("s3:GetObjectTagging", AVATAR_PREFIX),
         ("dynamodb:Scan", "table"),
         ("dynamodb:GetItem", "table"),
         ("dynamodb:BatchGetItem", "table"),
     },
 }
-"""Spelled out once more, so that a policy that is widened is not just believed."""
+"""Listed here again, so that a wider policy fails the test."""
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +132,7 @@ def _other_table(stack: Stack) -> Iterator[None]:
 
 @pytest.fixture
 def _probes(stack: Stack, bucket: Bucket) -> Iterator[None]:
-    """An object to look at under each prefix."""
+    """An object under each prefix."""
     for prefix in PREFIXES:
         stack.aws.s3.put_object(Bucket=bucket.name, Key=prefix + PROBE, Body=b"x")
     yield
@@ -142,7 +143,7 @@ def _probes(stack: Stack, bucket: Bucket) -> Iterator[None]:
 
 @pytest.fixture
 def calls(stack: Stack, arns: Arns, other_key: str) -> list[Call]:
-    """Every action that any of the users may do anywhere, on what is ours and on what is not; and more than those."""
+    """Every action that any of the users is allowed, and further actions, on the system's and other resources."""
     bucket = stack.resources.bucket
     on_objects = [
         Call(f"s3:{action}", f"{arns.bucket}/{prefix}{PROBE}", make)
@@ -220,7 +221,7 @@ def _key_calls(key: str) -> dict[str, Callable[[Aws], object]]:
     }
 
 
-def is_let(aws: Aws, call: Call) -> bool:
+def is_allowed_by_aws(aws: Aws, call: Call) -> bool:
     try:
         call.make(aws)
     except ClientError as error:
@@ -231,7 +232,7 @@ def is_let(aws: Aws, call: Call) -> bool:
 
 
 def shorten(call: Call, arns: Arns) -> tuple[str, str]:
-    """As in `NEEDED`."""
+    """Action and resource of a call as in `NEEDED`."""
     names = {arns.bucket: "bucket", arns.table: "table", arns.key: "key"}
     names |= {f"{arns.bucket}/{prefix}{PROBE}": prefix for prefix in PREFIXES}
     return call.action, names.get(call.resource, call.resource)
@@ -239,29 +240,29 @@ def shorten(call: Call, arns: Arns) -> tuple[str, str]:
 
 @pytest.mark.usefixtures("_probes", "_other_table")
 @pytest.mark.parametrize("user_name", USERS)
-def test_anything_but_what_is_needed(
+def test_actions_that_a_service_does_not_need(
     stack: Stack, arns: Arns, calls: list[Call], user_name: str, refused: Refused
 ) -> None:
-    """Each call is really made. It is allowed where it is needed, and exactly there; and so the policy says, too."""
+    """Each call is made. It is allowed exactly where the service needs it and where its policy allows it."""
     aws = stack.aws.with_credentials(stack.resources.credentials[user_name])
-    let = {call for call in calls if is_let(aws, call)}
-    promised = {call for call in calls if is_allowed([arns.policies[user_name]], call.action, call.resource)}
-    assert {shorten(call, arns) for call in let} == NEEDED[user_name]
-    assert let == promised
-    refused.otherwise(f"AWS AccessDenied, to {len(calls) - len(let)} of {len(calls)} calls")
+    allowed = {call for call in calls if is_allowed_by_aws(aws, call)}
+    granted = {call for call in calls if is_allowed([arns.policies[user_name]], call.action, call.resource)}
+    assert {shorten(call, arns) for call in allowed} == NEEDED[user_name]
+    assert allowed == granted
+    refused.record(f"AWS AccessDenied, to {len(calls) - len(allowed)} of {len(calls)} calls")
 
 
 @pytest.mark.parametrize("user_name", USERS)
-def test_an_action_that_no_test_knows_of(arns: Arns, calls: list[Call], user_name: str, refused: Refused) -> None:
-    """So that the calls above are all there are."""
+def test_an_action_outside_the_tested_list(arns: Arns, calls: list[Call], user_name: str, refused: Refused) -> None:
+    """The calls above include every action of the policies."""
     granted = {action for statement in arns.policies[user_name]["Statement"] for action in statement["Action"]}
     assert granted == {action for action, _ in NEEDED[user_name]}
     assert granted <= {call.action for call in calls}
-    refused.otherwise("not granted")
+    refused.record("not in any policy")
 
 
 @pytest.mark.parametrize("user_name", USERS)
-def test_listing_what_else_there_is(stack: Stack, user_name: str, refused: Refused) -> None:
+def test_listing_other_resources(stack: Stack, user_name: str, refused: Refused) -> None:
     aws = stack.aws.with_credentials(stack.resources.credentials[user_name])
     lists: list[Callable[[], object]] = [
         aws.s3.list_buckets,
@@ -280,7 +281,7 @@ def test_listing_what_else_there_is(stack: Stack, user_name: str, refused: Refus
 
 
 @pytest.mark.parametrize("user_name", USERS)
-def test_more_rights_for_oneself(stack: Stack, user_name: str, refused: Refused) -> None:
+def test_privilege_escalation(stack: Stack, user_name: str, refused: Refused) -> None:
     aws = stack.aws.with_credentials(stack.resources.credentials[user_name])
     name = f"three-phase-upload-{user_name}"
     everything = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
@@ -296,15 +297,15 @@ def test_more_rights_for_oneself(stack: Stack, user_name: str, refused: Refused)
     refused.by_aws(lambda: aws.s3.put_bucket_acl(Bucket=bucket, ACL="public-read"), *REFUSALS)
 
 
-# Nobody in particular
+# Callers without valid credentials
 
 
 @pytest.fixture
-def nobody(stack: Stack) -> Aws:
-    """Clients that sign nothing."""
+def anonymous(stack: Stack) -> Aws:
+    """Clients that do not sign their requests."""
     session: Any = boto3.Session(region_name=stack.aws.region)
     unsigned = Config(signature_version=UNSIGNED)
-    nobody = replace(stack.aws)
+    anonymous = replace(stack.aws)
     for name, config in (
         ("s3", S3_CONFIG),
         ("dynamodb", CLIENT_CONFIG),
@@ -312,15 +313,15 @@ def nobody(stack: Stack) -> Aws:
         ("iam", CLIENT_CONFIG),
     ):
         client = session.client(name, endpoint_url=stack.aws.endpoint, config=config.merge(unsigned))
-        nobody.__dict__[name] = client
-    return nobody
+        anonymous.__dict__[name] = client
+    return anonymous
 
 
 @pytest.mark.usefixtures("_probes")
-def test_no_credentials(stack: Stack, nobody: Aws, calls: list[Call], user: User, refused: Refused) -> None:
-    """Reads, lists and writes of the bucket, and all the rest."""
+def test_no_credentials(stack: Stack, anonymous: Aws, calls: list[Call], user: User, refused: Refused) -> None:
+    """Every call above, and plain HTTP requests to the bucket."""
     for call in calls:
-        refused.by_aws(lambda call=call: call.make(nobody), *REFUSALS, "MissingAuthenticationTokenException")
+        refused.by_aws(lambda call=call: call.make(anonymous), *REFUSALS, "MissingAuthenticationTokenException")
     url = f"{stack.aws.endpoint}/{stack.resources.bucket}"
     for answer in (
         web.get(f"{url}/"),
@@ -335,27 +336,27 @@ def test_no_credentials(stack: Stack, nobody: Aws, calls: list[Call], user: User
         refused.by_s3(answer, 403, "AccessDenied")
 
 
-def test_a_wrong_secret(stack: Stack, calls: list[Call], refused: Refused) -> None:
-    """With the name of a key that is good."""
+def test_a_wrong_secret_key(stack: Stack, calls: list[Call], refused: Refused) -> None:
+    """The access key id is valid and the secret access key is wrong."""
     own = stack.resources.credentials["uploads"]["AWS_ACCESS_KEY_ID"]
     guessing = Aws(stack.aws.endpoint, stack.aws.region, own, "guessed")
     for call in calls:
         refused.by_aws(lambda call=call: call.make(guessing), "SignatureDoesNotMatch", "InvalidSignatureException")
 
 
-def test_the_address_of_a_picture_bent_to_another(user: User, other_user: User, refused: Refused) -> None:
-    """The page's presigned GET is for one object and a while, and for reading."""
+def test_a_changed_picture_url(user: User, other_user: User, refused: Refused) -> None:
+    """The presigned GET is valid for one object, a limited time, and reading."""
     located = user.http.get(f"/users/{user.username}/avatar").headers["Location"]
     assert web.get(located).status_code == 200
     avatar, other = cast("str", user.avatar), cast("str", other_user.avatar)
-    for bent in (
+    for changed in (
         located.replace(avatar, other),
         located.replace("X-Amz-Expires=", "X-Amz-Expires=9"),
         located[:-1] + ("0" if located[-1] != "0" else "1"),
         f"{located}&response-content-type=text/html",
     ):
-        assert bent != located
-        refused.by_s3(web.get(bent), 403, "SignatureDoesNotMatch")
-    # S3 would speak of the signature here as well; the emulator looks first whether the signer may do it at all.
+        assert changed != located
+        refused.by_s3(web.get(changed), 403, "SignatureDoesNotMatch")
+    # S3 would report the signature here too. The emulator checks the signer's permissions first.
     refused.by_s3(web.delete(located), 403, "AccessDenied")
     refused.by_s3(web.put(located, content=b"x"), 403, "AccessDenied")

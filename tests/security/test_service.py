@@ -1,4 +1,4 @@
-"""What comes over a socket and is no request of ours: its form, its size, its path, its pace."""
+"""Attacks with HTTP requests: malformed, too large, to unknown paths, or slow."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from schemathesis import checks as schemathesis_checks
 from schemathesis.specs.openapi import checks
 
 from infra.local.ports import HOST
+from services.store.keys import PENDING_PREFIX
 from services.web.connection import MAX_HEAD_BYTES, REQUEST_SECONDS
 from tests import web
 from tests.conftest import only_prefix
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
 
 pytestmark = only_prefix
 
-CALLS = {"/auth/login": "username", "/uploads/presign": "content_type", "/uploads/confirm": "key"}
-"""Those that have a body, each with a text in it."""
+CALLS_WITH_BODY = {"/auth/login": "username", "/uploads/presign": "content_type", "/uploads/confirm": "key"}
+"""The calls that have a JSON body, each with the name of a text field."""
 
 DESCRIPTIONS = {"auth": "/auth/schema", "uploads": "/uploads/schema", "frontend": "/schema"}
 
 EXAMPLES = 100
-"""That Schemathesis makes up for each service, of good calls and of bad ones."""
+"""The number of valid and invalid requests that Schemathesis generates for each service."""
 
 CHECKS: list[Any] = [
     schemathesis_checks.not_a_server_error,
@@ -55,7 +56,7 @@ CHECKS: list[Any] = [
 
 @dataclass
 class Connection:
-    """A connection on which anything may be sent."""
+    """A TCP connection on which any bytes can be sent."""
 
     url: str
     socket: socket.socket = field(init=False)
@@ -72,13 +73,13 @@ class Connection:
         self.socket.close()
 
     def send(self, *lines: str, body: bytes = b"") -> None:
-        """`lines`: all but the Host, which comes second."""
+        """Send a request. `lines`: its request line and headers; the Host header is added as the second line."""
         request, *headers = lines
         head = "\r\n".join([request, f"Host: {urlsplit(self.url).netloc}", *headers])
         self.socket.sendall(head.encode("latin-1") + b"\r\n\r\n" + body)
 
     def read_all(self) -> bytes:
-        """Until the other side closes; what it had not read yet makes that a reset."""
+        """Read until the server closes. A close with unread data arrives as a reset."""
         received = bytearray()
         try:
             while part := self.socket.recv(65_536):
@@ -89,19 +90,19 @@ class Connection:
 
 
 def statuses(answers: bytes) -> list[int]:
-    """Of each of the answers, one after the other."""
+    """The status codes of all responses, in order."""
     parts = answers.split(b"HTTP/1.1 ")[1:]
     return [int(part[:3]) for part in parts]
 
 
 @pytest.fixture
 def servers(stack: Stack) -> list[str]:
-    """The services, and what stands before them here."""
+    """The URLs of the services and of the gateway."""
     return [*stack.services.values(), stack.origin]
 
 
 @pytest.fixture(autouse=True)
-def _all_go_on(http: httpx2.Client, servers: list[str]) -> Iterator[None]:
+def _services_stay_healthy(http: httpx2.Client, servers: list[str]) -> Iterator[None]:
     yield
     for url in servers:
         assert http.get(f"{url}/healthz").status_code == 200
@@ -110,16 +111,16 @@ def _all_go_on(http: httpx2.Client, servers: list[str]) -> Iterator[None]:
 # Bodies
 
 
-@pytest.mark.parametrize("path", CALLS)
+@pytest.mark.parametrize("path", CALLS_WITH_BODY)
 def test_a_malformed_body(user: User, path: str, refused: Refused) -> None:
-    text = f'{{"{CALLS[path]}": "%s"}}'.encode()
+    text = f'{{"{CALLS_WITH_BODY[path]}": "%s"}}'.encode()
     for body in (b"{", b'{"', b"\xff\xfe", text % b"\xed\xa0\x80", text % b"\\ud800", b"nonsense", b"\0", b"\n"):
         answer = user.http.post(path, content=body, headers={"Content-Type": "application/json"})
         refused.by_service(answer, 400, "malformed-json")
 
 
-@pytest.mark.parametrize("path", CALLS)
-def test_json_that_is_no_such_call(user: User, path: str, refused: Refused) -> None:
+@pytest.mark.parametrize("path", CALLS_WITH_BODY)
+def test_json_of_another_shape(user: User, path: str, refused: Refused) -> None:
     bodies: list[Any] = [{}, [], None, "text", 7, {"unknown": 1}, {"username": 5, "key": [], "size": "1"}, [[[]]]]
     for body in bodies:
         refused.by_service(user.http.post(path, json=body), 400, "invalid-request")
@@ -127,33 +128,33 @@ def test_json_that_is_no_such_call(user: User, path: str, refused: Refused) -> N
 
 
 def test_values_of_another_type(user: User, refused: Refused) -> None:
-    """What a lenient reader would take for the right one."""
+    """A lenient parser would convert these values."""
     for size in ("1", 1.5, True, None, [1]):
         refused.by_service(user.presign("image/png", size), 400, "invalid-request")  # pyright: ignore[reportArgumentType] - the attack
-    for key in (7, None, ["pending/x"], {"$ne": ""}):
+    for key in (7, None, [f"{PENDING_PREFIX}x"], {"$ne": ""}):
         refused.by_service(user.http.post("/uploads/confirm", json={"key": key}), 400, "invalid-request")
 
 
-def test_more_fields_than_there_are(user: User, refused: Refused) -> None:
+def test_unknown_fields(user: User, refused: Refused) -> None:
     for path, body in (
         ("/auth/login", {"username": user.username, "role": "admin"}),
         ("/uploads/presign", {"content_type": "image/png", "size": 1, "username": "somebody"}),
-        ("/uploads/confirm", {"key": "pending/x", "username": "somebody"}),
-        ("/uploads/confirm", {"key": "pending/x", "__class__": "x"}),
+        ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x", "username": "somebody"}),
+        ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x", "__class__": "x"}),
     ):
         refused.by_service(user.http.post(path, json=body), 400, "invalid-request")
 
 
-@pytest.mark.parametrize("path", CALLS)
-def test_deep_json(user: User, path: str, refused: Refused) -> None:
-    """As deep as 16 KiB can be, where a value is expected and where none is."""
+@pytest.mark.parametrize("path", CALLS_WITH_BODY)
+def test_deeply_nested_json(user: User, path: str, refused: Refused) -> None:
+    """JSON nested as deep as 16 KiB allow, as the whole body and as the value of a field."""
     nested = "[" * 8000 + "]" * 8000
-    for body in (nested, "[" * 16_000, '{"a":' * 2700 + "1" + "}" * 2700, f'{{"{CALLS[path]}": {nested}}}'):
+    for body in (nested, "[" * 16_000, '{"a":' * 2700 + "1" + "}" * 2700, f'{{"{CALLS_WITH_BODY[path]}": {nested}}}'):
         answer = user.http.post(path, content=body, headers={"Content-Type": "application/json"})
         refused.by_service(answer, 400, "invalid-request")
 
 
-@pytest.mark.parametrize("path", CALLS)
+@pytest.mark.parametrize("path", CALLS_WITH_BODY)
 def test_a_huge_body(user: User, path: str, refused: Refused) -> None:
     for size in (16_384, 1_000_000):
         body = json.dumps({"key": "x" * size})
@@ -162,8 +163,8 @@ def test_a_huge_body(user: User, path: str, refused: Refused) -> None:
         )
 
 
-def test_a_huge_body_of_unknown_length(stack: Stack, user: User, refused: Refused) -> None:
-    """In chunks, straight to the service: its reading ends long before its sender does."""
+def test_a_huge_chunked_body(stack: Stack, user: User, refused: Refused) -> None:
+    """The body is sent in chunks to the service without the gateway. The service stops reading early."""
     token = f"Authorization: {user.http.headers['Authorization']}"
     for path, where in (("/auth/login", "auth"), ("/uploads/presign", "uploads"), ("/uploads/confirm", "uploads")):
         with Connection(stack.services[where]) as connection:
@@ -172,10 +173,10 @@ def test_a_huge_body_of_unknown_length(stack: Stack, user: User, refused: Refuse
             answer = connection.read_all()
             assert statuses(answer) == [413]
             assert b"urn:problem:body-too-large" in answer
-    refused.otherwise("413 body-too-large")
+    refused.record("413 body-too-large")
 
 
-@pytest.mark.parametrize("path", CALLS)
+@pytest.mark.parametrize("path", CALLS_WITH_BODY)
 def test_another_content_type(user: User, path: str, refused: Refused) -> None:
     body = json.dumps({"username": user.username})
     for content_type in (
@@ -197,18 +198,20 @@ def test_another_content_type(user: User, path: str, refused: Refused) -> None:
 
 
 def test_another_method(user: User, refused: Refused) -> None:
-    for path in CALLS:
+    for path in CALLS_WITH_BODY:
         for method in ("GET", "PUT", "PATCH", "DELETE", "TRACE"):
             refused.by_service(user.http.request(method, path), 405, "method-not-allowed")
-        assert user.http.request("BREW", path).status_code == 400  # which the parser of HTTP has never heard of
+        assert user.http.request("BREW", path).status_code == 400  # the HTTP parser does not know this method
 
 
-def test_an_answer_that_is_not_described(stack: Stack, user: User, untouched: Untouched, refused: Refused) -> None:
-    """The good way through each service: a document that promises too little would let anything pass."""
+def test_a_response_outside_the_openapi_document(
+    stack: Stack, user: User, untouched: Untouched, refused: Refused
+) -> None:
+    """Successful responses are validated too, so that an incomplete document fails."""
     described = {service: read_description(stack, service) for service in DESCRIPTIONS}
-    form = user.put_up("image/png", make_picture())
-    untouched.but_for_avatar(user)
-    untouched.but_for_object(form["key"])  # which is deleted after the answer
+    form = user.upload_unconfirmed("image/png", make_picture())
+    untouched.except_avatar(user)
+    untouched.except_object(form["key"])  # deleted after the response
     presign = {"content_type": "image/png", "size": 1}
     for service, method, path, body, status in (
         ("auth", "POST", "/auth/login", {"username": user.username}, 200),
@@ -226,13 +229,13 @@ def test_an_answer_that_is_not_described(stack: Stack, user: User, untouched: Un
         answer = user.http.request(method, url, json=body, headers={"Origin": stack.origin})
         assert answer.status_code == status
         described[service][path][method].validate_response(answer)
-    refused.otherwise("there is none on the good way either")
+    refused.record("every successful response is described")
 
 
-# Heads
+# Request heads
 
 
-def test_a_flood_of_headers(servers: list[str], refused: Refused) -> None:
+def test_headers_above_the_limit(servers: list[str], refused: Refused) -> None:
     for url in servers:
         for headers in (
             [f"X-{number}: {'a' * 100}" for number in range(1000)],
@@ -240,24 +243,27 @@ def test_a_flood_of_headers(servers: list[str], refused: Refused) -> None:
             [f"Cookie: {'session=x; ' * 10_000}"],
             [f"Authorization: Bearer {'a' * 100_000}"],
         ):
-            with Connection(url) as connection, suppress(ConnectionError):  # closed while we are still sending
+            with (
+                Connection(url) as connection,
+                suppress(ConnectionError),
+            ):  # the server may close while the test is sending
                 connection.send("GET /auth/me HTTP/1.1", *headers)
                 assert statuses(connection.read_all()) in ([400], [])
-    refused.otherwise(f"400, and closed, beyond {MAX_HEAD_BYTES // 1024} KiB")
+    refused.record(f"400, and closed, beyond {MAX_HEAD_BYTES // 1024} KiB")
 
 
-def test_a_flood_of_headers_line_by_line(servers: list[str], refused: Refused) -> None:
+def test_headers_above_the_limit_sent_line_by_line(servers: list[str], refused: Refused) -> None:
     for url in servers:
         with Connection(url) as connection, suppress(ConnectionError):
             connection.socket.sendall(b"GET /auth/me HTTP/1.1\r\n")
             for _ in range(4 * MAX_HEAD_BYTES // 1000):
                 connection.socket.sendall(b"X: " + b"a" * 1000 + b"\r\n")
             assert statuses(connection.read_all()) in ([400], [])
-    refused.otherwise(f"400, and closed, beyond {MAX_HEAD_BYTES // 1024} KiB")
+    refused.record(f"400, and closed, beyond {MAX_HEAD_BYTES // 1024} KiB")
 
 
-def test_a_long_address(servers: list[str], refused: Refused) -> None:
-    """And what a load balancer lets through is not refused: no good request is lost to that limit."""
+def test_a_long_url(servers: list[str], refused: Refused) -> None:
+    """Requests up to the load balancer's limit are accepted."""
     for url in servers:
         for length, expected in ((60_000, {307, 400, 404}), (100_000, {400})):
             with Connection(url) as connection:
@@ -267,50 +273,50 @@ def test_a_long_address(servers: list[str], refused: Refused) -> None:
             headers = [f"X-{number}: {'a' * 1000}" for number in range(60)]
             connection.send("GET /healthz HTTP/1.1", "Connection: close", *headers)
             assert statuses(connection.read_all()) == [200]
-    refused.otherwise("400")
+    refused.record("400")
 
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
 SMUGGLING: dict[str, tuple[list[str], bytes]] = {
-    "length and chunks": (["Content-Length: 5", "Transfer-Encoding: chunked"], b"0\r\n\r\n" + SMUGGLED),
-    "chunks and length": (["Transfer-Encoding: chunked", "Content-Length: 5"], b"0\r\n\r\n" + SMUGGLED),
+    "a length and chunks": (["Content-Length: 5", "Transfer-Encoding: chunked"], b"0\r\n\r\n" + SMUGGLED),
+    "chunks and a length": (["Transfer-Encoding: chunked", "Content-Length: 5"], b"0\r\n\r\n" + SMUGGLED),
     "two lengths": (["Content-Length: 2", f"Content-Length: {2 + len(SMUGGLED)}"], b"{}" + SMUGGLED),
     "a list of lengths": ([f"Content-Length: 2, {2 + len(SMUGGLED)}"], b"{}" + SMUGGLED),
     "a length with a sign": (["Content-Length: +2"], b"{}" + SMUGGLED),
     "a negative length": (["Content-Length: -2"], b"{}" + SMUGGLED),
     "a length in hexadecimal": (["Content-Length: 0x2"], b"{}" + SMUGGLED),
-    "a length too large to count": (["Content-Length: 99999999999999999999"], b"{}" + SMUGGLED),
-    "chunks twice": (["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], b"0\r\n\r\n" + SMUGGLED),
-    "an unknown coding": (["Transfer-Encoding: xchunked"], b"0\r\n\r\n" + SMUGGLED),
-    "a coding behind chunks": (["Transfer-Encoding: chunked, gzip"], b"0\r\n\r\n" + SMUGGLED),
+    "a length that is too large": (["Content-Length: 99999999999999999999"], b"{}" + SMUGGLED),
+    "two transfer codings": (["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], b"0\r\n\r\n" + SMUGGLED),
+    "an unknown transfer coding": (["Transfer-Encoding: xchunked"], b"0\r\n\r\n" + SMUGGLED),
+    "a transfer coding after chunked": (["Transfer-Encoding: chunked, gzip"], b"0\r\n\r\n" + SMUGGLED),
     "a space before the colon": (["Transfer-Encoding : chunked"], b"0\r\n\r\n" + SMUGGLED),
-    "a folded line": (["Transfer-Encoding:\r\n chunked", "Content-Length: 5"], b"0\r\n\r\n" + SMUGGLED),
+    "a folded header line": (["Transfer-Encoding:\r\n chunked", "Content-Length: 5"], b"0\r\n\r\n" + SMUGGLED),
     "a vertical tab": (["Transfer-Encoding: \x0bchunked"], b"0\r\n\r\n" + SMUGGLED),
     "a bare CR": (["X: a\rTransfer-Encoding: chunked"], b"0\r\n\r\n" + SMUGGLED),
     "a NUL": (["X: a\0b"], SMUGGLED),
     "a chunk without a size": (["Transfer-Encoding: chunked"], b"\r\n\r\n" + SMUGGLED),
-    "a chunk of negative size": (["Transfer-Encoding: chunked"], b"-1\r\n\r\n" + SMUGGLED),
-    "a chunk of a size too large": (["Transfer-Encoding: chunked"], b"10000000000000000\r\n\r\n" + SMUGGLED),
-    "a chunk longer than it says": (["Transfer-Encoding: chunked"], b"1\r\n{}\r\n0\r\n\r\n" + SMUGGLED),
+    "a chunk with a negative size": (["Transfer-Encoding: chunked"], b"-1\r\n\r\n" + SMUGGLED),
+    "a chunk with a size that is too large": (["Transfer-Encoding: chunked"], b"10000000000000000\r\n\r\n" + SMUGGLED),
+    "a chunk longer than its size": (["Transfer-Encoding: chunked"], b"1\r\n{}\r\n0\r\n\r\n" + SMUGGLED),
 }
 
 
-def test_a_request_smuggled_in_another(servers: list[str], refused: Refused) -> None:
-    """There is one answer, and it refuses; the connection is closed, whatever else has come on it."""
+def test_request_smuggling(servers: list[str], refused: Refused) -> None:
+    """The only response is a refusal, and the server closes the connection."""
     for url in servers:
         for kind, (headers, body) in SMUGGLING.items():
             with Connection(url) as connection:
                 connection.send("POST /auth/login HTTP/1.1", "Content-Type: application/json", *headers, body=body)
                 answers = connection.read_all()
                 assert statuses(answers) == [400], f"{kind} at {url}: {answers!r}"
-    refused.otherwise("400, and closed")
+    refused.record("400, and closed")
 
 
 # Paths
 
 
-ELSEWHERE = [
+UNKNOWN_PATHS = [
     "//auth/me",
     "/auth/../uploads/presign",
     "/auth/./me",
@@ -338,17 +344,17 @@ ELSEWHERE = [
 ]
 
 
-def test_a_path_that_leads_elsewhere(stack: Stack, refused: Refused) -> None:
-    for target in ELSEWHERE:
+def test_paths_outside_the_routes(stack: Stack, refused: Refused) -> None:
+    for target in UNKNOWN_PATHS:
         with Connection(stack.origin) as connection:
             connection.send(f"GET {target.replace(' ', '%20')} HTTP/1.1", "Connection: close")
             answer = connection.read_all()
             assert statuses(answer) == [404], f"{target}: {answer!r}"
             assert b"urn:problem:not-found" in answer
-    refused.otherwise("404 not-found")
+    refused.record("404 not-found")
 
 
-NO_REQUESTS = [
+INVALID_REQUEST_LINES = [
     "GET evil.example HTTP/1.1",
     "GET @evil.example/ HTTP/1.1",
     "GET http:///auth/me HTTP/1.1",
@@ -361,17 +367,17 @@ NO_REQUESTS = [
 ]
 
 
-def test_a_request_line_that_is_none(servers: list[str], refused: Refused) -> None:
+def test_an_invalid_request_line(servers: list[str], refused: Refused) -> None:
     for url in servers:
-        for line in NO_REQUESTS:
+        for line in INVALID_REQUEST_LINES:
             with Connection(url) as connection:
                 connection.send(line, "Connection: close")
                 assert statuses(connection.read_all()) in ([400], []), f"{line} at {url}"
-    refused.otherwise("400, and closed")
+    refused.record("400, and closed")
 
 
-def test_an_address_of_another_host(stack: Stack, user: User, refused: Refused) -> None:
-    """An absolute address, and a Host that is not ours: no answer leads there, and no other host is asked."""
+def test_another_host_in_the_request(stack: Stack, user: User, refused: Refused) -> None:
+    """Absolute URLs and other Host headers: no response redirects to the other host."""
     for target, headers in (
         ("http://evil.example/auth/me", ()),
         ("/auth/me", ("X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "Forwarded: host=evil.example")),
@@ -385,31 +391,31 @@ def test_an_address_of_another_host(stack: Stack, user: User, refused: Refused) 
             assert statuses(answer)[0] in (303, 307, 401)
             location = answer.lower().partition(b"\r\nlocation: ")[2].partition(b"\r\n")[0].decode()
             assert not location or location.startswith((f"{stack.origin}/", f"{stack.aws.endpoint}/")), location
-    refused.otherwise("taken for our own")
+    refused.record("the other host is ignored")
 
 
-def test_the_address_of_any_server(servers: list[str], refused: Refused) -> None:
+def test_options_for_the_whole_server(servers: list[str], refused: Refused) -> None:
     for url in servers:
         with Connection(url) as connection:
             connection.send("OPTIONS * HTTP/1.1", "Connection: close")
             assert statuses(connection.read_all()) == [404]
-    refused.otherwise("404 not-found")
+    refused.record("404 not-found")
 
 
-def test_a_header_that_can_not_be_passed_on(stack: Stack, refused: Refused) -> None:
+def test_a_header_with_a_control_character(stack: Stack, refused: Refused) -> None:
     with Connection(stack.origin) as connection:
         connection.send("GET /users HTTP/1.1", "Connection: close", "X: a\x01b")
         answer = connection.read_all()
         assert statuses(answer) == [400], answer
-    refused.otherwise("400")
+    refused.record("400")
 
 
-# Pace
+# Slow requests
 
 
-class Slow:
-    """Requests that begin and don't go on, from the first of these tests to the last: a head, and a body. Both are said
-    to be far longer than what ever trickles in, so that none ends by itself.
+class SlowRequests:
+    """Incomplete requests that stay open for all tests of this section: half in the head, half in the body. They
+    announce more bytes than the tests send, so that no request becomes complete.
     """
 
     def __init__(self, urls: list[str]) -> None:
@@ -435,8 +441,8 @@ class Slow:
 
     @property
     def are_all_open(self) -> bool:
-        """Whether each head is still waited for: nothing came on its connection, neither an answer nor the end. (To a
-        body the frontend says at once that it has no such call.)
+        """Whether the server still waits for every incomplete head: no response and no close has arrived. (The frontend
+        responds to the bodies at once, since it has no such route.)
         """
         heads = [head.socket for head in self.connections[::2]]
         return select.select(heads, [], [], 0) == ([], [], [])
@@ -448,27 +454,29 @@ class Slow:
 
 
 @pytest.fixture(scope="module")
-def slow(stack: Stack) -> Iterator[Slow]:
-    slow = Slow([*stack.services.values(), stack.origin])
-    yield slow
-    slow.end()
+def slow_requests(stack: Stack) -> Iterator[SlowRequests]:
+    slow_requests = SlowRequests([*stack.services.values(), stack.origin])
+    yield slow_requests
+    slow_requests.end()
 
 
 @pytest.mark.parametrize("call", ["/auth/me", "/users?limit=1", "/uploads/presign"])
-def test_slow_clients_in_the_way_of_others(slow: Slow, user: User, call: str, refused: Refused) -> None:
-    def is_answered_meanwhile() -> bool:
-        """Or else the slow ones were ended before the answer, as on a busy machine they may, and begin anew."""
-        slow.trickle()
+def test_slow_clients(slow_requests: SlowRequests, user: User, call: str, refused: Refused) -> None:
+    def is_answered_while_slow_requests_are_open() -> bool:
+        """Whether a request was answered while the slow ones were open. On a busy machine the server may close them
+        before, and they are started again.
+        """
+        slow_requests.trickle()
         answer = user.presign("image/png", 100) if call == "/uploads/presign" else user.http.get(call)
         assert answer.status_code == 200
-        if slow.are_all_open:
+        if slow_requests.are_all_open:
             return True
-        slow.end()
-        slow.begin()
+        slow_requests.end()
+        slow_requests.begin()
         return False
 
-    eventually(is_answered_meanwhile)
-    refused.otherwise("others are answered meanwhile")
+    eventually(is_answered_while_slow_requests_are_open)
+    refused.record("other requests are answered")
 
 
 def read_description(stack: Stack, service: str) -> BaseSchema:
@@ -478,11 +486,13 @@ def read_description(stack: Stack, service: str) -> BaseSchema:
 
 
 @pytest.mark.parametrize("service", DESCRIPTIONS)
-def test_calls_that_are_not_described(stack: Stack, user: User, slow: Slow, service: str, refused: Refused) -> None:
-    """Schemathesis makes up calls, good ones and bad ones, from what the service says of itself; and holds the answers
-    against that.
+def test_generated_requests(
+    stack: Stack, user: User, slow_requests: SlowRequests, service: str, refused: Refused
+) -> None:
+    """Schemathesis generates valid and invalid requests from each service's OpenAPI document, and checks the responses
+    against it.
     """
-    slow.trickle()
+    slow_requests.trickle()
     schema: Any = read_description(stack, service)
     tried = 0
 
@@ -503,14 +513,14 @@ def test_calls_that_are_not_described(stack: Stack, user: User, slow: Slow, serv
 
     try_out()
     assert tried >= EXAMPLES
-    refused.otherwise("no 5xx, and every answer as described")
+    refused.record("no 5xx, and every response as described")
 
 
-def test_a_request_that_trickles_on_and_on(stack: Stack, slow: Slow, refused: Refused) -> None:
-    """It is ended, and that is nobody's alarm. (The frontend knows at once that it has no such call.)"""
-    for connection in slow.connections:
-        slow.trickle()
+def test_a_request_that_never_ends(stack: Stack, slow_requests: SlowRequests, refused: Refused) -> None:
+    """The server closes the connection and logs no error. (The frontend has no such route and responds at once.)"""
+    for connection in slow_requests.connections:
+        slow_requests.trickle()
         assert statuses(connection.read_all()) in ([], [404], [503])
     logged = [process.log.read_text() for process in stack.processes.started]
     assert not [log[log.index("Unexpected error") :] for log in logged if "Unexpected error" in log]
-    refused.otherwise(f"closed after {REQUEST_SECONDS} s")
+    refused.record(f"closed after {REQUEST_SECONDS} s")

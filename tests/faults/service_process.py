@@ -1,4 +1,4 @@
-"""A service as a process that can be killed and started again at the same place, many times."""
+"""The uploads service as a process that can be killed and started again at the same URL."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from services.uploads.settings import Settings
 from services.web.server import serve
 from tests import web
 from tests.eventually import PATIENCE_SECONDS, eventually
-from tests.faults.service import make_patient_app
+from tests.faults.service import make_app
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _forking = multiprocessing.get_context("forkserver")
-# A process begins as a copy of one that has read all modules already. To read them takes each a second else, which is
-# why the function that runs in it stands here and not in a conftest, whose modules it would read as well.
+# Each process is forked from a server that has imported this module, which saves a second per start. The function that
+# runs in the process is here and not in a conftest, so that the server does not import the conftest's modules.
 _forking.set_forkserver_preload([__name__])
 
 
 @dataclass
-class Replica:
-    """The uploads service. What it says goes to the file `log`."""
+class ServiceProcess:
+    """The uploads service, whose output goes to the file `log`."""
 
     url: str
     environ: dict[str, str]
@@ -39,7 +39,7 @@ class Replica:
     _started: list[BaseProcess] = field(default_factory=list[BaseProcess])
 
     def start(self) -> BaseProcess:
-        """The process that is running already, or else a new one."""
+        """Return the running process, or start a new one."""
         if self._started and self._started[-1].is_alive():
             return self._started[-1]
         process = _forking.Process(target=_run_uploads, args=(self.environ, self.log))
@@ -64,10 +64,10 @@ class Replica:
 
 
 def _run_uploads(environ: dict[str, str], log: Path) -> None:
-    """As `python -m services.uploads` does but for its limits of time, and for only as long as the tests run."""
+    """Run as `python -m services.uploads` does, but without its deadlines, and end with the tests."""
     with log.open("ab") as output:
-        for said in (sys.stdout, sys.stderr):
-            os.dup2(output.fileno(), said.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(output.fileno(), stream.fileno())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     aws = Aws(
         environ["AWS_ENDPOINT_URL"],
@@ -75,7 +75,7 @@ def _run_uploads(environ: dict[str, str], log: Path) -> None:
         environ["AWS_ACCESS_KEY_ID"],
         environ["AWS_SECRET_ACCESS_KEY"],
     )
-    serve("uploads", Settings, environ, lambda settings: make_patient_app(settings, aws), PATIENCE_SECONDS)
+    serve("uploads", Settings, environ, lambda settings: make_app(settings, aws), PATIENCE_SECONDS)
 
 
 def _end_with_parent() -> None:

@@ -1,4 +1,4 @@
-"""The uploads service in this process, with its clock and its calls to AWS in a test's hands."""
+"""The uploads service in the test's process. A test controls its clock and can act before its copies."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class OwnService:
+class InProcessService:
     url: str = ""
     seconds_ahead: float = 0
-    """Of its clock."""
+    """How far the service's clock is ahead."""
     before_copy: Callable[[], object] = lambda: None
-    """Called between what it reads and what it copies."""
+    """Called after the service has read an object and before it copies it."""
     copies: int = 0
 
     def confirm(self, user: User, form: dict[str, Any]) -> httpx2.Response:
@@ -39,15 +39,15 @@ class OwnService:
 
 
 @contextlib.contextmanager
-def run_own_service(stack: Stack, strategy: Literal["prefix", "tag"]) -> Generator[OwnService, None, None]:
+def run_in_process_service(stack: Stack, strategy: Literal["prefix", "tag"]) -> Generator[InProcessService, None, None]:
     aws = stack.aws.with_credentials(stack.resources.credentials["uploads"])
     services = {**stack.services, "uploads": f"http://{HOST}:8000"}
     environ = make_environ("uploads", services, aws, stack.resources, stack.origin, InfraSettings(pending=strategy))
-    own = OwnService()
+    service = InProcessService()
 
     def interfere(**_: object) -> None:
-        own.copies += 1
-        own.before_copy()
+        service.copies += 1
+        service.before_copy()
 
     aws.s3.meta.events.register("before-call.s3.CopyObject", interfere)
     application = create_app(
@@ -55,7 +55,7 @@ def run_own_service(stack: Stack, strategy: Literal["prefix", "tag"]) -> Generat
         s3=aws.s3,
         dynamodb=aws.dynamodb,
         credentials=aws.find_credentials,
-        clock=lambda: time.time() + own.seconds_ahead,
+        clock=lambda: time.time() + service.seconds_ahead,
     )
-    with serve(application) as own.url:
-        yield own
+    with serve(application) as service.url:
+        yield service
