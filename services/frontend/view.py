@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.frontend.inspector import choose_rows
 from services.frontend.people import People, PeoplePage, UnknownUserError
-from services.pictures.formats import CONTENT_TYPES
+from services.pictures.formats import CONTENT_TYPES, FORMATS
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 CARDS = 12
 ROWS = 20
+SHOWN_FORMATS = [
+    {"name": shown.name, "content_type": shown.content_type, "edited_as": shown.edited_as} for shown in FORMATS.values()
+]
+"""What the page's scripts know of each picture format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class View:
             "strategy": self.strategy,
             "lifecycle_clock": self.lifecycle_clock,
             "accept": ",".join(CONTENT_TYPES),
+            "formats": SHOWN_FORMATS,
         }
 
     def _find_current(self, caller: Caller | None, shown: list[Row]) -> Row | None:
