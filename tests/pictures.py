@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from services.pictures import formats
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FORMATS = {
-    "image/png": "PNG",
-    "image/jpeg": "JPEG",
-    "image/webp": "WEBP",
-    "image/gif": "GIF",
-}
-
+FORMATS = {content_type: chosen.name.upper() for content_type, chosen in formats.FORMATS.items()}
+"""By content type, the name that Pillow has for the format."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 """The first bytes of a PNG."""

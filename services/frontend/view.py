@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.frontend.inspector import filter_rows
 from services.frontend.people import People, PeoplePage
-from services.pictures.formats import CONTENT_TYPES
+from services.pictures.formats import CONTENT_TYPES, FORMATS
 from services.store.table import UnknownUserError
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ CARDS = 12
 """Number of users on a page."""
 ROWS = 20
 """Number of objects, and of rows, on a page."""
+SHOWN_FORMATS = [
+    {"name": shown.name, "content_type": shown.content_type, "edited_as": shown.edited_as} for shown in FORMATS.values()
+]
+"""What the page's scripts know of each picture format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class View:
             "strategy": self.strategy,
             "lifecycle_clock": self.lifecycle_clock,
             "accept": ",".join(CONTENT_TYPES),
+            "formats": SHOWN_FORMATS,
         }
 
     def _find_current(self, caller: Caller | None, shown: list[Row]) -> Row | None:

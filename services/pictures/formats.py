@@ -34,14 +34,16 @@ class Format:
     """Whether a file that begins so has this format (WHATWG, "MIME Sniffing", section 6.1)."""
     measure: Callable[[bytes], tuple[int, int] | None]
     """Width and height in pixels, as stored. None if these bytes hold no complete and valid header."""
+    edited_as: str = "image/png"
+    """Content type in which the page's editor saves what was cut out of such a picture. Every browser writes PNG."""
 
 
 FORMATS = {
     chosen.content_type: chosen
     for chosen in (
         Format("PNG", "image/png", ("png",), png.matches, png.measure),
-        Format("JPEG", "image/jpeg", ("jpg", "jpeg"), jpeg.matches, jpeg.measure),
-        Format("WebP", "image/webp", ("webp",), webp.matches, webp.measure),
+        Format("JPEG", "image/jpeg", ("jpg", "jpeg"), jpeg.matches, jpeg.measure, edited_as="image/jpeg"),
+        Format("WebP", "image/webp", ("webp",), webp.matches, webp.measure, edited_as="image/webp"),
         Format("GIF", "image/gif", ("gif",), gif.matches, gif.measure),
     )
 }

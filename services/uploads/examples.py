@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from services.pictures.formats import CONTENT_TYPES
 from services.store.table import UnknownUserError
 from services.uploads import refusals
 from services.uploads.confirm import KeepsChangingError
+from services.uploads.picture import NOT_A_PICTURE, TYPE_MISMATCH, TYPE_NOT_ALLOWED
 from services.uploads.problems import ERRORS
 from services.web.examples import (
     BUCKET_URL,
@@ -21,6 +23,8 @@ from services.web.examples import (
 from services.web.openapi import add_examples
 from services.web.problems import BODY_ERRORS, describe_problems
 from services.web.rate_limits import TooManyRequestsError
+
+OTHER_TYPE = next(other for other in CONTENT_TYPES if other != CONTENT_TYPE)
 
 FIELDS = {
     "Content-Type": CONTENT_TYPE,
@@ -72,7 +76,7 @@ PRESIGN_PROBLEMS = describe_problems(
     *BODY_ERRORS,
     *NOT_LOGGED_IN,
     FOREIGN_ORIGIN,
-    refusals.TypeNotAllowedError("An avatar is one of image/png, image/jpeg, image/webp, image/gif."),
+    refusals.TypeNotAllowedError(TYPE_NOT_ALLOWED),
     refusals.EmptyFileError("The file is empty."),
     refusals.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
     TooManyRequestsError(1),
@@ -97,8 +101,8 @@ CONFIRM_PROBLEMS = describe_problems(
     KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again."),
     refusals.ExpiredError("The upload was not confirmed in time. Upload the picture again."),
     refusals.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
-    refusals.NotAPictureError("The file's bytes are none of image/png, image/jpeg, image/webp, image/gif."),
-    refusals.TypeMismatchError("The file was declared as image/jpeg and is image/png."),
+    refusals.NotAPictureError(NOT_A_PICTURE),
+    refusals.TypeMismatchError(TYPE_MISMATCH.format(declared=CONTENT_TYPE, found=OTHER_TYPE)),
     refusals.UnreadablePictureError("The picture's header is cut off or damaged."),
     refusals.TooManyPixelsError("The picture has 12000 x 9000 pixels; 8192 x 8192 are allowed."),
 )

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from services.uploads.objects import Declared, Stored
 
 
+TYPE_NOT_ALLOWED = f"An avatar is one of {', '.join(CONTENT_TYPES)}."
+NOT_A_PICTURE = f"The file's bytes are none of {', '.join(CONTENT_TYPES)}."
+TYPE_MISMATCH = "The file was declared as {declared} and is {found}."
+
+
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
     max_bytes: int
@@ -35,7 +40,7 @@ def check_declared(declared: Declared, limits: PictureLimits) -> None:
         TypeNotAllowedError, EmptyFileError, TooLargeError: no form is issued for such a file.
     """
     if declared.content_type not in CONTENT_TYPES:
-        raise TypeNotAllowedError(f"An avatar is one of {', '.join(CONTENT_TYPES)}.")
+        raise TypeNotAllowedError(TYPE_NOT_ALLOWED)
     if declared.size < 1:
         raise EmptyFileError("The file is empty.")
     _check_size(declared.size, limits)
@@ -49,9 +54,9 @@ def verify_picture(stored: Stored, limits: PictureLimits) -> None:
     """
     _check_size(stored.size, limits)
     if stored.format is None:
-        raise NotAPictureError(f"The file's bytes are none of {', '.join(CONTENT_TYPES)}.")
+        raise NotAPictureError(NOT_A_PICTURE)
     if stored.format != stored.content_type:
-        raise TypeMismatchError(f"The file was declared as {stored.content_type} and is {stored.format}.")
+        raise TypeMismatchError(TYPE_MISMATCH.format(declared=stored.content_type, found=stored.format))
     if stored.dimensions is None:
         raise UnreadablePictureError("The picture's header is cut off or damaged.")
     width, height = stored.dimensions

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from services.pictures.formats import CONTENT_TYPES
 from tests.browsing import difference
 from tests.conftest import POSTED_PREFIXES, only_prefix
 from tests.pictures import BAD_PICTURES, make_picture
@@ -116,7 +117,7 @@ def test_a_good_file_after_a_bad_one_becomes_the_avatar(
 def test_the_file_input_accepts_only_pictures(site: Site, user: User) -> None:
     site.log_in(user.username)
     for flow in ("confirm", "skip"):
-        expect(site.input(flow)).to_have_attribute("accept", "image/png,image/jpeg,image/webp,image/gif")
+        expect(site.input(flow)).to_have_attribute("accept", ",".join(CONTENT_TYPES))
 
 
 def expect_refusal(

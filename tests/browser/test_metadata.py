@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import pytest
 from PIL import Image, ImageCms, ImageOps, ImageSequence
 from PIL.PngImagePlugin import PngInfo
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
-from services.pictures.formats import identify, measure
+from services.pictures.formats import FORMATS, identify, measure
 from tests.browsing import SAME, difference, draw_avatar, read_key
 from tests.conftest import only_prefix
-from tests.pictures import draw_scene, make_camera_photograph
+from tests.pictures import draw_scene, make_camera_photograph, make_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
     from infra.local.stack import Stack
     from tests.browsing import Site
@@ -307,6 +307,57 @@ def test_who_does_not_want_that_uploads_the_file_itself(site: Site, user: User, 
         assert old is not None
         assert bucket.read(old) == file.read_bytes()
     assert difference(site.see_picture(user.username), draw_avatar(file)) < SAME
+
+
+def list_removers(page: Page) -> set[str]:
+    return set(page.evaluate("""async () => [...(await import("/static/metadata.js")).REMOVERS.keys()]"""))
+
+
+def choose(site: Site, content_type: str, selector: str) -> None:
+    name = f"photo.{FORMATS[content_type].extensions[0]}"
+    file = FilePayload(name=name, mimeType=content_type, buffer=make_picture(content_type, size=(60, 60)))
+    site.page.locator(selector).set_input_files(file)
+
+
+def test_every_remover_is_tested_here(frame: Page) -> None:
+    assert list_removers(frame) == set(TURNED)
+
+
+@pytest.mark.parametrize("content_type", FORMATS)
+def test_a_format_has_a_remover_or_the_user_is_warned(site: Site, user: User, content_type: str) -> None:
+    name = FORMATS[content_type].name
+    sentence = f"Metadata can't be removed from {name} files; the file is uploaded as it is."
+    site.log_in(user.username)
+    has_remover = content_type in list_removers(site.page)
+    option = site.page.locator("label", has=site.page.locator("#remove-metadata"))
+    if has_remover:
+        expect(option).not_to_contain_text(name)
+    else:
+        expect(option).to_contain_text(re.compile(rf"\b{name}\b.* files are uploaded as they are\."))
+
+    # The presign waits, and so the warning is there before the upload.
+    presigns: list[Route] = []
+
+    def hold(route: Route) -> None:
+        presigns.append(route)
+
+    site.page.route("**/uploads/presign", hold)
+    choose(site, content_type, "[data-flow=confirm]")
+    expect(site.calls).to_have_count(1)
+    expect(site.page.locator("#metadata-warning")).to_have_text("" if has_remover else sentence)
+    expect(site.page.locator("#metadata-warning")).to_have_role("status")
+    presigns.pop().continue_()
+    site.expect_entry("done")
+    expect(site.calls.first).to_contain_text("The form allows")
+    assert (sentence in site.calls.first.inner_text()) is not has_remover
+
+    choose(site, content_type, "#choose")
+    expect(site.editor).to_be_visible()
+    expect(site.editor).not_to_contain_text(sentence)
+    site.editor.get_by_label("the original file").check()
+    result = site.editor.locator("[data-result][aria-live=polite]")
+    expect(result).to_contain_text("Uploaded: the file as it is.")
+    assert (sentence in result.inner_text()) is not has_remover
 
 
 @pytest.mark.parametrize("case", WITH_METADATA)

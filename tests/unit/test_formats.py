@@ -8,9 +8,9 @@ import zlib
 import pytest
 from PIL import Image
 
-from services.pictures.formats import CONTENT_TYPES, HEAD_BYTES, identify, measure
+from services.pictures.formats import CONTENT_TYPES, FORMATS, HEAD_BYTES, identify, measure
+from services.web.examples import CONTENT_TYPE
 from tests.pictures import (
-    FORMATS,
     PNG,
     make_bomb,
     make_camera_photograph,
@@ -29,7 +29,7 @@ def make_ftyp(major: bytes, *compatible: bytes) -> bytes:
 def make_noise(content_type: str, size: tuple[int, int]) -> bytes:
     """Larger than what is read of a picture at first."""
     file = io.BytesIO()
-    Image.effect_noise(size, 90).convert("RGB").save(file, FORMATS[content_type], quality=100)
+    Image.effect_noise(size, 90).convert("RGB").save(file, FORMATS[content_type].name, quality=100)
     return file.getvalue()
 
 
@@ -41,6 +41,19 @@ def make_webp(chunk: str) -> bytes:
     picture.save(file, "WEBP", lossless=chunk == "VP8L", **more)
     assert file.getvalue()[12:16] == chunk.encode()
     return file.getvalue()
+
+
+def test_formats_have_no_extension_in_common() -> None:
+    extensions = [extension for known in FORMATS.values() for extension in known.extensions]
+    assert len(extensions) == len(set(extensions))
+
+
+def test_the_editor_saves_each_format_as_a_content_type_that_is_allowed() -> None:
+    assert {known.edited_as for known in FORMATS.values()} <= FORMATS.keys()
+
+
+def test_the_content_type_of_the_openapi_examples_is_allowed() -> None:
+    assert CONTENT_TYPE in FORMATS
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)

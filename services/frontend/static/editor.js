@@ -1,13 +1,12 @@
 // The picture before its upload: seen as the avatar will be, cut to a square, and scaled down.
 
+import { CHOOSE_ANOTHER, findEditedType, warnOfMetadata } from "./formats.js";
+
 /** In pixels, of what is uploaded; five times what the page shows, for those who show it larger. */
 const SIDE = 512;
 
 const VIEW = 288;
 const STEP = 0.02;
-
-/** What a canvas can be saved as. A GIF may move; its first picture is saved without loss. */
-const SAVED_AS = { "image/jpeg": "image/jpeg", "image/webp": "image/webp" };
 
 const editor = { file: null, bitmap: null, turn: 0 };
 
@@ -47,9 +46,8 @@ export async function take() {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = Math.min(SIDE, Math.round(side));
   paint(canvas, left, top, side);
-  const type = SAVED_AS[file.type] ?? "image/png";
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, 0.9));
-  // A browser that can't write WebP writes PNG.
+  // A browser that can't write this type writes PNG.
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, findEditedType(file.type), 0.9));
   return { file: new File([blob], file.name, { type: blob.type }), isOriginal: false };
 }
 
@@ -65,7 +63,7 @@ export function draw() {
   const pixels = Math.min(SIDE, Math.round(side));
   find("[data-result]").textContent = square
     ? `Uploaded: ${pixels} × ${pixels} pixels, and nothing else that the file says.`
-    : "Uploaded: the file as it is. The page shows its middle.";
+    : `Uploaded: the file as it is. The page shows its middle. ${warnOfMetadata(editor.file)}`;
 }
 
 /** Drag what is shown: by so many pixels on the screen. */
@@ -92,7 +90,7 @@ async function decode(file) {
   try {
     return await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    throw new DOMException(`${file.name} can't be read as a picture. Choose a PNG, JPEG, WebP or GIF.`, "EncodingError");
+    throw new DOMException(`${file.name} can't be read as a picture. ${CHOOSE_ANOTHER}`, "EncodingError");
   }
 }
 

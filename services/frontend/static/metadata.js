@@ -1,17 +1,18 @@
 // Takes out of a picture what it says besides its pixels: where and when it was taken, with which camera, by whom.
 //
 // This works on the container alone and decodes nothing: the parts that are needed to show the picture are copied as
-// they are, and the others are left out. All three formats keep to lists of what stays, since nobody can list what
-// private parts there are.
+// they are, and the others are left out. Each format has a list of what stays, since nobody can list what private parts
+// there are.
 
-/** The file without its metadata; the very same bytes where it is no plain JPEG, PNG or WebP from start to end. */
+/** The file without its metadata; the very same bytes where its type has no remover or the file doesn't keep to it. */
 export function removeMetadata(bytes, type) {
-  const parts = READERS.get(type)?.(bytes);
+  const parts = REMOVERS.get(type)?.(bytes);
   return parts ? join(parts) : bytes;
 }
 
-/** By content type: the parts that stay, or null for a file that doesn't keep to its format in all of them. */
-const READERS = new Map([
+/** By content type: the parts that stay, or null for a file that doesn't keep to its format in all of them. The page tells
+ * the user that it uploads other formats as they are (formats.js). */
+export const REMOVERS = new Map([
   ["image/jpeg", readJpeg],
   ["image/png", readPng],
   ["image/webp", readWebp],

@@ -4,6 +4,7 @@ import { ATTACKS, Lab, isRefused } from "./attacks.js";
 import { CallError, callService, postForm } from "./calls.js";
 import { compare, look, mark } from "./changes.js";
 import * as editor from "./editor.js";
+import { nameFormatsWithoutRemover, warnOfMetadata } from "./formats.js";
 import { passDay, showClock, sweep } from "./lifecycle.js";
 import { Entry } from "./timeline.js";
 import { Upload, confirm, withoutMetadata } from "./upload.js";
@@ -22,6 +23,7 @@ let before = null;
 
 remember();
 countDown();
+nameFormatsWithoutRemover();
 setInterval(countDown, 30_000);
 showClock().catch(report);
 
@@ -52,8 +54,12 @@ document.addEventListener("change", (event) => {
   const input = event.target.closest("input[type=file]");
   const [file] = input?.files ?? [];
   if (!file) return;
-  if (input.dataset.flow) perform(() => uploadAtOnce(file, input.dataset.flow));
-  else edit(file);
+  if (input.dataset.flow) {
+    document.querySelector("#metadata-warning").textContent = isRemovingMetadata() ? warnOfMetadata(file) : "";
+    perform(() => uploadAtOnce(file, input.dataset.flow));
+  } else {
+    edit(file);
+  }
   // So that the same file can be chosen again.
   input.value = "";
 });
@@ -135,9 +141,15 @@ async function startEdited() {
 // Uploads
 
 async function uploadAtOnce(chosen, flow) {
-  const file = document.querySelector("#remove-metadata").checked ? await withoutMetadata(chosen) : chosen;
+  const isRemoving = isRemovingMetadata();
+  const file = isRemoving ? await withoutMetadata(chosen) : chosen;
   const removed = chosen.size - file.size;
-  await upload(file, flow, removed ? `${bytes(removed)} of hidden details stay with you.` : "");
+  const warning = isRemoving ? warnOfMetadata(file) : "";
+  await upload(file, flow, removed ? `${bytes(removed)} of hidden details stay with you.` : warning);
+}
+
+function isRemovingMetadata() {
+  return document.querySelector("#remove-metadata").checked;
 }
 
 async function upload(file, flow, note) {
@@ -323,6 +335,7 @@ function perform(action) {
 /** What is there now, marked where it is other than it was before the last upload. */
 async function show() {
   const fresh = await reload();
+  nameFormatsWithoutRemover();
   if (before) mark(before, document);
   return fresh;
 }

@@ -3,7 +3,7 @@
 import { CallError, callService, postForm } from "./calls.js";
 import { removeMetadata } from "./metadata.js";
 
-/** The picture without what the file says besides it. A GIF and whatever can't be read stay as they are. */
+/** The picture without its metadata; the same file where the page can't remove it. */
 export async function withoutMetadata(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const kept = removeMetadata(bytes, file.type);
