@@ -1,4 +1,4 @@
-"""What the model of `tests/model` says that S3 and DynamoDB answer is what the emulator answers, call by call."""
+"""The fake of S3 and DynamoDB (`tests/fake`) gives the same results as the emulator, call by call."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from services.store.keys import PENDING_TAG
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError
 from services.uploads.objects import Copy, Stored
 from services.uploads.users import NotForwardError, UnknownUserError, Users
-from tests.model import clients
-from tests.model.world import BODIES, Now, Object, World
+from tests.fake.aws import Aws as FakeAws
+from tests.fake.world import BODIES, Object, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,15 +122,13 @@ def table(emulator: Aws) -> str:
 
 
 def make_model() -> Side:
-    world = Now(World(0, (), (("ada", None), ("eve", "avatars/1"))))
+    aws = FakeAws(World(0).point("ada", None).point("eve", "avatars/1"))
 
     def post(key: str, body: str, tagged: bool) -> None:  # noqa: FBT001
         tags = (PENDING_TAG,) if tagged else ()
-        world.world = world.world.put(key, Object(body, tuple(METADATA.items()), tags))
+        aws.put(key, Object(body, tuple(METADATA.items()), tags))
 
-    s3: Any = clients.S3(world.call)
-    dynamodb: Any = clients.DynamoDB(world.call)
-    return Side(Bucket(s3, "model"), Users(dynamodb, TABLE), post)
+    return Side(aws.bucket, aws.users, post)
 
 
 def make_real(s3: S3, table: str) -> Side:
