@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,7 +63,7 @@ def test_pages_follow_each_other(people: People) -> None:
         (3, PeoplePage([ADA, BOB], "next")),
     ],
 )
-def test_a_page_holds_the_shorter_ones_with_the_same_beginning(count: int, first: PeoplePage) -> None:
+def test_the_first_users_of_a_page_are_a_shorter_page(count: int, first: PeoplePage) -> None:
     assert PeoplePage([ADA, BOB], "next").first(count) == first
 
 
@@ -105,9 +106,9 @@ def test_the_avatars_of_no_users_take_no_call(people: People, aws: Aws) -> None:
 @pytest.mark.parametrize(
     ("operation", "read"),
     [
-        ("GetItem", lambda people: people.find("ada")),
-        ("Scan", lambda people: people.list_page(1, None)),
-        ("BatchGetItem", lambda people: people.find_avatars(["ada"])),
+        ("GetItem", methodcaller("find", "ada")),
+        ("Scan", methodcaller("list_page", 1, None)),
+        ("BatchGetItem", methodcaller("find_avatars", ["ada"])),
     ],
 )
 def test_an_error_of_dynamodb_surfaces(
