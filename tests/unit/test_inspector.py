@@ -1,3 +1,5 @@
+"""The exact S3 requests of `Inspector`, and how it reads S3's responses and errors: hence Stubber, no fake."""
+
 from __future__ import annotations
 
 import io
