@@ -1,4 +1,4 @@
-"""The model of S3 and DynamoDB in `tests/model` responds to each call as the emulator does."""
+"""The fake of S3 and DynamoDB (`tests/fake`) gives the same results as the emulator, call by call."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from infra.documents.table import table_definition
 from services.store.clients import error_code
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_TAG
+from services.store.keys import PENDING_TAG
+from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError
 from services.uploads.objects import Copy, Stored
-from services.uploads.users import NotForwardError, UnknownUserError, Users
-from tests.model import clients
-from tests.model.world import BODIES, Now, Object, World
+from services.uploads.users import NotForwardError, Users
+from tests.fake.aws import Aws as FakeAws
+from tests.fake.world import BODIES, Object, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,34 +27,34 @@ if TYPE_CHECKING:
     from infra.local.clients import Aws
     from tests.emulator.conftest import S3
 
-KEYS = st.sampled_from(["avatars/1", "avatars/2", f"{PENDING_PREFIX}1"])
+KEYS = st.sampled_from(["avatars/1", "avatars/2", "pending/1"])
 BODY_NAMES = st.sampled_from(sorted(BODIES))
 USERNAMES = st.sampled_from(["ada", "eve", "nobody"])
 METADATA = {"username": "ada"}
 TABLE = "model"
 
 ETAGS = {f'"{hashlib.md5(body).hexdigest()}"': f'"{name}"' for name, body in BODIES.items()}  # noqa: S324 - S3's ETag
-"""The model's ETags by S3's ETags."""
+"""As S3 has them, and as the model has them."""
 
 
 Step = tuple[Any, ...]
-"""The name of a method of `Side`, and its arguments."""
+"""The name of one of the methods of `Side`, and what it is given."""
 
 
 @dataclass
 class Side:
-    """The emulator or the model behind the services' adapters, and its ETags by the names of bodies."""
+    """The emulator or the model, through the adapters that the product uses; and how it spells an ETag."""
 
     bucket: Bucket
     users: Users
     post: Callable[[str, str, bool], None]
     etags: dict[str, str] = field(default_factory=dict[str, str])
 
-    def run(self, step: Step) -> Any:
-        """The result or the error of a step. ETags are those of the model."""
-        name, *arguments = step
+    def take(self, step: Step) -> Any:
+        """What is answered or raised, with ETags spelled in one way."""
+        name, *given_ = step
         try:
-            return getattr(self, name)(*arguments)
+            return getattr(self, name)(*given_)
         except (ChangedError, MissingObjectError, UnknownUserError) as error:
             return type(error).__name__
         except NotForwardError as error:
@@ -107,7 +108,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("copy"), KEYS, KEYS, BODY_NAMES),
     st.tuples(st.just("blank"), KEYS, BODY_NAMES),
     st.tuples(st.just("delete"), st.lists(KEYS, min_size=1, max_size=3, unique=True)),
-    st.tuples(st.just("list_objects"), st.sampled_from([AVATAR_PREFIX, PENDING_PREFIX])),
+    st.tuples(st.just("list_objects"), st.sampled_from(["avatars/", "pending/"])),
     st.tuples(st.just("find_avatar"), USERNAMES),
     st.tuples(st.just("advance"), USERNAMES, KEYS),
     st.tuples(st.just("list_references")),
@@ -116,25 +117,23 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 
 @pytest.fixture
 def table(emulator: Aws) -> str:
-    """A table, which is deleted when the emulator is reset after the test."""
+    """Gone with everything else when the emulator is reset after the test."""
     emulator.dynamodb.create_table(TableName=TABLE, **table_definition())
     return TABLE
 
 
 def make_model() -> Side:
-    world = Now(World(0, (), (("ada", None), ("eve", "avatars/1"))))
+    aws = FakeAws(World(0).point("ada", None).point("eve", "avatars/1"))
 
     def post(key: str, body: str, tagged: bool) -> None:  # noqa: FBT001
         tags = (PENDING_TAG,) if tagged else ()
-        world.world = world.world.put(key, Object(body, tuple(METADATA.items()), tags))
+        aws.put(key, Object(body, tuple(METADATA.items()), tags))
 
-    s3: Any = clients.S3(world.call)
-    dynamodb: Any = clients.DynamoDB(world.call)
-    return Side(Bucket(s3, "model"), Users(dynamodb, TABLE), post)
+    return Side(aws.bucket, aws.users, post)
 
 
 def make_real(s3: S3, table: str) -> Side:
-    """The emulator without the objects and rows of the last example."""
+    """Emptied of what the last example left."""
     bucket, users = Bucket(s3.root.s3, s3.bucket), Users(s3.root.dynamodb, table)
     if left := s3.keys():
         bucket.delete(left)
@@ -163,7 +162,7 @@ def make_real(s3: S3, table: str) -> Side:
 )
 @example(steps=[("blank", "avatars/1", "good"), ("post", "avatars/1", "bad", True), ("blank", "avatars/1", "bad")])
 @example(steps=[("advance", "ada", "avatars/1"), ("advance", "ada", "avatars/1"), ("advance", "nobody", "avatars/1")])
-def test_the_model_responds_as_the_emulator_does(s3: S3, table: str, steps: list[Step]) -> None:
+def test_the_model_answers_as_the_emulator_does(s3: S3, table: str, steps: list[Step]) -> None:
     model, real = make_model(), make_real(s3, table)
     for step in steps:
-        assert model.run(step) == real.run(step), f"at {step} of {steps}"
+        assert model.take(step) == real.take(step), f"at {step} of {steps}"

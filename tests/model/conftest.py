@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """What is logged of a thousand deletions that fail on purpose takes longer than they do."""
+def disable_logging() -> Iterator[None]:
+    """Thousands of deletions fail on purpose. Logging them takes longer than the deletions."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

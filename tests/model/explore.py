@@ -1,7 +1,7 @@
-"""Every state that the programs of a scenario can come to, in whatever order their steps happen and wherever they die.
+"""Explores every state that a scenario can reach, whatever the order of its steps and wherever its programs crash.
 
-A state is the world, where each program is, the calls that still run although nobody waits for them any more, and how
-many mishaps may still happen. Two ways to the same state are one, so that all of them can be looked at.
+A state is the world, the position of each program, the calls that still run although their caller no longer waits, and
+the number of mishaps that may still happen. Each state is visited once, whatever led to it, so that all can be visited.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from services.store.states import is_marked
+from tests.fake.aws import Aws
+from tests.fake.world import WRITES, Call, Object, Step, Timeout, World, take_step
 from tests.model.programs import ANSWER, CLOCK, Code, Confirm, Direct, Sweep, find_next
-from tests.model.world import WRITES, Call, Now, Object, Step, Timeout, World, take_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,18 +23,18 @@ if TYPE_CHECKING:
     from tests.model.scenarios import Scenario
 
 NOT_BEGUN, OVER, DEAD = -1, -2, -3
-"""Where a program is, besides at one of its nodes."""
+"""Values of `Place.node` for a program that is at none of its nodes."""
 
 
 class Place(NamedTuple):
-    """Where a program is: at a node, and how far in the call that it makes there."""
+    """The position of a program: a node, and the progress of the call that it makes there."""
 
     node: int
     progress: Any = None
 
 
 class Ghost(NamedTuple):
-    """A call whose caller is gone, or has given up and tries again. It may go on at any time, or never."""
+    """A call whose caller crashed, gave up or tries again. It can continue at any time, or never."""
 
     upload_id: UploadId | None
     call: Call
@@ -41,20 +42,20 @@ class Ghost(NamedTuple):
 
 
 class State(NamedTuple):
-    """Worlds and ghosts are numbers, since a state is hashed each time that something leads to it."""
+    """Worlds and ghosts are numbers, since a state is hashed each time it is reached."""
 
     world: int
     places: tuple[Place, ...]
     ghosts: tuple[int, ...]
     mishaps: int
     posts: tuple[int, ...]
-    """Which of the scenario's posts are still to come."""
+    """The scenario's posts that have not happened yet."""
     swept: bool
-    """Whether a sweep has looked at everything since the forms ran out."""
+    """Whether a sweep has run since the forms expired."""
 
 
 Said = tuple["str | Call", ...]
-"""What happens in a step, to be put in words only where somebody has to read it."""
+"""A description of a step, turned into text only if it is printed."""
 
 
 class ViolationError(AssertionError):
@@ -63,7 +64,7 @@ class ViolationError(AssertionError):
 
 @dataclass
 class Statistics:
-    """`endings`: how often everything was let die at once, and was then cleared up."""
+    """`endings`: how often all programs crashed at once, followed by a clean-up."""
 
     states: int = 0
     transitions: int = 0
@@ -100,19 +101,28 @@ class Explorer:
     _ways: dict[tuple[int, Place], list[tuple[int, Step]]] = field(
         default_factory=dict[tuple[int, Place], list[tuple[int, Step]]]
     )
-    """By world and place, how the call there may go on."""
+    """The ways in which a call can continue, by world and place."""
     _late_ways: dict[tuple[int, int], list[tuple[int, int | None]]] = field(
         default_factory=dict[tuple[int, int], "list[tuple[int, int | None]]"]
     )
-    """By world and ghost, likewise: to which world, and as which ghost if it is not over."""
+    """The same for ghosts, by world and ghost: the world afterwards, and the ghost unless its call is over."""
+    _posted: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+    """The world after a post, by world and post."""
     _parents: dict[State, tuple[State, Said] | None] = field(default_factory=dict[State, "tuple[State, Said] | None"])
+    """The state before each state, and what led from one to the other."""
+    _judged: set[int] = field(default_factory=set[int])
+    """The worlds whose invariants were checked."""
+    _names: list[str] = field(init=False)
+    """By program."""
+    _roots: list[int] = field(init=False)
+    """The first node of each program."""
 
     def explore(self) -> Statistics:
         """
         Raises:
-            ViolationError: an invariant does not hold; the text is the way there, step by step.
+            ViolationError: an invariant does not hold. The message lists the steps that lead there.
         """
-        # There are no cycles among millions of tuples, and looking for them takes as long as the exploration.
+        # Millions of tuples have no cycles, and searching them for cycles takes as long as the exploration.
         was_enabled = gc.isenabled()
         gc.disable()
         try:
@@ -188,7 +198,7 @@ class Explorer:
                 yield (*said, " (begun)"), _with(state, world, places)
 
     def _go_wrong(self, state: State, index: int, place: Place) -> Iterator[tuple[Said, State]]:
-        """The program dies, or its call is not answered; then it gives up, or tries once more, as botocore does."""
+        """The program crashes, or its call times out. After a timeout it gives up or, as botocore does, tries again."""
         call, name = self._call_at(place), self._names[index]
         ghosts = [state.ghosts]
         if call.operation in WRITES:
@@ -199,7 +209,7 @@ class Explorer:
             wronged = State(state.world, state.places, running_on, state.mishaps - 1, state.posts, swept=state.swept)
             self.statistics.deaths += 1
             yield (
-                (name, " dies at ", call),
+                (name, " crashes at ", call),
                 _with(wronged, state.world, _set(state.places, index, Place(DEAD))),
             )
             self.statistics.timeouts += 1
@@ -232,7 +242,7 @@ class Explorer:
                 )
 
     def _move(self, state: State, index: int, node: int, world: int, said: Said) -> tuple[Said, State]:
-        """Go to this node, and past what takes no time: reading the clock, and the answer to the client."""
+        """Go to this node, and past the steps that take no time: reading the clock, and the response to the client."""
         swept = state.swept
         while (call := self._nodes[node].call) is not None:
             if call == CLOCK:
@@ -272,13 +282,11 @@ class Explorer:
                     State(posted, state.places, state.ghosts, state.mishaps, remaining, state.swept),
                 )
 
-    _posted: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
-
     def _tick(self, state: State) -> Iterator[tuple[Said, State]]:
-        """Time goes on, but not past the margin of an upload that somebody is still confirming."""
+        """Time passes, but not beyond the margin of an upload that is being confirmed."""
         world = self._worlds[state.world]
         later = next((moment for moment in self.scenario.moments if moment > world.now), None)
-        # There is always a sweep before lifecycle rules come to it: it runs every hour, and they once a day.
+        # A sweep always runs before lifecycle rules do: it runs every hour, and they run once a day.
         if later is None or (later >= self.scenario.last and not state.swept):
             return
         for index, place in enumerate(state.places):
@@ -304,7 +312,7 @@ class Explorer:
         for key, stored in world.objects:
             if is_expired(key, stored, world.now):
                 yield (
-                    (f"the lifecycle rule takes {key}",),
+                    (f"the lifecycle rule deletes {key}",),
                     _with(state, self._number(world.remove(key)), state.places),
                 )
 
@@ -353,32 +361,30 @@ class Explorer:
         if problem:
             raise ViolationError(self._tell(state, (), problem))
 
-    _judged: set[int] = field(default_factory=set[int])
-
     def _find_problem_of_endings(self, world: World) -> str | None:
-        """As if everything died right here: once with somebody who confirms again, once without."""
+        """All programs crash here. Then an upload is confirmed again, or none is."""
         for program in (None, *self.scenario.repeats(world)):
             self.statistics.endings += 1
-            now = Now(world)
+            aws = Aws(world)
             if program:
-                outcome = Direct(now.call, world.now).run(program, self.code)
-                problem = self.scenario.judge_answer(program, outcome, now.world)
+                outcome = Direct(aws.call, world.now).run(program, self.code)
+                problem = self.scenario.judge_answer(program, outcome, aws.world)
                 if problem:
-                    return f"after everything died and {program}: {problem}"
-            problem = self.scenario.find_problem(now.world) or self._find_problem_at_last(now)
+                    return f"after all programs crashed, and {program}: {problem}"
+            problem = self.scenario.find_problem(aws.world) or self._find_problem_at_last(aws)
             if problem:
                 return f"in the end ({f'with {program}' if program else 'with no repeat'}): {problem}"
         return None
 
-    def _find_problem_at_last(self, now: Now) -> str | None:
-        """A sweep, some days with their lifecycle rules, and one more sweep: nothing is left but what is referenced."""
-        for moment in (max(now.world.now, self.scenario.settled), self.scenario.last):
-            now.world = replace(now.world, now=moment)
-            for key, stored in now.world.objects:
+    def _find_problem_at_last(self, aws: Aws) -> str | None:
+        """After a sweep, lifecycle rules and another sweep only referenced objects remain."""
+        for moment in (max(aws.now, self.scenario.settled), self.scenario.last):
+            aws.world = replace(aws.world, now=moment)
+            for key, stored in aws.objects.items():
                 if is_expired(key, stored, moment):
-                    now.world = now.world.remove(key)
-            Direct(now.call, moment).run(Sweep(), self.code)
-        return self.scenario.find_problem(now.world) or self.scenario.find_leftovers(now.world)
+                    aws.remove(key)
+            Direct(aws.call, moment).run(Sweep(), self.code)
+        return self.scenario.find_problem(aws.world) or self.scenario.find_leftovers(aws.world)
 
     def _tell(self, state: State, said: Said, problem: str) -> str:
         steps = [_say(said)] if said else []
@@ -388,15 +394,16 @@ class Explorer:
             steps.append(_say(said))
         way = "\n".join(f"{number:>3}. {step}" for number, step in enumerate(reversed(steps), start=1))
         world = self._worlds[state.world]
+        rows = [(row.username, row.avatar) for row in world.rows]
         objects = [(key, stored.body, stored.tags) for key, stored in world.objects]
-        return f"{problem}\n{way}\nobjects: {objects}\nrows: {world.rows}"
+        return f"{problem}\n{way}\nobjects: {objects}\nrows: {rows}"
 
 
 DAY = 86_400
 
 
 def is_expired(key: str, stored: Object, now: float) -> bool:
-    """By the rules in `infra.documents.bucket`, a day or two after the object was written."""
+    """Whether a rule in `infra.documents.bucket` deletes the object: two days after it was written at the latest."""
     is_pending = key.startswith(PENDING_PREFIX) or (key.startswith(AVATAR_PREFIX) and is_marked(dict(stored.tags)))
     return is_pending and now >= stored.modified + 2 * DAY
 

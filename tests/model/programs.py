@@ -1,13 +1,12 @@
-"""What runs in the model: the product's own code, stopped before each call to AWS and told what came of it.
+"""The programs of the model: the product's own code, which stops before each call to AWS and receives its answer.
 
-Nothing is rewritten for that. A program is run from its beginning with the answers that it has had so far, and stops at
-the first call for which there is none. Since it depends on nothing but those answers, that is where it is.
+The product's code is not changed for this. A program is run from its beginning with the answers that it has received so
+far, and stops at the first call without an answer. It depends on nothing but those answers, so they define its state.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from botocore.exceptions import BotoCoreError
@@ -20,14 +19,15 @@ from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.report import Outcome
 from services.uploads.sweep.sweeper import Sweeper
 from services.uploads.users import Users
-from tests.model.clients import S3, DynamoDB
-from tests.model.world import Call
+from tests.fake.clients import S3, DynamoDB
+from tests.fake.executors import Eager, Lazy
+from tests.fake.world import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from services.store.keys import UploadId
-    from tests.model.clients import Carry
+    from tests.fake.clients import Carry
 
 LIMITS = Limits(max_bytes=5_000_000, max_width=8192, max_height=8192, form_seconds=300, confirm_seconds=3600)
 MARGIN_SECONDS = 3600
@@ -49,22 +49,22 @@ class Code:
 
 class Program(Protocol):
     def run(self, code: Code, carry: Carry) -> None:
-        """Do it all. `carry` is asked for every call to AWS, for the clock, and told of the answer to the client."""
+        """Run to the end. `carry` receives every call to AWS, reading of the clock and response to the client."""
         ...
 
 
 @dataclass(frozen=True)
 class Confirm:
-    """A client's third call, and what follows its answer."""
+    """A confirm request, and the deletions after its response."""
 
     username: str
     upload_id: UploadId
     strategy: str
-    """Under which it was presigned."""
+    """The strategy under which the upload was presigned."""
     object_first: bool = True
-    """Which of the two parallel reads is the first."""
+    """Whether the object is read before the row. The service reads both in parallel."""
     service: str | None = None
-    """The strategy of the service by now, if it is another one."""
+    """The strategy of the service now, if it differs."""
 
     @property
     def key(self) -> str:
@@ -85,7 +85,7 @@ class Confirm:
         try:
             confirmed = confirmer.confirm(self.username, self.key, token)
             outcome, leftovers = "Confirmed", confirmed.leftovers
-        except Exception as error:  # noqa: BLE001 - each is an answer of the service, and the explorer's to judge
+        except Exception as error:  # noqa: BLE001 - each is a response of the service, which the explorer judges
             outcome = "Unavailable" if is_transient(error) else type(error).__name__
         carry(Call(ANSWER, (outcome,)))
         confirmer.discard(leftovers)
@@ -111,42 +111,6 @@ class Sweep:
         carry(Call(ANSWER, (outcome,)))
 
 
-class Eager(Executor):
-    """Does a thing at once."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return _Done(lambda: fn(*args, **kwargs), at_once=True)
-
-    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **_: Any) -> Iterator[Any]:
-        return map(fn, *iterables)
-
-
-class Lazy(Eager):
-    """Does a thing when its result is wanted."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return _Done(lambda: fn(*args, **kwargs), at_once=False)
-
-
-class _Done(Future[Any]):
-    def __init__(self, compute: Callable[[], Any], *, at_once: bool) -> None:
-        super().__init__()
-        self._compute = compute
-        if at_once:
-            self._keep()
-
-    def result(self, timeout: float | None = None) -> Any:
-        if not self.done():
-            self._keep()
-        return super().result(timeout)
-
-    def _keep(self) -> None:
-        try:
-            self.set_result(self._compute())
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the future
-            self.set_exception(error)
-
-
 class NextCall(BaseException):
     def __init__(self, call: Call) -> None:
         super().__init__(call)
@@ -154,7 +118,7 @@ class NextCall(BaseException):
 
 
 def find_next(program: Program, code: Code, answers: tuple[Any, ...]) -> Call | None:
-    """The call that the program makes after these answers; None when it has come to its end."""
+    """The call that the program makes after these answers; None if it ends."""
     given = iter(answers)
 
     def carry(call: Call) -> Any:
@@ -171,12 +135,11 @@ def find_next(program: Program, code: Code, answers: tuple[Any, ...]) -> Call | 
 
 @dataclass
 class Direct:
-    """Runs a program to its end, alone in a world; `outcome`: what a client was answered."""
+    """Runs a program to its end without others. `outcome`: the response to the client."""
 
     call: Callable[[Call], Any]
     now: float
     outcome: str = ""
-    calls: list[Call] = field(default_factory=list[Call])
 
     def run(self, program: Program, code: Code) -> str:
         program.run(code, self._carry)

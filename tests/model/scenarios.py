@@ -1,14 +1,14 @@
-"""Small worlds, and who is at work in them: each with every order of its steps is one exhaustive proof."""
+"""Scenarios: a small world, and the programs that run in it. The explorer tries every order of their steps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from services.store.keys import AVATAR_PREFIX, PENDING_TAG, TOKEN_FIELD, USERNAME_FIELD, UploadId, parse_key
 from services.uploads.strategies import STRATEGIES
+from tests.fake.world import PICTURES, Object, World
 from tests.model.programs import LIMITS, MARGIN_SECONDS, Confirm, Program, Sweep, make_token
-from tests.model.world import PICTURES, Object, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,29 +21,29 @@ START = 1_750_000_000
 
 
 def make_id(seconds: float) -> UploadId:
-    """That of an upload presigned so long after the start."""
+    """The id of an upload that is presigned this long after the start."""
     text = f"{int((START + seconds) * 1000):012x}"
     return UploadId(f"{text[:8]}-{text[8:]}-7000-8000-000000000000")
 
 
 SEED, A, B, C = make_id(-10 * DAY), make_id(0), make_id(1), make_id(2)
 D = make_id(SETTLE_SECONDS + 30)
-"""Presigned when the first three are settled."""
+"""An upload that is presigned when the margin of the first three is over."""
 
 OPEN = START + 60.0
-"""A, B and C can be confirmed."""
+"""When A, B and C can be confirmed."""
 LATE = START + LIMITS.confirm_seconds + 30.0
-"""Their window is over; a confirm that looked at the clock before may still be at work."""
+"""After their confirm window. A confirm that read the clock earlier may still be running."""
 SETTLED = START + SETTLE_SECONDS + 60.0
-"""The margin is over, too; D can be confirmed."""
+"""After the margin. D can be confirmed."""
 D_SETTLED = START + 3 * SETTLE_SECONDS
 LAST = START + 12 * DAY
-"""Whatever was pending is taken by a lifecycle rule."""
+"""After lifecycle rules have deleted everything pending."""
 
 
 @dataclass(frozen=True)
 class Post:
-    """A form is posted, for the first time or again."""
+    """A post of a form, the first one or a repeat."""
 
     upload_id: UploadId
     key: str
@@ -58,7 +58,7 @@ class Scenario:
     world: World
     posts: tuple[Post, ...] = ()
     mishaps: int = 0
-    """How often a program may die or a call not be answered, beside everything dying at once, which is always tried."""
+    """Maximum number of crashes and timeouts. A crash of all programs at once is always tried and does not count."""
     moments: tuple[float, ...] = (OPEN,)
 
     @property
@@ -80,9 +80,9 @@ class Scenario:
     # The invariants of the design
 
     def find_problem(self, world: World) -> str | None:
-        """What must hold in every state of the world, whatever is under way in it."""
-        for username, avatar in world.rows:
-            problem = self._find_problem_of_row(world, username, avatar)
+        """The invariants that hold in every state, whatever is running."""
+        for row in world.rows:
+            problem = self._find_problem_of_row(world, row.username, row.avatar)
             if problem:
                 return problem
         for key, stored in world.objects:
@@ -95,28 +95,28 @@ class Scenario:
             return None
         stored = world.find(avatar)
         if stored is None:
-            return f"I1: the row of {username} points at {avatar}, which is not there"
+            return f"I1: the row of {username} refers to {avatar}, which is missing"
         if dict(stored.metadata).get(USERNAME_FIELD) != username:
-            return f"I2: the row of {username} points at somebody else's {avatar}"
+            return f"I2: the row of {username} refers to another user's {avatar}"
         if stored.tags and self.strategy == "prefix":
-            return f"I1: a lifecycle rule will delete {avatar}, to which the row of {username} points"
+            return f"I1: a lifecycle rule will delete {avatar}, to which the row of {username} refers"
         before = self.world.find_avatar(username)
         if before is not None and avatar < before:
             return f"The row of {username} went back to {avatar}"
         return None
 
     def find_leftovers(self, world: World) -> str | None:
-        """What must hold when everything has been cleared up (I5): each object is somebody's avatar, and for good."""
-        referenced = sorted(avatar for _, avatar in world.rows if avatar)
+        """What holds after the clean-up (I5): each object is a user's avatar, and no lifecycle rule will delete it."""
+        referenced = sorted(row.avatar for row in world.rows if row.avatar)
         if [key for key, _ in world.objects] != referenced:
-            return f"I5: there are {[key for key, _ in world.objects]}, and the rows point at {referenced}"
+            return f"I5: there are {[key for key, _ in world.objects]}, and the rows refer to {referenced}"
         if marked := [key for key, stored in world.objects if stored.tags]:
             return f"I1: lifecycle rules will delete {marked}"
         return None
 
     def judge(self, program: Confirm, outcome: str, world: World, mishaps_left: int) -> str | None:
-        """What is wrong with answering a client so, at this moment."""
-        # A copy that comes late looks like one more post.
+        """What is wrong with this response at this moment, if anything."""
+        # A delayed copy looks like another post.
         if mishaps_left < self.mishaps and outcome in {"Unavailable", "KeepsChangingError"}:
             return None
         if outcome in {"ExpiredError", "DeadlineExceededError"} and world.now > OPEN:
@@ -126,7 +126,7 @@ class Scenario:
     def judge_answer(self, program: Confirm, outcome: str, world: World) -> str | None:
         avatar, key = world.find_avatar(program.username) or "", program.upload_id.avatar_key
         if not self.is_own(program):
-            return None if outcome == "UnknownUploadError" else f"I2: {outcome} for somebody else's upload"
+            return None if outcome == "UnknownUploadError" else f"I2: {outcome} for another user's upload"
         match outcome:
             case "Confirmed":
                 fits = avatar >= key
@@ -140,17 +140,17 @@ class Scenario:
                 fits = not self._was_posted(program.upload_id)
             case _:
                 fits = False
-        return None if fits else f"I6: {outcome} for {key} of {program.username}, whose row points at {avatar}"
+        return None if fits else f"I6: {outcome} for {key} of {program.username}, whose row refers to {avatar}"
 
     def is_own(self, program: Confirm) -> bool:
         return program.username == "ada"
 
     def _was_posted(self, upload_id: UploadId) -> bool:
-        """From the start, so that nobody can have been too early."""
+        """Whether the object is there from the start, so that no confirm can run before the post."""
         return all(post.upload_id != upload_id or self.world.find(post.key) for post in self.posts)
 
     def repeats(self, world: World) -> Iterator[Confirm]:
-        """Who may come back after everything has died: the owner of each upload that can still be confirmed."""
+        """Confirms that the owners can repeat after a crash: those of uploads that can still be confirmed."""
         seen: set[UploadId] = set()
         for program in self.programs:
             if isinstance(program, Confirm) and self.is_own(program) and program.upload_id not in seen:
@@ -160,7 +160,7 @@ class Scenario:
 
 
 def make_post(strategy: str, upload_id: UploadId, body: str = "good", username: str = "ada") -> Post:
-    """What the form of this upload makes of these bytes."""
+    """The object that S3 stores if these bytes are posted with the upload's form."""
     chosen = STRATEGIES[strategy]
     metadata = {USERNAME_FIELD: username}
     if chosen.with_token:
@@ -172,14 +172,15 @@ def make_post(strategy: str, upload_id: UploadId, body: str = "good", username: 
 def make_world(
     strategy: str, *posted: UploadId, rows: tuple[str, ...] = ("ada",), without: tuple[str, ...] = ()
 ) -> World:
-    """Each user has a seeded picture, or is without one; these uploads of Ada's wait for their confirm."""
+    """Users with a seeded avatar and users without one, and these uploads of Ada's, posted but not confirmed."""
     world = World(START - 10.0 * DAY)
     for number, username in enumerate(rows):
         key = AVATAR_PREFIX + SEED.text[:-1] + str(number)
         assert parse_key(key, AVATAR_PREFIX)
         world = world.put(key, Object("good", ((USERNAME_FIELD, username),))).point(username, key)
-    pictureless = tuple((username, None) for username in without)
-    world = World(OPEN, world.objects, tuple(sorted((*world.rows, *pictureless))))
+    for username in without:
+        world = world.point(username, None)
+    world = replace(world, now=OPEN)
     for upload_id in posted:
         post = make_post(strategy, upload_id)
         world = world.put(post.key, post.stored)
@@ -212,11 +213,11 @@ def make_scenarios(strategy: str) -> tuple[Scenario, ...]:
     with_eve = make_world(strategy, A, rows=("ada", "eve"))
     without_avatar = make_world(strategy, A, B, C, rows=("eve",), without=("ada",))
     night: dict[str, Any] = {"moments": (OPEN, LATE, SETTLED, LAST)}
-    # The small ones first, so that what is wrong shows soon.
+    # Small scenarios come first, so that a violation is found early.
     return (
         scene("one confirm", a, world=only_a, posts=(again, rubbish), mishaps=3),
         scene("confirmed before it is posted", a, a_row_first, world=nothing_yet, posts=(first,), mishaps=1),
-        scene("somebody else's upload", a, confirm(A, "eve"), a_row_first, world=with_eve, mishaps=1),
+        scene("another user's upload", a, confirm(A, "eve"), a_row_first, world=with_eve, mishaps=1),
         scene("the first avatar", a, b, world=without_avatar, mishaps=1),
         scene("a confirm, its repeat, and a later upload, without mishaps", a, a_row_first, b),
         scene("a sweep beside a confirm", a, sweep, world=only_a, posts=(again,), mishaps=1, **night),

@@ -1,4 +1,4 @@
-"""Beyond the small worlds: users, uploads, strategies, sweeps, days and mishaps as Hypothesis thinks of them."""
+"""Larger worlds than the explorer's: users, uploads, strategies, sweeps, days and mishaps chosen by Hypothesis."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.fake.aws import Aws
+from tests.fake.world import WRITES, Call, Timeout, take_step
 from tests.model.explore import is_expired
 from tests.model.programs import ANSWER, CLOCK, LIMITS, Code, Confirm, Direct, Program, Sweep, find_next
 from tests.model.scenarios import DAY, SETTLE_SECONDS, START, Scenario, make_id, make_post, make_world
-from tests.model.world import WRITES, Call, Now, Timeout, take_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,13 +49,13 @@ class Ghost:
     program: Program
 
 
-class Lives(RuleBasedStateMachine):
+class Uploads(RuleBasedStateMachine):
     covered: ClassVar[dict[str, int]] = {"runs": 0, "steps": 0, "mishaps": 0}
 
     def __init__(self) -> None:
         super().__init__()
         self.world = make_world("tag", rows=("ada", "eve"))
-        # Tags may be on live objects, as one of the two strategies has it.
+        # Under one of the two strategies live objects can have tags.
         self.scenario = Scenario("machine", "tag", (), self.world)
         self.uploads: list[Upload] = []
         self.posted: dict[UploadId, set[str]] = {}
@@ -95,7 +96,7 @@ class Lives(RuleBasedStateMachine):
     def sweep(self) -> None:
         self.processes.append(Process(Sweep()))
 
-    # What becomes of it
+    # How programs continue
 
     @precondition(lambda self: self.processes)
     @rule(which=PICK)
@@ -110,7 +111,7 @@ class Lives(RuleBasedStateMachine):
             self._go_on(process)
 
     @precondition(lambda self: self.processes)
-    @rule(which=PICK, how=st.sampled_from(["dies", "gives up", "tries again"]), runs_on=st.booleans())
+    @rule(which=PICK, how=st.sampled_from(["crashes", "gives up", "tries again"]), runs_on=st.booleans())
     def go_wrong(self, which: int, how: str, *, runs_on: bool) -> None:
         process = _pick(self.processes, which)
         call = find_next(process.program, CODE, process.answers)
@@ -121,14 +122,14 @@ class Lives(RuleBasedStateMachine):
         if runs_on and call.operation in WRITES:
             self.ghosts.append(Ghost(call, process.progress, process.program))
         process.progress = None
-        if how == "dies":
+        if how == "crashes":
             self.processes.remove(process)
         elif how == "gives up":
             process.answers += (Timeout(),)
 
     @precondition(lambda self: self.ghosts)
     @rule(which=PICK, way=PICK)
-    def come_late(self, which: int, way: int) -> None:
+    def continue_ghost(self, which: int, way: int) -> None:
         ghost = _pick(self.ghosts, which)
         step = _pick([*take_step(self.world, ghost.call, ghost.progress)], way)
         self.world, ghost.progress = step.world, step.progress
@@ -139,7 +140,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([30, 600, LIMITS.confirm_seconds, SETTLE_SECONDS + 1]))
     def wait(self, seconds: int) -> None:
-        """Not past the margin of what is under way: that comes to its end before."""
+        """A program that would still run after its upload's margin finishes first."""
         later = self.world.now + seconds
         is_long = seconds > LIMITS.confirm_seconds
         for process in [*self.processes]:
@@ -151,7 +152,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def let_days_pass(self) -> None:
-        """With their sweeps, of which one comes to its end, and then their lifecycle rules."""
+        """One sweep runs to its end; then the lifecycle rules run."""
         self.wait(SETTLE_SECONDS + 1)
         self._sweep_alone()
         self.wait(3 * DAY)
@@ -159,7 +160,7 @@ class Lives(RuleBasedStateMachine):
             if is_expired(key, stored, self.world.now):
                 self.world = self.world.remove(key)
 
-    # What holds
+    # Invariants
 
     @invariant()
     def nothing_is_broken(self) -> None:
@@ -167,7 +168,7 @@ class Lives(RuleBasedStateMachine):
         assert problem is None, problem
 
     def teardown(self) -> None:
-        """Everything dies, and is cleared up."""
+        """All programs crash; then the sweep and the lifecycle rules clean up."""
         self.processes.clear()
         self.ghosts.clear()
         self.let_days_pass()
@@ -204,16 +205,16 @@ class Lives(RuleBasedStateMachine):
             "NotAPictureError": "bad" in posted,
             "UnknownUploadError": confirm.username != upload.owner or confirm.strategy != upload.strategy or not posted,
             "OtherStrategyError": confirm.service != confirm.strategy,
-            # Other posts, copies that come late, and other confirms that heal look alike to it.
+            # Other posts, delayed copies and repairs by other confirms look the same to a confirm.
             "KeepsChangingError": True,
             "Unavailable": wronged,
         }
-        assert may_be[outcome], f"{outcome} for {confirm}, whose row points at {avatar}"
+        assert may_be[outcome], f"{outcome} for {confirm}, whose row refers to {avatar}"
 
     def _sweep_alone(self) -> None:
-        now = Now(self.world)
-        Direct(now.call, self.world.now).run(Sweep(), CODE)
-        self.world = now.world
+        aws = Aws(self.world)
+        Direct(aws.call, aws.now).run(Sweep(), CODE)
+        self.world = aws.world
 
     @staticmethod
     def _is_settled(program: Program, later: float, *, is_long: bool) -> bool:
@@ -224,7 +225,7 @@ def _pick(choices: Sequence[Any], which: int) -> Any:
     return choices[which % len(choices)]
 
 
-Lives.TestCase.settings = settings(
+Uploads.TestCase.settings = settings(
     max_examples=400,
     stateful_step_count=60,
     database=None,
@@ -233,12 +234,12 @@ Lives.TestCase.settings = settings(
 )
 
 
-class TestLives(Lives.TestCase):
+class TestUploads(Uploads.TestCase):
     pass
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _report(covered: Callable[[str], None]) -> Iterator[None]:
     yield
-    counted = ", ".join(f"{count:,} {name}" for name, count in Lives.covered.items())
+    counted = ", ".join(f"{count:,} {name}" for name, count in Uploads.covered.items())
     covered(f"model, by chance: {counted}")

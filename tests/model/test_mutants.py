@@ -1,4 +1,4 @@
-"""Each safeguard is taken out of the code in turn, and the model notices."""
+"""Removes each safeguard from the code in turn and proves that the model finds a violation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PREFIX, TAG, BOTH = ("prefix",), ("tag",), ("prefix", "tag")
 
 @dataclass(frozen=True)
 class Mutant:
-    """Code without a safeguard, the strategies that need it, and which invariant the model finds broken."""
+    """Code without a safeguard, the strategies that need the safeguard, and the invariant that breaks."""
 
     name: str
     code: Code
@@ -119,7 +119,7 @@ class UnconditionalCopy(Bucket):
 
 
 class UncheckedBytes(Bucket):
-    """Says of every object that it is a small picture of the declared type."""
+    """Describes every object as a small picture of the declared type."""
 
     def inspect(self, key: str, deadline: Deadline | None = None) -> Stored | None:
         stored = super().inspect(key, deadline)
@@ -127,7 +127,7 @@ class UncheckedBytes(Bucket):
 
 
 class UndatedListing(Bucket):
-    """The sweep can't see when an object was written."""
+    """Lists every object as written in 1970."""
 
     def list_objects(self, prefix: str) -> Iterator[Listed]:
         return (replace(listed, modified=0) for listed in super().list_objects(prefix))
@@ -170,7 +170,7 @@ MUTANTS = [
 def test_without_a_safeguard_an_invariant_breaks(mutant: Mutant, covered: Callable[[str], None]) -> None:
     for strategy in mutant.strategies:
         problem = find_violation(make_scenarios(strategy), mutant.code)
-        assert problem, f"The model finds nothing wrong with it under {strategy}"
+        assert problem, f"The model finds no violation under {strategy}"
         assert re.search(mutant.broken, problem.splitlines()[0])
     covered(f"model: caught that {mutant.name}")
 

@@ -1,4 +1,4 @@
-"""Each service is made from settings and clients alone, without a call to anybody."""
+"""Each service is created from settings and clients alone, without a network call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JWKS_URL = "http://auth/jwks"
 
 
 def find_calls(application: Litestar) -> set[str]:
-    """What the service answers, its own documentation apart."""
+    """The service's responses, without its documentation."""
     return {
         f"{method} {route.path}"
         for route in application.routes
@@ -36,10 +36,10 @@ def find_calls(application: Litestar) -> set[str]:
     }
 
 
-@pytest.mark.usefixtures("dynamodb_stub")  # which lets no call out
-def test_the_auth_service_is_made(dynamodb_client: DynamoDBClient) -> None:
+@pytest.mark.usefixtures("dynamodb_stub")  # which fails on every call
+def test_the_auth_service_is_created(dynamodb_client: DynamoDBClient) -> None:
     settings = AuthSettings(origin=ORIGIN, table="users", signing_keys="one, two")
-    # A key is asked for when the service starts, not when it is made.
+    # The public key is requested when the service starts, not when it is created.
     application = auth.create_app(settings, dynamodb=dynamodb_client, kms=cast("KMSClient", None))
     assert find_calls(application) == {
         "POST /auth/login",
@@ -52,7 +52,7 @@ def test_the_auth_service_is_made(dynamodb_client: DynamoDBClient) -> None:
 
 
 @pytest.mark.usefixtures("dynamodb_stub", "s3_stub")
-def test_the_uploads_service_is_made(dynamodb_client: DynamoDBClient, s3_client: S3Client) -> None:
+def test_the_uploads_service_is_created(dynamodb_client: DynamoDBClient, s3_client: S3Client) -> None:
     settings = UploadsSettings(origin=ORIGIN, table="users", bucket="pictures", jwks_url=JWKS_URL)
     application = uploads.create_app(settings, s3=s3_client, dynamodb=dynamodb_client, credentials=find_credentials)
     assert find_calls(application) == {
@@ -64,7 +64,7 @@ def test_the_uploads_service_is_made(dynamodb_client: DynamoDBClient, s3_client:
 
 
 @pytest.mark.usefixtures("dynamodb_stub", "s3_stub")
-def test_the_frontend_is_made_and_lets_nothing_in_but_its_own_and_the_bucket_s(
+def test_the_frontend_is_created_and_its_policy_allows_only_its_own_origin_and_the_bucket_s(
     dynamodb_client: DynamoDBClient, s3_client: S3Client
 ) -> None:
     settings = FrontendSettings(origin=ORIGIN, table="users", bucket="pictures", jwks_url=JWKS_URL)

@@ -1,4 +1,4 @@
-"""What the bucket adapter asks of S3, and what it makes of the answers."""
+"""The exact S3 requests of `Bucket`, and how it reads S3's responses and errors: hence botocore's Stubber, no fake."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def answer_with(
     content_type: str = "image/png",
     **more: Any,
 ) -> None:
-    """Expect a read of the first bytes and answer as S3 does: 206 with what there is of them."""
+    """Expect a read of the first bytes and respond as S3 does: 206 with the bytes that exist."""
     part = picture[: last + 1]
     stub.add_response(
         "get_object",
@@ -64,14 +64,14 @@ def refuse(stub: Stubber, method: str, code: str, status: int) -> None:
     stub.add_client_error(method, code, http_status_code=status)
 
 
-def test_an_object_is_told_by_one_read(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_an_object_is_described_by_one_read(bucket: Bucket, s3_stub: Stubber) -> None:
     picture = make_picture("image/png", size=(37, 21))
     answer_with(s3_stub, picture)
     assert bucket.inspect(KEY) == Stored('"e"', len(picture), "image/png", {"username": "ada"}, "image/png", (37, 21))
 
 
 @pytest.mark.parametrize(("answer", "tagged"), [({}, False), ({"TagCount": 0}, False), ({"TagCount": 1}, True)])
-def test_an_object_is_known_to_be_tagged(
+def test_an_object_with_tags_is_described_as_tagged(
     bucket: Bucket,
     s3_stub: Stubber,
     answer: dict[str, Any],
@@ -83,7 +83,7 @@ def test_an_object_is_known_to_be_tagged(
     assert stored.tagged is tagged
 
 
-def test_the_size_is_that_of_the_object_and_not_of_what_was_read(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_the_size_is_that_of_the_whole_object(bucket: Bucket, s3_stub: Stubber) -> None:
     answer_with(s3_stub, make_picture("image/png", size=(37, 21)) + bytes(100_000))
     stored = bucket.inspect(KEY)
     assert stored
@@ -91,7 +91,7 @@ def test_the_size_is_that_of_the_object_and_not_of_what_was_read(bucket: Bucket,
     assert stored.dimensions == (37, 21)
 
 
-def test_an_answer_without_range_is_the_whole_object(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_a_response_without_a_range_holds_the_whole_object(bucket: Bucket, s3_stub: Stubber) -> None:
     picture = make_picture("image/png")
     whole: dict[str, Any] = {
         "Body": StreamingBody(io.BytesIO(picture), len(picture)),
@@ -105,13 +105,13 @@ def test_an_answer_without_range_is_the_whole_object(bucket: Bucket, s3_stub: St
     assert stored.size == len(picture)
 
 
-def test_a_long_header_is_not_read_on_where_there_is_no_time(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_the_second_read_of_a_long_header_is_not_made_past_the_deadline(bucket: Bucket, s3_stub: Stubber) -> None:
     answer_with(s3_stub, LONG_HEADED)
     with pytest.raises(DeadlineExceededError):
         bucket.inspect(KEY, Deadline(60, lambda: 61))
 
 
-def test_a_long_header_is_read_on(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_a_long_header_takes_a_second_read(bucket: Bucket, s3_stub: Stubber) -> None:
     answer_with(s3_stub, LONG_HEADED)
     answer_with(s3_stub, LONG_HEADED, last=len(LONG_HEADED) - 1)
     stored = bucket.inspect(KEY)
@@ -120,15 +120,15 @@ def test_a_long_header_is_read_on(bucket: Bucket, s3_stub: Stubber) -> None:
     assert stored.size == len(LONG_HEADED)
 
 
-def test_what_is_told_of_an_object_is_all_of_one_version(bucket: Bucket, s3_stub: Stubber) -> None:
-    # It was replaced between the two reads: nothing of the first may be mixed with the ETag that will be copied.
+def test_a_description_is_of_one_version_of_the_object(bucket: Bucket, s3_stub: Stubber) -> None:
+    # The object was replaced between the two reads. The ETag that will be copied belongs to the second version.
     answer_with(s3_stub, LONG_HEADED, etag='"one"')
     other = make_picture("image/gif", size=(5, 4))
     answer_with(s3_stub, other, last=len(LONG_HEADED) - 1, etag='"two"', content_type="image/gif")
     assert bucket.inspect(KEY) == Stored('"two"', len(other), "image/gif", {"username": "ada"}, "image/gif", (5, 4))
 
 
-def test_an_object_that_goes_between_two_reads_is_missing(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_an_object_that_is_deleted_between_two_reads_is_missing(bucket: Bucket, s3_stub: Stubber) -> None:
     answer_with(s3_stub, LONG_HEADED)
     refuse(s3_stub, "get_object", "NoSuchKey", 404)
     assert bucket.inspect(KEY) is None
@@ -137,11 +137,11 @@ def test_an_object_that_goes_between_two_reads_is_missing(bucket: Bucket, s3_stu
 @pytest.mark.parametrize(
     ("file", "content_type"),
     [
-        pytest.param(b"a text" * 20_000, None, id="no picture, however long"),
-        pytest.param(cut_off(make_picture("image/jpeg")), "image/jpeg", id="cut off, and no more to read"),
+        pytest.param(b"a text" * 20_000, None, id="long file that is no picture"),
+        pytest.param(cut_off(make_picture("image/jpeg")), "image/jpeg", id="picture cut off in its header"),
     ],
 )
-def test_there_is_no_second_read_where_it_would_tell_nothing(
+def test_there_is_no_second_read_if_it_could_find_no_dimensions(
     bucket: Bucket, s3_stub: Stubber, file: bytes, content_type: str | None
 ) -> None:
     answer_with(s3_stub, file)
@@ -159,13 +159,13 @@ def test_a_missing_object_is_none(bucket: Bucket, s3_stub: Stubber, code: str, s
 @pytest.mark.parametrize(
     ("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404), ("SlowDown", 503), ("InternalError", 500)]
 )
-def test_any_other_refusal_to_read_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+def test_any_other_error_of_get_object_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
     refuse(s3_stub, "get_object", code, status)
     with pytest.raises(ClientError, match=code):
         bucket.inspect(KEY)
 
 
-def test_a_copy_is_of_the_checked_bytes_and_carries_just_what_is_said(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_a_copy_is_conditional_and_inherits_nothing_from_its_source(bucket: Bucket, s3_stub: Stubber) -> None:
     s3_stub.add_response(
         "copy_object",
         {"CopyObjectResult": {"ETag": '"copy"'}},
@@ -185,15 +185,13 @@ def test_a_copy_is_of_the_checked_bytes_and_carries_just_what_is_said(bucket: Bu
 
 
 @pytest.mark.parametrize(("code", "status"), [("PreconditionFailed", 412), ("NoSuchKey", 404)])
-def test_a_source_that_is_not_the_checked_one_has_changed(
-    bucket: Bucket, s3_stub: Stubber, code: str, status: int
-) -> None:
+def test_a_copy_whose_condition_fails_raises_changed(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
     refuse(s3_stub, "copy_object", code, status)
     with pytest.raises(ChangedError):
         bucket.copy(STEP)
 
 
-def test_a_copy_that_does_not_say_what_it_made_is_worth_another_try(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_a_copy_response_without_a_result_is_transient(bucket: Bucket, s3_stub: Stubber) -> None:
     s3_stub.add_response("copy_object", {})
     with pytest.raises(HTTPClientError) as raised:
         bucket.copy(STEP)
@@ -201,7 +199,7 @@ def test_a_copy_that_does_not_say_what_it_made_is_worth_another_try(bucket: Buck
 
 
 @pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404)])
-def test_any_other_refusal_to_copy_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+def test_any_other_error_of_copy_object_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
     refuse(s3_stub, "copy_object", code, status)
     with pytest.raises(ClientError, match=code):
         bucket.copy(STEP)
@@ -210,9 +208,7 @@ def test_any_other_refusal_to_copy_surfaces(bucket: Bucket, s3_stub: Stubber, co
 STORED = Stored('"checked"', 500, "image/png", {"username": "ada"}, None, None, tagged=True)
 
 
-def test_a_blank_picture_takes_the_place_of_just_the_object_that_was_looked_at(
-    bucket: Bucket, s3_stub: Stubber
-) -> None:
+def test_a_blank_picture_replaces_exactly_the_object_that_was_read(bucket: Bucket, s3_stub: Stubber) -> None:
     s3_stub.add_response(
         "put_object",
         {},
@@ -228,7 +224,7 @@ def test_a_blank_picture_takes_the_place_of_just_the_object_that_was_looked_at(
     bucket.blank(TARGET, STORED)
 
 
-def test_the_blank_picture_is_one() -> None:
+def test_the_blank_picture_is_a_picture() -> None:
     blank = BLANK.read_bytes()
     assert identify(blank) == "image/png"
     assert measure(blank) == (256, 256)
@@ -237,7 +233,7 @@ def test_the_blank_picture_is_one() -> None:
 @pytest.mark.parametrize(
     ("code", "status"), [("PreconditionFailed", 412), ("NoSuchKey", 404), ("ConditionalRequestConflict", 409)]
 )
-def test_an_object_that_is_not_the_one_that_was_looked_at_has_changed(
+def test_a_replacement_whose_condition_fails_raises_changed(
     bucket: Bucket, s3_stub: Stubber, code: str, status: int
 ) -> None:
     refuse(s3_stub, "put_object", code, status)
@@ -245,7 +241,7 @@ def test_an_object_that_is_not_the_one_that_was_looked_at_has_changed(
         bucket.blank(TARGET, STORED)
 
 
-def test_any_other_refusal_to_put_the_blank_surfaces(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_any_other_error_of_put_object_surfaces(bucket: Bucket, s3_stub: Stubber) -> None:
     refuse(s3_stub, "put_object", "AccessDenied", 403)
     with pytest.raises(ClientError, match="AccessDenied"):
         bucket.blank(TARGET, STORED)
@@ -258,34 +254,24 @@ def test_keys_are_deleted_in_one_call(bucket: Bucket, s3_stub: Stubber) -> None:
 
 
 def test_a_key_that_is_not_deleted_is_an_error(bucket: Bucket, s3_stub: Stubber) -> None:
-    # S3 answers 200 to the call as a whole.
+    # The status of the response is 200 all the same.
     s3_stub.add_response("delete_objects", {"Errors": [{"Key": KEY, "Code": "AccessDenied"}]})
     with pytest.raises(NotDeletedError, match="AccessDenied") as raised:
         bucket.delete((KEY, TARGET))
     assert raised.value.keys == [KEY]
 
 
-def test_a_refusal_to_delete_surfaces(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_an_error_of_delete_objects_surfaces(bucket: Bucket, s3_stub: Stubber) -> None:
     refuse(s3_stub, "delete_objects", "AccessDenied", 403)
     with pytest.raises(ClientError, match="AccessDenied"):
         bucket.delete((KEY,))
 
 
-def test_healing_is_the_copy_or_the_blank_picture(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_a_repair_is_the_copy_or_the_blank_picture(bucket: Bucket, s3_stub: Stubber) -> None:
     s3_stub.add_response("copy_object", {"CopyObjectResult": {"ETag": '"copy"'}})
     bucket.repair(Restore(STEP))
     s3_stub.add_response("put_object", {})
     bucket.repair(Replace(TARGET, STORED, NotAPictureError()))
-
-
-@pytest.mark.parametrize("code", ["PreconditionFailed", "NoSuchKey"])
-def test_what_is_not_the_one_to_heal_any_more_has_changed(bucket: Bucket, s3_stub: Stubber, code: str) -> None:
-    refuse(s3_stub, "copy_object", code, 412)
-    with pytest.raises(ChangedError):
-        bucket.repair(Restore(STEP))
-    refuse(s3_stub, "put_object", code, 412)
-    with pytest.raises(ChangedError):
-        bucket.repair(Replace(TARGET, STORED, NotAPictureError()))
 
 
 def expect_listing(stub: Stubber, answer: dict[str, Any], **more: str) -> None:
@@ -295,7 +281,7 @@ def expect_listing(stub: Stubber, answer: dict[str, Any], **more: str) -> None:
 def test_avatars_are_listed_page_by_page(bucket: Bucket, s3_stub: Stubber) -> None:
     moment = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
     first = {"Key": TARGET, "LastModified": moment}
-    # S3 encodes keys since XML can't carry all of them, and boto3 decodes them.
+    # S3 encodes keys, since XML can't represent all of them. boto3 decodes them.
     second = {"Key": "avatars/a%20b%2B%C3%A9", "LastModified": moment}
     expect_listing(
         s3_stub,
@@ -311,7 +297,7 @@ def test_avatars_are_listed_page_by_page(bucket: Bucket, s3_stub: Stubber) -> No
     ]
 
 
-def test_the_next_page_is_asked_for_when_it_is_needed(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_the_next_page_of_a_listing_is_requested_when_it_is_needed(bucket: Bucket, s3_stub: Stubber) -> None:
     entry = {"Key": TARGET, "LastModified": datetime(2026, 11, 22, tzinfo=UTC)}
     expect_listing(s3_stub, {"Contents": [entry], "IsTruncated": True, "NextContinuationToken": "next"})
     listed = bucket.list_objects("avatars/")
@@ -321,20 +307,20 @@ def test_the_next_page_is_asked_for_when_it_is_needed(bucket: Bucket, s3_stub: S
         next(listed)
 
 
-def test_no_avatars_are_none(bucket: Bucket, s3_stub: Stubber) -> None:
+def test_a_listing_without_objects_is_empty(bucket: Bucket, s3_stub: Stubber) -> None:
     expect_listing(s3_stub, {"IsTruncated": False, "KeyCount": 0})
     assert list(bucket.list_objects("avatars/")) == []
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket"])
-def test_a_refusal_to_list_surfaces(bucket: Bucket, s3_stub: Stubber, code: str) -> None:
+def test_an_error_of_list_objects_surfaces(bucket: Bucket, s3_stub: Stubber, code: str) -> None:
     refuse(s3_stub, "list_objects_v2", code, 403)
     with pytest.raises(ClientError, match=code):
         list(bucket.list_objects("avatars/"))
 
 
 @pytest.mark.parametrize(("metadata", "owner"), [({"username": "ada", "upload-token": "x"}, "ada"), ({}, None)])
-def test_the_owner_is_the_one_whom_the_object_is_bound_to(
+def test_the_owner_is_the_username_in_the_metadata(
     bucket: Bucket, s3_stub: Stubber, metadata: dict[str, str], owner: str | None
 ) -> None:
     s3_stub.add_response("head_object", {"Metadata": metadata}, {"Bucket": "pictures", "Key": TARGET})
@@ -351,7 +337,7 @@ def test_a_missing_object_has_no_owner(bucket: Bucket, s3_stub: Stubber, code: s
 @pytest.mark.parametrize(
     ("code", "status"), [("403", 403), ("400", 400), ("503", 503), ("AccessDenied", 403), ("NoSuchBucket", 404)]
 )
-def test_any_other_refusal_to_tell_the_owner_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+def test_any_other_error_of_head_object_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
     refuse(s3_stub, "head_object", code, status)
     with pytest.raises(ClientError, match=code):
         bucket.find_owner(TARGET)
@@ -371,7 +357,9 @@ def test_a_missing_object_has_no_tags(bucket: Bucket, s3_stub: Stubber) -> None:
 
 
 @pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404), ("SlowDown", 503)])
-def test_any_other_refusal_to_tell_the_tags_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+def test_any_other_error_of_get_object_tagging_surfaces(
+    bucket: Bucket, s3_stub: Stubber, code: str, status: int
+) -> None:
     refuse(s3_stub, "get_object_tagging", code, status)
     with pytest.raises(ClientError, match=code):
         bucket.read_tags(TARGET)

@@ -1,19 +1,18 @@
-"""Confirm over a bucket and a table in memory."""
+"""Confirm over the fake of S3 and DynamoDB (`tests/fake`). `tests/model` tries every order of events."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 
-from services.store.keys import UploadId
+from services.store.keys import PENDING_TAG, UploadId
 from services.store.table import UnknownUserError
-from services.uploads.bucket import Bucket, ChangedError
 from services.uploads.confirm import LAST_CALL_SECONDS, MAX_TRIES, Confirmed, Confirmer, KeepsChangingError
 from services.uploads.deadline import DeadlineExceededError
-from services.uploads.decision import Limits, Replace, Restore
-from services.uploads.objects import Copy, Stored
+from services.uploads.decision import Limits
 from services.uploads.refusals import (
     ExpiredError,
     NotAPictureError,
@@ -21,504 +20,358 @@ from services.uploads.refusals import (
     SupersededError,
     UnknownUploadError,
 )
-from services.uploads.strategies import Prefix, Strategy, Tag
-from services.uploads.users import NotForwardError, Users
+from services.uploads.strategies import Prefix, Tag
+from tests.fake.aws import Aws, do_nothing, fail, once, refuse
+from tests.fake.executors import Lazy
+from tests.fake.world import Call, Failure, Object, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
-
-    from services.uploads.deadline import Deadline
 
 EARLIER = UploadId("019b0000-0000-7000-8000-000000000001")
 UPLOAD = UploadId("019b0000-0000-7000-8000-000000000002")
 LATER = UploadId("019b0000-0000-7000-8000-000000000003")
 LIMITS = Limits(max_bytes=1000, max_width=80, max_height=60, form_seconds=300, confirm_seconds=3600)
-PICTURE = Stored('"one"', 500, "image/png", {"username": "ada", "upload-token": "secret"}, "image/png", (40, 30))
+POSTED = Object("good", (("upload-token", "secret"), ("username", "ada")), modified=UPLOAD.created + 60)
+CONFIRMED = replace(POSTED, metadata=(("username", "ada"),))
 
 
 class CrashError(BaseException):
-    """The process is gone: nothing in it may go on."""
-
-
-@dataclass
-class World:
-    """What S3 and DynamoDB hold, each change to it in order, and what happens before a change."""
-
-    objects: dict[str, Stored]
-    rows: dict[str, str | None]
-    changes: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
-    before: Callable[[str], None] = lambda _: None
-
-    def change(self, *what: str) -> None:
-        self.before(what[0])
-        self.changes.append(what)
-
-    def check(self) -> None:
-        """I1: no row points at a missing object."""
-        assert all(avatar is None or avatar in self.objects for avatar in self.rows.values())
-
-
-@dataclass
-class FakeBucket:
-    world: World
-
-    def inspect(self, key: str, deadline: Deadline) -> Stored | None:
-        self.world.before("inspect")
-        deadline.check()
-        return self.world.objects.get(key)
-
-    def copy(self, step: Copy) -> None:
-        self.world.change("copy", step.source, step.target)
-        self.world.objects[step.target] = replace(self.find(step.source, step.etag), tagged=False)
-
-    def repair(self, step: Restore | Replace) -> None:
-        match step:
-            case Restore(copy):
-                self.copy(copy)
-            case Replace(key, stored):
-                self.blank(key, stored)
-
-    def blank(self, key: str, stored: Stored) -> None:
-        self.world.change("blank", key)
-        self.world.objects[key] = replace(self.find(key, stored.etag), etag='"blank"', format="image/png", tagged=False)
-
-    def find(self, key: str, etag: str) -> Stored:
-        found = self.world.objects.get(key)
-        if found is None or found.etag != etag:
-            raise ChangedError(key)
-        return found
-
-    def delete(self, keys: Sequence[str]) -> None:
-        self.world.change("delete", *keys)
-        for key in keys:
-            self.world.objects.pop(key, None)
-
-
-@dataclass
-class FakeUsers:
-    world: World
-
-    def find_avatar(self, username: str) -> str | None:
-        if username not in self.world.rows:
-            raise UnknownUserError(username)
-        return self.world.rows[username]
-
-    def advance(self, username: str, avatar: str) -> str | None:
-        self.world.change("advance", username, avatar)
-        before = self.find_avatar(username)
-        if before is not None and before >= avatar:
-            raise NotForwardError(before)
-        self.world.rows[username] = avatar
-        return before
-
-
-@dataclass
-class LazyFuture:
-    compute: Callable[[], Any]
-
-    def result(self) -> Any:
-        return self.compute()
-
-
-class LazyExecutor:
-    """Does a thing as late as possible: when somebody wants its result."""
-
-    def submit(self, function: Callable[..., Any], *given: Any) -> LazyFuture:
-        return LazyFuture(lambda: function(*given))
+    """The process died, so none of its code may run any more."""
 
 
 @pytest.fixture
-def world() -> World:
-    """Ada has an avatar, and has posted the next one."""
-    return World({EARLIER.avatar_key: PICTURE, UPLOAD.pending_key: PICTURE}, {"ada": EARLIER.avatar_key})
+def aws() -> Aws:
+    """Ada has an avatar and has posted the next one."""
+    world = World(UPLOAD.created + 60).point("ada", EARLIER.avatar_key)
+    return Aws(world.put(EARLIER.avatar_key, CONFIRMED).put(UPLOAD.pending_key, POSTED))
 
 
 @pytest.fixture
-def bucket(world: World) -> FakeBucket:
-    return FakeBucket(world)
+def confirmer(aws: Aws, executor: Executor) -> Confirmer:
+    return Confirmer(aws.bucket, aws.users, Prefix(), LIMITS, lambda: aws.now, executor)
 
 
-@pytest.fixture
-def uploads(world: World, bucket: FakeBucket, executor: Executor) -> Confirmer:
-    return Confirmer(
-        bucket=cast("Bucket", bucket),
-        users=cast("Users", FakeUsers(world)),
-        strategy=Prefix(),
-        limits=LIMITS,
-        clock=lambda: UPLOAD.created + 60,
-        executor=executor,
-    )
+def check(aws: Aws) -> None:
+    """I1: no row refers to a missing object."""
+    assert all(avatar is None or avatar in aws.objects for avatar in aws.avatars.values())
 
 
-def once(moment: str, action: Callable[[], None]) -> Callable[[str], None]:
-    """Something that another request does, the first time that this one gets to a moment."""
-    left = [action]
-
-    def act(what: str) -> None:
-        if what == moment and left:
-            left.pop()()
-
-    return act
-
-
-def test_a_confirm_copies_then_points_then_leaves_the_old_and_the_pending_one_over(
-    uploads: Confirmer, world: World
+def test_a_confirm_copies_the_object_then_updates_the_row_and_names_the_leftovers(
+    confirmer: Confirmer, aws: Aws
 ) -> None:
-    confirmed = uploads.confirm("ada", UPLOAD.pending_key)
+    confirmed = confirmer.confirm("ada", UPLOAD.pending_key)
     assert confirmed == Confirmed(UPLOAD.avatar_key, (EARLIER.avatar_key, UPLOAD.pending_key))
-    assert world.changes == [
-        ("copy", UPLOAD.pending_key, UPLOAD.avatar_key),
-        ("advance", "ada", UPLOAD.avatar_key),
+    assert aws.writes == [
+        ("CopyObject", UPLOAD.pending_key, UPLOAD.avatar_key),
+        ("UpdateItem", "ada", UPLOAD.avatar_key),
     ]
-    uploads.discard(confirmed.leftovers)
-    assert world.objects == {UPLOAD.avatar_key: PICTURE}
-    world.check()
+    confirmer.discard(confirmed.leftovers)
+    assert aws.objects == {UPLOAD.avatar_key: CONFIRMED}
+    check(aws)
 
 
-def test_the_first_avatar_leaves_only_the_pending_object_over(uploads: Confirmer, world: World) -> None:
-    world.rows["ada"] = None
-    assert uploads.confirm("ada", UPLOAD.pending_key).leftovers == (UPLOAD.pending_key,)
+def test_a_first_avatar_leaves_only_the_pending_object(confirmer: Confirmer, aws: Aws) -> None:
+    aws.point("ada", None)
+    assert confirmer.confirm("ada", UPLOAD.pending_key).leftovers == (UPLOAD.pending_key,)
 
 
-def test_a_repeat_changes_nothing(uploads: Confirmer, world: World) -> None:
-    uploads.discard(uploads.confirm("ada", UPLOAD.pending_key).leftovers)
-    world.changes.clear()
-    assert uploads.confirm("ada", UPLOAD.pending_key) == Confirmed(UPLOAD.avatar_key, ())
-    assert not world.changes
+def test_a_repeat_changes_nothing(confirmer: Confirmer, aws: Aws) -> None:
+    confirmer.discard(confirmer.confirm("ada", UPLOAD.pending_key).leftovers)
+    aws.calls.clear()
+    assert confirmer.confirm("ada", UPLOAD.pending_key) == Confirmed(UPLOAD.avatar_key, ())
+    assert not aws.writes
 
 
-def test_a_repeat_leaves_over_what_was_posted_again(uploads: Confirmer, world: World) -> None:
-    uploads.discard(uploads.confirm("ada", UPLOAD.pending_key).leftovers)
-    world.objects[UPLOAD.pending_key] = replace(PICTURE, etag='"two"')
-    assert uploads.confirm("ada", UPLOAD.pending_key) == Confirmed(UPLOAD.avatar_key, (UPLOAD.pending_key,))
+def test_a_repeat_after_another_post_leaves_the_pending_object(confirmer: Confirmer, aws: Aws) -> None:
+    confirmer.discard(confirmer.confirm("ada", UPLOAD.pending_key).leftovers)
+    aws.put(UPLOAD.pending_key, replace(POSTED, body="other"))
+    assert confirmer.confirm("ada", UPLOAD.pending_key) == Confirmed(UPLOAD.avatar_key, (UPLOAD.pending_key,))
 
 
 @pytest.mark.parametrize(
-    ("stored", "seconds", "error"),
+    ("posted", "seconds", "error"),
     [
         (None, 60, UnknownUploadError),
-        (replace(PICTURE, metadata={"username": "eve"}), 60, UnknownUploadError),
-        (replace(PICTURE, format=None), 60, NotAPictureError),
-        (PICTURE, 3601, ExpiredError),
+        (replace(POSTED, metadata=(("username", "eve"),)), 60, UnknownUploadError),
+        (replace(POSTED, body="bad"), 60, NotAPictureError),
+        (POSTED, 3601, ExpiredError),
     ],
 )
 def test_a_refused_confirm_changes_nothing(
-    uploads: Confirmer, world: World, stored: Stored | None, seconds: int, error: type[Exception]
+    confirmer: Confirmer, aws: Aws, posted: Object | None, seconds: int, error: type[Exception]
 ) -> None:
-    del world.objects[UPLOAD.pending_key]
-    if stored:
-        world.objects[UPLOAD.pending_key] = stored
-    late = replace(uploads, clock=lambda: UPLOAD.created + seconds)
+    aws.remove(UPLOAD.pending_key)
+    if posted:
+        aws.put(UPLOAD.pending_key, posted)
+    aws.wait(seconds - 60)
     with pytest.raises(error):
-        late.confirm("ada", UPLOAD.pending_key)
-    assert not world.changes
+        confirmer.confirm("ada", UPLOAD.pending_key)
+    assert not aws.writes
 
 
-def test_a_repeat_that_looked_at_the_row_too_early_looks_again(uploads: Confirmer, world: World) -> None:
-    def finish_another_confirm(what: str) -> None:
-        """Between the row, which has been read, and the object, which is about to be looked for."""
-        if what == "inspect":
-            world.before = lambda _: None
-            uploads.discard(uploads.confirm("ada", UPLOAD.pending_key).leftovers)
+def test_a_repeat_that_read_the_row_too_early_reads_it_again(confirmer: Confirmer, aws: Aws) -> None:
+    def finish_another_confirm() -> None:
+        """After the row was read, and before the object is read."""
+        confirmer.discard(confirmer.confirm("ada", UPLOAD.pending_key).leftovers)
 
-    world.before = finish_another_confirm
-    early = replace(uploads, executor=cast("Executor", LazyExecutor()))
+    aws.before = once("GetObject", finish_another_confirm)
+    early = replace(confirmer, executor=Lazy())
     assert early.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
 
 
-@pytest.mark.parametrize(("slow", "carried_out"), [("inspect", 0), ("copy", 1)])
-def test_a_confirm_that_takes_too_long_is_broken_off(
-    uploads: Confirmer, world: World, slow: str, carried_out: int
+@pytest.mark.parametrize(("slow", "writes"), [("GetObject", []), ("CopyObject", ["CopyObject"])])
+def test_a_confirm_past_its_deadline_stops_and_a_repeat_finishes_it(
+    confirmer: Confirmer, aws: Aws, slow: str, writes: list[str]
 ) -> None:
-    now = UPLOAD.created + 60
-
-    def take_long(what: str) -> None:
-        nonlocal now
-        if what == slow:
-            now += LAST_CALL_SECONDS + 1
-
-    world.before = take_long
-    slowed = replace(uploads, clock=lambda: now)
+    aws.before = once(slow, lambda: aws.wait(LAST_CALL_SECONDS + 1))
     with pytest.raises(DeadlineExceededError):
-        slowed.confirm("ada", UPLOAD.pending_key)
-    assert len(world.changes) == carried_out
-    assert world.rows == {"ada": EARLIER.avatar_key}
-    world.before = lambda _: None
-    assert slowed.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
+        confirmer.confirm("ada", UPLOAD.pending_key)
+    assert [operation for operation, *_ in aws.writes] == writes
+    assert aws.avatars == {"ada": EARLIER.avatar_key}
+    assert confirmer.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
 
 
-def test_no_second_try_is_begun_too_late(uploads: Confirmer, world: World) -> None:
-    now = UPLOAD.created + 60
-    looks: list[str] = []
+def test_no_second_try_begins_past_the_deadline(confirmer: Confirmer, aws: Aws) -> None:
+    def post_slowly() -> None:
+        aws.wait(LAST_CALL_SECONDS + 1)
+        aws.put(UPLOAD.pending_key, replace(POSTED, body="other"))
 
-    def change_slowly(what: str) -> None:
-        nonlocal now
-        looks.append(what)
-        if what == "copy":
-            now += LAST_CALL_SECONDS + 1
-            world.objects[UPLOAD.pending_key] = replace(PICTURE, etag='"two"')
-
-    world.before = change_slowly
+    aws.before = once("CopyObject", post_slowly)
     with pytest.raises(DeadlineExceededError):
-        replace(uploads, clock=lambda: now).confirm("ada", UPLOAD.pending_key)
-    assert looks == ["inspect", "copy"]
+        confirmer.confirm("ada", UPLOAD.pending_key)
+    assert aws.operations == ["GetObject", "GetItem", "CopyObject"]
 
 
-def test_the_row_is_not_read_again_too_late(uploads: Confirmer, world: World) -> None:
-    del world.objects[UPLOAD.pending_key]
-    times = iter([60, 60, 60, 60, 60 + LAST_CALL_SECONDS + 1])
+def test_the_row_is_not_read_again_past_the_deadline(confirmer: Confirmer, aws: Aws) -> None:
+    aws.remove(UPLOAD.pending_key)
+    aws.before = once("GetItem", lambda: aws.wait(LAST_CALL_SECONDS + 1))
     with pytest.raises(DeadlineExceededError):
-        replace(uploads, clock=lambda: UPLOAD.created + next(times)).confirm("ada", UPLOAD.pending_key)
+        confirmer.confirm("ada", UPLOAD.pending_key)
+    assert aws.operations == ["GetObject", "GetItem"]
 
 
-def test_a_loser_is_told_before_its_objects_are_deleted(uploads: Confirmer, world: World) -> None:
-    later = replace(uploads, executor=cast("Executor", LazyExecutor()))
-    world.before = once("advance", lambda: world.rows.update(ada=LATER.avatar_key))
+def test_a_superseded_upload_is_refused_before_its_objects_are_deleted(confirmer: Confirmer, aws: Aws) -> None:
+    later = replace(confirmer, executor=Lazy())
+    aws.before = once("UpdateItem", lambda: aws.point("ada", LATER.avatar_key))
     for _ in range(2):
         with pytest.raises(SupersededError):
             later.confirm("ada", UPLOAD.pending_key)
-    assert [change[0] for change in world.changes] == ["copy", "advance"]
+    assert [operation for operation, *_ in aws.writes] == ["CopyObject", "UpdateItem"]
 
 
 @pytest.mark.parametrize("key", [UPLOAD.text, "pending/../avatars/x", ""])
-def test_a_key_that_is_none_of_ours_is_not_even_looked_at(uploads: Confirmer, world: World, key: str) -> None:
-    looks: list[str] = []
-    world.before = looks.append
+def test_a_key_that_no_upload_has_is_refused_without_a_call(confirmer: Confirmer, aws: Aws, key: str) -> None:
     with pytest.raises(UnknownUploadError, match=r"^There is no upload of that key\.$"):
-        uploads.confirm("ada", key)
-    assert not looks
+        confirmer.confirm("ada", key)
+    assert not aws.calls
 
 
-def test_an_unknown_user_confirms_nothing(uploads: Confirmer, world: World) -> None:
+def test_a_user_without_a_row_confirms_nothing(confirmer: Confirmer, aws: Aws) -> None:
     with pytest.raises(UnknownUserError):
-        uploads.confirm("nobody", UPLOAD.pending_key)
-    assert not world.changes
+        confirmer.confirm("nobody", UPLOAD.pending_key)
+    assert not aws.writes
 
 
-def test_a_failure_to_read_the_object_is_not_taken_for_a_missing_object(uploads: Confirmer, world: World) -> None:
-    def fail(_: str) -> None:
-        raise PermissionError
-
-    world.before = fail
-    with pytest.raises(PermissionError):
-        uploads.confirm("ada", UPLOAD.pending_key)
-
-
-def test_who_comes_too_late_at_the_row_deletes_the_own_copy_and_nothing_else(uploads: Confirmer, world: World) -> None:
+def test_a_later_confirm_before_the_update_makes_the_upload_delete_only_its_own_objects(
+    confirmer: Confirmer, aws: Aws
+) -> None:
     def confirm_a_later_one() -> None:
-        world.objects[LATER.avatar_key] = PICTURE
-        world.rows["ada"] = LATER.avatar_key
+        aws.put(LATER.avatar_key, CONFIRMED)
+        aws.point("ada", LATER.avatar_key)
 
-    world.before = once("advance", confirm_a_later_one)
+    aws.before = once("UpdateItem", confirm_a_later_one)
     with pytest.raises(SupersededError):
-        uploads.confirm("ada", UPLOAD.pending_key)
-    assert world.changes[-1] == ("delete", UPLOAD.avatar_key, UPLOAD.pending_key)
-    assert world.rows == {"ada": LATER.avatar_key}
-    # The old avatar is for the one to delete who replaced it.
-    assert set(world.objects) == {EARLIER.avatar_key, LATER.avatar_key}
+        confirmer.confirm("ada", UPLOAD.pending_key)
+    assert aws.writes[-1] == ("DeleteObjects", UPLOAD.avatar_key, UPLOAD.pending_key)
+    assert aws.avatars == {"ada": LATER.avatar_key}
+    # Only the confirm that replaced the old avatar deletes it.
+    assert aws.objects.keys() == {EARLIER.avatar_key, LATER.avatar_key}
 
 
-def test_two_confirms_of_one_upload_both_succeed(uploads: Confirmer, world: World) -> None:
-    answers: list[Confirmed] = []
-    world.before = once("advance", lambda: answers.append(uploads.confirm("ada", UPLOAD.pending_key)))
-    answers.append(uploads.confirm("ada", UPLOAD.pending_key))
-    assert [answer.avatar for answer in answers] == [UPLOAD.avatar_key] * 2
-    # The one who replaced the old avatar is the only one to delete it, and neither deletes the new one.
-    assert [answer.leftovers for answer in answers] == [
+def test_two_confirms_of_one_upload_both_succeed(confirmer: Confirmer, aws: Aws) -> None:
+    responses: list[Confirmed] = []
+    aws.before = once("UpdateItem", lambda: responses.append(confirmer.confirm("ada", UPLOAD.pending_key)))
+    responses.append(confirmer.confirm("ada", UPLOAD.pending_key))
+    assert [response.avatar for response in responses] == [UPLOAD.avatar_key] * 2
+    # Only the confirm that replaced the old avatar deletes it, and neither deletes the new one.
+    assert [response.leftovers for response in responses] == [
         (EARLIER.avatar_key, UPLOAD.pending_key),
         (UPLOAD.pending_key,),
     ]
-    world.check()
+    check(aws)
 
 
-def test_an_object_that_was_replaced_is_checked_anew(uploads: Confirmer, world: World) -> None:
-    other = replace(PICTURE, etag='"two"')
-
-    def post_another() -> None:
-        world.objects[UPLOAD.pending_key] = other
-
-    world.before = once("copy", post_another)
-    assert uploads.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
-    assert world.objects[UPLOAD.avatar_key] == other
+def test_an_object_that_was_replaced_after_the_check_is_checked_again(confirmer: Confirmer, aws: Aws) -> None:
+    aws.before = once("CopyObject", lambda: aws.put(UPLOAD.pending_key, replace(POSTED, body="other")))
+    assert confirmer.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
+    assert aws.objects[UPLOAD.avatar_key] == replace(CONFIRMED, body="other")
 
 
-def test_rubbish_posted_after_the_check_does_not_become_the_avatar(uploads: Confirmer, world: World) -> None:
-    def post_rubbish() -> None:
-        world.objects[UPLOAD.pending_key] = replace(PICTURE, etag='"two"', format=None)
-
-    world.before = once("copy", post_rubbish)
-    with pytest.raises(NotAPictureError):
-        uploads.confirm("ada", UPLOAD.pending_key)
-    assert UPLOAD.avatar_key not in world.objects
-    assert world.rows == {"ada": EARLIER.avatar_key}
-
-
-def test_an_object_that_is_replaced_again_and_again_is_given_up(uploads: Confirmer, world: World) -> None:
-    copies: list[str] = []
-
-    def post_another(moment: str) -> None:
-        if moment == "copy":
-            copies.append(moment)
-            world.objects[UPLOAD.pending_key] = replace(PICTURE, etag=f'"{len(copies)}"')
-
-    world.before = post_another
-    with pytest.raises(KeepsChangingError):
-        uploads.confirm("ada", UPLOAD.pending_key)
-    assert len(copies) == MAX_TRIES
-    assert world.rows == {"ada": EARLIER.avatar_key}
-    assert UPLOAD.avatar_key not in world.objects
-
-
-@pytest.mark.parametrize("moment", ["inspect", "copy", "advance", "delete", "the end"])
-def test_a_confirm_that_stops_anywhere_is_finished_by_its_repeat(uploads: Confirmer, world: World, moment: str) -> None:
-    def crash() -> None:
-        raise CrashError
-
-    world.before = once(moment, crash)
-    with pytest.raises(CrashError):  # noqa: PT012 - the end is a place to stop, too
-        uploads.discard(uploads.confirm("ada", UPLOAD.pending_key).leftovers)
-        raise CrashError
-    world.check()
-    assert world.rows["ada"] in {EARLIER.avatar_key, UPLOAD.avatar_key}
-    answer = uploads.confirm("ada", UPLOAD.pending_key)
-    assert answer.avatar == world.rows["ada"] == UPLOAD.avatar_key
-    uploads.discard(answer.leftovers)
-    world.check()
-    assert UPLOAD.pending_key not in world.objects
-
-
-def test_a_delete_that_fails_is_logged_and_left_to_the_sweep(
-    uploads: Confirmer, world: World, caplog: pytest.LogCaptureFixture
+def test_a_file_that_is_no_picture_posted_after_the_check_does_not_become_the_avatar(
+    confirmer: Confirmer, aws: Aws
 ) -> None:
-    def fail() -> None:
-        raise ConnectionError("S3 is away")
+    aws.before = once("CopyObject", lambda: aws.put(UPLOAD.pending_key, replace(POSTED, body="bad")))
+    with pytest.raises(NotAPictureError):
+        confirmer.confirm("ada", UPLOAD.pending_key)
+    assert UPLOAD.avatar_key not in aws.objects
+    assert aws.avatars == {"ada": EARLIER.avatar_key}
 
-    world.before = once("delete", fail)
-    uploads.discard((EARLIER.avatar_key,))
-    assert EARLIER.avatar_key in world.objects
+
+def test_a_confirm_gives_up_after_its_last_try_if_the_object_keeps_changing(confirmer: Confirmer, aws: Aws) -> None:
+    def post_another(call: Call) -> None:
+        if call.operation == "CopyObject":
+            body = "good" if aws.objects[UPLOAD.pending_key].body == "other" else "other"
+            aws.put(UPLOAD.pending_key, replace(POSTED, body=body))
+
+    aws.before = post_another
+    with pytest.raises(KeepsChangingError):
+        confirmer.confirm("ada", UPLOAD.pending_key)
+    assert aws.operations.count("CopyObject") == MAX_TRIES
+    assert aws.avatars == {"ada": EARLIER.avatar_key}
+    assert UPLOAD.avatar_key not in aws.objects
+
+
+@pytest.mark.parametrize("operation", ["GetObject", "CopyObject", "UpdateItem", "DeleteObjects", "none"])
+def test_a_confirm_that_crashes_anywhere_is_finished_by_a_repeat(
+    confirmer: Confirmer, aws: Aws, operation: str
+) -> None:
+    aws.before = fail(operation, CrashError())
+    with pytest.raises(CrashError):  # noqa: PT012 - the process can also crash after the last call
+        confirmer.discard(confirmer.confirm("ada", UPLOAD.pending_key).leftovers)
+        raise CrashError
+    check(aws)
+    assert aws.avatars["ada"] in {EARLIER.avatar_key, UPLOAD.avatar_key}
+    response = confirmer.confirm("ada", UPLOAD.pending_key)
+    assert response.avatar == aws.avatars["ada"] == UPLOAD.avatar_key
+    confirmer.discard(response.leftovers)
+    check(aws)
+    assert UPLOAD.pending_key not in aws.objects
+
+
+def test_a_failed_deletion_is_logged_and_left_to_the_sweep(
+    confirmer: Confirmer, aws: Aws, caplog: pytest.LogCaptureFixture
+) -> None:
+    aws.before = fail("DeleteObjects", ReadTimeoutError(endpoint_url="https://s3"))
+    confirmer.discard((EARLIER.avatar_key,))
+    assert EARLIER.avatar_key in aws.objects
     [record] = caplog.records
     assert record.levelname == "WARNING"
     assert EARLIER.avatar_key in record.getMessage()
     assert record.exc_info
 
 
-def test_a_confirm_that_lost_says_so_even_if_its_copy_can_not_be_deleted(uploads: Confirmer, world: World) -> None:
-    def get_in_the_way(moment: str) -> None:
-        if moment == "advance":
-            world.rows["ada"] = LATER.avatar_key
-        if moment == "delete":
-            raise ConnectionError
+def test_a_superseded_upload_is_refused_even_if_its_copy_can_not_be_deleted(confirmer: Confirmer, aws: Aws) -> None:
+    def confirm_a_later_one_and_refuse_deletions(call: Call) -> Failure | None:
+        if call.operation == "UpdateItem":
+            aws.point("ada", LATER.avatar_key)
+        return Failure("AccessDenied", 403) if call.operation == "DeleteObjects" else None
 
-    world.before = get_in_the_way
+    aws.before = confirm_a_later_one_and_refuse_deletions
     with pytest.raises(SupersededError):
-        uploads.confirm("ada", UPLOAD.pending_key)
+        confirmer.confirm("ada", UPLOAD.pending_key)
 
 
-def test_nothing_to_discard_is_no_call(uploads: Confirmer, world: World) -> None:
-    uploads.discard(())
-    assert not world.changes
+def test_without_leftovers_nothing_is_called(confirmer: Confirmer, aws: Aws) -> None:
+    confirmer.discard(())
+    assert not aws.calls
 
 
-@pytest.mark.parametrize("moment", ["copy", "advance"])
-def test_other_failures_surface(uploads: Confirmer, world: World, moment: str) -> None:
-    def fail() -> None:
-        raise PermissionError
-
-    world.before = once(moment, fail)
-    with pytest.raises(PermissionError):
-        uploads.confirm("ada", UPLOAD.pending_key)
-    assert world.rows == {"ada": EARLIER.avatar_key}
-    world.check()
+@pytest.mark.parametrize("operation", ["GetObject", "GetItem", "CopyObject", "UpdateItem"])
+def test_an_error_of_aws_surfaces_and_the_old_avatar_stays(confirmer: Confirmer, aws: Aws, operation: str) -> None:
+    aws.before = refuse(operation)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        confirmer.confirm("ada", UPLOAD.pending_key)
+    aws.before = do_nothing
+    assert aws.avatars == {"ada": EARLIER.avatar_key}
+    check(aws)
 
 
-def test_an_upload_of_the_other_strategy_is_told_so_and_not_looked_at(uploads: Confirmer, world: World) -> None:
-    looks: list[str] = []
-    world.before = looks.append
+def test_an_upload_of_the_other_strategy_is_refused_without_a_call(confirmer: Confirmer, aws: Aws) -> None:
     with pytest.raises(OtherStrategyError):
-        uploads.confirm("ada", UPLOAD.avatar_key)
+        confirmer.confirm("ada", UPLOAD.avatar_key)
     with pytest.raises(OtherStrategyError):
-        replace(uploads, strategy=Tag()).confirm("ada", UPLOAD.pending_key, "secret")
-    assert not looks
+        replace(confirmer, strategy=Tag()).confirm("ada", UPLOAD.pending_key, "secret")
+    assert not aws.calls
 
 
-def test_a_loser_that_comes_back_is_deleted(uploads: Confirmer, world: World) -> None:
-    world.rows["ada"] = LATER.avatar_key
+def test_a_repeat_of_a_superseded_upload_deletes_its_objects(confirmer: Confirmer, aws: Aws) -> None:
+    aws.point("ada", LATER.avatar_key)
     with pytest.raises(SupersededError):
-        uploads.confirm("ada", UPLOAD.pending_key)
-    # What an earlier try may have copied goes along.
-    assert world.changes == [("delete", UPLOAD.avatar_key, UPLOAD.pending_key)]
+        confirmer.confirm("ada", UPLOAD.pending_key)
+    # An earlier try may have made the copy.
+    assert aws.writes == [("DeleteObjects", UPLOAD.avatar_key, UPLOAD.pending_key)]
 
 
-def test_somebody_elses_object_is_not_deleted_for_a_loser(uploads: Confirmer, world: World) -> None:
-    world.rows["ada"] = LATER.avatar_key
-    world.objects[UPLOAD.pending_key] = replace(PICTURE, metadata={"username": "eve"})
+def test_another_user_s_object_is_not_deleted_with_a_superseded_upload(confirmer: Confirmer, aws: Aws) -> None:
+    aws.point("ada", LATER.avatar_key)
+    aws.put(UPLOAD.pending_key, replace(POSTED, metadata=(("username", "eve"),)))
     with pytest.raises(SupersededError):
-        uploads.confirm("ada", UPLOAD.pending_key)
-    assert not world.changes
+        confirmer.confirm("ada", UPLOAD.pending_key)
+    assert not aws.writes
 
 
 class TestTag:
-    """What is different where the object waits at its final key."""
+    """The differences under `tag`, where the pending object is at its final key."""
 
     KEY = UPLOAD.avatar_key
 
     @pytest.fixture
-    def world(self) -> World:
-        waiting = replace(PICTURE, tagged=True)
-        return World({EARLIER.avatar_key: PICTURE, self.KEY: waiting}, {"ada": EARLIER.avatar_key})
+    def aws(self, aws: Aws) -> Aws:
+        aws.remove(UPLOAD.pending_key)
+        aws.put(self.KEY, replace(POSTED, tags=(PENDING_TAG,)))
+        return aws
 
     @pytest.fixture
-    def uploads(self, uploads: Confirmer) -> Confirmer:
-        strategy: Strategy = Tag()
-        return replace(uploads, strategy=strategy)
+    def confirmer(self, confirmer: Confirmer) -> Confirmer:
+        return replace(confirmer, strategy=Tag())
 
-    def test_a_confirm_takes_the_tag_away_and_then_points(self, uploads: Confirmer, world: World) -> None:
-        confirmed = uploads.confirm("ada", self.KEY, "secret")
+    def test_a_confirm_removes_the_tag_and_then_updates_the_row(self, confirmer: Confirmer, aws: Aws) -> None:
+        confirmed = confirmer.confirm("ada", self.KEY, "secret")
         assert confirmed == Confirmed(self.KEY, (EARLIER.avatar_key,))
-        assert world.changes == [("copy", self.KEY, self.KEY), ("advance", "ada", self.KEY)]
-        uploads.discard(confirmed.leftovers)
-        assert world.objects == {self.KEY: PICTURE}
+        assert aws.writes == [("CopyObject", self.KEY, self.KEY), ("UpdateItem", "ada", self.KEY)]
+        confirmer.discard(confirmed.leftovers)
+        assert aws.objects == {self.KEY: POSTED}
 
-    def test_a_repeat_changes_nothing(self, uploads: Confirmer, world: World) -> None:
-        uploads.confirm("ada", self.KEY, "secret")
-        world.changes.clear()
-        assert uploads.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
-        assert not world.changes
+    def test_a_repeat_changes_nothing(self, confirmer: Confirmer, aws: Aws) -> None:
+        confirmer.confirm("ada", self.KEY, "secret")
+        aws.calls.clear()
+        assert confirmer.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
+        assert not aws.writes
 
     @pytest.mark.parametrize("token", ["guess", None])
-    def test_without_its_token_it_is_unknown(self, uploads: Confirmer, world: World, token: str | None) -> None:
+    def test_an_upload_without_its_token_is_unknown(self, confirmer: Confirmer, aws: Aws, token: str | None) -> None:
         with pytest.raises(UnknownUploadError):
-            uploads.confirm("ada", self.KEY, token)
-        assert not world.changes
+            confirmer.confirm("ada", self.KEY, token)
+        assert not aws.writes
 
-    def test_what_is_posted_between_check_and_copy_is_checked_itself(self, uploads: Confirmer, world: World) -> None:
-        def post_rubbish() -> None:
-            world.objects[self.KEY] = replace(PICTURE, etag='"two"', format=None, tagged=True)
-
-        world.before = once("copy", post_rubbish)
+    def test_a_file_posted_between_check_and_copy_is_checked(self, confirmer: Confirmer, aws: Aws) -> None:
+        aws.before = once("CopyObject", lambda: aws.put(self.KEY, replace(POSTED, body="bad", tags=(PENDING_TAG,))))
         with pytest.raises(NotAPictureError):
-            uploads.confirm("ada", self.KEY, "secret")
-        assert world.objects[self.KEY].tagged
-        assert world.rows == {"ada": EARLIER.avatar_key}
+            confirmer.confirm("ada", self.KEY, "secret")
+        assert aws.objects[self.KEY].tags
+        assert aws.avatars == {"ada": EARLIER.avatar_key}
 
-    def test_a_live_avatar_that_was_posted_again_is_restored(self, uploads: Confirmer, world: World) -> None:
-        world.rows["ada"] = self.KEY
-        assert uploads.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
-        assert world.changes == [("copy", self.KEY, self.KEY)]
-        assert not world.objects[self.KEY].tagged
+    def test_a_live_avatar_that_was_posted_again_loses_its_tag(self, confirmer: Confirmer, aws: Aws) -> None:
+        aws.point("ada", self.KEY)
+        assert confirmer.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
+        assert aws.writes == [("CopyObject", self.KEY, self.KEY)]
+        assert not aws.objects[self.KEY].tags
 
-    def test_rubbish_that_was_posted_over_a_live_avatar_goes_blank(self, uploads: Confirmer, world: World) -> None:
-        world.rows["ada"] = self.KEY
-        world.objects[self.KEY] = replace(PICTURE, format=None, tagged=True)
+    def test_a_file_that_is_no_picture_posted_over_a_live_avatar_is_replaced_by_a_blank_picture(
+        self, confirmer: Confirmer, aws: Aws
+    ) -> None:
+        aws.point("ada", self.KEY)
+        aws.put(self.KEY, replace(POSTED, body="bad", tags=(PENDING_TAG,)))
         with pytest.raises(NotAPictureError):
-            uploads.confirm("ada", self.KEY, "secret")
-        assert world.changes == [("blank", self.KEY)]
-        assert uploads.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
-        assert world.rows == {"ada": self.KEY}
+            confirmer.confirm("ada", self.KEY, "secret")
+        assert aws.writes == [("PutObject", self.KEY)]
+        assert aws.objects[self.KEY] == replace(POSTED, body="blank")
+        assert confirmer.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
+        assert aws.avatars == {"ada": self.KEY}
 
-    def test_a_loser_is_deleted_where_it_waits(self, uploads: Confirmer, world: World) -> None:
-        world.rows["ada"] = LATER.avatar_key
+    def test_a_superseded_upload_is_deleted_at_its_final_key(self, confirmer: Confirmer, aws: Aws) -> None:
+        aws.point("ada", LATER.avatar_key)
         with pytest.raises(SupersededError):
-            uploads.confirm("ada", self.KEY, "secret")
-        assert world.changes == [("delete", self.KEY)]
+            confirmer.confirm("ada", self.KEY, "secret")
+        assert aws.writes == [("DeleteObjects", self.KEY)]

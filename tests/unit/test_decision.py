@@ -89,18 +89,18 @@ def test_a_repeat_under_prefix_needs_no_object() -> None:
     assert decide(UPLOAD, Facts(READY.now, UPLOAD.avatar_key, None), LIMITS, Prefix()) == AlreadyConfirmed()
 
 
-def test_a_repeat_under_prefix_is_not_moved_by_what_was_posted_again() -> None:
+def test_a_repeat_under_prefix_ignores_an_object_that_was_posted_again() -> None:
     again = Facts(READY.now, UPLOAD.avatar_key, replace(RUBBISH, tagged=True))
     assert decide(UPLOAD, again, LIMITS, Prefix()) == AlreadyConfirmed()
 
 
 def test_a_repeat_under_tag_needs_its_object() -> None:
-    """Without one, or with another token, it is any key."""
+    """The object holds the token, so without the object no token can be verified."""
     with pytest.raises(UnknownUploadError):
         decide(UPLOAD, Facts(READY.now, UPLOAD.avatar_key, None), LIMITS, Tag())
 
 
-def test_a_live_avatar_that_is_marked_again_is_restored_if_it_is_still_a_picture() -> None:
+def test_a_live_avatar_with_the_pending_tag_is_restored_if_it_is_still_a_picture() -> None:
     marked = replace(GOOD, tagged=True)
     decision = decide(UPLOAD, Facts(TOO_LATE, UPLOAD.avatar_key, marked), LIMITS, Tag())
     assert decision == Restore(Tag().promotion(UPLOAD, marked))
@@ -114,7 +114,9 @@ def test_a_live_avatar_that_is_marked_again_is_restored_if_it_is_still_a_picture
         (replace(GOOD, format="image/gif"), TypeMismatchError),
     ],
 )
-def test_a_live_avatar_that_is_no_picture_any_more_is_replaced(stored: Stored, reason: type[RefusedError]) -> None:
+def test_a_live_avatar_with_the_pending_tag_that_is_no_picture_is_replaced(
+    stored: Stored, reason: type[RefusedError]
+) -> None:
     marked = replace(stored, tagged=True)
     decision = decide(UPLOAD, Facts(READY.now, UPLOAD.avatar_key, marked), LIMITS, Tag())
     assert isinstance(decision, Replace)
@@ -155,7 +157,7 @@ def test_a_confirm_is_refused(facts: Facts, error: type[RefusedError], strategy:
 
 @each_strategy
 @pytest.mark.parametrize("username", ["eve", "Ada", "", None])
-def test_an_object_of_somebody_else_is_as_if_there_were_none(username: str | None, strategy: Strategy) -> None:
+def test_another_user_s_object_counts_as_missing(username: str | None, strategy: Strategy) -> None:
     metadata = {"upload-token": "secret"} | ({"username": username} if username is not None else {})
     assert if_owned_by(replace(GOOD, metadata=metadata), "ada", "secret", strategy) is None
     assert if_owned_by(None, "ada", "secret", strategy) is None
@@ -168,7 +170,7 @@ def test_under_tag_an_object_is_proved_by_its_token(token: str | None) -> None:
     assert if_owned_by(GOOD, "ada", token, Prefix()) is GOOD
 
 
-def test_an_object_without_a_token_is_proved_by_none() -> None:
+def test_no_token_proves_an_object_without_a_token() -> None:
     without = replace(GOOD, metadata={"username": "ada"})
     assert if_owned_by(without, "ada", "", Tag()) is None
     assert if_owned_by(without, "ada", None, Tag()) is None
@@ -184,7 +186,7 @@ def test_only_a_later_avatar_supersedes(avatar: str | None, superseded: bool) ->
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 @pytest.mark.parametrize("size", [1, 1000])
-def test_a_form_is_given_for_each_picture_within_the_limits(content_type: str, size: int) -> None:
+def test_a_file_within_the_limits_may_have_a_form(content_type: str, size: int) -> None:
     check_declared(Declared(content_type, size), LIMITS)
 
 
@@ -202,13 +204,13 @@ def test_a_form_is_given_for_each_picture_within_the_limits(content_type: str, s
         (Declared("image/png", 1001), TooLargeError),
     ],
 )
-def test_no_form_is_given_for_anything_else(declared: Declared, error: type[RefusedError]) -> None:
+def test_any_other_file_may_not_have_a_form(declared: Declared, error: type[RefusedError]) -> None:
     with pytest.raises(RefusedError) as caught:
         check_declared(declared, LIMITS)
     assert caught.type is error
 
 
-def test_a_refusal_says_which_limit_was_passed() -> None:
+def test_a_refusal_names_the_limit_that_was_exceeded() -> None:
     with pytest.raises(TooLargeError, match="1,001 bytes; 1,000 are allowed"):
         check_declared(Declared("image/png", 1001), LIMITS)
     with pytest.raises(TooManyPixelsError, match="81 x 61 pixels; 80 x 60 are allowed"):

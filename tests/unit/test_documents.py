@@ -1,4 +1,4 @@
-"""The documents that say who may do what; production and the local stack take the same ones."""
+"""The policy documents that production and the local stack share."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ALLOWED: dict[str, dict[str, list[str]]] = {
 
 
 @pytest.mark.parametrize("service", POLICIES)
-def test_a_service_may_do_just_this(service: str) -> None:
+def test_a_service_has_exactly_these_permissions(service: str) -> None:
     allowed: dict[str, list[str]] = {}
     for statement in POLICIES[service]["Statement"]:
         for action in statement["Action"]:
@@ -70,7 +70,7 @@ def test_a_service_may_do_just_this(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", POLICIES)
-def test_every_statement_names_its_actions_its_resources_and_itself(service: str) -> None:
+def test_every_statement_has_an_id_and_names_its_actions_and_resources(service: str) -> None:
     document = POLICIES[service]
     assert document["Version"] == "2012-10-17"
     for statement in document["Statement"]:
@@ -78,7 +78,7 @@ def test_every_statement_names_its_actions_its_resources_and_itself(service: str
         assert statement["Effect"] == "Allow"
         assert statement["Sid"].isalnum()
         assert not any("*" in action for action in statement["Action"])
-        # A wildcard stands for names under a prefix of this bucket, and for nothing else.
+        # A wildcard stands only for keys under a prefix of this bucket.
         assert not any("*" in resource.removesuffix("/*") for resource in statement["Resource"])
         assert all(resource.startswith((BUCKET, TABLE, KEY)) for resource in statement["Resource"])
     sids = [statement["Sid"] for statement in document["Statement"]]
@@ -92,7 +92,7 @@ def test_only_pages_of_the_given_origin_may_post() -> None:
     assert not any("*" in header for header in rule["AllowedHeaders"])
 
 
-def test_what_waits_for_its_confirm_goes_after_a_day_and_nothing_else_does() -> None:
+def test_lifecycle_rules_delete_pending_objects_after_a_day_and_no_others() -> None:
     rules: dict[str, Any] = {rule["ID"]: rule for rule in lifecycle_rules()}
     assert all(rule["Status"] == "Enabled" for rule in rules.values())
     expiring = {name: rule["Filter"] for name, rule in rules.items() if "Expiration" in rule}
@@ -107,14 +107,14 @@ def test_what_waits_for_its_confirm_goes_after_a_day_and_nothing_else_does() -> 
     assert not upload.avatar_key.startswith("pending/")
 
 
-def test_a_retired_pending_prefix_keeps_a_rule_of_its_own() -> None:
+def test_a_retired_pending_prefix_keeps_its_lifecycle_rule() -> None:
     rules = {rule["ID"]: rule for rule in lifecycle_rules(("waiting/", "pending/"))}
     assert rules["pending-prefix"]["Filter"] == {"Prefix": "waiting/"}
     assert rules["pending-prefix-pending"]["Filter"] == {"Prefix": "pending/"}
     assert rules["pending-prefix-pending"]["Expiration"] == rules["pending-prefix"]["Expiration"]
 
 
-def test_parts_of_an_upload_that_was_given_up_go_too() -> None:
+def test_a_lifecycle_rule_deletes_parts_of_abandoned_multipart_uploads() -> None:
     [rule] = [rule for rule in lifecycle_rules() if "AbortIncompleteMultipartUpload" in rule]
     assert rule["Filter"] == {"Prefix": ""}
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
@@ -150,7 +150,7 @@ def test_a_path_leads_to_its_service(path: str, service: str) -> None:
     assert find_service(path) == service
 
 
-def test_the_last_route_takes_what_is_left() -> None:
+def test_the_last_route_takes_all_other_paths() -> None:
     assert ROUTES[-1] == ("/*", "frontend")
 
 

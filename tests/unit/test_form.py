@@ -1,4 +1,4 @@
-"""The form by our own signer against that of botocore: the same to the byte, whatever goes in."""
+"""Forms of `services.uploads.form` equal botocore's byte for byte, whatever the input."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ NAMES = st.one_of(
 def presign_with_botocore(
     place: str, credentials: Credentials, now: float, key: str, pinned: dict[str, str], size: int, seconds: int
 ) -> dict[str, Any]:
-    """As it would be made at that moment."""
+    """The form that is signed at that moment."""
     moment = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
     conditions: list[Any] = [*({name: value} for name, value in pinned.items()), ["content-length-range", size, size]]
     client: Any = CLIENTS[place]
@@ -94,7 +94,7 @@ def presign_with_botocore(
 )
 @example("region", ("AKIA", "a/b+c=", "a/token+="), MIDNIGHT - 0.5, KEY, {"tagging": "é\u2028\U0001f600"}, 1, 1)
 @example("dots", ("AKIA", "secret", ""), MIDNIGHT, KEY, {"Content-Type": 'a"b\\c\n'}, 1, 3600)
-def test_a_form_is_the_very_one_that_botocore_makes(
+def test_a_form_equals_the_one_that_botocore_makes(
     place: str,
     credentials: tuple[str, str, str | None],
     now: float,
@@ -104,12 +104,12 @@ def test_a_form_is_the_very_one_that_botocore_makes(
     seconds: int,
 ) -> None:
     if key.endswith("${filename}"):
-        return  # botocore takes it for a placeholder; our keys end in an id
+        return  # botocore replaces this placeholder; the product's keys end in an id
     found = Credentials(*credentials)
     form = Signer(DESTINATIONS[place], lambda: found).make_form(now, key, pinned, size, seconds)
     expected = presign_with_botocore(place, found, now, key, pinned, size, seconds)
     assert form.url == expected["url"]
-    # In this order, too: botocore's policy is the same text, and so is the signature.
+    # The order is compared, too: botocore's policy is the same text, so the signature is the same.
     assert list(form.fields.items()) == list(expected["fields"].items())
 
 
@@ -118,17 +118,17 @@ def test_a_form_is_the_very_one_that_botocore_makes(
     [
         ("region", "https://pictures.s3.eu-west-1.amazonaws.com/"),
         ("first region", "https://pictures.s3.us-east-1.amazonaws.com/"),
-        # A certificate's wildcard stands for one label, so that botocore puts a name with dots into the path.
+        # A certificate's wildcard matches one label, so botocore puts a bucket name with dots in the path.
         ("dots", "https://s3.eu-central-1.amazonaws.com/pictures.of.mine"),
         ("emulator", "http://127.0.0.1:4566/pictures"),
     ],
 )
-def test_a_destination_is_botocore_s(place: str, url: str) -> None:
+def test_a_destination_equals_botocore_s(place: str, url: str) -> None:
     region, bucket, _ = PLACES[place]
     assert DESTINATIONS[place] == Destination(bucket, url, region)
 
 
-def test_a_path_is_used_where_the_client_says_so() -> None:
+def test_a_client_with_path_style_addresses_has_the_bucket_in_the_path() -> None:
     config = S3_CONFIG.merge(OWN_ENDPOINTS).merge(type(S3_CONFIG)(s3={"addressing_style": "path"}))
     client = boto3.client("s3", "eu-west-1", config=config, aws_access_key_id="a", aws_secret_access_key="s")
     assert Bucket(client, "pictures").find_destination().url == "https://s3.eu-west-1.amazonaws.com/pictures"
@@ -166,8 +166,8 @@ def test_a_form_allows_the_named_fields_and_size_and_nothing_else() -> None:
     }
 
 
-def test_credentials_that_are_replaced_sign_the_next_form() -> None:
-    """As those of a task: botocore fetches others before they expire."""
+def test_the_next_form_is_signed_with_refreshed_credentials() -> None:
+    """Credentials like those of an ECS task: botocore refreshes them before they expire."""
     names = itertools.count()
     now = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -185,6 +185,6 @@ def test_credentials_that_are_replaced_sign_the_next_form() -> None:
     assert first["x-amz-signature"] != second["x-amz-signature"]
 
 
-def test_without_credentials_there_is_no_form() -> None:
+def test_without_credentials_no_form_can_be_signed() -> None:
     with pytest.raises(NoCredentialsError):
         Signer(DESTINATION, lambda: None).make_form(MIDNIGHT, KEY, {}, 1, 300)

@@ -27,7 +27,7 @@ def make_ftyp(major: bytes, *compatible: bytes) -> bytes:
 
 
 def make_noise(content_type: str, size: tuple[int, int]) -> bytes:
-    """Larger than what is read of a picture at first."""
+    """A picture larger than the first read."""
     file = io.BytesIO()
     Image.effect_noise(size, 90).convert("RGB").save(file, FORMATS[content_type].name, quality=100)
     return file.getvalue()
@@ -57,7 +57,7 @@ def test_the_content_type_of_the_openapi_examples_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_a_picture_is_known_by_its_first_bytes(content_type: str) -> None:
+def test_a_picture_is_identified_by_its_first_bytes(content_type: str) -> None:
     assert identify(make_picture(content_type)) == content_type
 
 
@@ -70,7 +70,7 @@ def test_a_picture_is_known_by_its_first_bytes(content_type: str) -> None:
         (b"RIFF\x10\0\0\0WEBPVP8X", "image/webp"),
     ],
 )
-def test_each_kind_of_a_format_is_known(head: bytes, content_type: str) -> None:
+def test_each_variant_of_a_format_is_identified(head: bytes, content_type: str) -> None:
     assert identify(head) == content_type
 
 
@@ -100,25 +100,25 @@ def test_each_kind_of_a_format_is_known(head: bytes, content_type: str) -> None:
         pytest.param(make_ftyp(b"avis", b"avif", b"msf1"), id="moving AVIF"),
     ],
 )
-def test_anything_else_is_no_picture(head: bytes) -> None:
+def test_any_other_file_is_no_picture(head: bytes) -> None:
     assert identify(head) is None
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_the_first_64_kib_tell_the_dimensions(content_type: str) -> None:
+def test_dimensions_are_read_from_the_first_64_kib(content_type: str) -> None:
     picture = make_noise(content_type, (401, 303))
     assert len(picture) > HEAD_BYTES
     assert measure(picture[:HEAD_BYTES]) == (401, 303)
 
 
 @pytest.mark.parametrize("chunk", ["VP8 ", "VP8L", "VP8X"])
-def test_each_kind_of_webp_tells_its_dimensions(chunk: str) -> None:
+def test_dimensions_are_read_from_each_variant_of_webp(chunk: str) -> None:
     assert measure(make_webp(chunk)) == (37, 21)
 
 
-def test_a_photograph_tells_its_dimensions_as_stored_whatever_its_orientation() -> None:
+def test_a_photograph_has_its_stored_dimensions_whatever_its_orientation() -> None:
     photograph = make_camera_photograph(size=(300, 200))
-    assert Image.open(io.BytesIO(photograph)).getexif()[0x0112] == 6  # to be turned by 90 degrees
+    assert Image.open(io.BytesIO(photograph)).getexif()[0x0112] == 6  # rotated by 90 degrees
     assert measure(photograph[:HEAD_BYTES]) == (300, 200)
 
 
@@ -132,7 +132,7 @@ def test_a_cut_off_picture_has_its_own_dimensions_or_none(content_type: str) -> 
     assert set(found[known:]) == {(37, 21)}
 
 
-def test_dimensions_behind_the_first_64_kib_are_found_in_the_whole() -> None:
+def test_dimensions_after_the_first_64_kib_are_read_from_the_whole_file() -> None:
     picture = push_dimensions_back(make_picture("image/jpeg", size=(37, 21)), HEAD_BYTES)
     assert identify(picture[:HEAD_BYTES]) == "image/jpeg"
     assert measure(picture[:HEAD_BYTES]) is None
@@ -154,8 +154,8 @@ def test_a_bomb_is_measured_without_unpacking_it() -> None:
     assert measure(make_bomb()[:HEAD_BYTES]) == (30_000, 30_000)
 
 
-def test_a_gif_is_as_large_as_browsers_make_it() -> None:
-    # They enlarge a logical screen to its first frame (Pillow does so, too), so the screen alone must not count.
+def test_a_gif_has_the_dimensions_that_browsers_show() -> None:
+    # Browsers enlarge the logical screen to its first frame (Pillow does, too), so the screen alone does not suffice.
     file = io.BytesIO()
     Image.new("P", (3000, 2000)).save(file, "GIF")
     tiny_screen = file.getvalue()[:6] + struct.pack("<HH", 1, 1) + file.getvalue()[10:]
@@ -164,7 +164,7 @@ def test_a_gif_is_as_large_as_browsers_make_it() -> None:
 
 
 def make_gif(*frame: int, flags: int = 0, before: bytes = b"") -> bytes:
-    """The header of a GIF with a screen of 10 x 10 and a frame of so much to the left and the top, so wide and high."""
+    """The header of a GIF with a screen of 10 x 10 and one frame with this offset and these dimensions."""
     colours = bytes(3 << (flags & 7) + 1) if flags & 0x80 else b""
     return b"GIF89a" + struct.pack("<HHBBB", 10, 10, flags, 0, 0) + colours + before + b"," + struct.pack("<4H", *frame)
 
@@ -192,7 +192,7 @@ def test_a_gif_is_measured_with_its_first_frame(gif: bytes, dimensions: tuple[in
     assert measure(gif) == dimensions
 
 
-def test_a_jpeg_is_read_as_decoders_read_it() -> None:
+def test_a_jpeg_has_the_dimensions_that_decoders_read() -> None:
     # They skip FF 00 and go on right behind it (libjpeg; seen in Chromium and Pillow). Who takes it for a segment lands
     # in the comment further on, where other dimensions can be put.
     file = io.BytesIO()
@@ -207,7 +207,7 @@ def test_a_jpeg_is_read_as_decoders_read_it() -> None:
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_a_picture_without_extent_has_no_dimensions(content_type: str) -> None:
+def test_a_picture_with_a_dimension_of_zero_has_no_dimensions(content_type: str) -> None:
     width, height = struct.pack(">I", 37), struct.pack(">I", 21)
     short = {"image/jpeg": struct.pack(">HH", 21, 37), "image/gif": struct.pack("<HH", 37, 21)}
     short["image/webp"] = struct.pack("<HH", 37, 21)
@@ -239,7 +239,7 @@ def test_a_damaged_picture_raises_nothing_and_has_positive_dimensions_or_none(co
         assert dimensions is None or min(dimensions) > 0
 
 
-def test_a_header_of_endless_small_parts_is_given_up() -> None:
+def test_a_header_of_very_many_small_parts_has_no_dimensions() -> None:
     jpeg = b"\xff\xd8" + b"\xff\xe1\x00\x02" * 1_000_000 + make_picture("image/jpeg")[2:]
     gif = make_picture("image/gif")
     assert measure(jpeg) is None

@@ -1,4 +1,4 @@
-"""Where a request's token is taken from, and when another site's page is turned away."""
+"""The guard reads a request's token and refuses state changes from another origin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BEARER = {"Authorization": "Bearer header"}
 
 
 class FakeVerifier:
-    """Takes the token itself for the name of its user."""
+    """Treats the token itself as the username."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -74,7 +74,7 @@ def post(headers: dict[str, str]) -> Request[Any, Any, Any]:
         ({"Authorization": "Bearer"} | COOKIE, "cookie"),
     ],
 )
-async def test_the_token_is_the_header_s_or_else_the_cookie_s(
+async def test_the_token_is_read_from_the_header_or_else_from_the_cookie(
     guard: Guard, headers: dict[str, str], token: str
 ) -> None:
     assert await guard.identify(get(headers)) == Caller(token)
@@ -85,7 +85,7 @@ async def test_the_token_is_the_header_s_or_else_the_cookie_s(
     [{}, {"Authorization": "Basic YTpi"}, {"Cookie": "session=cookie"}, {"Cookie": "__Host-session="}],
     ids=["nothing", "another scheme", "the cookie's name without HTTPS", "an empty cookie"],
 )
-async def test_without_a_token_nobody_is_logged_in(guard: Guard, headers: dict[str, str]) -> None:
+async def test_a_request_without_a_token_is_not_logged_in(guard: Guard, headers: dict[str, str]) -> None:
     with pytest.raises(NotLoggedInError):
         await guard.identify(get(headers))
 
@@ -93,31 +93,33 @@ async def test_without_a_token_nobody_is_logged_in(guard: Guard, headers: dict[s
 @pytest.mark.parametrize(
     "origin", [{}, {"Origin": "null"}, {"Origin": "https://evil.example"}, {"Origin": ORIGIN + "/"}]
 )
-async def test_a_cookie_changes_nothing_for_another_site_s_page(guard: Guard, origin: dict[str, str]) -> None:
+async def test_a_cookie_does_not_authorise_a_state_change_from_another_origin(
+    guard: Guard, origin: dict[str, str]
+) -> None:
     with pytest.raises(ForeignOriginError):
         await guard.identify(post(COOKIE | origin))
 
 
 @pytest.mark.parametrize("make", [get, post])
-async def test_our_own_page_s_cookie_counts(
+async def test_a_cookie_authorises_a_request_from_the_own_origin(
     guard: Guard, make: Callable[[dict[str, str]], Request[Any, Any, Any]]
 ) -> None:
     assert await guard.identify(make(COOKIE | {"Origin": ORIGIN})) == Caller("cookie")
 
 
-async def test_a_header_needs_no_origin(guard: Guard) -> None:
-    # No browser adds it of itself, so that no other site's page can ride on it.
+async def test_a_token_in_the_header_needs_no_origin(guard: Guard) -> None:
+    # No browser adds this header without code, so another site's page can't use it.
     assert await guard.identify(post(BEARER | {"Origin": "https://evil.example"})) == Caller("header")
 
 
-async def test_a_bad_header_is_not_made_good_by_a_cookie(guard: Guard, verifier: FakeVerifier) -> None:
+async def test_a_bad_token_in_the_header_is_refused_despite_a_good_cookie(guard: Guard, verifier: FakeVerifier) -> None:
     verifier.error = NotLoggedInError()
     with pytest.raises(NotLoggedInError):
         await guard.identify(get(BEARER | COOKIE))
 
 
 @pytest.mark.parametrize("error", [NotLoggedInError(), TokenExpiredError(), KeysUnavailableError()])
-async def test_a_page_for_anybody_is_shown_without_a_good_token(
+async def test_an_optional_caller_is_none_without_a_good_token(
     guard: Guard, verifier: FakeVerifier, error: Exception
 ) -> None:
     assert await guard.identify_if_logged_in(get(COOKIE)) == Caller("cookie")
@@ -126,13 +128,13 @@ async def test_a_page_for_anybody_is_shown_without_a_good_token(
     assert await guard.identify_if_logged_in(get(COOKIE)) is None
 
 
-async def test_a_bug_is_not_taken_for_nobody(guard: Guard, verifier: FakeVerifier) -> None:
+async def test_a_bug_in_the_verifier_surfaces(guard: Guard, verifier: FakeVerifier) -> None:
     verifier.error = RuntimeError()
     with pytest.raises(RuntimeError):
         await guard.identify_if_logged_in(get(COOKIE))
 
 
-def test_an_own_origin_is_the_very_same() -> None:
+def test_an_own_origin_must_match_exactly() -> None:
     require_own_origin(post({"Origin": ORIGIN}), AUDIENCE)
     with pytest.raises(ForeignOriginError):
         require_own_origin(post({"Origin": "http://pictures.example"}), AUDIENCE)
@@ -142,7 +144,7 @@ def test_an_own_origin_is_the_very_same() -> None:
     ("origin", "cookie", "is_secure"),
     [("https://pictures.example", "__Host-session", True), ("http://localhost:8000", "session", False)],
 )
-def test_the_cookie_is_bound_to_the_host_where_there_is_https(
+def test_the_cookie_has_the_host_prefix_under_https(
     origin: str,
     cookie: str,
     is_secure: bool,  # noqa: FBT001 - a table

@@ -1,3 +1,5 @@
+"""The exact S3 requests of `Inspector`, and how it reads S3's responses and errors: hence Stubber, no fake."""
+
 from __future__ import annotations
 
 import io
@@ -8,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from services.frontend.cursor import InvalidCursorError
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, read_expiry
 from services.frontend.listing import Listing
 from services.frontend.people import PeoplePage
@@ -86,7 +87,7 @@ def describe(stub: Stubber, key: str, **more: Any) -> None:
     stub.add_response("get_object", answer, {"Bucket": "pictures", "Key": key, "Range": "bytes=0-0"})
 
 
-def test_an_object_is_shown_with_all_that_s3_says_of_it(inspector: Inspector, s3_stub: Stubber) -> None:
+def test_an_object_is_shown_with_its_metadata_tags_and_expiry(inspector: Inspector, s3_stub: Stubber) -> None:
     list_keys(s3_stub, "avatars/1", "avatars/2", "pending/3")
     describe(s3_stub, "pending/3", Expiration='expiry-date="Tue, 24 Nov 2026 00:00:00 GMT", rule-id="pending"')
     describe(s3_stub, "avatars/2", TagCount=1)
@@ -146,7 +147,7 @@ WHOLE = ("avatars/", "pending/")
         ("tag", State.ORPHAN, ("avatars/",), ["avatars/2"]),
     ],
 )
-def test_a_page_is_of_the_state_that_was_asked_for(
+def test_a_page_holds_only_objects_of_the_requested_state(
     make_inspector: MakeInspector,
     s3_stub: Stubber,
     strategy: PendingStrategy,
@@ -165,7 +166,7 @@ def test_a_page_is_of_the_state_that_was_asked_for(
     assert found.looked_at == len(looked_at)
 
 
-def test_a_page_without_any_of_the_state_leads_on(inspector: Inspector, s3_stub: Stubber) -> None:
+def test_a_page_without_objects_of_the_state_has_a_cursor(inspector: Inspector, s3_stub: Stubber) -> None:
     list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=["avatars/"])
     describe(s3_stub, "avatars/2")
     found = inspector.list_page(1, None, State.LIVE)
@@ -180,13 +181,7 @@ def test_an_empty_bucket_is_an_empty_page(inspector: Inspector, s3_stub: Stubber
     assert inspector.list_page(10, None).objects == []
 
 
-@pytest.mark.usefixtures("s3_stub")  # which lets no call out
-def test_a_cursor_that_is_none_of_ours_is_refused(inspector: Inspector) -> None:
-    with pytest.raises(InvalidCursorError):
-        inspector.list_page(10, "?")
-
-
-def test_what_goes_while_it_is_looked_at_is_left_out(inspector: Inspector, s3_stub: Stubber) -> None:
+def test_an_object_that_is_deleted_after_the_listing_is_left_out(inspector: Inspector, s3_stub: Stubber) -> None:
     list_keys(s3_stub, "avatars/0", "avatars/1", "avatars/2", "avatars/3")
     describe(s3_stub, "avatars/3", TagCount=1)
     s3_stub.add_client_error("get_object_tagging", "NoSuchKey", http_status_code=404)
@@ -199,7 +194,7 @@ def test_what_goes_while_it_is_looked_at_is_left_out(inspector: Inspector, s3_st
     assert [entry.key for entry in inspector.list_page(3, found.cursor).objects] == ["avatars/0"]
 
 
-def test_an_empty_object_has_no_first_byte_to_ask_for(inspector: Inspector, s3_stub: Stubber) -> None:
+def test_an_empty_object_is_read_by_head(inspector: Inspector, s3_stub: Stubber) -> None:
     list_keys(s3_stub, "avatars/1", size=0)
     head: dict[str, Any] = {"ContentType": "text/plain", "LastModified": MODIFIED, "Metadata": {}}
     s3_stub.add_response("head_object", head, {"Bucket": "pictures", "Key": "avatars/1"})
@@ -207,14 +202,16 @@ def test_an_empty_object_has_no_first_byte_to_ask_for(inspector: Inspector, s3_s
     assert (entry.size, entry.state) == (0, State.ORPHAN)
 
 
-def test_an_empty_object_that_goes_is_left_out(inspector: Inspector, s3_stub: Stubber) -> None:
+def test_an_empty_object_that_is_deleted_after_the_listing_is_left_out(inspector: Inspector, s3_stub: Stubber) -> None:
     list_keys(s3_stub, "avatars/1", size=0)
-    s3_stub.add_client_error("head_object", "404", http_status_code=404)  # HEAD has no body to say more
+    s3_stub.add_client_error(
+        "head_object", "404", http_status_code=404
+    )  # a response to HEAD has no body with another code
     assert inspector.list_page(10, None).objects == []
 
 
 @pytest.mark.parametrize("method", ["list_objects_v2", "get_object", "get_object_tagging"])
-def test_a_refusal_surfaces(inspector: Inspector, s3_stub: Stubber, method: str) -> None:
+def test_an_error_of_s3_surfaces(inspector: Inspector, s3_stub: Stubber, method: str) -> None:
     if method != "list_objects_v2":
         list_keys(s3_stub, "avatars/1")
     if method == "get_object_tagging":
@@ -234,7 +231,7 @@ def test_a_refusal_surfaces(inspector: Inspector, s3_stub: Stubber, method: str)
         ('rule-id="pending-prefix"', None),
     ],
 )
-def test_the_expiry_is_read_from_its_header(header: str | None, expires: datetime | None) -> None:
+def test_the_expiry_is_read_from_the_header(header: str | None, expires: datetime | None) -> None:
     assert read_expiry(header) == expires
 
 
@@ -253,7 +250,7 @@ def inspect_row(inspector: Inspector, avatar: str | None) -> InspectedRow:
     return row
 
 
-def test_a_row_points_at_what_is_there_or_dangles(inspector: Inspector, s3_stub: Stubber) -> None:
+def test_a_row_is_live_if_its_object_exists_and_dangles_otherwise(inspector: Inspector, s3_stub: Stubber) -> None:
     ask_for(s3_stub, "avatars/1", is_there=True)
     assert inspect_row(inspector, "avatars/1").state is State.LIVE
     ask_for(s3_stub, "avatars/1", is_there=False)
@@ -261,13 +258,13 @@ def test_a_row_points_at_what_is_there_or_dangles(inspector: Inspector, s3_stub:
 
 
 @pytest.mark.usefixtures("s3_stub")
-def test_a_row_that_points_at_nothing_or_at_no_avatar_needs_no_look(inspector: Inspector, people: FakePeople) -> None:
+def test_a_row_that_refers_to_no_avatar_takes_no_call(inspector: Inspector, people: FakePeople) -> None:
     assert inspect_row(inspector, None).state is None
     people.avatars["ada"] = "pending/1"
     assert inspect_row(inspector, "pending/1").state is State.DANGLING
 
 
-def test_a_row_that_moved_on_meanwhile_is_shown_as_it_is_now(
+def test_a_row_that_was_updated_after_it_was_read_is_shown_updated(
     inspector: Inspector, s3_stub: Stubber, people: FakePeople
 ) -> None:
     people.avatars["ada"] = "avatars/2"
@@ -277,7 +274,7 @@ def test_a_row_that_moved_on_meanwhile_is_shown_as_it_is_now(
 
 
 @pytest.mark.usefixtures("s3_stub")
-def test_what_was_seen_to_be_there_is_not_looked_at_again(inspector: Inspector) -> None:
+def test_an_object_of_the_listing_is_not_read_again(inspector: Inspector) -> None:
     person = Row("ada", "Ada L", "avatars/1")
     assert [*inspector.inspect_all([person], {"avatars/1"})] == [InspectedRow(person, State.LIVE)]
 
@@ -285,7 +282,7 @@ def test_what_was_seen_to_be_there_is_not_looked_at_again(inspector: Inspector) 
 @pytest.mark.parametrize(
     ("state", "shown"), [(None, ["ada", "bob", "cy"]), (State.LIVE, ["ada"]), (State.DANGLING, ["bob"])]
 )
-def test_rows_are_of_the_state_that_was_asked_for(
+def test_a_page_holds_only_rows_of_the_requested_state(
     inspector: Inspector, s3_stub: Stubber, people: FakePeople, state: State | None, shown: list[str]
 ) -> None:
     people.avatars |= {"bob": "avatars/2"}
@@ -297,7 +294,7 @@ def test_rows_are_of_the_state_that_was_asked_for(
     assert (found.cursor, found.looked_at) == ("next", 3)
 
 
-def test_a_forbidden_look_at_a_row_s_object_surfaces(inspector: Inspector, s3_stub: Stubber) -> None:
+def test_an_error_of_head_object_for_a_row_surfaces(inspector: Inspector, s3_stub: Stubber) -> None:
     s3_stub.add_client_error("head_object", "403", http_status_code=403)
     with pytest.raises(ClientError):
         inspect_row(inspector, "avatars/1")

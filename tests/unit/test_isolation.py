@@ -1,4 +1,4 @@
-"""What the machine has in its environment reaches neither the tests nor the processes of the local system."""
+"""The machine's environment variables affect neither the tests nor the processes of the local system."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_tests_are_isolated(environ: dict[str, str], isolated: dict[str, str]) -
 
 
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "HTTP_PROXY", "MAX_BYTES", "SERVICES", "PYTHONWARNINGS"])
-def test_no_process_inherits_a_setting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_process_inherits_a_setting_of_the_machine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "1")
     assert name not in inherit_environ()
 

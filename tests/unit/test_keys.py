@@ -43,12 +43,12 @@ def test_no_other_text_is_an_id(text: str) -> None:
     assert UploadId.parse(text) is None
 
 
-def test_an_id_tells_when_it_was_made() -> None:
+def test_an_id_holds_its_time_of_creation() -> None:
     assert UploadId(EXAMPLE).created == 1_645_557_742.0
     assert UploadId("00000000-0001-7000-8000-000000000000").created == 0.001
 
 
-def test_ids_sort_as_text_in_the_order_of_time() -> None:
+def test_ids_sorted_as_text_are_in_order_of_creation() -> None:
     moments = [0, 1, 999, 1_645_557_742_000, 1_645_557_742_001, 2**47]
     made = [UploadId(str(uuid_utils.uuid7(nanoseconds=moment * 1_000_000))) for moment in moments]
     assert [upload_id.created for upload_id in made] == [moment / 1000 for moment in moments]
@@ -56,7 +56,7 @@ def test_ids_sort_as_text_in_the_order_of_time() -> None:
     assert sorted(upload_id.avatar_key for upload_id in made) == [upload_id.avatar_key for upload_id in made]
 
 
-def test_keys_and_ids_translate_into_each_other() -> None:
+def test_an_id_and_its_keys_can_be_converted_into_each_other() -> None:
     upload_id = UploadId(EXAMPLE)
     assert upload_id.pending_key == f"pending/{EXAMPLE}"
     assert upload_id.avatar_key == f"avatars/{EXAMPLE}"
@@ -82,15 +82,15 @@ def test_keys_and_ids_translate_into_each_other() -> None:
         f"pending%2F{EXAMPLE}",
     ],
 )
-def test_no_other_key_is_that_of_a_pending_upload(key: str) -> None:
+def test_any_other_key_is_not_that_of_a_pending_upload(key: str) -> None:
     assert parse_key(key, PENDING_PREFIX) is None
 
 
 @pytest.mark.parametrize("username", ["a", "7", "Cooper12", "a.b_c-d", "a" * 64])
-def test_a_username_may_be(username: str) -> None:
+def test_a_username_is_accepted(username: str) -> None:
     assert re.fullmatch(USERNAME_PATTERN, username)
 
 
 @pytest.mark.parametrize("username", ["", "a" * 65, ".a", "-a", "_a", "a b", "a/b", "a\n", "a\0", "é", "٣"])
-def test_a_username_may_not_be(username: str) -> None:
+def test_a_username_is_refused(username: str) -> None:
     assert not re.fullmatch(USERNAME_PATTERN, username)

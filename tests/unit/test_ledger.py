@@ -1,4 +1,4 @@
-"""The rows in the order of their avatars, out of memory."""
+"""The ledger stores references on disk and returns them in order of their avatars."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def reorder(*avatars: str) -> list[str]:
         return [reference.avatar for reference in ledger.read()]
 
 
-def test_what_is_written_is_read() -> None:
+def test_references_are_read_as_they_were_written() -> None:
     rows = [Reference("avatars/1", "ada"), Reference("avatars/2", "bob")]
     with Ledger() as ledger:
         assert ledger.write(rows) == 2
         assert list(ledger.read()) == rows
 
 
-def test_an_empty_one_is_read_to_its_end() -> None:
+def test_an_empty_ledger_has_no_references() -> None:
     with Ledger() as ledger:
         assert ledger.write([]) == 0
         assert list(ledger.read()) == []
 
 
-def test_the_order_is_that_of_the_bytes_in_utf_8() -> None:
-    # Neither of upper and lower case as one, nor of UTF-16, where the last of these would come before the one before.
+def test_references_are_read_in_utf_8_binary_order() -> None:
+    # The order neither ignores case nor is that of UTF-16, which swaps the last two.
     ordered = [
         "",
         "\0",
@@ -58,7 +58,7 @@ def test_the_order_is_that_of_the_bytes_in_utf_8() -> None:
     assert ordered == sorted(ordered, key=str.encode)
 
 
-def test_what_looks_like_a_number_is_in_the_order_of_text() -> None:
+def test_avatars_that_look_like_numbers_are_ordered_as_text() -> None:
     assert reorder("9", "10", "1e1", "010") == ["010", "10", "1e1", "9"]
 
 
@@ -70,7 +70,7 @@ def test_two_rows_with_one_avatar_are_both_read() -> None:
 
 
 @pytest.mark.parametrize("count", [BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 7])
-def test_many_are_written_in_any_order(count: int) -> None:
+def test_references_may_be_written_in_any_order(count: int) -> None:
     avatars = [f"avatars/{number:06}" for number in range(count)]
     shuffled = random.Random(1).sample(avatars, count)  # noqa: S311 - an order, not a secret
     with Ledger() as ledger:
@@ -78,7 +78,7 @@ def test_many_are_written_in_any_order(count: int) -> None:
         assert [reference.avatar for reference in ledger.read()] == avatars
 
 
-def test_rows_are_taken_as_they_come_and_not_all_at_once() -> None:
+def test_the_ledger_holds_few_references_in_memory_at_once() -> None:
     alive = 0
 
     class Counted(str):
@@ -102,14 +102,14 @@ def test_rows_are_taken_as_they_come_and_not_all_at_once() -> None:
     assert most <= 2 * BATCH
 
 
-def test_it_is_closed_at_its_end() -> None:
+def test_the_ledger_is_closed_after_its_block() -> None:
     with Ledger() as ledger:
         ledger.write([Reference("avatars/1", "ada")])
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         list(ledger.read())
 
 
-def test_it_is_closed_even_if_it_is_left_in_the_middle() -> None:
+def test_the_ledger_is_closed_while_it_is_being_read() -> None:
     with Ledger() as ledger:
         ledger.write(Reference(f"avatars/{number}", "ada") for number in range(10))
         reading = ledger.read()
@@ -118,7 +118,7 @@ def test_it_is_closed_even_if_it_is_left_in_the_middle() -> None:
         next(reading)
 
 
-def test_rows_that_break_off_surface_their_error() -> None:
+def test_an_error_while_references_are_written_surfaces() -> None:
     def rows() -> Iterator[Reference]:
         yield Reference("avatars/1", "ada")
         raise ConnectionError

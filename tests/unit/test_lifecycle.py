@@ -1,4 +1,4 @@
-"""When S3 deletes an object, as the emulator's layer reckons it."""
+"""The emulator's layer computes when a lifecycle rule deletes an object."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def expires(rule: dict[str, Any], key: str = "pending/1", **tags: str) -> bool:
         ({"And": {"Prefix": "pending/", "Tags": [RED]}}, "pending/1", {}, False),
     ],
 )
-def test_a_rule_fits_by_its_filter(
+def test_a_rule_applies_by_its_filter(
     condition: dict[str, Any],
     key: str,
     tags: dict[str, str],
@@ -57,7 +57,7 @@ def test_a_rule_fits_by_its_filter(
     assert expires(make_rule(condition), key, **tags) is fits
 
 
-def test_a_rule_may_have_its_prefix_without_a_filter() -> None:
+def test_a_rule_without_a_filter_applies_by_its_prefix() -> None:
     rule = {"ID": "old", "Status": "Enabled", "Prefix": "pending/", "Expiration": {"Days": 1}}
     assert expires(rule, "pending/1")
     assert not expires(rule, "avatars/1")
@@ -67,7 +67,7 @@ def test_a_disabled_rule_deletes_nothing() -> None:
     assert not expires(make_rule({}, status="Disabled"))
 
 
-def test_a_rule_about_something_else_deletes_nothing() -> None:
+def test_a_rule_without_an_expiration_deletes_nothing() -> None:
     abort = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
     assert not expires({"ID": "parts", "Status": "Enabled", "Filter": {"Prefix": ""}, **abort})
     assert not expires(make_rule({}) | {"Expiration": {"ExpiredObjectDeleteMarker": True}})
@@ -89,7 +89,7 @@ def test_the_earliest_rule_wins() -> None:
         (datetime(2026, 11, 23, 0, 0, 0, 1, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)),
         (datetime(2026, 11, 23, 23, 59, 59, 999_999, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)),
         (datetime(2026, 12, 31, 12, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
-        # Midnight is that of UTC wherever the time was taken.
+        # Midnight is in UTC, whatever the time zone of the input.
         (datetime(2026, 11, 23, tzinfo=timezone(timedelta(hours=2))), datetime(2026, 11, 23, tzinfo=UTC)),
         (datetime(2026, 11, 23, tzinfo=timezone(timedelta(hours=-2))), datetime(2026, 11, 24, tzinfo=UTC)),
     ],
@@ -100,7 +100,7 @@ def test_a_day_ends_at_midnight_utc(moment: datetime, midnight: datetime) -> Non
 
 
 def test_an_object_lives_for_whole_days_and_up_to_midnight() -> None:
-    # AWS's example: an object of 10:30 on the 15th with three days expires at midnight of the 19th.
+    # AWS's example: an object created on the 15th at 10:30 expires after three days, at midnight on the 19th.
     found = find_expiration([make_rule({}, days=3)], "pending/1", {}, datetime(2014, 1, 15, 10, 30, tzinfo=UTC))
     assert found == Expiration(datetime(2014, 1, 19, tzinfo=UTC), "rule")
 
@@ -114,12 +114,12 @@ def test_an_object_lives_for_whole_days_and_up_to_midnight() -> None:
         ("avatars/1", {"Status": "Done"}, None),
     ],
 )
-def test_our_own_rules_delete_what_is_pending(key: str, tags: dict[str, str], rule: str | None) -> None:
+def test_the_bucket_s_rules_delete_pending_objects(key: str, tags: dict[str, str], rule: str | None) -> None:
     expected = Expiration(DAY_AFTER_NEXT, rule) if rule else None
     assert find_expiration(lifecycle_rules(), key, tags, MORNING) == expected
 
 
-def test_the_header_is_what_s3_sends_and_what_the_inspector_reads() -> None:
+def test_the_expiration_header_has_s3_s_form_and_the_inspector_reads_it() -> None:
     expiration = Expiration(DAY_AFTER_NEXT, "pending-prefix")
     assert expiration.header == 'expiry-date="Tue, 24 Nov 2026 00:00:00 GMT", rule-id="pending-prefix"'
     assert read_expiry(expiration.header) == DAY_AFTER_NEXT

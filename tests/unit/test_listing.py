@@ -1,8 +1,6 @@
-from __future__ import annotations
+"""The listing of the bucket over the fake of S3 (`tests/fake`)."""
 
-from bisect import bisect_right
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from __future__ import annotations
 
 import msgspec
 import pytest
@@ -10,38 +8,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.listing import Entry, Listing
-from tests.unit.conftest import InlineExecutor
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
+from services.frontend.listing import Listing
+from tests.fake.aws import Aws
+from tests.fake.executors import Eager
+from tests.fake.world import BODIES, Object, World
 
 NOW = 1_795_000_000.0
 
 
-@dataclass
-class FakeS3:
-    """Lists as S3 does: ascending, with an end to each answer."""
-
-    keys: set[str]
-    calls: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-
-    def list_objects_v2(self, **asked: Any) -> dict[str, Any]:
-        self.calls.append(asked)
-        keys = sorted(key for key in self.keys if key.startswith(asked["Prefix"]))
-        start = bisect_right(keys, asked["StartAfter"])
-        end = start + asked["MaxKeys"]
-        return {"IsTruncated": end < len(keys), "Contents": [{"Key": key, "Size": len(key)} for key in keys[start:end]]}
+SIZES = ("good", "other", "bad", "empty")
+"""Names of bodies of different sizes."""
 
 
-def make_listing(s3: FakeS3, batch: int = 1000) -> Listing:
-    return Listing(cast("S3Client", s3), "pictures", InlineExecutor(), lambda: NOW, batch)
+def choose_body(key: str) -> str:
+    return SIZES[len(key) % len(SIZES)]
 
 
-def turn(listing: Listing, limit: int, cursor: str | None, *prefixes: str) -> tuple[list[str], str | None]:
+def make_aws(*keys: str) -> Aws:
+    objects = ((key, Object(choose_body(key), ())) for key in sorted(keys))
+    return Aws(World(NOW, tuple(objects)))
+
+
+def make_listing(aws: Aws, batch: int = 1000) -> Listing:
+    return Listing(aws.s3, "pictures", Eager(), lambda: aws.now, batch)
+
+
+def read_page(listing: Listing, limit: int, cursor: str | None, *prefixes: str) -> tuple[list[str], str | None]:
     page = listing.list_page(limit, cursor, prefixes or ("avatars/", "pending/"))
-    assert all(entry.size == len(entry.key) for entry in page.entries)
+    assert all(entry.size == len(BODIES[choose_body(entry.key)]) for entry in page.entries)
     return [entry.key for entry in page.entries], page.cursor
 
 
@@ -56,72 +50,73 @@ batches = st.integers(5, 9)
 
 
 @given(st.sets(keys), st.integers(1, 4), batches)
-def test_the_pages_are_all_keys_in_descending_order_of_their_names(present: set[str], limit: int, batch: int) -> None:
-    listing = make_listing(FakeS3(present), batch)
-    seen, cursor = turn(listing, limit, None)
+def test_the_pages_together_hold_all_keys_in_descending_order_of_their_names(
+    present: set[str], limit: int, batch: int
+) -> None:
+    listing = make_listing(make_aws(*present), batch)
+    seen, cursor = read_page(listing, limit, None)
     while cursor:
-        page, cursor = turn(listing, limit, cursor)
+        page, cursor = read_page(listing, limit, cursor)
         assert page
         seen += page
     assert seen == sorted(present, key=order, reverse=True)
 
 
 @given(st.sets(keys), st.lists(st.tuples(keys, st.booleans()), max_size=30), st.integers(1, 4), batches)
-def test_what_is_there_throughout_is_on_one_page(
+def test_an_object_that_exists_throughout_is_on_one_page(
     lasting: set[str], changes: list[tuple[str, bool]], limit: int, batch: int
 ) -> None:
-    s3 = FakeS3({*lasting})
-    listing = make_listing(s3, batch)
-    seen, cursor = turn(listing, limit, None)
+    aws = make_aws(*lasting)
+    listing = make_listing(aws, batch)
+    seen, cursor = read_page(listing, limit, None)
     while cursor:
         for key, is_added in changes[:3]:
-            s3.keys = s3.keys | {key} if is_added else s3.keys - ({key} - lasting)
+            if is_added:
+                aws.put(key, Object(choose_body(key), ()))
+            elif key not in lasting:
+                aws.remove(key)
         del changes[:3]
-        page, cursor = turn(listing, limit, cursor)
+        page, cursor = read_page(listing, limit, cursor)
         seen += page
     assert seen == sorted(set(seen), key=order, reverse=True)
     assert lasting <= set(seen)
 
 
-def test_an_object_and_its_copy_are_both_listed_and_the_pending_one_first() -> None:
-    listing = make_listing(FakeS3({"pending/1", "avatars/1", "pending/2"}))
-    assert turn(listing, 3, None)[0] == ["pending/2", "pending/1", "avatars/1"]
-    first, cursor = turn(listing, 2, None)
+def test_a_pending_object_is_listed_before_its_copy() -> None:
+    listing = make_listing(make_aws("pending/1", "avatars/1", "pending/2"))
+    assert read_page(listing, 3, None)[0] == ["pending/2", "pending/1", "avatars/1"]
+    first, cursor = read_page(listing, 2, None)
     assert first == ["pending/2", "pending/1"]
-    assert turn(listing, 2, cursor) == (["avatars/1"], None)
+    assert read_page(listing, 2, cursor) == (["avatars/1"], None)
 
 
 def test_one_prefix_can_be_listed_alone() -> None:
-    s3 = FakeS3({"pending/1", "avatars/2", "pending/3"})
-    assert turn(make_listing(s3), 5, None, "pending/") == (["pending/3", "pending/1"], None)
-    assert [call["Prefix"] for call in s3.calls] == ["pending/"]
+    aws = make_aws("pending/1", "avatars/2", "pending/3")
+    assert read_page(make_listing(aws), 5, None, "pending/") == (["pending/3", "pending/1"], None)
+    assert [call.given[0] for call in aws.calls] == ["pending/"]
 
 
-def test_what_is_not_the_service_s_is_left_out() -> None:
-    s3 = FakeS3({"avatars/1", "logs/2", "avatarsque", "pending", "zoo"})
-    assert turn(make_listing(s3), 5, None) == (["avatars/1"], None)
-
-
-def test_an_entry_has_its_size() -> None:
-    assert make_listing(FakeS3({"avatars/1"})).list_page(1, None).entries == [Entry("avatars/1", 9)]
+def test_objects_under_other_prefixes_are_left_out() -> None:
+    aws = make_aws("avatars/1", "logs/2", "avatarsque", "pending", "zoo")
+    assert read_page(make_listing(aws), 5, None) == (["avatars/1"], None)
 
 
 FEW, MANY = 3, 3000
 
 
 @pytest.mark.parametrize("count", [FEW, 100, 1000, MANY])
-def test_each_page_is_one_call_for_each_prefix_however_many_keys_there_are(count: int) -> None:
+def test_each_page_takes_one_call_for_each_prefix_whatever_the_number_of_keys(count: int) -> None:
     latest = int(NOW * 1000) >> 16
     ids = [f"{latest - age:08x}-0000-7000-8000-000000000000" for age in range(count)]
-    s3 = FakeS3({f"avatars/{name}" for name in ids} | {f"pending/{name}" for name in ids[::50]})
-    listing = make_listing(s3)
-    turn(listing, 20, None)
-    assert len(s3.calls) == (2 if count <= 1000 else 3)
-    s3.calls.clear()
+    aws = make_aws(*(f"avatars/{name}" for name in ids), *(f"pending/{name}" for name in ids[::50]))
+    listing = make_listing(aws)
+    read_page(listing, 20, None)
+    assert len(aws.calls) == (2 if count <= 1000 else 3)
+    aws.calls.clear()
     cursor = None
     for page in range(1, 10):
-        _, cursor = turn(listing, 20, cursor)
-        assert len(s3.calls) == 2 * page
+        _, cursor = read_page(listing, 20, cursor)
+        assert len(aws.calls) == 2 * page
         if cursor is None:
             break
 
@@ -140,18 +135,19 @@ def test_each_page_is_one_call_for_each_prefix_however_many_keys_there_are(count
         "x" * 9000,
     ],
 )
-def test_a_cursor_that_is_none_of_ours_is_refused(mark: str) -> None:
-    s3 = FakeS3(set())
+def test_a_cursor_that_the_list_did_not_issue_is_refused_without_a_call(mark: str) -> None:
+    aws = make_aws()
     with pytest.raises(InvalidCursorError):
-        make_listing(s3).list_page(1, encode_cursor(mark))
-    assert s3.calls == []
+        make_listing(aws).list_page(1, encode_cursor(mark))
+    assert not aws.calls
 
 
 @given(st.dictionaries(st.sampled_from(["avatars/", "pending/", ""]), st.text(max_size=40)))
-def test_a_hint_that_somebody_made_up_changes_nothing(hints: dict[str, str]) -> None:
-    s3 = FakeS3({f"avatars/{number:02}" for number in range(30)})
+def test_forged_hints_in_a_cursor_change_nothing(hints: dict[str, str]) -> None:
+    aws = make_aws(*(f"avatars/{number:02}" for number in range(30)))
     cursor = encode_cursor(msgspec.json.encode(["avatars/20", hints]).decode())
-    assert turn(make_listing(s3, batch=10), 3, cursor)[0] == ["avatars/19", "avatars/18", "avatars/17"]
-    for call in s3.calls:
-        assert call["StartAfter"].isprintable()
-        assert len(call["StartAfter"]) < 60
+    assert read_page(make_listing(aws, batch=10), 3, cursor)[0] == ["avatars/19", "avatars/18", "avatars/17"]
+    for call in aws.calls:
+        _, after, _ = call.given
+        assert after.isprintable()
+        assert len(after) < 60

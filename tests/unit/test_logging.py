@@ -1,4 +1,4 @@
-"""What a service writes of a request, by an application that the test makes; and what becomes of other warnings."""
+"""The log lines of a service for requests and for warnings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECRET = "secret-secret"  # noqa: S105 - what must not be logged
 
 
 class Stopwatch:
-    """Each look at it is a quarter of a second later."""
+    """Each reading is a quarter of a second later than the one before."""
 
     def __init__(self) -> None:
         self.now = 5.0
@@ -65,7 +65,7 @@ async def receive_nothing() -> Any:
 async def ask(
     application: Any, headers: Mapping[str, str] | None = None, **scope: Any
 ) -> tuple[list[Any], list[dict[str, Any]]]:
-    """What was sent, with the lines that had been written by then in their places; and those lines, read."""
+    """The messages that were sent, with markers where lines were written between them; and these lines, parsed."""
     happened: list[Any] = []
     log = RequestLog(application, "uploads", happened.append, lambda: 1795000000.5, Stopwatch())
     pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
@@ -81,7 +81,7 @@ async def ask(
     return happened, [json.loads(line) for line in happened if isinstance(line, str)]
 
 
-async def test_a_request_is_one_line_written_before_its_answer_ends() -> None:
+async def test_a_request_is_one_log_line_written_before_its_response_ends() -> None:
     happened, [line] = await ask(answer, {"X-Request-Id": REQUEST_ID})
     assert line == {
         "time": "2026-11-18T11:06:40.500000Z",
@@ -98,26 +98,26 @@ async def test_a_request_is_one_line_written_before_its_answer_ends() -> None:
     assert "\n" not in happened[2]
 
 
-async def test_a_refusal_says_which() -> None:
+async def test_the_log_line_of_a_refusal_names_the_problem() -> None:
     _, [line] = await ask(refuse)
     assert (line["status"], line["problem"], line["level"]) == (410, "expired", "info")
     assert "username" not in line
 
 
-async def test_neither_query_nor_headers_are_written() -> None:
+async def test_neither_query_nor_headers_are_logged() -> None:
     headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"session={SECRET}", "X-Request-Id": f"{SECRET} {SECRET}"}
     happened, [_] = await ask(answer, headers, query_string=b"X-Amz-Signature=" + SECRET.encode())
     assert SECRET not in str(happened)
 
 
 @pytest.mark.parametrize(("application", "status"), [(fail, 500), (fail_late, 200)])
-async def test_an_application_that_fails_leaves_a_line_and_fails(application: Any, status: int) -> None:
+async def test_an_application_error_is_logged_and_surfaces(application: Any, status: int) -> None:
     happened, [line] = await ask(application)
     assert line["status"] == status
     assert isinstance(happened[-1], ValueError)
 
 
-async def test_a_server_error_has_the_level_of_one() -> None:
+async def test_a_server_error_is_logged_as_an_error() -> None:
     _, [line] = await ask(fail)
     assert line["level"] == "error"
 
@@ -128,7 +128,7 @@ async def test_health_is_not_logged(path: str, application: Any) -> None:
     assert (await ask(application, path=path))[1] == []
 
 
-async def test_what_is_no_request_goes_through() -> None:
+async def test_other_scopes_than_http_pass_through() -> None:
     async def start(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "lifespan.startup.complete"})
 
@@ -136,7 +136,7 @@ async def test_what_is_no_request_goes_through() -> None:
 
 
 @pytest.mark.parametrize("wanted", [REQUEST_ID, "019b0000-0000-7000-8000-000000000001", "a" * 8, "Z" * 64])
-async def test_a_safe_id_is_taken_over(wanted: str) -> None:
+async def test_a_safe_request_id_is_kept(wanted: str) -> None:
     happened, [line] = await ask(answer, {"X-Request-Id": wanted})
     assert line["request_id"] == wanted
     assert happened[0]["headers"] == [(b"a", b"b"), (b"x-request-id", wanted.encode())]
@@ -146,13 +146,13 @@ async def test_a_safe_id_is_taken_over(wanted: str) -> None:
     "wanted",
     ["", "short", "a" * 65, "with space", 'quote"quote', "new\nline-line", "12345678\n", "ümlaut-ümlaut", "a/b/c/d/e"],
 )
-async def test_for_any_other_a_new_one_is_made(wanted: str) -> None:
+async def test_any_other_request_id_is_replaced(wanted: str) -> None:
     happened, [line] = await ask(answer, {"X-Request-Id": wanted})
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", line["request_id"])
     assert dict(happened[0]["headers"])[b"x-request-id"] == line["request_id"].encode()
 
 
-async def test_requests_at_once_are_told_apart() -> None:
+async def test_concurrent_requests_keep_their_own_ids() -> None:
     both = anyio.Event()
     lines: list[str] = []
 
@@ -161,7 +161,7 @@ async def test_requests_at_once_are_told_apart() -> None:
         if scope["path"] == "/second":
             both.set()
         await both.wait()
-        # In a thread, as handlers run.
+        # Route handlers run in threads.
         found = await anyio.to_thread.run_sync(find_request_id)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"found", found.encode())]})
         await send({"type": "http.response.body", "body": b""})
@@ -186,7 +186,7 @@ async def test_requests_at_once_are_told_apart() -> None:
     }
 
 
-async def test_a_path_is_no_way_to_forge_a_line_or_to_make_it_long() -> None:
+async def test_a_path_can_neither_forge_a_log_line_nor_make_it_long() -> None:
     happened, [line] = await ask(answer, path='/\n{"level": "error"}\u2028' + "\U0001f600" * 10_000)
     (written,) = (each for each in happened if isinstance(each, str))
     assert "\n" not in written
@@ -195,13 +195,13 @@ async def test_a_path_is_no_way_to_forge_a_line_or_to_make_it_long() -> None:
 
 
 def write_record(make: Callable[[logging.Logger], object]) -> dict[str, Any]:
-    """What becomes of a record that is logged so."""
+    """The log line of a record."""
     said = io.StringIO()
     handler = logging.StreamHandler(said)
     handler.setFormatter(JsonFormatter("auth"))
     logger = logging.getLogger("services.somewhere")
     logger.addHandler(handler)
-    logger.propagate = False  # what is no Unicode could not be told to the process that prints the reports
+    logger.propagate = False  # pytest-xdist can't send invalid Unicode to the process that prints the reports
     try:
         make(logger)
     finally:
@@ -211,7 +211,7 @@ def write_record(make: Callable[[logging.Logger], object]) -> dict[str, Any]:
     return json.loads(line)
 
 
-async def test_a_warning_is_a_line_of_the_same_form() -> None:
+async def test_a_warning_is_logged_in_the_same_form() -> None:
     begin_context(REQUEST_ID)
     line = write_record(lambda logger: logger.warning("AWS did not answer: %s", "two\nlines \udc80"))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line.pop("time"))
@@ -224,11 +224,11 @@ async def test_a_warning_is_a_line_of_the_same_form() -> None:
     }
 
 
-def test_outside_of_a_request_there_is_no_id() -> None:
+def test_a_record_outside_a_request_has_no_request_id() -> None:
     assert "request_id" not in write_record(lambda logger: logger.warning("x"))
 
 
-def test_a_traceback_is_within_the_line() -> None:
+def test_a_traceback_is_part_of_the_log_line() -> None:
     with pytest.raises(ValueError, match="why") as caught:
         int("why")
     line = write_record(lambda logger: logger.error("Unexpected error", exc_info=caught.value))

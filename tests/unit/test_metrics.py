@@ -1,4 +1,4 @@
-"""What the services count, as CloudWatch reads it."""
+"""The services' metrics in the form that CloudWatch reads."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Lines = list[str]
 
 @pytest.fixture
 def lines() -> Lines:
-    """Those that were written."""
+    """The lines that were written."""
     return []
 
 
@@ -57,7 +57,7 @@ def lines() -> Lines:
 def calls(
     lines: Lines, s3_client: S3Client, dynamodb_client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TestClient[Any]]:
-    """Of the uploads service, which believes every token."""
+    """A client of the uploads service, which accepts every token."""
     monkeypatch.setattr(Verifier, "verify", believe)
     settings = UploadsSettings(
         origin=ORIGIN, table="users", bucket="pictures", jwks_url="http://auth/jwks", max_bytes=MAX_BYTES
@@ -83,7 +83,7 @@ def presign(calls: TestClient[Any], content_type: str = "image/png", size: int =
 
 
 def confirm(calls: TestClient[Any], monkeypatch: pytest.MonkeyPatch, outcome: Exception | None = None) -> None:
-    """With this outcome, whatever led to it."""
+    """Make the confirm end with this outcome."""
 
     def end(*_: object) -> Confirmed:
         if outcome:
@@ -95,7 +95,7 @@ def confirm(calls: TestClient[Any], monkeypatch: pytest.MonkeyPatch, outcome: Ex
 
 
 class TestLine:
-    def test_it_is_what_cloudwatch_reads(self, lines: Lines) -> None:
+    def test_a_metric_line_has_the_form_that_cloudwatch_reads(self, lines: Lines) -> None:
         before = time.time()
         Metrics("uploads", write=lines.append).count("Presigned")
         [line] = lines
@@ -105,7 +105,7 @@ class TestLine:
         assert document == {"Service": "uploads", "Presigned": [1]}
         assert read_counts(lines) == {("Presigned", ("Service", "uploads")): 1}
 
-    def test_another_dimension_is_counted_beside_the_whole(self, lines: Lines) -> None:
+    def test_a_metric_with_a_dimension_is_also_counted_without_it(self, lines: Lines) -> None:
         metrics = Metrics("uploads", write=lines.append)
         for reason in ("expired", "expired", "too-large"):
             metrics.count("Refused", Reason=reason)
@@ -115,31 +115,19 @@ class TestLine:
             ("Refused", ("Service", "uploads"), ("Reason", "too-large")): 1,
         }
 
-    def test_its_time_is_that_of_the_clock(self, lines: Lines) -> None:
+    def test_a_metric_line_has_the_time_of_the_clock(self, lines: Lines) -> None:
         moment = int(time.time()) - 60
         Metrics("uploads", write=lines.append, clock=lambda: moment + 0.9876).count("Presigned")
         assert json.loads(lines[0])["_aws"]["Timestamp"] == moment * 1000 + 987
 
-    def test_nothing_is_written_when_off(self, lines: Lines) -> None:
+    def test_no_metrics_are_written_if_they_are_off(self, lines: Lines) -> None:
         metrics = Metrics("uploads", on=False, write=lines.append)
         metrics.count("Presigned")
         metrics.count("Refused", Reason="expired")
         metrics.record({"Swept": 1})
         assert lines == []
 
-    def test_the_library_s_own_variables_change_nothing(self, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in {
-            "POWERTOOLS_SERVICE_NAME": "theirs",
-            "POWERTOOLS_METRICS_NAMESPACE": "theirs",
-            "POWERTOOLS_METRICS_DISABLED": "true",
-            "POWERTOOLS_DEV": "true",
-        }.items():
-            monkeypatch.setenv(name, value)
-        Metrics("uploads", write=lines.append).count("Presigned")
-        assert read_counts(lines) == {("Presigned", ("Service", "uploads")): 1}
-        assert "theirs" not in lines[0]
-
-    def test_ten_threads_lines_are_whole(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_the_lines_of_ten_threads_do_not_mix(self, capfd: pytest.CaptureFixture[str]) -> None:
         metrics = Metrics("uploads")
 
         def count(number: int) -> None:
@@ -152,7 +140,7 @@ class TestLine:
         assert counts.pop(("Refused", ("Service", "uploads"))) == 1000
         assert counts == {("Refused", ("Service", "uploads"), ("Reason", f"reason-{n}")): 100 for n in range(10)}
 
-    def test_what_can_not_be_written_is_lost_and_harms_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_failure_to_write_metrics_is_ignored(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*_: object) -> int:
             raise BrokenPipeError
 
@@ -160,8 +148,8 @@ class TestLine:
         Metrics("uploads").count("Presigned")
 
 
-def test_what_is_checked_here_is_what_the_specification_says() -> None:
-    # The checks of these tests are worth something only if they find what is wrong.
+def test_the_checks_of_this_module_refuse_invalid_lines() -> None:
+    # The checks of these tests must be able to fail.
     good: dict[str, Any] = {
         "_aws": {
             "Timestamp": 1_700_000_000_000,
@@ -230,7 +218,7 @@ class TestUploads:
         alone = {"superseded": "Superseded", "unavailable": "Unavailable"}
         expected = {(alone[slug], ("Service", "uploads")): 1} if slug in alone else refused("uploads", slug)
         assert read_counts(lines) == expected
-        # Whom or what it is about is in no line, and so can't become a dimension.
+        # No line holds a username or a key, so neither can become a dimension.
         assert "Cooper12" not in lines[0]
         assert KEY not in lines[0]
 
@@ -244,19 +232,19 @@ class TestUploads:
         ],
         ids=repr,
     )
-    def test_what_is_not_the_caller_s_fault_is_no_refusal(
+    def test_a_server_error_is_not_counted_as_a_refusal(
         self, calls: TestClient[Any], lines: Lines, monkeypatch: pytest.MonkeyPatch, error: Exception, name: str
     ) -> None:
         confirm(calls, monkeypatch, error)
         assert read_counts(lines) == {(name, ("Service", "uploads")): 1}
 
-    def test_who_is_not_logged_in_is_refused(self, calls: TestClient[Any], lines: Lines) -> None:
+    def test_a_request_without_a_token_is_counted_as_a_refusal(self, calls: TestClient[Any], lines: Lines) -> None:
         calls.headers.pop("Authorization")
         assert presign(calls).status_code == 401
         assert read_counts(lines) == refused("uploads", "not-logged-in")
 
-    def test_what_is_none_of_its_calls_is_not_counted(self, calls: TestClient[Any], lines: Lines) -> None:
-        # Whoever tries names out makes no new metrics.
+    def test_a_request_that_reaches_no_handler_is_not_counted(self, calls: TestClient[Any], lines: Lines) -> None:
+        # Requests to made-up paths create no metrics.
         assert calls.get("/uploads/anything").status_code == 404
         assert calls.get("/uploads/presign").status_code == 405
         assert calls.post("/uploads/presign", content=b"{").status_code == 415
@@ -266,7 +254,7 @@ class TestUploads:
 
 
 class FakeKms:
-    """Signs as KMS does: a digest, with ECDSA, answered in DER."""
+    """Signs a digest with ECDSA and returns DER, as KMS does."""
 
     key = ec.derive_private_key(11, ec.SECP256R1())
 
@@ -296,24 +284,26 @@ class TestAuth:
         assert read_counts(lines) == {("LoggedIn", ("Service", "auth")): 1}
         assert "Cooper12" not in lines[0]
 
-    def test_an_unknown_user_is_refused(self, calls: TestClient[Any], lines: Lines, dynamodb_stub: Stubber) -> None:
+    def test_a_login_of_an_unknown_user_is_counted_as_a_refusal(
+        self, calls: TestClient[Any], lines: Lines, dynamodb_stub: Stubber
+    ) -> None:
         dynamodb_stub.add_response("get_item", {})
         assert calls.post("/auth/login", json={"username": "Nobody1"}).status_code == 404
         assert read_counts(lines) == refused("auth", "unknown-user")
 
-    def test_another_site_is_refused(self, calls: TestClient[Any], lines: Lines) -> None:
+    def test_a_request_from_another_origin_is_counted_as_a_refusal(self, calls: TestClient[Any], lines: Lines) -> None:
         answer = calls.post("/auth/login", json={"username": "Cooper12"}, headers={"Origin": "https://evil.example"})
         assert answer.status_code == 403
         assert read_counts(lines) == refused("auth", "foreign-origin")
 
     @pytest.mark.parametrize(("headers", "count"), [({}, 1), (BEARER, 1)], ids=["no token", "a bad one"])
-    def test_who_is_not_logged_in_is_refused(
+    def test_a_request_without_a_token_is_counted_as_a_refusal(
         self, calls: TestClient[Any], lines: Lines, headers: dict[str, str], count: int
     ) -> None:
         assert calls.get("/auth/me", headers=headers).status_code == 401
         assert read_counts(lines) == refused("auth", "not-logged-in", count)
 
-    def test_aws_out_of_breath_is_no_refusal(
+    def test_a_transient_error_of_aws_is_not_counted_as_a_refusal(
         self, calls: TestClient[Any], lines: Lines, dynamodb_stub: Stubber
     ) -> None:
         dynamodb_stub.add_client_error("get_item", "InternalServerError", http_status_code=500)
@@ -322,7 +312,7 @@ class TestAuth:
 
 
 @pytest.mark.parametrize(("setting", "count"), [(False, 0), (True, 1)])
-def test_the_setting_decides_whether_they_are_written(
+def test_the_setting_decides_whether_metrics_are_written(
     s3_client: S3Client,
     dynamodb_client: DynamoDBClient,
     capfd: pytest.CaptureFixture[str],
@@ -339,7 +329,7 @@ def test_the_setting_decides_whether_they_are_written(
     assert len(read_counts(capfd.readouterr().out.splitlines())) == 2 * count
 
 
-def test_a_sweep_tells_all_in_one_line(lines: Lines) -> None:
+def test_the_metrics_of_a_sweep_are_one_line(lines: Lines) -> None:
     report = Report(dry_run=False, rows=9)
     for times, outcome in enumerate(Outcome):
         for _ in range(times):
@@ -353,7 +343,7 @@ def test_a_sweep_tells_all_in_one_line(lines: Lines) -> None:
     assert read_counts(lines) == {("Swept", service): 1, **expected}
 
 
-def test_a_sweep_that_found_nothing_says_so() -> None:
+def test_the_metrics_of_a_sweep_without_findings_are_zeros() -> None:
     assert Report(dry_run=False).as_metrics() == {
         "Swept": 1,
         "Live": 0,
@@ -367,7 +357,7 @@ def test_a_sweep_that_found_nothing_says_so() -> None:
     }
 
 
-def test_what_needs_a_person_has_a_metric_for_an_alarm() -> None:
+def test_each_outcome_that_needs_attention_has_a_metric() -> None:
     assert set(METRICS) >= {Outcome.SKIPPED, Outcome.DANGLING, Outcome.FAILED}
 
 

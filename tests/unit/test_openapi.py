@@ -1,4 +1,4 @@
-"""The services' OpenAPI documents: every call has examples, and they are what the service accepts and answers."""
+"""The services' OpenAPI documents: every operation has examples that match its schemas."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROUTES = {"auth": auth_routes, "uploads": uploads_routes, "frontend": frontend_r
 ERRORS = {
     "auth": {problem.slug for problem in auth.ERRORS.values()},
     "uploads": {problem.slug for problem in uploads.ERRORS.values()},
-    # Its calls ask nobody who they are; the page does, and has its own answer to that.
+    # Its operations need no login; the page has its own response to requests without one.
     "frontend": {problem.slug for kind, problem in frontend.ERRORS.items() if kind not in PROBLEMS},
 }
 OF_EVERY_CALL = {"unsupported-media-type", "internal", "unavailable"}
@@ -67,14 +67,14 @@ def list_operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def list_contents(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """All that is sent and answered in its bodies, each with its media type."""
+    """The bodies of the operation's request and responses, with their media types."""
     yield from operation.get("requestBody", {}).get("content", {}).items()
     for answer in operation["responses"].values():
         yield from answer.get("content", {}).items()
 
 
 def list_described(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Each schema that has examples, with each of them."""
+    """Each schema with each of its examples."""
     for operation in list_operations(document):
         described = [*operation.get("parameters", []), *(content for _, content in list_contents(operation))]
         headers = [
@@ -103,7 +103,7 @@ def test_every_example_is_valid(document: dict[str, Any]) -> None:
         jsonschema_rs.Draft202012Validator(whole, validate_formats=True).validate(value)
 
 
-def test_every_example_is_one_of_the_very_structs_and_has_nothing_more(service: str, document: dict[str, Any]) -> None:
+def test_every_example_is_a_struct_without_unknown_fields(service: str, document: dict[str, Any]) -> None:
     for schema, value in list_described(document):
         if "$ref" not in schema:
             continue
@@ -113,7 +113,7 @@ def test_every_example_is_one_of_the_very_structs_and_has_nothing_more(service: 
         assert {key: built[key] for key in value} == value
 
 
-def test_every_call_says_what_it_is_and_what_it_answers(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_summary_and_responses(document: dict[str, Any]) -> None:
     for operation in list_operations(document):
         assert operation["summary"]
         good = [status for status in operation["responses"] if status < "400"]
@@ -123,7 +123,7 @@ def test_every_call_says_what_it_is_and_what_it_answers(document: dict[str, Any]
         assert good[0] != "303" or answer["headers"]["Location"]["example"]
 
 
-def test_every_problem_is_answered_as_it_says(document: dict[str, Any]) -> None:
+def test_every_documented_problem_is_listed_under_its_status(document: dict[str, Any]) -> None:
     for operation in list_operations(document):
         assert list_slugs(operation) >= OF_EVERY_CALL
         for status, answer in operation["responses"].items():
@@ -132,12 +132,12 @@ def test_every_problem_is_answered_as_it_says(document: dict[str, Any]) -> None:
                 assert {str(example["value"]["status"]) for example in content["examples"].values()} == {status}
 
 
-def test_every_error_of_the_service_is_some_call_s_problem(service: str, document: dict[str, Any]) -> None:
+def test_every_error_of_a_service_is_documented_by_an_operation(service: str, document: dict[str, Any]) -> None:
     described = {slug for operation in list_operations(document) for slug in list_slugs(operation)}
     assert described >= ERRORS[service]
 
 
-def test_who_must_be_logged_in_is_told_how(document: dict[str, Any]) -> None:
+def test_every_operation_that_needs_a_login_documents_it(document: dict[str, Any]) -> None:
     schemes = document["components"]["securitySchemes"]
     assert schemes["session"]["name"] == "__Host-session"
     for operation in list_operations(document):

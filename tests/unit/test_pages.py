@@ -1,4 +1,4 @@
-"""What the page shows, and how: cursors, pictures' URLs, the view and its template."""
+"""The page's cursors, pictures' URLs, view and template."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOTHING = Query()
 
 
 @pytest.mark.parametrize("last", ["a", "ab", "abc", "avatars/019b-1", "é", "🙂", " ", "\0", "a" * 1000])
-def test_a_cursor_leads_back_to_where_the_page_ended(last: str) -> None:
+def test_a_decoded_cursor_is_the_last_key_of_the_page(last: str) -> None:
     cursor = encode_cursor(last)
     assert decode_cursor(cursor) == last
     assert cursor.isascii()
@@ -41,13 +41,13 @@ def test_a_cursor_leads_back_to_where_the_page_ended(last: str) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "=", "a", "abcde", "a b", "YQ\n", "+/+/", "é", "____", "/w", "YQ&x=1"])
-def test_what_was_never_a_cursor_is_refused(cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidCursorError):
         decode_cursor(cursor)
 
 
 class Signer:
-    """Makes URLs that say until when they are good."""
+    """Makes URLs that hold the time at which they expire."""
 
     now = 0.0
 
@@ -66,7 +66,7 @@ def pictures(signer: Signer) -> Pictures:
     return Pictures(cast("S3Client", signer), "pictures", 600, lambda: signer.now)
 
 
-def test_a_picture_s_url_stays_the_same_within_a_span_and_no_longer(pictures: Pictures, signer: Signer) -> None:
+def test_a_picture_s_url_changes_only_with_the_span(pictures: Pictures, signer: Signer) -> None:
     seen: list[str] = []
     for signer.now in (1200, 1500, 1799.9, 1800, 2399.9):
         seen.append(pictures.url("avatars/1"))
@@ -78,7 +78,7 @@ def test_each_picture_has_its_own_url(pictures: Pictures) -> None:
     assert pictures.url("avatars/1") != pictures.url("avatars/2")
 
 
-def test_a_picture_s_url_is_always_good_for_a_whole_span(pictures: Pictures, signer: Signer) -> None:
+def test_a_picture_s_url_is_always_valid_for_a_whole_span(pictures: Pictures, signer: Signer) -> None:
     dice = random.Random(1)  # noqa: S311 - moments, not secrets
     for _ in range(2000):
         signer.now += dice.choice([0.1, 50, 599, 601])
@@ -86,7 +86,7 @@ def test_a_picture_s_url_is_always_good_for_a_whole_span(pictures: Pictures, sig
         assert float(url.rpartition("=")[2]) - signer.now >= 600
 
 
-def test_a_picture_s_url_is_signed_for_two_spans_and_this_object_only(s3_client: S3Client) -> None:
+def test_a_picture_s_url_is_signed_for_two_spans_and_one_object(s3_client: S3Client) -> None:
     url = urlsplit(Pictures(s3_client, "pictures", 600, lambda: 0.0).url("avatars/1"))
     assert f"{url.scheme}://{url.netloc}{url.path}" == "https://pictures.s3.eu-west-1.amazonaws.com/avatars/1"
     query = parse_qs(url.query)
@@ -95,7 +95,7 @@ def test_a_picture_s_url_is_signed_for_two_spans_and_this_object_only(s3_client:
     assert query["response-content-disposition"] == ["attachment"]
 
 
-def test_the_bucket_s_origin_is_where_the_pictures_are(s3_client: S3Client) -> None:
+def test_the_pictures_origin_is_the_bucket_s(s3_client: S3Client) -> None:
     pictures = Pictures(s3_client, "pictures", 600, lambda: 0.0)
     assert pictures.origin == "https://pictures.s3.eu-west-1.amazonaws.com"
 
@@ -137,7 +137,7 @@ def view(people: FakePeople, executor: Executor) -> View:
     return View(cast("People", people), cast("Inspector", FakeInspector()), executor, "prefix", lifecycle_clock=True)
 
 
-def test_each_list_of_the_page_goes_its_own_way(view: View) -> None:
+def test_each_list_of_the_page_has_its_own_cursor(view: View) -> None:
     shown = view.gather(None, Query("u", "o", "r", State.LIVE, State.DANGLING))
     assert shown["cards"].cursor == f"{CARDS} after u"
     assert shown["bucket"].cursor == f"{ROWS} live after o of live"
@@ -153,7 +153,7 @@ def test_each_list_of_the_page_goes_its_own_way(view: View) -> None:
 
 
 @pytest.mark.parametrize("place", [None, "a"])
-def test_users_and_rows_that_begin_alike_are_read_once(view: View, people: FakePeople, place: str | None) -> None:
+def test_users_and_rows_with_the_same_cursor_are_read_once(view: View, people: FakePeople, place: str | None) -> None:
     shown = view.gather(None, Query(users=place, rows=place))
     assert people.listed == [place]
     assert shown["cards"].cursor == shown["table"].cursor == f"{ROWS} after {place}"
@@ -178,7 +178,7 @@ def test_the_current_user_s_row_is_on_a_page_once(view: View) -> None:
     assert [row.row for row in view.gather(Caller("ada"), NOTHING)["table"].rows] == [ADA]
 
 
-def test_rows_are_told_what_the_listing_has_seen(view: View) -> None:
+def test_a_row_whose_object_is_in_the_listing_is_live(view: View) -> None:
     assert [row.state for row in view.gather(None, NOTHING)["table"].rows] == [State.LIVE]
 
 
@@ -214,7 +214,7 @@ def render(source: str, **context: Any) -> str:
         ({"users": "a&b=c/d e"}, "/?users=a%26b%3Dc%2Fd+e"),
     ],
 )
-def test_an_address_holds_the_cursors_there_are(cursors: dict[str, str | None], address: str) -> None:
+def test_an_address_holds_the_given_cursors(cursors: dict[str, str | None], address: str) -> None:
     assert render("{{ cursors | address }}", cursors=cursors) == address
 
 
@@ -242,14 +242,14 @@ def show_page(view: View, caller: Caller | None = None, query: Query = NOTHING, 
     return create_environment().get_template("page.html").render(view.gather(caller, query) | changed)
 
 
-def test_an_empty_page_says_so(view: View) -> None:
+def test_an_empty_page_states_that_the_bucket_and_the_table_are_empty(view: View) -> None:
     page = show_page(view, cards=PeoplePage([], None), table=RowsPage([], None, 0))
     assert "The bucket is empty." in page
     assert "The table is empty." in page
     assert 'type="file"' not in page
 
 
-def test_nothing_that_users_or_the_bucket_say_is_taken_for_html(view: View) -> None:
+def test_all_data_of_users_and_of_the_bucket_is_escaped(view: View) -> None:
     evil = "\"'><script>alert(1)</script>"
     person = Row(evil, evil, evil)
     entry = InspectedObject(
@@ -269,7 +269,7 @@ def test_nothing_that_users_or_the_bucket_say_is_taken_for_html(view: View) -> N
 
 
 @pytest.mark.parametrize(("state", "is_said"), [(State.DANGLING, True), (State.LIVE, False)])
-def test_a_row_whose_object_is_missing_is_told_from_others(view: View, state: State, is_said: bool) -> None:  # noqa: FBT001
+def test_a_row_whose_object_is_missing_is_shown_as_dangling(view: View, state: State, is_said: bool) -> None:  # noqa: FBT001
     page = show_page(view, table=RowsPage([InspectedRow(ADA, state)], None, 1))
     assert f'<tr data-username="ada" data-state="{state}"' in page
     assert ("there is no such object" in page) == is_said
@@ -283,7 +283,7 @@ def test_the_current_user_has_a_card_and_a_file_input_on_each_page_of_users(view
     assert f'data-flow="confirm" accept="{accept}"' in page
 
 
-def test_a_list_s_next_page_leaves_the_other_lists_where_they_are(view: View) -> None:
+def test_the_link_to_a_list_s_next_page_keeps_the_cursors_of_the_others(view: View) -> None:
     page = show_page(view, query=Query("u", None, "r"), table=RowsPage([], "next", 0))
     assert 'href="/?users=u&amp;rows=next"' in page
     assert 'href="/?users=u"' in page

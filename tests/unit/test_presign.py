@@ -1,4 +1,4 @@
-"""What a form pins, and the id that it gives the upload."""
+"""The fields that a form pins, and the id of the upload."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_form_pins_type_and_user_and_request_and_size(presigner: Presigner, si
     assert signer.forms == [(NOW, presigned.key, pinned, 500, LIMITS.form_seconds)]
 
 
-def test_a_form_pins_the_digest_where_there_is_one(presigner: Presigner, signer: FakeSigner) -> None:
+def test_a_form_pins_the_digest_if_there_is_one(presigner: Presigner, signer: FakeSigner) -> None:
     presigner.presign("ada", Declared("image/png", 500, "digest="), "request-1")
     assert signer.forms[0][2] == {
         "Content-Type": "image/png",
@@ -70,7 +70,7 @@ def test_a_form_pins_the_digest_where_there_is_one(presigner: Presigner, signer:
     }
 
 
-def test_each_form_has_an_id_of_its_own_that_says_when_it_was_made(presigner: Presigner) -> None:
+def test_each_form_has_a_new_id_with_its_time(presigner: Presigner) -> None:
     keys = [presigner.presign("ada", Declared("image/png", 500), "request-1").key for _ in range(2)]
     first, second = (parse_key(key, "pending/") for key in keys)
     assert first
@@ -79,13 +79,13 @@ def test_each_form_has_an_id_of_its_own_that_says_when_it_was_made(presigner: Pr
     assert first.created == pytest.approx(NOW, abs=0.001)
 
 
-def test_no_form_is_made_for_a_file_that_is_refused(presigner: Presigner, signer: FakeSigner) -> None:
+def test_no_form_is_signed_for_a_refused_file(presigner: Presigner, signer: FakeSigner) -> None:
     with pytest.raises(TooLargeError):
         presigner.presign("ada", Declared("image/png", 1001), "request-1")
     assert not signer.forms
 
 
-def test_under_tag_a_form_pins_the_token_that_is_handed_out(signer: FakeSigner) -> None:
+def test_under_tag_a_form_pins_the_token_that_the_presign_returns(signer: FakeSigner) -> None:
     presigner = make_presigner(signer, Tag())
     tokens = [presigner.presign("ada", Declared("image/png", 500), "request-1").token for _ in range(2)]
     assert tokens[0] != tokens[1]

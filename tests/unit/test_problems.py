@@ -1,4 +1,4 @@
-"""What a client sees of an error, through a small application with each service's own table of errors."""
+"""The responses to errors, by a small application with each service's table of errors."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def ask(
 
 
 def check_problem(answer: httpx.Response, slug: str, status: int) -> dict[str, Any]:
-    """RFC 9457, with the status said twice, and texts for people."""
+    """RFC 9457, with the status in the body, too, and texts for people."""
     body: dict[str, Any] = answer.json()
     assert answer.status_code == body["status"] == status
     assert answer.headers["Content-Type"].partition(";")[0] == "application/problem+json"
@@ -146,26 +146,26 @@ def test_different_errors_of_a_service_have_different_types(errors: Mapping[type
     assert len(set(different.values())) == len(different)
 
 
-def test_no_refusal_of_an_upload_was_forgotten() -> None:
+def test_every_refusal_of_an_upload_has_a_problem_type() -> None:
     assert set(refusals.RefusedError.__subclasses__()) <= set(uploads.ERRORS)
 
 
-def test_who_is_not_logged_in_is_told_how_to() -> None:
+def test_an_unauthenticated_response_has_a_challenge() -> None:
     assert ask(NotLoggedInError("x")).headers["WWW-Authenticate"] == "Bearer"
     assert ask(TokenExpiredError("x")).headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
-def test_a_passing_error_says_when_to_come_again() -> None:
+def test_a_transient_error_has_a_retry_after_header() -> None:
     assert ask(KeysUnavailableError("x")).headers["Retry-After"] == "1"
 
 
-def test_who_calls_too_often_is_told_how_long_to_wait() -> None:
+def test_a_rate_limited_response_has_a_retry_after_header() -> None:
     answer = ask(TooManyRequestsError(7))
     check_problem(answer, "too-many-requests", 429)
     assert answer.headers["Retry-After"] == "7"
 
 
-def test_an_error_without_text_has_its_title_for_detail() -> None:
+def test_an_error_without_a_message_has_its_title_as_detail() -> None:
     body = check_problem(ask(refusals.ExpiredError()), "expired", 410)
     assert body["detail"] == body["title"]
 
@@ -183,7 +183,7 @@ def test_an_error_without_text_has_its_title_for_detail() -> None:
     ],
     ids=repr,
 )
-def test_a_bug_is_logged_and_shows_nothing_of_itself(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_is_logged_and_the_response_reveals_nothing(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     answer = ask(error)
     body = check_problem(answer, "internal", 500)
     assert set(body) == {"type", "status", "title", "detail"}
@@ -203,7 +203,7 @@ def test_a_bug_is_logged_and_shows_nothing_of_itself(error: Exception, caplog: p
     ],
     ids=repr,
 )
-def test_aws_out_of_breath_is_worth_another_try(error: Exception) -> None:
+def test_a_transient_error_of_aws_is_status_503(error: Exception) -> None:
     answer = ask(error)
     check_problem(answer, "unavailable", 503)
     assert answer.headers["Retry-After"] == "1"
@@ -225,13 +225,11 @@ def test_aws_out_of_breath_is_worth_another_try(error: Exception) -> None:
         ("POST", "/body", b'{"size": ' + b"1" * 100 + b"}", "body-too-large", 413),
     ],
 )
-def test_a_bad_request_is_the_client_s_fault(
-    method: str, path: str, content: bytes | None, slug: str, status: int
-) -> None:
+def test_a_bad_request_is_a_client_error(method: str, path: str, content: bytes | None, slug: str, status: int) -> None:
     check_problem(ask(method=method, path=path, content=content), slug, status)
 
 
-def test_an_invalid_body_is_told_what_is_wrong_with_it() -> None:
+def test_the_problem_of_an_invalid_body_names_the_error() -> None:
     answer = ask(method="POST", path="/body", content=json.dumps({"size": 0}).encode())
     assert answer.json()["detail"] == "Expected `int` >= 1 - at `$.size`"
 
@@ -244,7 +242,7 @@ def test_an_invalid_body_is_told_what_is_wrong_with_it() -> None:
         (HTTPException(status_code=418, detail="short and stout"), "http-418", 418),
     ],
 )
-def test_the_framework_s_own_errors_have_a_type_by_their_status(error: Exception, slug: str, status: int) -> None:
+def test_an_error_of_the_framework_has_a_type_by_its_status(error: Exception, slug: str, status: int) -> None:
     check_problem(ask(error), slug, status)
 
 
@@ -268,10 +266,10 @@ def test_the_framework_s_own_errors_have_a_type_by_their_status(error: Exception
     ],
     ids=repr,
 )
-def test_an_error_is_worth_another_try(error: Exception, passing: bool) -> None:  # noqa: FBT001 - a table
+def test_an_error_is_transient(error: Exception, passing: bool) -> None:  # noqa: FBT001 - a table
     assert is_transient(error) is passing
 
 
-def test_an_error_of_aws_without_code_has_an_empty_one() -> None:
+def test_an_error_of_aws_without_a_code_has_an_empty_code() -> None:
     assert error_code(fail_as_aws("NoSuchKey", 404)) == "NoSuchKey"
     assert not error_code(ClientError({}, "HeadObject"))

@@ -1,4 +1,4 @@
-"""What the demo repeats of a part that failed."""
+"""The lines of a failed process that the demo prints."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ from infra.local.processes import read_message
         ('{"level": "info", "path": "/users", "status": 200}', ""),
     ],
 )
-def test_a_line_says_to_a_person_what_happened(line: str, words: str) -> None:
+def test_the_demo_prints_what_happened(line: str, words: str) -> None:
     assert read_message(line) == words

@@ -1,4 +1,4 @@
-"""How often somebody may call, by a clock that the test moves."""
+"""The rate limits, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def clock() -> Clock:
 
 
 def find_wait(limit: RateLimit, key: str) -> int | None:
-    """Seconds, if the call is refused."""
+    """Seconds to wait if the call is refused."""
     try:
         limit.take(key)
     except TooManyRequestsError as error:
@@ -40,17 +40,17 @@ def find_wait(limit: RateLimit, key: str) -> int | None:
 
 
 def count_taken(limit: RateLimit, key: str, tries: int) -> int:
-    """How many of so many calls at once are let through."""
+    """The number of these simultaneous calls that pass."""
     return sum(find_wait(limit, key) is None for _ in range(tries))
 
 
 @pytest.mark.parametrize("per_minute", [1, 3, 7, 60, 120, 1000])
-def test_a_minutes_worth_may_come_at_once_and_no_more(clock: Clock, per_minute: int) -> None:
+def test_a_burst_of_one_minute_s_calls_passes_and_no_more(clock: Clock, per_minute: int) -> None:
     assert count_taken(RateLimit(per_minute, clock), "ada", per_minute + 10) == per_minute
 
 
 @pytest.mark.parametrize("per_minute", [1, 3, 7, 60, 120, 1000])
-def test_after_that_they_may_come_evenly(clock: Clock, per_minute: int) -> None:
+def test_calls_after_the_burst_pass_at_an_even_rate(clock: Clock, per_minute: int) -> None:
     limit = RateLimit(per_minute, clock)
     count_taken(limit, "ada", per_minute)
     for _ in range(3):
@@ -58,14 +58,14 @@ def test_after_that_they_may_come_evenly(clock: Clock, per_minute: int) -> None:
         assert count_taken(limit, "ada", 2) == 1
 
 
-def test_after_a_quiet_minute_it_is_as_if_nobody_had_called(clock: Clock) -> None:
+def test_after_a_minute_without_calls_the_whole_burst_passes_again(clock: Clock) -> None:
     limit = RateLimit(5, clock)
     count_taken(limit, "ada", 9)
     clock.now += 60
     assert count_taken(limit, "ada", 9) == 5
 
 
-def test_one_does_not_use_up_what_is_anothers(clock: Clock) -> None:
+def test_each_caller_has_an_own_limit(clock: Clock) -> None:
     limit = RateLimit(5, clock)
     count_taken(limit, "ada", 9)
     assert count_taken(limit, "bob", 9) == 5
@@ -76,9 +76,7 @@ def test_zero_is_no_limit(clock: Clock) -> None:
 
 
 @given(st.integers(1, 300), st.floats(0, 1e6), st.lists(st.floats(0, 2), max_size=50))
-def test_who_waits_as_long_as_told_is_let_through_and_never_told_too_little(
-    per_minute: int, now: float, pauses: list[float]
-) -> None:
+def test_a_call_after_the_stated_wait_passes(per_minute: int, now: float, pauses: list[float]) -> None:
     clock = Clock(now)
     limit = RateLimit(per_minute, clock)
     count_taken(limit, "ada", per_minute)
@@ -92,9 +90,7 @@ def test_who_waits_as_long_as_told_is_let_through_and_never_told_too_little(
 
 
 @given(st.integers(1, 120), st.lists(st.floats(0, 5), max_size=300))
-def test_in_any_time_no_more_pass_than_a_minutes_worth_and_what_the_time_adds(
-    per_minute: int, pauses: list[float]
-) -> None:
+def test_no_period_passes_more_calls_than_the_burst_and_the_rate_allow(per_minute: int, pauses: list[float]) -> None:
     clock = Clock()
     limit = RateLimit(per_minute, clock)
     taken = 0
@@ -111,7 +107,7 @@ def test_a_refused_call_does_not_count(clock: Clock) -> None:
     assert count_taken(limit, "ada", 1) == 1
 
 
-def test_in_a_flood_the_quietest_is_forgotten_and_who_keeps_calling_is_not(clock: Clock) -> None:
+def test_the_least_recently_used_caller_is_dropped(clock: Clock) -> None:
     limit = RateLimit(1, clock, max_keys=10)
     count_taken(limit, "quiet", 1)
     count_taken(limit, "busy", 1)
@@ -121,7 +117,7 @@ def test_in_a_flood_the_quietest_is_forgotten_and_who_keeps_calling_is_not(clock
     assert count_taken(limit, "quiet", 1) == 1
 
 
-def test_threads_take_no_more_than_there_is(clock: Clock) -> None:
+def test_threads_together_pass_no_more_than_the_limit(clock: Clock) -> None:
     limit = RateLimit(500, clock)
     with ThreadPoolExecutor(8) as threads:
         taken = sum(threads.map(count_taken, [limit] * 8, ["ada"] * 8, [200] * 8))
@@ -142,7 +138,7 @@ def test_threads_take_no_more_than_there_is(clock: Clock) -> None:
         ("somebody", None),
     ],
 )
-def test_an_address_counts_as_its_household(address: str, network: str | None) -> None:
+def test_an_address_is_read_as_its_network(address: str, network: str | None) -> None:
     assert find_network(address) == network
 
 
@@ -156,7 +152,9 @@ def test_an_address_counts_as_its_household(address: str, network: str | None) -
         ({}, "203.0.113.9"),
     ],
 )
-def test_who_calls_is_what_the_edge_says_and_else_the_connections_peer(headers: Mapping[str, str], caller: str) -> None:
+def test_the_caller_s_address_comes_from_the_edge_or_else_from_the_connection(
+    headers: Mapping[str, str], caller: str
+) -> None:
     request: Any = RequestFactory().post("/auth/login", headers=dict(headers))
     request.scope["client"] = ("203.0.113.9", 1234)
     assert find_caller_address(request) == caller

@@ -1,4 +1,4 @@
-"""The newest are found by listings that only go forwards: rightly whatever the names are, and with few of them."""
+"""The search finds the newest names by listings that only go forwards: correctly for any names, and in few listings."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ names = st.lists(texts | ids | st.sampled_from(["0", "9", "a", "f", "ff", "0199"
 
 
 @given(names, st.none() | texts | ids, st.none() | texts | ids, st.integers(1, 5), st.integers(0, 4))
-def test_whatever_the_names_and_the_hint_are_the_last_ones_are_found(
+def test_the_last_names_are_found_whatever_the_names_and_the_hint(
     names: list[str], before: str | None, hint: str | None, count: int, more: int
 ) -> None:
     found = Bucket(names, batch=count + more).find(count, before, hint)
@@ -76,7 +76,7 @@ def test_whatever_the_names_and_the_hint_are_the_last_ones_are_found(
 
 
 @given(names, st.lists(st.tuples(texts | ids, st.integers(0)), max_size=20), st.integers(1, 4), st.none() | texts)
-def test_what_is_there_throughout_is_found_though_others_come_and_go(
+def test_a_name_that_exists_throughout_is_found_while_others_change(
     names: list[str], changes: list[tuple[str, int]], count: int, hint: str | None
 ) -> None:
     lasting = set(names[::2])
@@ -104,7 +104,7 @@ def test_places_and_names_have_one_order(one: int, other: int) -> None:
     assert (ID_SCALE.name(one) < ID_SCALE.name(other)) == (one < other)
 
 
-def test_an_id_is_at_its_time() -> None:
+def test_an_id_has_the_place_of_its_time() -> None:
     assert ID_SCALE.position(make_id(NOW_MS)) >> 12 == NOW_MS
 
 
@@ -128,7 +128,7 @@ SHAPES: dict[str, tuple[list[str], int]] = {
     "100,000 that are no ids": ([f"user{number:06}.jpg" for number in range(100_000)], 100),
     "both": (make_ids(50_000, MONTH_AGO, NOW_MS) + [f"user{number:06}.jpg" for number in range(50_000)], 100),
 }
-"""Names, and how many listings may find the newest when nothing is known of them."""
+"""Names, and the maximum number of listings that find the newest without a hint."""
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -156,7 +156,7 @@ def test_few_listings_are_needed(shape: str) -> None:
     assert sum(calls) <= 2 * len(calls)
 
 
-def test_a_hint_that_is_out_of_date_costs_little() -> None:
+def test_an_outdated_hint_takes_few_more_listings() -> None:
     bucket = Bucket(sorted(make_ids(100_000, MONTH_AGO, NOW_MS)))
     for left in (0, 5, 5_000, 50_000):
         bucket.find(COUNT, None, bucket.names[-left - 1])

@@ -14,14 +14,14 @@ def crowd() -> list[Person]:
     return list(invent_people(10_000))
 
 
-def test_everybody_has_a_name_and_a_username_of_their_own(crowd: list[Person]) -> None:
+def test_each_user_has_an_own_name_and_username(crowd: list[Person]) -> None:
     assert len(crowd) == 10_000
     assert len({person.username for person in crowd}) == 10_000
     assert all(re.fullmatch(USERNAME_PATTERN, person.username) for person in crowd)
     assert all(person.name.strip() for person in crowd)
 
 
-def test_the_people_are_the_same_every_time_and_however_many(crowd: list[Person]) -> None:
+def test_the_users_are_the_same_every_time_whatever_their_number(crowd: list[Person]) -> None:
     assert list(invent_people(50)) == crowd[:50]
     assert list(islice(invent_people(1_000_000), 50)) == crowd[:50]
 
@@ -32,5 +32,5 @@ def test_the_first_three_have_portraits_that_differ(crowd: list[Person]) -> None
     assert not any(person.portrait for person in crowd[3:])
 
 
-def test_nobody_is_invented_where_nobody_is_wanted() -> None:
+def test_zero_users_are_none() -> None:
     assert list(invent_people(0)) == []

@@ -1,4 +1,4 @@
-"""What a service does once it has been told to stop."""
+"""The shutdown of a service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Messages = list[Any]
 
 
 class Application:
-    """Answers 200, and has something to do after that for as long as it is held."""
+    """Responds 200 and then runs a background task until it is released."""
 
     def __init__(self) -> None:
         self.held = anyio.Event()
@@ -49,7 +49,7 @@ async def ask(gate: Gate, kind: str = "http") -> Messages:
 
 @asynccontextmanager
 async def closing(gate: Gate, seconds: float) -> AsyncGenerator[anyio.Event]:
-    """While somebody is inside and the gate has been told to close; the event is set when it has closed."""
+    """A request is running and the gate is closing. The event is set when the gate is closed."""
     closed = anyio.Event()
 
     async def close() -> None:
@@ -64,7 +64,7 @@ async def closing(gate: Gate, seconds: float) -> AsyncGenerator[anyio.Event]:
         yield closed
 
 
-async def test_what_is_inside_is_finished_before_the_gate_is_closed() -> None:
+async def test_requests_finish_before_the_gate_is_closed() -> None:
     application = Application()
     async with closing(Gate(application), 600) as closed:
         assert not closed.is_set()
@@ -73,7 +73,7 @@ async def test_what_is_inside_is_finished_before_the_gate_is_closed() -> None:
         assert application.finished == 1
 
 
-async def test_what_does_not_finish_is_waited_for_no_longer_than_said() -> None:
+async def test_the_gate_waits_no_longer_than_its_limit() -> None:
     application = Application()
     async with closing(Gate(application), 0) as closed:
         await closed.wait()
@@ -81,7 +81,7 @@ async def test_what_does_not_finish_is_waited_for_no_longer_than_said() -> None:
         application.held.set()
 
 
-async def test_nothing_new_is_let_in() -> None:
+async def test_a_closing_gate_refuses_new_requests() -> None:
     application = Application()
     gate = Gate(application)
     async with closing(gate, 600):
@@ -95,7 +95,7 @@ async def test_nothing_new_is_let_in() -> None:
     assert application.finished == 1
 
 
-async def test_a_gate_with_nobody_inside_closes_at_once() -> None:
+async def test_a_gate_without_requests_closes_at_once() -> None:
     application = Application()
     application.held.set()
     gate = Gate(application)
@@ -104,7 +104,7 @@ async def test_a_gate_with_nobody_inside_closes_at_once() -> None:
     assert (await ask(gate))[0]["status"] == 503
 
 
-async def test_the_life_of_the_application_is_none_of_the_gate_s_business() -> None:
+async def test_the_gate_passes_lifespan_events_through() -> None:
     gate = Gate(Application())
     await gate.close(600)
     assert await ask(gate, "lifespan") == [{"type": "lifespan.answer"}]

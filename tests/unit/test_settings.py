@@ -75,7 +75,7 @@ def read(**given: str) -> UploadsSettings:
         ),
     ],
 )
-def test_what_is_not_set_has_its_default(kind: type[ServiceSettings], expected: ServiceSettings) -> None:
+def test_a_setting_that_is_not_set_has_its_default(kind: type[ServiceSettings], expected: ServiceSettings) -> None:
     assert read_settings(kind, NEEDED) == expected
 
 
@@ -86,11 +86,11 @@ def test_numbers_become_numbers() -> None:
 
 
 @pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("false", False), ("0", False)])
-def test_what_is_on_or_off_is_said_in_words_or_digits(value: str, expected: bool) -> None:  # noqa: FBT001 - a table
+def test_a_boolean_is_a_word_or_a_digit(value: str, expected: bool) -> None:  # noqa: FBT001 - a table
     assert read(METRICS=value).metrics is expected
 
 
-def test_variables_of_others_are_ignored() -> None:
+def test_other_variables_are_ignored() -> None:
     assert read(PATH="/bin", port="9000", Port="9000", AWS_REGION="eu-central-1") == read()
 
 
@@ -125,7 +125,7 @@ def test_all_missing_variables_are_named_at_once(environ: dict[str, str]) -> Non
         ("CONFIRM_SECONDS", "43201", "<= 43200"),
     ],
 )
-def test_a_wrong_variable_is_named_with_what_was_expected(name: str, value: str, expected: str) -> None:
+def test_the_error_for_a_wrong_variable_names_the_expected_value(name: str, value: str, expected: str) -> None:
     with pytest.raises(InvalidSettingsError) as caught:
         read(**{name: value})
     message = str(caught.value)
@@ -171,13 +171,13 @@ def test_an_origin_is_scheme_host_and_port(origin: str) -> None:
         "https://EXAMPLE.com",
     ],
 )
-def test_what_no_browser_sends_as_origin_is_refused(origin: str) -> None:
-    # With such a one every call with a cookie would be answered as one from another site's page.
+def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    # With such a value every request with a cookie would be refused as one from another origin.
     with pytest.raises(InvalidSettingsError, match="ORIGIN: Expected"):
         read(ORIGIN=origin)
 
 
-def test_a_confirm_may_not_be_due_before_the_form_is() -> None:
+def test_the_confirm_window_may_not_end_before_the_form_expires() -> None:
     assert read(FORM_SECONDS="300", CONFIRM_SECONDS="300").limits.confirm_seconds == 300
     with pytest.raises(InvalidSettingsError) as caught:
         read(FORM_SECONDS="300", CONFIRM_SECONDS="299")
@@ -188,7 +188,7 @@ def read_sweep(**given: str) -> SweepSettings:
     return read_settings(SweepSettings, {"BUCKET": "pictures", "TABLE": "users"} | given)
 
 
-def test_the_sweep_needs_to_know_only_where_things_are() -> None:
+def test_the_sweep_requires_only_bucket_and_table() -> None:
     assert read_sweep() == SweepSettings(
         bucket="pictures",
         table="users",
@@ -204,13 +204,13 @@ def test_the_sweep_needs_to_know_only_where_things_are() -> None:
         read_settings(SweepSettings, {})
 
 
-def test_the_sweep_reckons_with_the_defaults_of_the_service() -> None:
+def test_the_sweep_has_the_defaults_of_the_uploads_service() -> None:
     service, sweep = read(), read_sweep()
     assert sweep.limits == PictureLimits(service.max_bytes, service.max_width, service.max_height)
     assert sweep.confirm_seconds == service.confirm_seconds
 
 
-def test_the_sweep_takes_numbers_as_a_service_does() -> None:
+def test_the_sweep_reads_numbers_as_a_service_does() -> None:
     settings = read_sweep(
         MAX_BYTES="1", MAX_WIDTH="2", MAX_HEIGHT="3", CONFIRM_SECONDS="4", MARGIN_SECONDS="2700", MAX_DELETIONS="1"
     )
@@ -221,7 +221,7 @@ def test_the_sweep_takes_numbers_as_a_service_does() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        # Three quarters of an hour: clocks may be off by one each, and a request under way for the third.
+        # Three quarters of an hour: one for each of two inaccurate clocks, and one for a running request.
         ("MARGIN_SECONDS", "2699", ">= 2700"),
         ("MARGIN_SECONDS", "0", ">= 2700"),
         ("MARGIN_SECONDS", "-3600", ">= 2700"),
@@ -235,7 +235,9 @@ def test_the_sweep_takes_numbers_as_a_service_does() -> None:
         ("TABLE", "ab", "length >= 3"),
     ],
 )
-def test_a_wrong_variable_of_the_sweep_is_named_with_what_was_expected(name: str, value: str, expected: str) -> None:
+def test_the_error_for_a_wrong_variable_of_the_sweep_names_the_expected_value(
+    name: str, value: str, expected: str
+) -> None:
     with pytest.raises(InvalidSettingsError) as caught:
         read_sweep(**{name: value})
     message = str(caught.value)
@@ -243,7 +245,7 @@ def test_a_wrong_variable_of_the_sweep_is_named_with_what_was_expected(name: str
     assert expected in message
 
 
-def test_a_service_with_a_wrong_setting_ends_with_one_line() -> None:
+def test_a_service_with_a_wrong_setting_exits_with_one_line() -> None:
     created: list[ServiceSettings] = []
 
     def create_app(settings: ServiceSettings) -> None:

@@ -9,7 +9,7 @@ from services.store.states import State, find_avatar_state, find_state, is_marke
     ("key", "tags", "owners_avatar", "state"),
     [
         ("avatars/1", {}, "avatars/1", State.LIVE),
-        # A second post marks the live object pending again; it is live all the same.
+        # A second post gives the live object the pending tag again. It stays live.
         ("avatars/1", {"Status": "Pending"}, "avatars/1", State.LIVE),
         ("pending/1", {}, None, State.PENDING),
         ("pending/1", {}, "avatars/1", State.PENDING),
@@ -22,7 +22,7 @@ from services.store.states import State, find_avatar_state, find_state, is_marke
         ("avatars/pending/1", {}, None, State.ORPHAN),
     ],
 )
-def test_an_object_is(key: str, tags: dict[str, str], owners_avatar: str | None, state: State) -> None:
+def test_an_object_has_the_state(key: str, tags: dict[str, str], owners_avatar: str | None, state: State) -> None:
     assert find_state(key, tags, owners_avatar) is state
 
 
@@ -31,7 +31,7 @@ def test_an_object_is(key: str, tags: dict[str, str], owners_avatar: str | None,
     [
         ("avatars/1", True, State.LIVE),
         ("avatars/1", False, State.DANGLING),
-        # A lifecycle rule deletes it, or nobody ever heard of it.
+        # A lifecycle rule will delete the object, or there is none.
         ("pending/1", True, State.DANGLING),
         ("pending/1", False, State.DANGLING),
         ("elsewhere", True, State.DANGLING),
@@ -39,7 +39,7 @@ def test_an_object_is(key: str, tags: dict[str, str], owners_avatar: str | None,
         ("", True, State.DANGLING),
     ],
 )
-def test_what_a_row_points_at_is(avatar: str, is_there: bool, state: State) -> None:  # noqa: FBT001 - a table
+def test_the_avatar_of_a_row_has_the_state(avatar: str, is_there: bool, state: State) -> None:  # noqa: FBT001 - a table
     assert find_avatar_state(avatar, is_there=is_there) is state
 
 
@@ -55,5 +55,5 @@ def test_what_a_row_points_at_is(avatar: str, is_there: bool, state: State) -> N
         ({"Pending": "Status"}, False),
     ],
 )
-def test_an_object_is_marked_by_just_that_tag(tags: dict[str, str], marked: bool) -> None:  # noqa: FBT001 - a table
+def test_an_object_is_marked_by_the_pending_tag_alone(tags: dict[str, str], marked: bool) -> None:  # noqa: FBT001 - a table
     assert is_marked(tags) is marked

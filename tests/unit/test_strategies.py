@@ -22,7 +22,7 @@ STORED = Stored(
 
 
 @pytest.mark.parametrize(("strategy", "key"), [(Prefix(), f"pending/{TEXT}"), (Tag(), f"avatars/{TEXT}")])
-def test_where_an_upload_waits_is_what_a_confirm_names(strategy: Strategy, key: str) -> None:
+def test_a_confirm_names_the_key_that_the_form_posts_to(strategy: Strategy, key: str) -> None:
     assert strategy.posted_key(UPLOAD) == key
     assert parse_upload(key, strategy) == UPLOAD
 
@@ -35,12 +35,12 @@ def test_no_other_key_can_be_confirmed(strategy: Strategy, key: str) -> None:
 
 
 @pytest.mark.parametrize(("strategy", "key"), [(Tag(), f"pending/{TEXT}"), (Prefix(), f"avatars/{TEXT}")])
-def test_the_other_strategys_key_is_told_from_rubbish(strategy: Strategy, key: str) -> None:
+def test_the_other_strategy_s_key_is_distinguished_from_an_invalid_key(strategy: Strategy, key: str) -> None:
     assert parse_upload(key, strategy) is None
     assert is_of_some_strategy(key)
 
 
-def test_prefix_copies_just_the_object_that_was_checked_out_of_reach() -> None:
+def test_prefix_copies_the_verified_object_to_a_key_that_no_form_posts_to() -> None:
     assert Prefix().promotion(UPLOAD, STORED) == Copy(
         source=f"pending/{TEXT}",
         target=f"avatars/{TEXT}",
@@ -53,12 +53,12 @@ def test_prefix_copies_just_the_object_that_was_checked_out_of_reach() -> None:
     assert Prefix().pins("secret") == {}
 
 
-def test_an_object_that_does_not_say_which_presign_it_comes_from_is_promoted_without() -> None:
+def test_an_object_without_a_request_id_is_promoted_without_one() -> None:
     stored = replace(STORED, metadata={"username": "ada", "note": "another's"})
     assert Prefix().promotion(UPLOAD, stored).metadata == {"username": "ada"}
 
 
-def test_tag_copies_the_object_that_was_checked_onto_itself() -> None:
+def test_tag_copies_the_verified_object_onto_itself() -> None:
     assert Tag().promotion(UPLOAD, STORED) == Copy(
         source=f"avatars/{TEXT}",
         target=f"avatars/{TEXT}",

@@ -1,4 +1,4 @@
-"""The table and the bucket side by side: what the sweep has to look at."""
+"""The comparison of the table with the bucket finds what the sweep has to read."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ def find(references: list[Reference], objects: list[Listed], rules: Rules = RULE
     return list(compare(references, objects, rules))
 
 
-def test_where_there_is_nothing_there_is_nothing_to_find() -> None:
+def test_an_empty_table_and_an_empty_bucket_have_no_findings() -> None:
     assert find([], []) == []
 
 
-def test_an_object_that_a_row_points_at_is_live() -> None:
+def test_an_object_that_a_row_refers_to_is_live() -> None:
     assert find([reference(FIRST)], [listed(FIRST)]) == [Live(FIRST, recent=False)]
 
 
-def test_an_old_object_that_no_row_points_at_is_unreferenced() -> None:
+def test_an_old_object_that_no_row_refers_to_is_unreferenced() -> None:
     assert find([], [listed(FIRST)]) == [Unreferenced(FIRST)]
 
 
-def test_a_row_without_an_object_is_missing_one() -> None:
+def test_a_row_without_its_object_is_a_missing_object() -> None:
     assert find([reference(FIRST)], []) == [Missing(reference(FIRST))]
 
 
@@ -71,39 +71,17 @@ def test_findings_come_in_the_order_of_the_keys() -> None:
     ]
 
 
-def test_a_row_before_the_first_object_is_missing_one() -> None:
-    assert find([reference(FIRST)], [listed(SECOND)]) == [Missing(reference(FIRST)), Unreferenced(SECOND)]
-
-
-def test_rows_after_the_last_object_are_missing_theirs() -> None:
-    rows = [reference(FIRST), reference(SECOND), reference(THIRD)]
-    assert find(rows, [listed(FIRST)]) == [
-        Live(FIRST, recent=False),
-        Missing(reference(SECOND)),
-        Missing(reference(THIRD)),
-    ]
-
-
-def test_a_row_between_two_objects_is_missing_one() -> None:
-    rows = [reference(FIRST), reference(SECOND), reference(THIRD)]
-    assert find(rows, [listed(FIRST), listed(THIRD)]) == [
-        Live(FIRST, recent=False),
-        Missing(reference(SECOND)),
-        Live(THIRD, recent=False),
-    ]
-
-
-def test_two_rows_that_point_at_one_object_keep_it_once() -> None:
+def test_an_object_that_two_rows_refer_to_is_found_once() -> None:
     rows = [reference(FIRST, "ada"), reference(FIRST, "bob"), reference(SECOND, "cleo")]
     assert find(rows, [listed(FIRST), listed(SECOND)]) == [Live(FIRST, recent=False), Live(SECOND, recent=False)]
 
 
-def test_two_rows_that_point_at_one_missing_object_are_both_told() -> None:
+def test_two_rows_that_refer_to_one_missing_object_are_both_found() -> None:
     rows = [reference(FIRST, "ada"), reference(FIRST, "bob")]
     assert find(rows, [listed(SECOND)]) == [Missing(rows[0]), Missing(rows[1]), Unreferenced(SECOND)]
 
 
-def test_a_row_that_points_elsewhere_than_to_an_avatar_is_missing_one() -> None:
+def test_a_row_that_refers_to_a_key_outside_avatars_is_a_missing_object() -> None:
     rows = [Reference("aaa", "ada"), reference(FIRST), Reference(SECOND.pending_key, "bob")]
     assert find(rows, [listed(FIRST)]) == [Missing(rows[0]), Live(FIRST, recent=False), Missing(rows[2])]
 
@@ -123,7 +101,7 @@ def test_a_row_that_points_elsewhere_than_to_an_avatar_is_missing_one() -> None:
         "\U0001f600",
     ],
 )
-def test_a_name_that_no_upload_can_have_is_foreign(name: str, is_referenced: bool) -> None:  # noqa: FBT001 - a table
+def test_an_object_whose_name_no_upload_can_have_is_foreign(name: str, is_referenced: bool) -> None:  # noqa: FBT001 - a table
     key = AVATAR_PREFIX + name
     rows = [Reference(key, "ada")] if is_referenced else []
     assert find(rows, [Listed(key, OLD)]) == [Foreign(key)]
@@ -135,14 +113,14 @@ def test_a_name_that_no_upload_can_have_is_foreign(name: str, is_referenced: boo
         (SETTLE, SETTLE, False),
         (SETTLE - 0.001, SETTLE, True),
         (SETTLE, SETTLE - 0.001, True),
-        # Each of the two is enough: a seed of just now has an old id, and a clock that is off writes before the id.
+        # Either is enough: a new seed has an old id, and with an inaccurate clock an object can be older than its id.
         (SETTLE - 0.001, 10 * SETTLE, True),
         (10 * SETTLE, 0, True),
         (10 * SETTLE, -60, True),
         (-60, 10 * SETTLE, True),
     ],
 )
-def test_an_object_is_judged_once_its_id_and_its_bytes_are_old_enough(
+def test_an_object_is_young_until_its_id_and_its_modification_are_old_enough(
     id_age: float,
     written_age: float,
     young: bool,  # noqa: FBT001 - a table
@@ -156,24 +134,24 @@ def test_an_object_is_judged_once_its_id_and_its_bytes_are_old_enough(
     ("written_age", "recent"),
     [(REPAIR_SECONDS, False), (REPAIR_SECONDS - 0.001, True), (0, True), (-60, True), (10 * REPAIR_SECONDS, False)],
 )
-def test_a_live_object_may_be_marked_for_some_days_after_it_was_written(
+def test_a_live_object_is_recent_for_some_days_after_it_was_written(
     written_age: float,
     recent: bool,  # noqa: FBT001 - a table
 ) -> None:
     assert find([reference(FIRST)], [listed(FIRST, RULES.now - written_age)]) == [Live(FIRST, recent)]
 
 
-def test_a_live_object_with_a_young_id_is_live_all_the_same() -> None:
+def test_a_live_object_with_a_young_id_is_live() -> None:
     rules = replace(RULES, now=FIRST.created)
     assert find([reference(FIRST)], [listed(FIRST, rules.now)], rules) == [Live(FIRST, recent=True)]
 
 
-def test_the_marks_of_a_live_object_outlast_the_lifecycle_rule() -> None:
-    # A day, and then up to the next midnight, and S3 may be late by as much.
+def test_an_object_is_recent_for_longer_than_the_lifecycle_rule_takes() -> None:
+    # A day, then up to the next midnight; S3 may be late by as much.
     assert REPAIR_SECONDS >= 2 * 2 * 86_400
 
 
-def test_each_of_the_two_is_read_only_as_far_as_it_is_needed() -> None:
+def test_rows_and_objects_are_read_only_as_far_as_needed() -> None:
     taken: list[str] = []
 
     def objects() -> Iterator[Listed]:
@@ -187,7 +165,7 @@ def test_each_of_the_two_is_read_only_as_far_as_it_is_needed() -> None:
 
 
 def compare_naively(references: list[Reference], objects: list[Listed], rules: Rules) -> set[Finding]:
-    """With everything at hand at once."""
+    """The same with sets in memory."""
     referenced, there = {row.avatar for row in references}, {entry.key for entry in objects}
     found: set[Finding] = {Missing(row) for row in references if row.avatar not in there}
     for entry in objects:
@@ -204,7 +182,7 @@ def compare_naively(references: list[Reference], objects: list[Listed], rules: R
 
 
 NOW = 1_800_000_000
-MOMENTS = st.sampled_from([0, 60, SETTLE - 1, SETTLE, SETTLE + 1, REPAIR_SECONDS - 1, REPAIR_SECONDS, 10**7])
+ID_SCALE = st.sampled_from([0, 60, SETTLE - 1, SETTLE, SETTLE + 1, REPAIR_SECONDS - 1, REPAIR_SECONDS, 10**7])
 
 
 def make_id(age: int, number: int) -> UploadId:
@@ -212,23 +190,23 @@ def make_id(age: int, number: int) -> UploadId:
     return UploadId(f"{text[:8]}-{text[8:]}-7000-8000-{number:012x}")
 
 
-# Few of them, so that rows and objects often meet; and names from all over Unicode, for the order.
-IDS = st.builds(make_id, MOMENTS, st.integers(0, 3)).map(lambda upload_id: upload_id.avatar_key)
+# Few keys, so that rows often refer to objects; and names from all of Unicode, for the order.
+IDS = st.builds(make_id, ID_SCALE, st.integers(0, 3)).map(lambda upload_id: upload_id.avatar_key)
 NAMES = st.text(st.characters(exclude_categories=("Cs",)), max_size=3)
 KEYS = IDS | NAMES.map(AVATAR_PREFIX.__add__)
-OBJECTS = st.dictionaries(KEYS, MOMENTS.map(NOW.__sub__))
+OBJECTS = st.dictionaries(KEYS, ID_SCALE.map(NOW.__sub__))
 ROWS = st.dictionaries(NAMES, KEYS | NAMES)
 
 
 @given(ROWS, OBJECTS)
-def test_it_finds_what_sets_would_find_and_each_thing_once(rows: dict[str, str], objects: dict[str, int]) -> None:
+def test_the_findings_equal_a_comparison_of_sets(rows: dict[str, str], objects: dict[str, int]) -> None:
     references = sorted((Reference(avatar, name) for name, avatar in rows.items()), key=lambda row: row.avatar.encode())
     entries = [Listed(key, objects[key]) for key in sorted(objects, key=str.encode)]
     rules = Rules(NOW, SETTLE)
     found = find(references, entries, rules)
     assert set(found) == compare_naively(references, entries, rules)
     assert len(set(found)) == len(found)
-    # Whatever may be deleted is named by no row and is neither of a young id nor just written.
+    # No row refers to an unreferenced object, and neither its id nor its modification is recent.
     for finding in found:
         if isinstance(finding, Unreferenced):
             key = finding.upload_id.avatar_key

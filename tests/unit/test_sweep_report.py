@@ -1,4 +1,4 @@
-"""What a sweep says of itself, to a person and to a program."""
+"""The report of a sweep, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def test_each_outcome_has_a_meaning() -> None:
     assert set(MEANINGS) == set(Outcome)
 
 
-def test_reports_share_nothing() -> None:
+def test_reports_share_no_state() -> None:
     Report(dry_run=False).add(Outcome.DANGLING, "x")
     assert not Report(dry_run=False).needs_attention
     assert not any(Report(dry_run=False).names.values())
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_a_person_is_needed_for_what_no_next_sweep_puts_right(outcome: Outcome) -> None:
+def test_a_report_needs_attention_for_each_of_these_outcomes(outcome: Outcome) -> None:
     report = Report(dry_run=False)
     assert not report.needs_attention
     report.add(outcome, "x")
@@ -36,14 +36,14 @@ def test_a_person_is_needed_for_what_no_next_sweep_puts_right(outcome: Outcome) 
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_what_was_done_and_what_needs_a_person_is_named_and_nothing_else_is(outcome: Outcome) -> None:
+def test_the_report_names_changes_and_outcomes_that_need_attention(outcome: Outcome) -> None:
     report = Report(dry_run=False)
     report.add(outcome, "ada -> avatars/1")
     assert report.as_json()["names"] == ({outcome.value: ["ada -> avatars/1"]} if outcome in NAMED else {})
     assert ("ada -> avatars/1" in report.as_text()) is (outcome in NAMED)
 
 
-def test_what_is_named() -> None:
+def test_the_named_outcomes() -> None:
     assert set(NAMED) == {
         Outcome.DELETED,
         Outcome.RESTORED,
@@ -54,7 +54,7 @@ def test_what_is_named() -> None:
     }
 
 
-def test_who_asks_is_told_the_names_of_all_but_the_live_ones() -> None:
+def test_the_report_keeps_names_of_all_outcomes_but_live() -> None:
     report = Report(dry_run=False)
     for outcome in Outcome:
         report.add(outcome, f"avatars/{outcome}")
@@ -62,7 +62,7 @@ def test_who_asks_is_told_the_names_of_all_but_the_live_ones() -> None:
 
 
 @pytest.mark.parametrize("outcome", NAMED)
-def test_names_are_the_first_ones_and_bounded(outcome: Outcome) -> None:
+def test_the_report_keeps_the_first_names_up_to_a_limit(outcome: Outcome) -> None:
     report = Report(dry_run=False)
     for number in range(MAX_NAMES + 50):
         report.add(outcome, f"avatars/{number}")
@@ -98,7 +98,7 @@ def test_the_json_has_every_count_and_is_one_line() -> None:
     }
 
 
-def test_the_text_says_what_there_was_and_what_it_means() -> None:
+def test_the_text_shows_each_count_with_its_meaning() -> None:
     report = Report(dry_run=False, rows=1234567)
     for _ in range(1200):
         report.add(Outcome.DELETED, "avatars/1")
@@ -112,6 +112,6 @@ def test_the_text_says_what_there_was_and_what_it_means() -> None:
     ]
 
 
-def test_a_dry_run_says_that_it_was_one() -> None:
+def test_the_report_of_a_dry_run_states_that_it_was_one() -> None:
     assert "Dry run" in Report(dry_run=True).as_text()
     assert "Dry run" not in Report(dry_run=False).as_text()

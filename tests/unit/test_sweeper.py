@@ -1,38 +1,38 @@
-"""The sweep over a bucket and a table in memory."""
+"""The sweep over the fake of S3 and DynamoDB (`tests/fake`)."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
 from services.store.keys import PENDING_TAG, UploadId
-from services.store.table import UnknownUserError
-from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError
-from services.uploads.decision import Replace, Restore
-from services.uploads.objects import Listed, Reference, Stored
 from services.uploads.picture import PictureLimits
 from services.uploads.sweep.plan import REPAIR_SECONDS
 from services.uploads.sweep.report import NEED_ATTENTION, Outcome
 from services.uploads.sweep.sweeper import BATCH, Sweeper
+from tests.fake.aws import Aws, fail, once, refuse
+from tests.fake.world import Call, Object, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable
     from concurrent.futures import Executor
 
     from services.uploads.sweep.report import Report
     from services.uploads.sweep.sweeper import Item
-    from services.uploads.users import Users
 
 SETTLE = 7200
 NOW = 1_800_000_000
 LONG_AGO = NOW - 30 * 86_400
-PICTURE = Stored('"one"', 500, "image/png", {"username": "ada", "upload-token": "secret"}, "image/png", (40, 30))
-MARK: Mapping[str, str] = {PENDING_TAG[0]: PENDING_TAG[1]}
+RECENTLY = NOW - REPAIR_SECONDS + 1
+"""A live object that was written then can still have the pending tag."""
+
+PICTURE = Object("good", (("upload-token", "secret"), ("username", "ada")))
+MARKED = replace(PICTURE, tags=(PENDING_TAG,))
 
 
 def make_id(number: int, created: int = LONG_AGO) -> UploadId:
@@ -43,376 +43,250 @@ def make_id(number: int, created: int = LONG_AGO) -> UploadId:
 LIVE, ORPHAN, OTHER = make_id(1), make_id(2), make_id(3)
 
 
-@dataclass(frozen=True)
-class Thing:
-    """An object of the bucket."""
-
-    stored: Stored = PICTURE
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    modified: int = LONG_AGO
-
-    @property
-    def owner(self) -> str | None:
-        return self.stored.metadata.get("username")
+def put(aws: Aws, key: str, stored: Object = PICTURE, modified: int = LONG_AGO) -> None:
+    aws.put(key, stored, modified)
 
 
-RECENT = Thing(modified=NOW - REPAIR_SECONDS + 1)
-
-
-@dataclass
-class World:
-    """What S3 and DynamoDB hold, each change to it in order, and what happens before a call."""
-
-    objects: dict[str, Thing]
-    rows: dict[str, str | None]
-    changes: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
-    before: Callable[[str, str], None] = lambda _call, _about: None
-
-
-@dataclass
-class FakeBucket:
-    world: World
-
-    def find(self, call: str, key: str) -> Thing:
-        self.world.before(call, key)
-        if key not in self.world.objects:
-            raise MissingObjectError(key)
-        return self.world.objects[key]
-
-    def list_objects(self, prefix: str) -> Iterator[Listed]:
-        self.world.before("list", "")
-        for key in sorted(self.world.objects):
-            if key.startswith(prefix):
-                self.world.before("list", key)
-                yield Listed(key, self.world.objects[key].modified)
-
-    def find_owner(self, key: str) -> str | None:
-        return self.find("owner", key).owner
-
-    def read_tags(self, key: str) -> Mapping[str, str]:
-        return self.find("tags", key).tags
-
-    def inspect(self, key: str) -> Stored | None:
-        self.world.before("inspect", key)
-        found = self.world.objects.get(key)
-        return replace(found.stored, tagged=bool(found.tags)) if found else None
-
-    def repair(self, step: Restore | Replace) -> None:
-        match step:
-            case Restore(copy):
-                change, key, etag = ("copy", copy.source, copy.target), copy.target, copy.etag
-            case Replace(key, stored):
-                change, etag = ("blank", key), stored.etag
-        self.world.before("repair", key)
-        found = self.world.objects.get(key)
-        if found is None or found.stored.etag != etag:
-            raise ChangedError(key)
-        self.world.changes.append(change)
-        self.world.objects[key] = replace(found, tags={}, modified=NOW)
-
-    def delete(self, keys: Sequence[str]) -> None:
-        self.world.before("delete", keys[0])
-        assert len(keys) <= 1000
-        self.world.changes.append(("delete", *keys))
-        for key in keys:
-            self.world.objects.pop(key, None)
-
-
-@dataclass
-class FakeUsers:
-    world: World
-
-    def list_references(self) -> Iterator[Reference]:
-        for username, avatar in list(self.world.rows.items()):
-            self.world.before("scan", username)
-            if avatar:
-                yield Reference(avatar, username)
-
-    def find_avatar(self, username: str) -> str | None:
-        self.world.before("row", username)
-        if username not in self.world.rows:
-            raise UnknownUserError(username)
-        return self.world.rows[username]
+def add_orphans(aws: Aws, count: int) -> None:
+    for number in range(count):
+        put(aws, make_id(10 + number).avatar_key)
 
 
 @pytest.fixture
-def world() -> World:
-    """Ada has an avatar, and one that a confirm should have deleted is still there."""
-    return World({LIVE.avatar_key: Thing(), ORPHAN.avatar_key: Thing()}, {"ada": LIVE.avatar_key, "new": None})
+def aws() -> Aws:
+    """Ada has an avatar. An object that a confirm should have deleted is still there."""
+    aws = Aws(World(NOW).point("ada", LIVE.avatar_key).point("new", None))
+    put(aws, LIVE.avatar_key)
+    put(aws, ORPHAN.avatar_key)
+    return aws
 
 
 @pytest.fixture
-def sweeper(world: World, executor: Executor) -> Sweeper:
-    return Sweeper(
-        bucket=cast("Bucket", FakeBucket(world)),
-        users=cast("Users", FakeUsers(world)),
-        limits=PictureLimits(max_bytes=1000, max_width=80, max_height=60),
-        settle_seconds=SETTLE,
-        max_deletions=10_000,
-        clock=lambda: NOW,
-        executor=executor,
-    )
+def sweeper(aws: Aws, executor: Executor) -> Sweeper:
+    limits = PictureLimits(max_bytes=1000, max_width=80, max_height=60)
+    return Sweeper(aws.bucket, aws.users, limits, SETTLE, 10_000, lambda: aws.now, executor)
 
 
 def found(report: Report) -> dict[Outcome, int]:
-    """What there was of each, without what there was not."""
+    """The outcomes that occurred, with their counts."""
     return {outcome: count for outcome, count in report.counts.items() if count}
 
 
-def once(call: str, action: Callable[[], None]) -> Callable[[str, str], None]:
-    """Something that another one does, the first time that the sweep gets to a call."""
-    left = [action]
-
-    def act(what: str, _about: str) -> None:
-        if what == call and left:
-            left.pop()()
-
-    return act
-
-
-def refuse(call: str, about: str) -> Callable[[str, str], None]:
-    def act(what: str, key: str) -> None:
-        if (what, key) == (call, about):
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, call)
-
-    return act
-
-
-def test_an_orphan_is_deleted_and_nothing_else_is(sweeper: Sweeper, world: World) -> None:
+def test_the_sweep_deletes_an_orphan_and_nothing_else(sweeper: Sweeper, aws: Aws) -> None:
     report = sweeper.sweep()
     assert found(report) == {Outcome.LIVE: 1, Outcome.DELETED: 1}
     assert report.rows == 1
     assert not report.dry_run
     assert not report.needs_attention
-    assert world.changes == [("delete", ORPHAN.avatar_key)]
-    assert set(world.objects) == {LIVE.avatar_key}
+    assert aws.writes == [("DeleteObjects", ORPHAN.avatar_key)]
+    assert aws.objects.keys() == {LIVE.avatar_key}
 
 
-def test_a_second_sweep_finds_nothing_left_to_do(sweeper: Sweeper, world: World) -> None:
+def test_a_second_sweep_changes_nothing(sweeper: Sweeper, aws: Aws) -> None:
     sweeper.sweep()
-    world.changes.clear()
+    aws.calls.clear()
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1}
-    assert not world.changes
+    assert not aws.writes
 
 
 @pytest.mark.parametrize("metadata", [{}, {"username": "nobody"}, {"username": "new"}, {"username": "ada"}])
-def test_whoever_an_orphan_belongs_to_it_goes(sweeper: Sweeper, world: World, metadata: dict[str, str]) -> None:
-    world.objects[ORPHAN.avatar_key] = Thing(replace(PICTURE, metadata=metadata))
+def test_an_orphan_is_deleted_whatever_user_its_metadata_names(
+    sweeper: Sweeper, aws: Aws, metadata: dict[str, str]
+) -> None:
+    put(aws, ORPHAN.avatar_key, replace(PICTURE, metadata=tuple(metadata.items())))
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DELETED: 1}
-    assert ORPHAN.avatar_key not in world.objects
+    assert ORPHAN.avatar_key not in aws.objects
 
 
 @pytest.mark.parametrize(
-    ("key", "thing", "outcome"),
+    ("key", "stored", "modified", "outcome"),
     [
-        pytest.param(ORPHAN.avatar_key, Thing(tags=MARK), Outcome.PENDING, id="never confirmed"),
-        pytest.param(ORPHAN.avatar_key, Thing(modified=NOW - SETTLE + 1), Outcome.YOUNG, id="just written"),
-        pytest.param(make_id(2, NOW - SETTLE + 1).avatar_key, Thing(), Outcome.YOUNG, id="just presigned"),
-        pytest.param("avatars/logo.png", Thing(), Outcome.FOREIGN, id="none of ours"),
+        pytest.param(ORPHAN.avatar_key, MARKED, LONG_AGO, Outcome.PENDING, id="not confirmed"),
+        pytest.param(ORPHAN.avatar_key, PICTURE, NOW - SETTLE + 1, Outcome.YOUNG, id="just written"),
+        pytest.param(make_id(2, NOW - SETTLE + 1).avatar_key, PICTURE, LONG_AGO, Outcome.YOUNG, id="just presigned"),
+        pytest.param("avatars/logo.png", PICTURE, LONG_AGO, Outcome.FOREIGN, id="not the name of an upload"),
     ],
 )
-def test_what_is_not_surely_an_orphan_stays(
-    sweeper: Sweeper, world: World, key: str, thing: Thing, outcome: Outcome
+def test_an_object_that_may_be_no_orphan_is_kept(
+    sweeper: Sweeper, aws: Aws, key: str, stored: Object, modified: int, outcome: Outcome
 ) -> None:
-    del world.objects[ORPHAN.avatar_key]
-    world.objects[key] = thing
+    aws.remove(ORPHAN.avatar_key)
+    put(aws, key, stored, modified)
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, outcome: 1}
-    assert not world.changes
+    assert not aws.writes
 
 
-def test_an_object_with_another_tag_is_an_orphan_all_the_same(sweeper: Sweeper, world: World) -> None:
-    world.objects[ORPHAN.avatar_key] = Thing(tags={"Status": "Other"})
+def test_an_orphan_with_another_tag_is_deleted(sweeper: Sweeper, aws: Aws) -> None:
+    put(aws, ORPHAN.avatar_key, replace(PICTURE, tags=(("Status", "Other"),)))
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DELETED: 1}
 
 
-def test_what_waits_under_pending_is_not_even_looked_at(sweeper: Sweeper, world: World) -> None:
-    world.objects[ORPHAN.pending_key] = world.objects.pop(ORPHAN.avatar_key)
-    world.before = refuse("owner", ORPHAN.pending_key)
-    assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.PENDING: 1}
-    assert not world.changes
-
-
-def test_what_needs_no_closer_look_costs_no_call(sweeper: Sweeper, world: World) -> None:
-    world.objects = {
-        LIVE.avatar_key: Thing(),
-        make_id(2, NOW).avatar_key: Thing(modified=NOW),
-        "avatars/logo.png": Thing(),
-    }
-    calls: list[str] = []
-    world.before = lambda call, _: calls.append(call)
-    sweeper.sweep()
-    assert set(calls) == {"scan", "list"}
+def test_pending_live_young_and_foreign_objects_are_listed_and_not_read(sweeper: Sweeper, aws: Aws) -> None:
+    aws.remove(ORPHAN.avatar_key)
+    put(aws, ORPHAN.pending_key)
+    put(aws, make_id(2, NOW).avatar_key, modified=NOW)
+    put(aws, "avatars/logo.png")
+    assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.PENDING: 1, Outcome.YOUNG: 1, Outcome.FOREIGN: 1}
+    assert set(aws.operations) == {"Scan", "ListObjectsV2"}
 
 
 class TestRepair:
     @pytest.fixture
-    def world(self) -> World:
+    def aws(self) -> Aws:
         """Ada posted her avatar again."""
-        return World({LIVE.avatar_key: replace(RECENT, tags=MARK)}, {"ada": LIVE.avatar_key})
+        aws = Aws(World(NOW).point("ada", LIVE.avatar_key))
+        put(aws, LIVE.avatar_key, MARKED, RECENTLY)
+        return aws
 
-    def test_a_live_object_that_is_marked_is_restored(self, sweeper: Sweeper, world: World) -> None:
+    def test_a_live_object_loses_its_pending_tag(self, sweeper: Sweeper, aws: Aws) -> None:
         report = sweeper.sweep()
         assert found(report) == {Outcome.RESTORED: 1}
         assert not report.needs_attention
-        # Whichever strategy is on: it was posted under the one whose objects wait at their final key.
-        assert world.changes == [("copy", LIVE.avatar_key, LIVE.avatar_key)]
+        assert aws.writes == [("CopyObject", LIVE.avatar_key, LIVE.avatar_key)]
+        assert aws.objects == {LIVE.avatar_key: replace(PICTURE, modified=NOW)}
         assert found(sweeper.sweep()) == {Outcome.LIVE: 1}
 
-    @pytest.mark.parametrize(
-        "rubbish",
-        [
-            replace(PICTURE, format=None),
-            replace(PICTURE, format="image/gif"),
-            replace(PICTURE, dimensions=None),
-            replace(PICTURE, dimensions=(81, 60)),
-            replace(PICTURE, size=1001),
-        ],
-    )
-    def test_a_live_object_that_is_no_picture_any_more_goes_blank(
-        self, sweeper: Sweeper, world: World, rubbish: Stored
+    @pytest.mark.parametrize("body", ["bad", "gif", "cut off", "wide", "long"])
+    def test_a_live_object_that_is_refused_is_replaced_by_a_blank_picture(
+        self, sweeper: Sweeper, aws: Aws, body: str
     ) -> None:
-        world.objects[LIVE.avatar_key] = replace(RECENT, stored=rubbish, tags=MARK)
+        put(aws, LIVE.avatar_key, replace(MARKED, body=body), RECENTLY)
         report = sweeper.sweep()
         assert found(report) == {Outcome.REPLACED: 1}
         assert not report.needs_attention
-        assert world.changes == [("blank", LIVE.avatar_key)]
+        assert aws.writes == [("PutObject", LIVE.avatar_key)]
+        assert aws.objects == {LIVE.avatar_key: replace(PICTURE, body="blank", modified=NOW)}
 
     @pytest.mark.parametrize("tags", [{}, {"Status": "Other"}, {"Other": "Pending"}])
-    def test_a_live_object_that_is_not_marked_stays_as_it_is(
-        self, sweeper: Sweeper, world: World, tags: dict[str, str]
+    def test_a_live_object_without_the_pending_tag_is_unchanged(
+        self, sweeper: Sweeper, aws: Aws, tags: dict[str, str]
     ) -> None:
-        world.objects[LIVE.avatar_key] = replace(RECENT, stored=replace(PICTURE, format=None), tags=tags)
+        put(aws, LIVE.avatar_key, replace(PICTURE, body="bad", tags=tuple(tags.items())), RECENTLY)
         assert found(sweeper.sweep()) == {Outcome.LIVE: 1}
-        assert not world.changes
+        assert not aws.writes
 
-    @pytest.mark.parametrize("moment", ["tags", "inspect", "repair"])
-    def test_a_live_object_that_goes_meanwhile_is_gone(self, sweeper: Sweeper, world: World, moment: str) -> None:
-        world.before = once(moment, world.objects.clear)
+    @pytest.mark.parametrize("operation", ["GetObjectTagging", "GetObject", "CopyObject"])
+    def test_a_live_object_that_is_deleted_during_the_sweep_is_gone(
+        self, sweeper: Sweeper, aws: Aws, operation: str
+    ) -> None:
+        aws.before = once(operation, lambda: aws.remove(LIVE.avatar_key))
         report = sweeper.sweep()
         assert found(report) == {Outcome.GONE: 1}
         assert not report.needs_attention
-        assert not world.changes
+        assert not aws.objects
 
-    def test_a_live_object_that_is_posted_again_meanwhile_is_left_to_the_next_sweep(
-        self, sweeper: Sweeper, world: World
+    def test_a_live_object_that_is_posted_again_during_the_sweep_is_repaired_by_the_next(
+        self, sweeper: Sweeper, aws: Aws
     ) -> None:
-        def post_rubbish() -> None:
-            stored = replace(PICTURE, etag='"two"', format=None)
-            world.objects[LIVE.avatar_key] = replace(RECENT, stored=stored, tags=MARK)
-
-        world.before = once("repair", post_rubbish)
+        posted = replace(MARKED, body="bad", modified=RECENTLY)
+        aws.before = once("CopyObject", lambda: put(aws, LIVE.avatar_key, posted, RECENTLY))
         assert found(sweeper.sweep()) == {Outcome.GONE: 1}
-        assert not world.changes
+        assert aws.objects == {LIVE.avatar_key: posted}
         assert found(sweeper.sweep()) == {Outcome.REPLACED: 1}
 
-    def test_a_dry_run_changes_nothing_and_counts_the_same(self, sweeper: Sweeper, world: World) -> None:
-        world.objects[OTHER.avatar_key] = replace(RECENT, stored=replace(PICTURE, format=None), tags=MARK)
-        world.rows["bob"] = OTHER.avatar_key
+    def test_a_dry_run_changes_nothing_and_counts_the_same(self, sweeper: Sweeper, aws: Aws) -> None:
+        put(aws, OTHER.avatar_key, replace(MARKED, body="bad"), RECENTLY)
+        aws.point("bob", OTHER.avatar_key)
         planned = sweeper.sweep(dry_run=True)
         assert planned.dry_run
-        assert not world.changes
+        assert not aws.writes
         assert found(planned) == found(sweeper.sweep()) == {Outcome.RESTORED: 1, Outcome.REPLACED: 1}
 
 
 class TestDangling:
     @pytest.fixture
-    def world(self) -> World:
-        """Ada's avatar is not there."""
-        return World({OTHER.avatar_key: Thing()}, {"ada": LIVE.avatar_key, "bob": OTHER.avatar_key})
+    def aws(self) -> Aws:
+        """Ada's avatar is missing."""
+        aws = Aws(World(NOW).point("ada", LIVE.avatar_key).point("bob", OTHER.avatar_key))
+        put(aws, OTHER.avatar_key)
+        return aws
 
-    def test_a_row_whose_object_is_missing_is_told_by_name(self, sweeper: Sweeper, world: World) -> None:
+    def test_a_row_whose_object_is_missing_is_reported_by_name(self, sweeper: Sweeper, aws: Aws) -> None:
         report = sweeper.sweep()
         assert found(report) == {Outcome.LIVE: 1, Outcome.DANGLING: 1}
         assert report.names[Outcome.DANGLING] == [f"ada -> {LIVE.avatar_key}"]
         assert report.needs_attention
-        assert not world.changes
+        assert not aws.writes
 
-    @pytest.mark.parametrize("moved_to", [ORPHAN.avatar_key, None])
-    @pytest.mark.parametrize("moment", ["list", "owner", "row"])
-    def test_a_row_that_moved_meanwhile_is_fine(
-        self, sweeper: Sweeper, world: World, moment: str, moved_to: str | None
+    @pytest.mark.parametrize("avatar", [ORPHAN.avatar_key, None])
+    @pytest.mark.parametrize("operation", ["ListObjectsV2", "HeadObject", "GetItem"])
+    def test_a_row_that_is_updated_during_the_sweep_does_not_dangle(
+        self, sweeper: Sweeper, aws: Aws, operation: str, avatar: str | None
     ) -> None:
-        world.before = once(moment, lambda: world.rows.update(ada=moved_to))
+        aws.before = once(operation, lambda: aws.point("ada", avatar))
         report = sweeper.sweep()
         assert found(report) == {Outcome.LIVE: 1, Outcome.GONE: 1}
         assert not report.needs_attention
 
-    def test_a_row_that_was_deleted_meanwhile_is_fine(self, sweeper: Sweeper, world: World) -> None:
-        world.before = once("row", world.rows.clear)
+    def test_a_row_that_is_deleted_during_the_sweep_does_not_dangle(self, sweeper: Sweeper, aws: Aws) -> None:
+        aws.before = once("GetItem", aws.remove_rows)
         assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.GONE: 1}
 
-    def test_an_object_that_is_there_after_all_is_live(self, sweeper: Sweeper, world: World) -> None:
-        world.before = once("owner", lambda: world.objects.update({LIVE.avatar_key: Thing()}))
+    def test_an_object_that_was_written_after_the_listing_is_live(self, sweeper: Sweeper, aws: Aws) -> None:
+        aws.before = once("HeadObject", lambda: put(aws, LIVE.avatar_key))
         assert found(sweeper.sweep()) == {Outcome.LIVE: 2}
 
     @pytest.mark.parametrize("is_there", [True, False])
     @pytest.mark.parametrize("avatar", [LIVE.pending_key, "elsewhere", "z"])
-    def test_a_row_that_points_elsewhere_than_to_an_avatar_dangles_and_nothing_is_looked_for_there(
+    def test_a_row_that_refers_to_a_key_outside_avatars_dangles_and_the_object_is_not_read(
         self,
         sweeper: Sweeper,
-        world: World,
+        aws: Aws,
         avatar: str,
         is_there: bool,  # noqa: FBT001 - a table
     ) -> None:
-        # The sweep may read avatars and nothing else: S3 would answer 403, whatever is there.
-        world.rows["ada"] = avatar
+        # The sweep may read avatars only: S3 would respond 403, whether the object is there or not.
+        aws.point("ada", avatar)
         if is_there:
-            world.objects[avatar] = Thing()
-        world.before = refuse("owner", avatar)
+            put(aws, avatar)
         report = sweeper.sweep()
+        assert Call("HeadObject", (avatar,)) not in aws.calls
         pending = {Outcome.PENDING: 1} if is_there and avatar.startswith("pending/") else {}
         assert found(report) == {Outcome.LIVE: 1, Outcome.DANGLING: 1} | pending
         assert report.names[Outcome.DANGLING] == [f"ada -> {avatar}"]
 
-    def test_a_row_that_points_to_an_object_which_no_upload_could_have_made_is_not_dangling(
-        self, sweeper: Sweeper, world: World
-    ) -> None:
-        world.objects["avatars/logo.png"] = Thing()
-        world.rows["ada"] = "avatars/logo.png"
+    def test_a_row_that_refers_to_a_foreign_object_does_not_dangle(self, sweeper: Sweeper, aws: Aws) -> None:
+        put(aws, "avatars/logo.png")
+        aws.point("ada", "avatars/logo.png")
         assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.FOREIGN: 1}
 
 
-@pytest.mark.parametrize("moment", ["owner", "tags"])
-def test_an_orphan_that_goes_by_itself_is_gone(sweeper: Sweeper, world: World, moment: str) -> None:
-    world.before = once(moment, lambda: world.objects.pop(ORPHAN.avatar_key, None) and None)
+@pytest.mark.parametrize("operation", ["HeadObject", "GetObjectTagging"])
+def test_an_orphan_that_is_deleted_during_the_sweep_is_gone(sweeper: Sweeper, aws: Aws, operation: str) -> None:
+    aws.before = once(operation, lambda: aws.remove(ORPHAN.avatar_key))
     report = sweeper.sweep()
     assert found(report) == {Outcome.LIVE: 1, Outcome.GONE: 1}
     assert not report.needs_attention
-    assert not world.changes
+    assert not aws.writes
 
 
-@pytest.mark.parametrize("moment", ["list", "owner", "tags", "row"])
-def test_what_a_confirm_makes_live_between_the_scan_and_the_look_is_kept(
-    sweeper: Sweeper, world: World, moment: str
+@pytest.mark.parametrize("operation", ["ListObjectsV2", "HeadObject", "GetObjectTagging", "GetItem"])
+def test_an_object_that_a_confirm_makes_live_during_the_sweep_is_kept(
+    sweeper: Sweeper, aws: Aws, operation: str
 ) -> None:
-    world.before = once(moment, lambda: world.rows.update(ada=ORPHAN.avatar_key))
+    aws.before = once(operation, lambda: aws.point("ada", ORPHAN.avatar_key))
     assert found(sweeper.sweep()) == {Outcome.LIVE: 2}
-    assert not world.changes
+    assert not aws.writes
 
 
-def test_the_age_is_that_of_before_anything_was_read(sweeper: Sweeper, world: World) -> None:
-    now = make_id(2).created + SETTLE - 1
-
-    def take_a_day(call: str, _about: str) -> None:
-        nonlocal now
-        now += 86_400 * (call == "scan")
-
-    world.before = take_a_day
-    assert found(replace(sweeper, clock=lambda: now).sweep())[Outcome.YOUNG] == 1
-    assert not world.changes
+def test_the_age_of_an_object_is_computed_from_the_start_of_the_sweep(sweeper: Sweeper, aws: Aws) -> None:
+    aws.wait(ORPHAN.created + SETTLE - 1 - NOW)
+    aws.before = once("Scan", lambda: aws.wait(86_400))
+    assert found(sweeper.sweep())[Outcome.YOUNG] == 1
+    assert not aws.writes
 
 
-@pytest.mark.parametrize("call", ["owner", "tags"])
-def test_an_object_that_can_not_be_looked_at_is_told_and_the_others_are_dealt_with(
-    sweeper: Sweeper, world: World, call: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("operation", ["HeadObject", "GetObjectTagging"])
+def test_an_object_that_can_not_be_read_is_reported_and_the_others_are_treated(
+    sweeper: Sweeper, aws: Aws, operation: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.objects[OTHER.avatar_key] = Thing()
-    world.before = refuse(call, ORPHAN.avatar_key)
+    put(aws, OTHER.avatar_key)
+    aws.before = refuse(operation, ORPHAN.avatar_key)
     report = sweeper.sweep()
     assert found(report) == {Outcome.LIVE: 1, Outcome.FAILED: 1, Outcome.DELETED: 1}
     assert report.names[Outcome.FAILED] == [ORPHAN.avatar_key]
     assert report.needs_attention
-    assert world.changes == [("delete", OTHER.avatar_key)]
+    assert aws.writes == [("DeleteObjects", OTHER.avatar_key)]
     [record] = caplog.records
     assert ORPHAN.avatar_key in record.getMessage()
     assert "AccessDenied" in record.getMessage()
@@ -427,45 +301,39 @@ def test_an_object_that_can_not_be_looked_at_is_told_and_the_others_are_dealt_wi
         ClientError({"Error": {"Code": "SlowDown"}}, "HeadObject"),
     ],
 )
-def test_whatever_aws_does_to_one_object_the_others_are_dealt_with(
-    sweeper: Sweeper, world: World, error: Exception
+def test_any_error_of_aws_for_one_object_leaves_the_others_treated(
+    sweeper: Sweeper, aws: Aws, error: Exception
 ) -> None:
-    def fail() -> None:
-        raise error
-
-    world.objects[OTHER.avatar_key] = Thing()
-    world.before = once("owner", fail)
+    put(aws, OTHER.avatar_key)
+    aws.before = fail("HeadObject", error)
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.FAILED: 1, Outcome.DELETED: 1}
 
 
-@pytest.mark.parametrize("call", ["tags", "inspect", "repair"])
-def test_a_live_object_that_can_not_be_restored_is_told(sweeper: Sweeper, world: World, call: str) -> None:
-    world.objects[LIVE.avatar_key] = replace(RECENT, tags=MARK)
-    world.before = refuse(call, LIVE.avatar_key)
+@pytest.mark.parametrize("operation", ["GetObjectTagging", "GetObject", "CopyObject"])
+def test_a_live_object_that_can_not_be_repaired_is_reported(sweeper: Sweeper, aws: Aws, operation: str) -> None:
+    put(aws, LIVE.avatar_key, MARKED, RECENTLY)
+    aws.before = refuse(operation, LIVE.avatar_key)
     report = sweeper.sweep()
     assert found(report) == {Outcome.FAILED: 1, Outcome.DELETED: 1}
     assert report.names[Outcome.FAILED] == [LIVE.avatar_key]
 
 
-@pytest.mark.parametrize(("call", "about"), [("owner", LIVE.avatar_key), ("row", "ada")])
-def test_a_row_that_can_not_be_looked_at_is_not_called_dangling(
-    sweeper: Sweeper, world: World, call: str, about: str
+@pytest.mark.parametrize(("operation", "about"), [("HeadObject", LIVE.avatar_key), ("GetItem", "ada")])
+def test_a_row_that_can_not_be_judged_failed_and_does_not_dangle(
+    sweeper: Sweeper, aws: Aws, operation: str, about: str
 ) -> None:
-    world.objects = {}
-    world.before = refuse(call, about)
+    aws.remove(LIVE.avatar_key, ORPHAN.avatar_key)
+    aws.before = refuse(operation, about)
     report = sweeper.sweep()
     assert found(report) == {Outcome.FAILED: 1}
     assert report.names[Outcome.FAILED] == [f"ada -> {LIVE.avatar_key}"]
 
 
-def test_a_mistake_of_ours_is_not_taken_for_one_of_aws(sweeper: Sweeper, world: World) -> None:
-    def fail() -> None:
-        raise KeyError
-
-    world.before = once("owner", fail)
+def test_an_error_of_the_code_stops_the_sweep(sweeper: Sweeper, aws: Aws) -> None:
+    aws.before = fail("HeadObject", KeyError())
     with pytest.raises(KeyError):
         sweeper.sweep()
-    assert not world.changes
+    assert not aws.writes
 
 
 @pytest.mark.parametrize(
@@ -474,16 +342,12 @@ def test_a_mistake_of_ours_is_not_taken_for_one_of_aws(sweeper: Sweeper, world: 
         ClientError({"Error": {"Code": "AccessDenied"}}, "DeleteObjects"),
         ReadTimeoutError(endpoint_url="https://s3"),
         ResponseParserError("no XML"),
-        NotDeletedError([ORPHAN.avatar_key], "AccessDenied"),
     ],
 )
-def test_a_delete_that_fails_is_told_and_the_next_sweep_tries_again(
-    sweeper: Sweeper, world: World, error: Exception, caplog: pytest.LogCaptureFixture
+def test_a_failed_deletion_is_reported_and_the_next_sweep_tries_again(
+    sweeper: Sweeper, aws: Aws, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail() -> None:
-        raise error
-
-    world.before = once("delete", fail)
+    aws.before = fail("DeleteObjects", error)
     report = sweeper.sweep()
     assert found(report) == {Outcome.LIVE: 1, Outcome.FAILED: 1}
     assert report.names[Outcome.FAILED] == [ORPHAN.avatar_key]
@@ -491,53 +355,50 @@ def test_a_delete_that_fails_is_told_and_the_next_sweep_tries_again(
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DELETED: 1}
 
 
-def test_of_a_delete_that_is_refused_in_part_the_rest_is_done(sweeper: Sweeper, world: World) -> None:
-    def refuse() -> None:
-        raise NotDeletedError([ORPHAN.avatar_key], "AccessDenied")
+def test_a_key_that_s3_refuses_to_delete_is_reported_and_the_others_are_deleted(
+    sweeper: Sweeper, aws: Aws, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_orphans(aws, 2)
 
-    add_orphans(world, 2)
-    world.before = once("delete", refuse)
-    assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.FAILED: 1, Outcome.DELETED: 2}
+    def refuse_one() -> list[dict[str, str]]:
+        aws.remove(*(key for key in aws.objects if key not in {LIVE.avatar_key, ORPHAN.avatar_key}))
+        return [{"Key": ORPHAN.avatar_key, "Code": "AccessDenied"}]
+
+    aws.before = once("DeleteObjects", refuse_one)
+    report = sweeper.sweep()
+    assert found(report) == {Outcome.LIVE: 1, Outcome.FAILED: 1, Outcome.DELETED: 2}
+    assert report.names[Outcome.FAILED] == [ORPHAN.avatar_key]
+    assert f"AccessDenied: {ORPHAN.avatar_key}" in caplog.text
+    assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DELETED: 1}
 
 
-def test_what_lies_under_a_retired_pending_prefix_is_counted_too(sweeper: Sweeper, world: World) -> None:
-    world.objects |= {"waiting/old": Thing(), "pending/old": Thing()}
+def test_objects_under_each_pending_prefix_are_counted_and_kept(sweeper: Sweeper, aws: Aws) -> None:
+    put(aws, "waiting/old")
+    put(aws, "pending/old")
+    put(aws, "pending/new", modified=NOW)
     report = replace(sweeper, pending_prefixes=("waiting/", "pending/")).sweep()
-    assert report.counts[Outcome.PENDING] == 2
-    assert {"waiting/old", "pending/old"} <= world.objects.keys()
+    assert found(report) == {Outcome.LIVE: 1, Outcome.DELETED: 1, Outcome.PENDING: 2, Outcome.YOUNG: 1}
+    assert {"waiting/old", "pending/old", "pending/new"} <= aws.objects.keys()
 
 
-def test_what_waits_under_pending_is_counted_and_left_alone(sweeper: Sweeper, world: World) -> None:
-    world.objects |= {"pending/old": Thing(), "pending/new": Thing(modified=NOW)}
-    assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DELETED: 1, Outcome.PENDING: 1, Outcome.YOUNG: 1}
-    assert {"pending/old", "pending/new"} <= world.objects.keys()
-
-
-def add_orphans(world: World, count: int) -> None:
-    world.objects |= {make_id(10 + number).avatar_key: Thing() for number in range(count)}
-
-
-def test_a_delete_that_fails_does_not_hold_up_the_next_batch(sweeper: Sweeper, world: World) -> None:
-    def fail() -> None:
-        raise ReadTimeoutError(endpoint_url="https://s3")
-
-    add_orphans(world, 2 * BATCH)
-    world.before = once("delete", fail)
+def test_a_failed_deletion_does_not_stop_the_next_batch(sweeper: Sweeper, aws: Aws) -> None:
+    add_orphans(aws, 2 * BATCH)
+    aws.before = fail("DeleteObjects", ReadTimeoutError(endpoint_url="https://s3"))
     report = sweeper.sweep()
     assert report.counts[Outcome.FAILED] > 0
     assert report.counts[Outcome.DELETED] > 0
     assert report.counts[Outcome.FAILED] + report.counts[Outcome.DELETED] == 2 * BATCH + 1
 
 
-def test_a_dry_run_changes_nothing_and_counts_the_same(sweeper: Sweeper, world: World) -> None:
-    world.rows["bob"] = OTHER.avatar_key
-    world.objects[make_id(4).avatar_key] = Thing(tags=MARK)
-    world.objects["avatars/logo.png"] = Thing()
-    add_orphans(world, 5)
+def test_a_dry_run_changes_nothing_and_reports_the_same(sweeper: Sweeper, aws: Aws) -> None:
+    aws.point("bob", OTHER.avatar_key)
+    put(aws, make_id(4).avatar_key, MARKED)
+    put(aws, "avatars/logo.png")
+    add_orphans(aws, 5)
     limited = replace(sweeper, max_deletions=3)
     planned = limited.sweep(dry_run=True)
     assert planned.dry_run
-    assert not world.changes
+    assert not aws.writes
     done = limited.sweep()
     assert (found(planned), planned.names) == (found(done), done.names)
     assert set(found(done)) == {*NEED_ATTENTION, Outcome.LIVE, Outcome.DELETED, Outcome.PENDING, Outcome.FOREIGN} - {
@@ -545,132 +406,117 @@ def test_a_dry_run_changes_nothing_and_counts_the_same(sweeper: Sweeper, world: 
     }
 
 
-@pytest.mark.parametrize(("most", "deleted"), [(1, 1), (5, 5), (6, 6), (7, 6)])
-def test_more_than_the_most_is_left_to_a_person(sweeper: Sweeper, world: World, most: int, deleted: int) -> None:
-    add_orphans(world, 5)
-    report = replace(sweeper, max_deletions=most).sweep()
+@pytest.mark.parametrize(("limit", "deleted"), [(1, 1), (5, 5), (6, 6), (7, 6)])
+def test_orphans_beyond_the_maximum_are_skipped(sweeper: Sweeper, aws: Aws, limit: int, deleted: int) -> None:
+    add_orphans(aws, 5)
+    report = replace(sweeper, max_deletions=limit).sweep()
     assert (report.counts[Outcome.DELETED], report.counts[Outcome.SKIPPED]) == (deleted, 6 - deleted)
     assert report.needs_attention is (deleted < 6)
-    assert len(world.objects) == 1 + 6 - deleted
+    assert len(aws.objects) == 1 + 6 - deleted
     assert len(report.names[Outcome.SKIPPED]) == 6 - deleted
 
 
-def test_the_most_is_that_of_all_batches_together(sweeper: Sweeper, world: World) -> None:
-    add_orphans(world, 3 * BATCH)
+def test_the_maximum_holds_for_all_batches_together(sweeper: Sweeper, aws: Aws) -> None:
+    add_orphans(aws, 3 * BATCH)
     report = replace(sweeper, max_deletions=BATCH + 5).sweep()
     assert report.counts[Outcome.DELETED] == BATCH + 5
     assert report.counts[Outcome.SKIPPED] == 2 * BATCH - 4
 
 
-def test_what_may_have_been_deleted_though_the_call_failed_counts_to_the_most(sweeper: Sweeper, world: World) -> None:
-    delete = FakeBucket(world).delete
-
-    class LosesAnswers(FakeBucket):
-        def delete(self, keys: Sequence[str]) -> None:
-            delete(keys)
+def test_deletions_without_a_response_count_towards_the_maximum(sweeper: Sweeper, aws: Aws) -> None:
+    def lose_response(call: Call) -> None:
+        if call.operation == "DeleteObjects":
+            aws.carry_out(call)
             raise ReadTimeoutError(endpoint_url="https://s3")
 
-    add_orphans(world, 5 * BATCH)
-    report = replace(sweeper, bucket=cast("Bucket", LosesAnswers(world)), max_deletions=BATCH).sweep()
-    assert sum(len(change) - 1 for change in world.changes) == BATCH
+    add_orphans(aws, 5 * BATCH)
+    aws.before = lose_response
+    report = replace(sweeper, max_deletions=BATCH).sweep()
+    assert len(aws.objects) == 1 + 4 * BATCH + 1
     assert report.counts[Outcome.FAILED] == BATCH
     assert report.counts[Outcome.SKIPPED] == 4 * BATCH + 1
 
 
-@pytest.mark.parametrize("rows", [{}, {"ada": None}])
-def test_a_table_without_avatars_is_taken_for_the_wrong_one(
-    sweeper: Sweeper, world: World, rows: dict[str, str | None]
-) -> None:
-    world.rows = rows
+@pytest.mark.parametrize("avatars", [{}, {"ada": None}])
+def test_nothing_is_deleted_if_no_row_has_an_avatar(sweeper: Sweeper, aws: Aws, avatars: dict[str, str | None]) -> None:
+    aws.remove_rows()
+    for username, avatar in avatars.items():
+        aws.point(username, avatar)
     report = sweeper.sweep()
     assert report.rows == 0
     assert found(report) == {Outcome.SKIPPED: 2}
     assert report.names[Outcome.SKIPPED] == [LIVE.avatar_key, ORPHAN.avatar_key]
-    assert not world.changes
+    assert not aws.writes
 
 
-def test_where_there_is_nothing_at_all_there_is_nothing_to_do(sweeper: Sweeper, world: World) -> None:
-    world.rows, world.objects = {}, {}
-    report = sweeper.sweep()
+def test_an_empty_bucket_and_an_empty_table_need_no_attention(executor: Executor) -> None:
+    aws = Aws(World(NOW))
+    report = Sweeper(aws.bucket, aws.users, PictureLimits(1, 1, 1), SETTLE, 1, lambda: NOW, executor).sweep()
     assert found(report) == {}
     assert not report.needs_attention
 
 
-def test_a_scan_that_fails_midway_means_that_nothing_is_touched(sweeper: Sweeper, world: World) -> None:
-    calls: list[str] = []
-
-    def fail_at_the_second(call: str, username: str) -> None:
-        calls.append(call)
-        refuse("scan", "new")(call, username)
-
-    world.before = fail_at_the_second
+def test_nothing_is_changed_if_the_scan_fails_midway(sweeper: Sweeper, aws: Aws) -> None:
+    aws.point("zoe", OTHER.avatar_key)
+    aws.before = refuse("Scan", "new")
     with pytest.raises(ClientError, match="AccessDenied"):
         sweeper.sweep()
-    assert calls == ["scan", "scan"]
-    assert not world.changes
+    assert aws.operations == ["Scan", "Scan"]
 
 
-def test_a_listing_that_fails_midway_calls_nothing_dangling_that_it_did_not_reach(
-    sweeper: Sweeper, world: World
-) -> None:
-    add_orphans(world, BATCH + 1)
+def test_a_row_does_not_dangle_if_the_listing_fails_before_its_object(sweeper: Sweeper, aws: Aws) -> None:
     last = make_id(10 + BATCH + 1)
-    world.objects[last.avatar_key] = Thing()
-    world.rows["bob"] = last.avatar_key
-    world.before = refuse("list", last.avatar_key)
-    asked: list[str] = []
-    refusal = world.before
-
-    def note(call: str, about: str) -> None:
-        asked.extend([about] * (call == "row"))
-        refusal(call, about)
-
-    world.before = note
+    add_orphans(aws, BATCH + 2)
+    aws.point("bob", last.avatar_key)
+    aws.before = refuse("ListObjectsV2", sorted(aws.objects)[BATCH - 1])
     with pytest.raises(ClientError, match="AccessDenied"):
         sweeper.sweep()
-    assert "bob" not in asked
-    # The first batch was read in full, and is done with.
-    [change] = world.changes
-    assert len(change) - 1 == BATCH - 1
-    assert {LIVE.avatar_key, last.avatar_key} <= set(world.objects)
+    assert Call("GetItem", ("bob",)) not in aws.calls
+    # The first batch was listed in full, so it was treated.
+    [deletion] = aws.writes
+    assert len(deletion) - 1 == BATCH - 1
+    assert {LIVE.avatar_key, last.avatar_key} <= aws.objects.keys()
 
 
-def test_a_batch_is_no_larger_than_s3_deletes_in_one_call(sweeper: Sweeper, world: World) -> None:
-    add_orphans(world, 2 * BATCH + 300)
+def test_a_batch_is_no_larger_than_one_call_can_delete(sweeper: Sweeper, aws: Aws) -> None:
+    add_orphans(aws, 2 * BATCH + 300)
     report = sweeper.sweep()
     assert report.counts[Outcome.DELETED] == 2 * BATCH + 301
-    # The first of all is the live one.
-    assert [len(change) - 1 for change in world.changes] == [BATCH - 1, BATCH, 302]
-    assert set(world.objects) == {LIVE.avatar_key}
+    # The first object is the live one.
+    assert [len(deletion) - 1 for deletion in aws.writes] == [BATCH - 1, BATCH, 302]
+    assert aws.objects.keys() == {LIVE.avatar_key}
 
 
-def test_a_batch_without_orphans_is_no_call(sweeper: Sweeper, world: World) -> None:
-    world.rows |= {f"user{number}": make_id(10 + number).avatar_key for number in range(BATCH + 10)}
-    world.objects |= {avatar: Thing() for avatar in world.rows.values() if avatar}
+def test_a_batch_without_orphans_makes_no_deletion(sweeper: Sweeper, aws: Aws) -> None:
+    for number in range(BATCH + 10):
+        avatar = make_id(10 + number).avatar_key
+        put(aws, avatar)
+        aws.point(f"user{number}", avatar)
     sweeper.sweep()
-    assert world.changes == [("delete", ORPHAN.avatar_key)]
+    assert aws.writes == [("DeleteObjects", ORPHAN.avatar_key)]
 
 
-def test_looks_may_be_many_at_once(sweeper: Sweeper, world: World) -> None:
-    add_orphans(world, 200)
-    world.objects[OTHER.avatar_key] = Thing(tags=MARK)
+def test_objects_are_read_in_parallel_and_deleted_in_order(sweeper: Sweeper, aws: Aws) -> None:
+    add_orphans(aws, 200)
+    put(aws, OTHER.avatar_key, MARKED)
     with ThreadPoolExecutor(8) as executor:
         report = replace(sweeper, executor=executor).sweep()
     assert found(report) == {Outcome.LIVE: 1, Outcome.PENDING: 1, Outcome.DELETED: 201}
-    assert list(world.changes[0][1:]) == sorted(world.changes[0][1:])
+    [(_, *keys)] = aws.writes
+    assert keys == sorted(keys)
 
 
-def test_somebody_may_watch_how_far_it_has_come(sweeper: Sweeper, world: World) -> None:
+def test_the_progress_of_each_phase_can_be_tracked(sweeper: Sweeper, aws: Aws) -> None:
     seen: list[tuple[str, int | None, int]] = []
 
-    def show_progress(items: Iterable[Item], label: str, total: int | None) -> Iterable[Item]:
-        """As a bar does: hands each one on at once."""
+    def show_progress(items: Iterable[Item], label: str, total: int | None) -> Iterable[Any]:
+        """As a progress bar does: yields each item at once."""
         count = 0
         for item in items:
             count += 1
             yield item
         seen.append((label, total, count))
 
-    world.rows["bob"] = OTHER.avatar_key
+    aws.point("bob", OTHER.avatar_key)
     sweeper.sweep(show_progress=show_progress)
     assert seen == [("rows", None, 2), ("objects", 2, 2), ("pending", None, 0)]

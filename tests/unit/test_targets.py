@@ -1,4 +1,4 @@
-"""The rule by which tests are left out where an AWS lacks what they need."""
+"""Tests are skipped on an AWS that lacks a trait that they need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens as the auth service issues them, with a key that stays in its store."""
+"""The auth service issues tokens with a key that never leaves KMS."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ LONG = 2_000_000_000  # until 2084, so that these tests need no clock
 PRIVATE = {
     "first": ec.derive_private_key(11, ec.SECP256R1()),
     "second": ec.derive_private_key(12, ec.SECP256R1()),
-    # Their coordinates begin with a zero byte, which a JWK must not drop (RFC 7518, section 6.2.1.2).
+    # The keys' coordinates begin with a zero byte, which a JWK must keep (RFC 7518, section 6.2.1.2).
     "short-x": ec.derive_private_key(379, ec.SECP256R1()),
     "short-y": ec.derive_private_key(43, ec.SECP256R1()),
 }
 
 
 class FakeKms:
-    """Signs as KMS does: a digest, with ECDSA, answered in DER."""
+    """Signs a digest with ECDSA and returns DER, as KMS does."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -75,22 +75,22 @@ def make_verifier(tokens: Tokens) -> Verifier:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("key_id", PRIVATE)
-async def test_what_is_issued_verifies(kms: FakeKms, key_id: str) -> None:
+async def test_an_issued_token_verifies(kms: FakeKms, key_id: str) -> None:
     tokens = make_tokens(kms, key_id)
     verifier = make_verifier(tokens)
-    for _ in range(20):  # r or s is now and then shorter than the rest
+    for _ in range(20):  # r or s is sometimes shorter than 32 bytes
         assert await verifier.verify(tokens.issue("ada")) == Caller("ada")
 
 
 @pytest.mark.anyio
-async def test_what_another_origin_issued_does_not_verify(kms: FakeKms) -> None:
+async def test_a_token_of_another_issuer_does_not_verify(kms: FakeKms) -> None:
     tokens = make_tokens(kms, "first")
     other = Tokens(tokens.keys, Audience("https://other.example"), LONG, lambda: NOW)
     with pytest.raises(NotLoggedInError):
         await make_verifier(tokens).verify(other.issue("ada"))
 
 
-def test_a_token_says_who_and_for_whom_and_how_long(kms: FakeKms) -> None:
+def test_a_token_has_subject_audience_and_expiry(kms: FakeKms) -> None:
     token = make_tokens(kms, "first").issue("ada")
     claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     assert uuid.UUID(claims.pop("jti")).version == 4
@@ -103,7 +103,7 @@ def test_a_token_says_who_and_for_whom_and_how_long(kms: FakeKms) -> None:
     }
 
 
-def test_each_token_has_an_id_of_its_own(kms: FakeKms) -> None:
+def test_each_token_has_a_new_id(kms: FakeKms) -> None:
     tokens = make_tokens(kms, "first")
     first, second = (jwt.decode(tokens.issue("ada"), options={"verify_signature": False})["jti"] for _ in range(2))
     assert first != second
@@ -124,7 +124,7 @@ async def test_a_token_of_a_key_that_is_being_retired_still_verifies(kms: FakeKm
 
 
 @pytest.mark.parametrize("key_id", PRIVATE)
-def test_a_published_key_is_public_and_named_by_its_rfc_7638_thumbprint(kms: FakeKms, key_id: str) -> None:
+def test_a_published_key_is_public_and_its_id_is_its_rfc_7638_thumbprint(kms: FakeKms, key_id: str) -> None:
     [jwk] = make_tokens(kms, key_id).key_set["keys"]
     # RFC 7638, section 3: the required members in order of their names, without white space. In RFC 7518's spelling of
     # a coordinate 32 bytes are 43 characters.
@@ -144,7 +144,7 @@ def test_a_published_key_is_public_and_named_by_its_rfc_7638_thumbprint(kms: Fak
     }
 
 
-def test_a_public_key_is_asked_for_once(kms: FakeKms) -> None:
+def test_a_public_key_is_requested_once(kms: FakeKms) -> None:
     tokens = make_tokens(kms, "first")
     for _ in range(3):
         assert tokens.key_set

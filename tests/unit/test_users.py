@@ -1,4 +1,4 @@
-"""The rows of users, as the uploads and the auth service read and write them."""
+"""The exact DynamoDB requests of both `Users`, and how they read responses and errors: hence Stubber, no fake."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def fail_the_condition(stub: Stubber, row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("row", "avatar"), [({"Avatar": {"S": OLD}}, OLD), ({}, None)], ids=["with avatar", "without avatar"]
 )
-def test_the_avatar_is_read_as_it_was_last_written(
+def test_the_avatar_is_read_consistently(
     users: Users, dynamodb_stub: Stubber, row: dict[str, Any], avatar: str | None
 ) -> None:
     expected = {
@@ -51,7 +51,7 @@ def test_the_avatar_is_read_as_it_was_last_written(
     assert users.find_avatar("ada") == avatar
 
 
-def test_a_user_without_row_is_unknown(users: Users, dynamodb_stub: Stubber) -> None:
+def test_a_user_without_a_row_is_unknown(users: Users, dynamodb_stub: Stubber) -> None:
     dynamodb_stub.add_response("get_item", {})
     with pytest.raises(UnknownUserError):
         users.find_avatar("ada")
@@ -60,7 +60,7 @@ def test_a_user_without_row_is_unknown(users: Users, dynamodb_stub: Stubber) -> 
 @pytest.mark.parametrize(
     ("before", "replaced"), [({"Avatar": {"S": OLD}}, OLD), ({}, None)], ids=["one before", "the first"]
 )
-def test_the_row_moves_on_and_gives_back_what_it_replaced(
+def test_a_later_avatar_replaces_the_row_s_and_the_old_one_is_returned(
     users: Users, dynamodb_stub: Stubber, before: dict[str, Any], replaced: str | None
 ) -> None:
     expected = {
@@ -77,21 +77,25 @@ def test_the_row_moves_on_and_gives_back_what_it_replaced(
 
 
 @pytest.mark.parametrize("avatar", [NEW, LATER])
-def test_a_row_that_is_as_far_stays_and_says_how_far(users: Users, dynamodb_stub: Stubber, avatar: str) -> None:
+def test_an_avatar_that_is_not_later_is_refused_with_the_row_s(
+    users: Users, dynamodb_stub: Stubber, avatar: str
+) -> None:
     fail_the_condition(dynamodb_stub, {"Username": {"S": "ada"}, "Avatar": {"S": avatar}})
     with pytest.raises(NotForwardError) as caught:
         users.advance("ada", NEW)
     assert caught.value.avatar == avatar
 
 
-def test_no_row_is_made_for_a_user_without_one(users: Users, dynamodb_stub: Stubber) -> None:
+def test_a_user_without_a_row_gets_none(users: Users, dynamodb_stub: Stubber) -> None:
     dynamodb_stub.add_client_error("update_item", "ConditionalCheckFailedException", http_status_code=400)
     with pytest.raises(UnknownUserError):
         users.advance("ada", NEW)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ThrottlingException"])
-def test_any_other_refusal_surfaces(users: Users, login_users: auth.Users, dynamodb_stub: Stubber, code: str) -> None:
+def test_any_other_error_of_dynamodb_surfaces(
+    users: Users, login_users: auth.Users, dynamodb_stub: Stubber, code: str
+) -> None:
     for method in ("get_item", "update_item", "get_item"):
         dynamodb_stub.add_client_error(method, code, http_status_code=400)
     with pytest.raises(ClientError, match=code):
@@ -122,9 +126,9 @@ def make_row(username: str, avatar: str | None) -> dict[str, Any]:
     return {"Username": {"S": username}} | ({"Avatar": {"S": avatar}} if avatar is not None else {})
 
 
-def test_all_rows_that_have_an_avatar_are_read_as_they_were_last_written(users: Users, dynamodb_stub: Stubber) -> None:
+def test_all_rows_with_an_avatar_are_read_consistently(users: Users, dynamodb_stub: Stubber) -> None:
     expect_scan(dynamodb_stub, [make_row("ada", OLD), make_row("bob", None)], last="bob")
-    # A page may well be empty, and is not the last one for that.
+    # An empty page need not be the last one.
     expect_scan(dynamodb_stub, [], last="bea", after="bob")
     expect_scan(dynamodb_stub, [make_row("cleo", NEW), make_row("dan", ""), make_row("eve", OLD)], after="bea")
     assert list(users.list_references()) == [Reference(OLD, "ada"), Reference(NEW, "cleo"), Reference(OLD, "eve")]
@@ -136,9 +140,7 @@ def test_a_table_without_rows_has_no_references(users: Users, dynamodb_stub: Stu
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ProvisionedThroughputExceededException"])
-def test_a_scan_that_is_refused_midway_does_not_end_as_if_that_had_been_all(
-    users: Users, dynamodb_stub: Stubber, code: str
-) -> None:
+def test_an_error_on_a_later_page_of_the_scan_surfaces(users: Users, dynamodb_stub: Stubber, code: str) -> None:
     expect_scan(dynamodb_stub, [make_row("ada", OLD)], last="ada")
     dynamodb_stub.add_client_error("scan", code, http_status_code=400)
     references = users.list_references()
@@ -147,20 +149,20 @@ def test_a_scan_that_is_refused_midway_does_not_end_as_if_that_had_been_all(
         next(references)
 
 
-def test_whoever_has_a_row_may_log_in(login_users: auth.Users, dynamodb_stub: Stubber) -> None:
+def test_a_user_with_a_row_may_log_in(login_users: auth.Users, dynamodb_stub: Stubber) -> None:
     expected = {"TableName": "users", "Key": {"Username": {"S": "ada"}}, "ProjectionExpression": "Username"}
     dynamodb_stub.add_response("get_item", {"Item": {"Username": {"S": "ada"}}}, expected)
     login_users.require("ada")
 
 
-def test_whoever_has_no_row_may_not_log_in(login_users: auth.Users, dynamodb_stub: Stubber) -> None:
+def test_a_user_without_a_row_may_not_log_in(login_users: auth.Users, dynamodb_stub: Stubber) -> None:
     dynamodb_stub.add_response("get_item", {})
     with pytest.raises(UnknownUserError):
         login_users.require("ada")
 
 
-@pytest.mark.usefixtures("dynamodb_stub")  # which lets no call out
+@pytest.mark.usefixtures("dynamodb_stub")  # which fails on every call
 @pytest.mark.parametrize("username", ["", " ", "ada\n", "a" * 65, "ada/..", "é"])
-def test_what_is_no_username_is_not_even_looked_for(login_users: auth.Users, username: str) -> None:
+def test_an_invalid_username_is_refused_without_a_call(login_users: auth.Users, username: str) -> None:
     with pytest.raises(UnknownUserError):
         login_users.require(username)

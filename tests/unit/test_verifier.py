@@ -1,4 +1,4 @@
-"""Tokens that a service must believe, and those that it must not."""
+"""The tokens that a service accepts and refuses."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def encode(data: bytes) -> str:
 
 
 def make_token(key: ec.EllipticCurvePrivateKey = OLD, kid: str = "old", /, **changed: Any) -> str:
-    """Good but for the claims that are `changed`; None takes one out."""
+    """A valid token except for the claims in `changed`; None removes a claim."""
     claims = {name: value for name, value in {**CLAIMS, **changed}.items() if value is not None}
     return jwt.encode(claims, key, algorithm="ES256", headers={"kid": kid})
 
 
 def forge(header: Any, secret: bytes = b"", claims: Any = CLAIMS) -> str:
-    """A token with any header, signed by HMAC: what a library that makes tokens refuses to make."""
+    """A token with any header, signed by HMAC. PyJWT refuses to make some of these."""
     signed = f"{encode(json.dumps(header).encode())}.{encode(json.dumps(claims).encode())}"
     return f"{signed}.{encode(hmac.digest(secret, signed.encode(), 'sha256'))}"
 
@@ -63,7 +63,7 @@ def make_key_set(**keys: ec.EllipticCurvePrivateKey) -> str:
 
 
 class AuthService:
-    """Where the keys are fetched, and the clock of the one who fetches them."""
+    """The auth service's key set, and the verifier's clock."""
 
     def __init__(self) -> None:
         self.answer: str | Exception = make_key_set(old=OLD)
@@ -72,7 +72,7 @@ class AuthService:
 
     async def fetch(self) -> str:
         self.fetches += 1
-        for _ in range(5):  # lets everybody else who wants the keys ask for them
+        for _ in range(5):  # lets concurrent requests ask for the keys, too
             await anyio.lowlevel.checkpoint()
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -90,7 +90,7 @@ def verifier(auth_service: AuthService) -> Verifier:
 
 
 async def refuse(verifier: Verifier, token: str) -> Exception:
-    """Why the token is not good."""
+    """The reason for which the token is refused."""
     with pytest.raises(NotLoggedInError) as caught:
         await verifier.verify(token)
     return caught.value
@@ -106,11 +106,11 @@ async def test_each_claim_is_required(verifier: Verifier, claim: str) -> None:
     assert type(await refuse(verifier, make_token(**{claim: None}))) is NotLoggedInError
 
 
-async def test_an_expired_token_is_told_from_a_bad_one(verifier: Verifier) -> None:
+async def test_an_expired_token_is_distinguished_from_a_bad_one(verifier: Verifier) -> None:
     assert type(await refuse(verifier, make_token(exp=PAST + 1))) is TokenExpiredError
 
 
-async def test_a_forged_token_is_not_called_expired(verifier: Verifier) -> None:
+async def test_a_forged_token_is_not_reported_as_expired(verifier: Verifier) -> None:
     assert type(await refuse(verifier, make_token(STRANGER, exp=PAST + 1))) is NotLoggedInError
 
 
@@ -146,7 +146,7 @@ SECRETS = {
 
 @pytest.mark.parametrize("algorithm", ["HS256", "ES256", "none", "None", "", None, 7])
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
-async def test_the_public_key_is_no_secret_to_sign_with(verifier: Verifier, algorithm: Any, secret: bytes) -> None:
+async def test_an_hmac_with_the_public_key_is_refused(verifier: Verifier, algorithm: Any, secret: bytes) -> None:
     await refuse(verifier, forge({"alg": algorithm, "kid": "old", "typ": "JWT"}, secret))
 
 
@@ -156,12 +156,12 @@ async def test_a_token_without_signature_is_refused(verifier: Verifier, algorith
     await refuse(verifier, f"{signed}.")
 
 
-async def test_a_key_that_the_token_brings_along_counts_for_nothing(verifier: Verifier) -> None:
+async def test_a_key_in_the_token_s_header_is_ignored(verifier: Verifier) -> None:
     headers = {"kid": "old", "jwk": make_jwk("old", STRANGER), "jku": "https://evil.example/jwks.json"}
     await refuse(verifier, jwt.encode(CLAIMS, STRANGER, algorithm="ES256", headers=headers))
 
 
-async def test_our_key_id_over_another_key_is_refused(verifier: Verifier) -> None:
+async def test_a_signature_by_another_key_under_a_known_key_id_is_refused(verifier: Verifier) -> None:
     await refuse(verifier, make_token(STRANGER))
 
 
@@ -171,16 +171,14 @@ async def test_another_algorithm_of_the_same_family_is_refused(verifier: Verifie
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "ES384", "none"])
-async def test_the_algorithm_is_not_the_token_s_to_choose_even_if_our_key_signed_it(
-    verifier: Verifier, algorithm: str
-) -> None:
+async def test_the_token_can_not_choose_the_algorithm(verifier: Verifier, algorithm: str) -> None:
     signed, _, _ = forge({"alg": algorithm, "kid": "old"}).rpartition(".")
     signature = jwt.get_algorithm_by_name("ES256").sign(signed.encode(), OLD)
     await refuse(verifier, f"{signed}.{encode(signature)}")
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
-async def test_a_token_that_was_tampered_with_is_refused(verifier: Verifier, part: int) -> None:
+async def test_a_token_that_was_changed_is_refused(verifier: Verifier, part: int) -> None:
     parts = make_token().split(".")
     other = jwt.encode({**CLAIMS, "sub": "eve"}, STRANGER, algorithm="ES256", headers={"kid": "old", "x": 1})
     parts[part] = other.split(".")[part]
@@ -200,7 +198,7 @@ async def test_a_token_that_was_tampered_with_is_refused(verifier: Verifier, par
         None,
     ],
 )
-async def test_a_token_that_names_no_key_is_refused_without_asking_for_keys(
+async def test_a_token_without_a_key_id_is_refused_without_fetching_keys(
     verifier: Verifier, auth_service: AuthService, header: Any
 ) -> None:
     await refuse(verifier, forge(header))
@@ -226,12 +224,12 @@ async def test_a_token_that_names_no_key_is_refused_without_asking_for_keys(
         make_token() + "é",
     ],
 )
-async def test_garbage_is_refused(verifier: Verifier, token: str) -> None:
+async def test_a_text_that_is_no_token_is_refused(verifier: Verifier, token: str) -> None:
     await refuse(verifier, token)
 
 
 @pytest.mark.parametrize("claims", [[], "ada", 7, None])
-async def test_a_signed_token_of_no_claims_is_refused(verifier: Verifier, claims: Any) -> None:
+async def test_a_signed_token_whose_payload_is_no_object_is_refused(verifier: Verifier, claims: Any) -> None:
     token = jwt.PyJWS().encode(json.dumps(claims).encode(), OLD, algorithm="ES256", headers={"kid": "old"})
     await refuse(verifier, token)
 
@@ -244,7 +242,7 @@ async def test_the_keys_are_fetched_when_first_needed_and_kept(verifier: Verifie
     assert auth_service.fetches == 1
 
 
-async def test_many_who_come_at_once_fetch_once(verifier: Verifier, auth_service: AuthService) -> None:
+async def test_concurrent_requests_fetch_the_keys_once(verifier: Verifier, auth_service: AuthService) -> None:
     callers: list[Caller] = []
 
     async def call() -> None:
@@ -257,7 +255,7 @@ async def test_many_who_come_at_once_fetch_once(verifier: Verifier, auth_service
     assert auth_service.fetches == 1
 
 
-async def test_an_unknown_key_makes_us_fetch_at_most_once_in_a_while(
+async def test_unknown_key_ids_cause_at_most_one_fetch_in_an_interval(
     verifier: Verifier, auth_service: AuthService
 ) -> None:
     await verifier.verify(make_token())
@@ -283,7 +281,7 @@ async def test_a_new_key_is_found_when_a_token_names_it(verifier: Verifier, auth
     assert await verifier.verify(make_token()) == Caller("ada")
 
 
-async def test_a_key_that_was_taken_out_stops_verifying(verifier: Verifier, auth_service: AuthService) -> None:
+async def test_a_removed_key_no_longer_verifies(verifier: Verifier, auth_service: AuthService) -> None:
     await verifier.verify(make_token())
     auth_service.answer = make_key_set(new=NEW)
     auth_service.now = MAX_AGE_SECONDS - 1
@@ -293,13 +291,15 @@ async def test_a_key_that_was_taken_out_stops_verifying(verifier: Verifier, auth
     assert await verifier.verify(make_token(NEW, "new")) == Caller("ada")
 
 
-async def test_without_any_key_nothing_can_be_said_of_a_token(verifier: Verifier, auth_service: AuthService) -> None:
+async def test_without_keys_a_token_can_not_be_judged(verifier: Verifier, auth_service: AuthService) -> None:
     auth_service.answer = httpx2.ConnectError("away")
     with pytest.raises(KeysUnavailableError):
         await verifier.verify(make_token())
 
 
-async def test_a_service_that_starts_first_soon_works(verifier: Verifier, auth_service: AuthService) -> None:
+async def test_a_service_that_starts_before_the_auth_service_soon_verifies(
+    verifier: Verifier, auth_service: AuthService
+) -> None:
     auth_service.answer, good = httpx2.ConnectError("away"), auth_service.answer
     with pytest.raises(KeysUnavailableError):
         await verifier.verify(make_token())
@@ -331,7 +331,7 @@ BAD_ANSWERS: dict[str, str | Exception] = {
 
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=BAD_ANSWERS)
-async def test_no_answer_or_a_bad_one_gives_no_keys_and_takes_none_away(
+async def test_a_failed_fetch_neither_adds_nor_removes_keys(
     verifier: Verifier, auth_service: AuthService, caplog: pytest.LogCaptureFixture, answer: str | Exception
 ) -> None:
     auth_service.answer, good = answer, auth_service.answer
@@ -342,14 +342,14 @@ async def test_no_answer_or_a_bad_one_gives_no_keys_and_takes_none_away(
     auth_service.now = FIRST_FETCH_SECONDS
     await verifier.verify(make_token())
     auth_service.answer = answer
-    # A stopped auth service must not stop the others.
+    # The other services keep working while the auth service is stopped.
     for moment in (MAX_AGE_SECONDS + 1, 10 * MAX_AGE_SECONDS):
         auth_service.now = moment
         assert await verifier.verify(make_token()) == Caller("ada")
     assert auth_service.fetches == 4
 
 
-async def test_a_stopped_auth_service_is_asked_no_more_often_for_it(
+async def test_a_stopped_auth_service_receives_one_request_in_an_interval(
     verifier: Verifier, auth_service: AuthService
 ) -> None:
     await verifier.verify(make_token())
@@ -362,7 +362,7 @@ async def test_a_stopped_auth_service_is_asked_no_more_often_for_it(
 
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The tokens whose signatures were computed, and not only remembered."""
+    """The tokens whose signatures were verified, not found in memory."""
     checked: list[str] = []
     decode = jwt.decode
 
@@ -375,17 +375,17 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def change(token: str, place: int) -> str:
-    """Another character at this place."""
+    """The text with another character at this place."""
     return token[:place] + ("B" if token[place] == "A" else "A") + token[place + 1 :]
 
 
-async def test_a_good_token_is_checked_once(verifier: Verifier, checks: list[str]) -> None:
+async def test_the_signature_of_a_good_token_is_verified_once(verifier: Verifier, checks: list[str]) -> None:
     token = make_token()
     assert [await verifier.verify(token) for _ in range(3)] == [Caller("ada")] * 3
     assert checks == [token]
 
 
-async def test_a_token_that_differs_in_one_character_is_never_answered_from_memory(verifier: Verifier) -> None:
+async def test_a_remembered_token_changed_in_one_character_is_refused(verifier: Verifier) -> None:
     token = make_token()
     await verifier.verify(token)
     for place in range(len(token)):
@@ -393,7 +393,7 @@ async def test_a_token_that_differs_in_one_character_is_never_answered_from_memo
     assert await verifier.verify(token) == Caller("ada")
 
 
-async def test_a_good_signature_spelled_otherwise_is_checked_anew_and_takes_no_more_room(
+async def test_another_encoding_of_a_good_signature_is_verified_again_and_not_remembered_twice(
     auth_service: AuthService, checks: list[str]
 ) -> None:
     tokens = RememberedTokens()
@@ -401,7 +401,7 @@ async def test_a_good_signature_spelled_otherwise_is_checked_anew_and_takes_no_m
     token = make_token()
     signed, _, signature = token.rpartition(".")
     raw = base64.urlsafe_b64decode(signature + "==")
-    mirrored = (P256_ORDER - int.from_bytes(raw[32:], "big")).to_bytes(32, "big")  # with s, -s is as good
+    mirrored = (P256_ORDER - int.from_bytes(raw[32:], "big")).to_bytes(32, "big")  # if s is a valid signature, so is -s
     spellings = [token, f"{signed}.{encode(raw[:32] + mirrored)}"]
     for spelling in spellings:
         assert await verifier.verify(spelling) == Caller("ada")
@@ -409,9 +409,7 @@ async def test_a_good_signature_spelled_otherwise_is_checked_anew_and_takes_no_m
     assert len(tokens) == 1
 
 
-async def test_a_token_is_not_remembered_a_moment_longer_than_it_is_good(
-    auth_service: AuthService, checks: list[str]
-) -> None:
+async def test_a_remembered_token_is_refused_once_it_expires(auth_service: AuthService, checks: list[str]) -> None:
     now = FUTURE - 0.001
     verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, lambda: now)
     token = make_token()
@@ -429,17 +427,17 @@ async def test_a_bad_token_is_not_remembered(auth_service: AuthService, checks: 
         await refuse(verifier, token)
         await refuse(verifier, token)
     assert len(tokens) == 0
-    assert len(checks) == 6  # the last one names no key
+    assert len(checks) == 6  # the last token has no key id
 
 
-async def test_a_remembered_token_goes_with_its_key(
+async def test_a_remembered_token_is_dropped_with_its_key(
     verifier: Verifier, auth_service: AuthService, checks: list[str]
 ) -> None:
     old, new = make_token(), make_token(NEW, "new")
     auth_service.answer = make_key_set(old=OLD, new=NEW)
     await verifier.verify(old)
     auth_service.answer = make_key_set(new=NEW)
-    # Somebody's unknown key makes us look, long before the known ones are too old.
+    # An unknown key id causes a fetch long before the known keys are too old.
     auth_service.now = REFETCH_SECONDS
     await refuse(verifier, make_token(STRANGER, "unknown"))
     await refuse(verifier, old)
@@ -447,7 +445,7 @@ async def test_a_remembered_token_goes_with_its_key(
     assert len(checks) == 2
 
 
-async def test_another_key_under_the_same_id_makes_a_remembered_token_a_bad_one(
+async def test_a_remembered_token_is_refused_once_its_key_id_has_another_key(
     verifier: Verifier, auth_service: AuthService
 ) -> None:
     await verifier.verify(make_token())
@@ -456,7 +454,7 @@ async def test_another_key_under_the_same_id_makes_a_remembered_token_a_bad_one(
     await refuse(verifier, make_token())
 
 
-async def test_the_same_keys_again_leave_what_is_remembered(
+async def test_fetching_the_same_keys_again_keeps_remembered_tokens(
     verifier: Verifier, auth_service: AuthService, checks: list[str]
 ) -> None:
     token = make_token()

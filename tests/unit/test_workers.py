@@ -22,7 +22,7 @@ def test_a_worker_runs_a_group(nodeid: str, group: str) -> None:
     assert find_group(nodeid) == group
 
 
-def test_browsers_are_done_when_containers_come() -> None:
+def test_browser_tests_end_before_container_tests_begin() -> None:
     nodeids = [
         "tests/security/test_browser.py::test",
         "tests/faults/test_a.py::test",

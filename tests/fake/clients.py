@@ -1,20 +1,21 @@
-"""Clients as boto3 makes them, that hand each call to somebody else. What the code never passes they don't take."""
+"""Clients with the methods of boto3's that the product uses. They accept only the parameters that it passes."""
 
 from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from tests.model.world import BODIES, NAMES, Call, CopySpec, Failure, Object, Timeout
+from services.store.table import Row, make_key, write_row
+from tests.fake.world import BODIES, NAMES, PAGE, Call, Failure, Object, Timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     Carry = Callable[[Call], Any]
-    """Makes the call, or answers as if it had been made."""
+    """Carries the call out and returns its answer."""
 
 
 class Client:
@@ -24,11 +25,7 @@ class Client:
     def _call(self, operation: str, *given: Any) -> Any:
         answer = self._carry(Call(operation, given))
         if isinstance(answer, Failure):
-            metadata = {"ResponseMetadata": {"HTTPStatusCode": answer.status}}
-            error: Any = {"Error": {"Code": answer.code}, **metadata}
-            if answer.item is not None:
-                error["Item"] = _row(answer.item)
-            raise ClientError(error, operation)
+            _fail(operation, answer)
         if isinstance(answer, Timeout):
             raise ReadTimeoutError(endpoint_url="https://aws.example")
         return answer
@@ -40,6 +37,8 @@ class S3(Client):
         body = BODIES[stored.body]
         first, _, last = Range.removeprefix("bytes=").partition("-")
         part = body[int(first) : int(last) + 1]
+        if not part:
+            _fail("GetObject", Failure("InvalidRange", 416))
         counted = {"TagCount": len(stored.tags)} if stored.tags else {}
         return {
             **_headers(stored),
@@ -71,7 +70,7 @@ class S3(Client):
         if (MetadataDirective, TaggingDirective) != ("REPLACE", "REPLACE"):
             raise NotImplementedError
         metadata = tuple(sorted(Metadata.items()))
-        self._call("CopyObject", CopySpec(CopySource["Key"], Key, CopySourceIfMatch, metadata, ContentType))
+        self._call("CopyObject", CopySource["Key"], Key, CopySourceIfMatch, metadata, ContentType)
         return {"CopyObjectResult": {"ETag": CopySourceIfMatch}}
 
     def put_object(
@@ -89,23 +88,31 @@ class S3(Client):
         return {}
 
     def delete_objects(self, *, Bucket: str, Delete: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002, N803
-        self._call("DeleteObjects", *(entry["Key"] for entry in Delete["Objects"]))
-        return {}
+        errors = self._call("DeleteObjects", *(entry["Key"] for entry in Delete["Objects"]))
+        return {"Errors": errors} if errors else {}
+
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, MaxKeys: int, StartAfter: str) -> dict[str, Any]:  # noqa: ARG002, N803
+        entries, is_more = self._call("ListObjectsV2", Prefix, StartAfter, MaxKeys)
+        contents = [
+            {
+                "Key": key,
+                "Size": len(BODIES[stored.body]),
+                "LastModified": datetime.fromtimestamp(stored.modified, UTC),
+            }
+            for key, stored in entries
+        ]
+        return {"IsTruncated": is_more} | ({"Contents": contents} if contents else {})
 
     def get_paginator(self, operation: str) -> _Pages:
         return _Pages(self._list_pages if operation == "list_objects_v2" else _unknown)
 
-    def _list_pages(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: ARG002, N803
+    def _list_pages(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: N803
         after, is_more = "", True
         while is_more:
-            entries, is_more = self._call("ListObjectsV2", Prefix, after)
-            yield {
-                "Contents": [
-                    {"Key": key, "LastModified": datetime.fromtimestamp(stored.modified, UTC)}
-                    for key, stored in entries
-                ]
-            }
-            after = entries[-1][0] if entries else ""
+            page = self.list_objects_v2(Bucket=Bucket, Prefix=Prefix, MaxKeys=PAGE, StartAfter=after)
+            yield page
+            is_more = page["IsTruncated"]
+            after = page["Contents"][-1]["Key"] if is_more else ""
 
 
 class DynamoDB(Client):
@@ -114,13 +121,21 @@ class DynamoDB(Client):
         *,
         TableName: str,  # noqa: ARG002, N803
         Key: Mapping[str, Any],  # noqa: N803
-        ProjectionExpression: str,  # noqa: ARG002, N803
         ConsistentRead: bool,  # noqa: N803
+        ProjectionExpression: str | None = None,  # noqa: N803
     ) -> dict[str, Any]:
         if not ConsistentRead:
             raise NotImplementedError
         row = self._call("GetItem", Key["Username"]["S"])
-        return {"Item": _row(row)} if row else {}
+        return {"Item": _project(row, ProjectionExpression)} if row else {}
+
+    def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
+        [(table, wanted)] = RequestItems.items()
+        if not wanted["ConsistentRead"]:
+            raise NotImplementedError
+        rows, unprocessed = self._call("BatchGetItem", *(key["Username"]["S"] for key in wanted["Keys"]))
+        left = {table: {**wanted, "Keys": [make_key(username) for username in unprocessed]}} if unprocessed else {}
+        return {"Responses": {table: _project_all(rows, None)}, "UnprocessedKeys": left}
 
     def update_item(
         self,
@@ -139,23 +154,30 @@ class DynamoDB(Client):
         old = self._call("UpdateItem", Key["Username"]["S"], avatar, ConditionExpression)
         return {"Attributes": {"Avatar": {"S": old}}} if old else {}
 
-    def get_paginator(self, operation: str) -> _Pages:
-        return _Pages(self._scan_pages if operation == "scan" else _unknown)
-
-    def _scan_pages(
+    def scan(
         self,
         *,
         TableName: str,  # noqa: ARG002, N803
-        ProjectionExpression: str,  # noqa: ARG002, N803
+        Limit: int,  # noqa: N803
         ConsistentRead: bool,  # noqa: N803
-    ) -> Iterator[dict[str, Any]]:
+        ProjectionExpression: str | None = None,  # noqa: N803
+        ExclusiveStartKey: Mapping[str, Any] | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
         if not ConsistentRead:
             raise NotImplementedError
-        after, is_more = "", True
-        while is_more:
-            rows, is_more = self._call("Scan", after)
-            yield {"Items": [_row(row) for row in rows]}
-            after = rows[-1][0] if rows else ""
+        rows, is_more = self._call("Scan", ExclusiveStartKey["Username"]["S"] if ExclusiveStartKey else "", Limit)
+        last = {"LastEvaluatedKey": make_key(rows[-1].username)} if is_more else {}
+        return {"Items": _project_all(rows, ProjectionExpression), **last}
+
+    def get_paginator(self, operation: str) -> _Pages:
+        return _Pages(self._scan_pages if operation == "scan" else _unknown)
+
+    def _scan_pages(self, **given: Any) -> Iterator[dict[str, Any]]:
+        start: Mapping[str, Any] | None = {}
+        while start is not None:
+            page = self.scan(Limit=PAGE, ExclusiveStartKey=start, **given)
+            yield page
+            start = page.get("LastEvaluatedKey")
 
 
 class _Pages:
@@ -167,10 +189,27 @@ def _unknown(**_: Any) -> Iterator[dict[str, Any]]:
     raise NotImplementedError
 
 
+def _fail(operation: str, failure: Failure) -> NoReturn:
+    error: Any = {"Error": {"Code": failure.code}, "ResponseMetadata": {"HTTPStatusCode": failure.status}}
+    if failure.row is not None:
+        error["Item"] = write_row(failure.row)
+    raise ClientError(error, operation)
+
+
 def _headers(stored: Object) -> dict[str, Any]:
-    return {"ETag": stored.etag, "ContentType": stored.content_type, "Metadata": dict(stored.metadata)}
+    return {
+        "ETag": stored.etag,
+        "ContentType": stored.content_type,
+        "LastModified": datetime.fromtimestamp(stored.modified, UTC),
+        "Metadata": dict(stored.metadata),
+    }
 
 
-def _row(row: tuple[str, str | None]) -> dict[str, Any]:
-    username, avatar = row
-    return {"Username": {"S": username}} | ({"Avatar": {"S": avatar}} if avatar else {})
+def _project_all(rows: Iterable[Row], expression: str | None) -> list[dict[str, Any]]:
+    return [_project(row, expression) for row in rows]
+
+
+def _project(row: Row, expression: str | None) -> dict[str, Any]:
+    item = write_row(row)
+    names = expression.split(", ") if expression else item
+    return {name: item[name] for name in names if name in item}

@@ -1,0 +1,241 @@
+"""The state of S3 and DynamoDB, immutable, and what each API call does to it.
+
+A call can take several steps. CopyObject reads its source before it writes its target; DeleteObjects deletes one key
+after the other. Other calls can happen between two steps. `tests/emulator/test_model.py` compares the results of these
+calls with the emulator's.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from services.store.table import Row
+from services.uploads.bucket import BLANK
+from tests.pictures import cut_off, make_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+GOOD = make_picture(size=(8, 8), seed=1)
+BODIES: Mapping[str, bytes] = {
+    "good": GOOD,
+    "other": make_picture(size=(8, 8), seed=2),
+    "bad": b"<script>alert(1)</script>",
+    "blank": BLANK.read_bytes(),
+    "empty": b"",
+    "gif": make_picture("image/gif", size=(8, 8)),
+    "cut off": cut_off(GOOD),
+    "wide": make_picture(size=(81, 8)),
+    "long": GOOD + bytes(1000),
+}
+NAMES = {body: name for name, body in BODIES.items()}
+PICTURES = frozenset({"good", "other", "blank"})
+
+PAGE = 2
+"""Maximum number of objects, rows or keys in a response, unless the request has a limit."""
+
+DELETE_LIMIT = 1000
+"""Maximum number of keys in one DeleteObjects (AWS: DeleteObjects)."""
+
+BATCH_LIMIT = 100
+"""Maximum number of keys in one BatchGetItem (AWS: BatchGetItem)."""
+
+FORWARD = "attribute_exists(Username) AND (attribute_not_exists(Avatar) OR Avatar < :new)"
+"""The only condition expression that the fake understands."""
+
+_by_key = itemgetter(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    body: str
+    """The name of its bytes in `BODIES`. The ETag follows from it."""
+    metadata: tuple[tuple[str, str], ...]
+    tags: tuple[tuple[str, str], ...] = ()
+    content_type: str = "image/png"
+    modified: float = 0
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.body}"'
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    now: float
+    objects: tuple[tuple[str, Object], ...] = ()
+    """Sorted by key."""
+    rows: tuple[Row, ...] = ()
+    """Sorted by username."""
+
+    def find(self, key: str) -> Object | None:
+        place = bisect_left(self.objects, key, key=_by_key)
+        found = self.objects[place : place + 1]
+        return found[0][1] if found and found[0][0] == key else None
+
+    def find_row(self, username: str) -> Row | None:
+        return next((row for row in self.rows if row.username == username), None)
+
+    def find_avatar(self, username: str) -> str | None:
+        row = self.find_row(username)
+        return row.avatar if row else None
+
+    def put(self, key: str, stored: Object) -> World:
+        return self._replace(key, (key, replace(stored, modified=self.now)))
+
+    def remove(self, key: str) -> World:
+        return self._replace(key)
+
+    def point(self, username: str, avatar: str | None) -> World:
+        """Make the user's row refer to this avatar. A missing row is created."""
+        row = self.find_row(username) or Row(username, username.title())
+        others = [other for other in self.rows if other.username != username]
+        rows = sorted((*others, replace(row, avatar=avatar)), key=lambda row: row.username)
+        return replace(self, rows=tuple(rows))
+
+    def _replace(self, key: str, *entry: tuple[str, Object]) -> World:
+        start, end = bisect_left(self.objects, key, key=_by_key), bisect_right(self.objects, key, key=_by_key)
+        return replace(self, objects=(*self.objects[:start], *entry, *self.objects[end:]))
+
+
+class Call(NamedTuple):
+    operation: str
+    given: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error response. `row`: the row at that moment, if a condition failed."""
+
+    code: str
+    status: int = 400
+    row: Row | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """No response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a call. The call continues from `progress` unless it is over and has its answer."""
+
+    world: World
+    progress: Any = None
+    is_over: bool = True
+    answer: Any = None
+
+
+WRITES = frozenset({"CopyObject", "PutObject", "DeleteObjects", "UpdateItem"})
+"""Calls that can take effect even if the caller no longer waits for the response."""
+
+
+def take_step(world: World, call: Call, progress: Any) -> Iterator[Step]:
+    """Each way in which the call can continue."""
+    return _OPERATIONS[call.operation](world, progress, *call.given)
+
+
+def _get(world: World, _: Any, key: str) -> Iterator[Step]:
+    yield Step(world, answer=world.find(key) or Failure("NoSuchKey", 404))
+
+
+def _head(world: World, _: Any, key: str) -> Iterator[Step]:
+    yield Step(world, answer=world.find(key) or Failure("404", 404))
+
+
+def _copy(
+    world: World,
+    progress: Any,
+    source: str,
+    target: str,
+    etag: str | None,
+    metadata: tuple[tuple[str, str], ...],
+    content_type: str,
+) -> Iterator[Step]:
+    if progress is not None:
+        yield Step(world.put(target, Object(progress, metadata, content_type=content_type)))
+        return
+    found = world.find(source)
+    if found is None:
+        yield Step(world, answer=Failure("NoSuchKey", 404))
+    elif etag is not None and found.etag != etag:
+        yield Step(world, answer=Failure("PreconditionFailed", 412))
+    else:
+        yield Step(world, progress=found.body, is_over=False)
+
+
+def _put(world: World, _: Any, key: str, etag: str | None, made: Object) -> Iterator[Step]:
+    found = world.find(key)
+    if etag is not None and found is None:
+        yield Step(world, answer=Failure("NoSuchKey", 404))
+    elif etag is not None and found is not None and found.etag != etag:
+        yield Step(world, answer=Failure("PreconditionFailed", 412))
+    else:
+        yield Step(world.put(key, made))
+
+
+def _delete(world: World, progress: Any, *keys: str) -> Iterator[Step]:
+    if len(keys) > DELETE_LIMIT:
+        yield Step(world, answer=Failure("MalformedXML"))
+        return
+    remaining: tuple[str, ...] = keys if progress is None else progress
+    for key in remaining:
+        rest = tuple(other for other in remaining if other != key)
+        yield Step(world.remove(key), progress=rest, is_over=not rest)
+
+
+def _list(world: World, _: Any, prefix: str, after: str, limit: int) -> Iterator[Step]:
+    if after > prefix:
+        start = bisect_right(world.objects, after, key=_by_key)
+    else:
+        start = bisect_left(world.objects, prefix, key=_by_key)
+    page = world.objects[start : start + limit + 1]
+    found = tuple(takewhile(lambda entry: entry[0].startswith(prefix), page))
+    yield Step(world, answer=(found[:limit], len(found) > limit))
+
+
+def _get_item(world: World, _: Any, username: str) -> Iterator[Step]:
+    yield Step(world, answer=world.find_row(username))
+
+
+def _batch_get_item(world: World, _: Any, *usernames: str) -> Iterator[Step]:
+    if len(usernames) > BATCH_LIMIT:
+        yield Step(world, answer=Failure("ValidationException"))
+        return
+    found = tuple(row for row in map(world.find_row, usernames[:PAGE]) if row)
+    yield Step(world, answer=(found, usernames[PAGE:]))
+
+
+def _update_item(world: World, _: Any, username: str, avatar: str, condition: str | None) -> Iterator[Step]:
+    if condition not in {FORWARD, None}:
+        raise NotImplementedError(condition)
+    row = world.find_row(username)
+    if condition and (row is None or (row.avatar is not None and row.avatar >= avatar)):
+        yield Step(world, answer=Failure("ConditionalCheckFailedException", row=row))
+    else:
+        yield Step(world.point(username, avatar), answer=row.avatar if row else None)
+
+
+def _scan(world: World, _: Any, after: str, limit: int) -> Iterator[Step]:
+    found = [row for row in world.rows if row.username > after]
+    yield Step(world, answer=(tuple(found[:limit]), len(found) > limit))
+
+
+_OPERATIONS: Mapping[str, Any] = {
+    "GetObject": _get,
+    "HeadObject": _head,
+    "GetObjectTagging": _get,
+    "CopyObject": _copy,
+    "PutObject": _put,
+    "DeleteObjects": _delete,
+    "ListObjectsV2": _list,
+    "GetItem": _get_item,
+    "BatchGetItem": _batch_get_item,
+    "UpdateItem": _update_item,
+    "Scan": _scan,
+}
