@@ -1,4 +1,4 @@
-// The attack lab: what one may try against the three phases, done for real with the calls that everybody has.
+// The attack lab: attacks on the three phases, made with the public calls.
 
 import { CallError, callService, postForm } from "./calls.js";
 import { confirm, presign } from "./upload.js";
@@ -6,9 +6,9 @@ import { confirm, presign } from "./upload.js";
 const PIXELS = 20_000;
 
 /**
- * By the name that the page has for each. `expects`: which refusal it ought to meet, as the part that refuses, a status
- * and a code; or null where what it does is allowed and harmless. `why`: what stops it. `replacesAvatar`: it begins with
- * a whole upload; all others leave the user's row as it is.
+ * The attacks by the name that the page gives each. `expects`: the expected refusal, as the part that refuses, a status
+ * code and an error code; null if the attack is allowed and harmless. `why`: what stops it. `replacesAvatar`: it begins
+ * with a complete upload; all others leave the user's row unchanged. `background`: it waits, and others can run then.
  */
 export const ATTACKS = {
   skip: {
@@ -144,11 +144,11 @@ export const ATTACKS = {
   },
 };
 
-/** One attack's means: public calls, each seen by `entry`, and what the page shows of other users. */
+/** The calls that one attack makes, each shown in `entry`, and the other users whom the page shows. */
 export class Lab {
   #controller = new AbortController();
 
-  /** `look(entry)`, `settle(entry, key, avatar)`: show what a call has changed, at once or when it has all been done. */
+  /** `look(entry)` and `settle(entry, key, avatar)` show what a call has changed: at once, or after its deletions. */
   constructor(entry, { strategy, username, look, settle, onWait }) {
     Object.assign(this, { entry, strategy, username, look, settle, onWait });
   }
@@ -176,7 +176,7 @@ export class Lab {
     return confirmed;
   }
 
-  /** All three phases; the form, which is as good as before. */
+  /** Run all three phases and return the form, which stays valid. */
   async complete(file) {
     const form = await this.presign(file);
     await this.post(form, file);
@@ -184,7 +184,7 @@ export class Lab {
     return form;
   }
 
-  /** Somebody else's token, as if in another browser: this one's session stays. */
+  /** Get another user's token without changing this browser's session. */
   logInElsewhere(username) {
     this.entry.users.add(username);
     return callService("/auth/login", { username }, { token: "", observe: this.entry.observe(`Log in as ${username}`) });
@@ -204,7 +204,7 @@ export class Lab {
   async wait(seconds) {
     const { signal } = this.#controller;
     for (let left = seconds; left > 0; left -= 1) {
-      // Seldom enough for those who have it read out.
+      // Not every second, since a screen reader reads each change aloud.
       if (left === seconds || left % 15 === 0) this.onWait(left);
       await new Promise((resolve) => setTimeout(resolve, 1000));
       signal.throwIfAborted();
@@ -212,7 +212,7 @@ export class Lab {
   }
 }
 
-/** Whether an attack met the refusal that it ought to. */
+/** Whether the attack met the expected refusal. */
 export function isRefused({ expects }, error) {
   if (!expects || !(error instanceof CallError)) return false;
   const [, status, code] = expects;
@@ -223,7 +223,7 @@ function change(form, name, value) {
   return { ...form, fields: { ...form.fields, [name]: value } };
 }
 
-/** A small picture, another one each time. */
+/** A small picture, a different one for each call. */
 async function drawTile() {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 128;
@@ -242,13 +242,13 @@ function makeSvg(type) {
   return new File([text], "picture.svg", { type });
 }
 
-/** A whole PNG (W3C: "Portable Network Graphics", section 5) of a few kilobytes that unpacks to 50 MB. */
+/** A valid PNG (W3C: "Portable Network Graphics", section 5) of a few kilobytes that decompresses to 50 MB. */
 async function makeBomb() {
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, PIXELS);
   view.setUint32(4, PIXELS);
-  header[8] = 1; // One bit for each pixel, in greys.
+  header[8] = 1; // Greyscale with one bit per pixel.
   const row = new Uint8Array(1 + PIXELS / 8);
   let rows = PIXELS;
   const blank = new ReadableStream({ pull: (stream) => (rows-- > 0 ? stream.enqueue(row) : stream.close()) });

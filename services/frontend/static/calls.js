@@ -1,9 +1,9 @@
-// HTTP calls to the services and to the bucket. Whoever observes one hears of it when it begins and when it has ended:
-// what was sent, what came back, how long it took.
+// HTTP calls to the services and to the bucket. `observe` is called when a call begins and when it has ended, with what
+// was sent, what was received and how long it took.
 
-/** A call that failed, in words for the person who made it. */
+/** A call that failed. The message is for the user. */
 export class CallError extends Error {
-  /** `code`: a problem's slug, S3's own code, or "unreachable". `said`: the answer's exact words. */
+  /** `code`: a problem's slug, S3's error code, or "unreachable". `said`: the exact message in the response. */
   constructor(message, { status = 0, code = "unreachable", said = "" } = {}) {
     super(message);
     Object.assign(this, { status, code, said });
@@ -11,9 +11,9 @@ export class CallError extends Error {
 }
 
 /**
- * POST where there is a body, GET where there is none.
- * @param options.requestId what the services' logs call it
- * @param options.token act for whom it was issued to, and without this browser's session
+ * POST if there is a body, GET otherwise.
+ * @param options.requestId the request id, which is also in the services' logs
+ * @param options.token an access token that is sent instead of this browser's session cookie; empty for neither
  */
 export async function callService(path, body, { signal, requestId, token, observe } = {}) {
   const headers = {
@@ -41,13 +41,13 @@ export async function callService(path, body, { signal, requestId, token, observ
 
 /**
  * Post the file straight to the bucket, with a presign's form.
- * @param options.progress hears which part of the bytes is on its way, from 0 to 1
+ * @param options.progress is called with the sent share of the bytes, from 0 to 1
  */
 export async function postForm(form, file, { signal, observe, progress } = {}) {
   signal?.throwIfAborted();
   const body = new FormData();
   for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
-  // Last: S3 ignores what follows the file.
+  // The file is last, since S3 ignores the fields after it.
   body.append("file", file);
   const sent = { fields: { ...form.fields, file: `${file.size.toLocaleString("en")} bytes` } };
   const call = begin(form.method, new URL(form.url), sent, observe);
@@ -64,7 +64,7 @@ export async function postForm(form, file, { signal, observe, progress } = {}) {
   if (error) throw error;
 }
 
-/** By XMLHttpRequest, since fetch does not tell how far an upload has come. Status 0: it didn't get through. */
+/** Send it by XMLHttpRequest, since fetch does not report upload progress. Status 0: there was no response. */
 function transfer(form, body, { signal, progress }) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
@@ -95,7 +95,7 @@ function parse(text) {
   }
 }
 
-/** The browser tells a page no more than that, be it the network or a CORS refusal. */
+/** A browser does not tell a page whether the network failed or CORS refused the call. */
 function unreachable(url) {
   return new CallError(`${url.host} can't be reached. Check the connection and try again.`);
 }
@@ -112,7 +112,7 @@ const ADVICE = {
   "empty-file": "Choose another file.",
 };
 
-/** RFC 9457 problem+json; anything else comes from something between us and the service. */
+/** A service responds with problem+json (RFC 9457). Any other body comes from a proxy between browser and service. */
 function explainProblem(status, problem) {
   const { type, title, detail } = problem ?? {};
   if (!type) {
@@ -133,7 +133,7 @@ const BUCKET_ERRORS = {
   SlowDown: "The bucket is busy. Try again in a moment.",
 };
 
-/** S3 answers in XML: `<Error><Code>…</Code><Message>…</Message></Error>`. */
+/** An error of S3 is XML: `<Error><Code>…</Code><Message>…</Message></Error>`. */
 function explainBucketError(status, text) {
   const document = new DOMParser().parseFromString(text, "application/xml");
   const code = document.querySelector("Error > Code")?.textContent;

@@ -1,6 +1,6 @@
-// What has changed between two looks at the bucket and the table: told in words, and marked where it is shown.
+// Compares the bucket and the table before and after a call. The changes are described, and marked in the tables.
 
-/** What a page shows of a user's objects and row, by key and by name. */
+/** The objects by key, and the rows by username, that a page shows. */
 export function look(page) {
   const objects = new Map();
   for (const { dataset } of page.querySelectorAll("#objects tr[data-key]")) objects.set(dataset.key, { owner: dataset.owner, state: describe(dataset) });
@@ -13,7 +13,7 @@ function describe({ state, ends }) {
   return state === "live" && ends ? "live, but to be deleted" : state;
 }
 
-/** What became of the things of these users (a Set), each as `{kind, what, was, now}`. */
+/** The changes of these users' objects and rows, each as `{kind, what, was, now}`. `users` is a Set. */
 export function compare(before, after, users) {
   const effects = [];
   for (const [key, { owner, state }] of after.objects) {
@@ -33,12 +33,12 @@ export function compare(before, after, users) {
   return effects;
 }
 
-/** Newer objects push older ones to the next page: those are not gone. */
+/** The keys of deleted objects. An older object that newer ones moved to the next page is not deleted. */
 function findGone(before, after) {
   return [...before.objects.keys()].filter((key) => !after.objects.has(key) && nameOf(key) > findEdge(after));
 }
 
-/** The oldest name that a look could see; what is older is on another page. */
+/** The oldest name on the page. Older objects are on another page. */
 function findEdge({ objects, hasMore }) {
   return hasMore ? [...objects.keys()].map(nameOf).sort()[0] : "";
 }
@@ -47,7 +47,7 @@ function nameOf(key) {
   return key.slice(key.indexOf("/") + 1);
 }
 
-/** Mark in the page what is other than it was. The tables' own text stays what is there now. */
+/** Mark the changed entries of the page. The text of the tables stays the current content. */
 export function mark(before, page) {
   const after = look(page);
   for (const row of page.querySelectorAll("#objects tr[data-key]")) {

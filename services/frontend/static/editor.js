@@ -1,8 +1,8 @@
-// The picture before its upload: seen as the avatar will be, cut to a square, and scaled down.
+// The editor: shows a picture before its upload as the avatar will be, crops it to a square and scales it down.
 
 import { CHOOSE_ANOTHER, findEditedType, warnOfMetadata } from "./formats.js";
 
-/** In pixels, of what is uploaded; five times what the page shows, for those who show it larger. */
+/** Maximum width and height of the uploaded square, pixels. The page shows a fifth of it; other pages may show more. */
 const SIDE = 512;
 
 const VIEW = 288;
@@ -10,7 +10,7 @@ const STEP = 0.02;
 
 const editor = { file: null, bitmap: null, turn: 0 };
 
-/** Show the file, if it is a picture that this browser can read. */
+/** Show the file. Throws an EncodingError if this browser can't decode it as a picture. */
 export async function open(file) {
   const turn = ++editor.turn;
   const bitmap = await decode(file);
@@ -38,7 +38,7 @@ export function isOpen() {
   return Boolean(editor.bitmap);
 }
 
-/** The file as it is to be uploaded, and whether it is the very one that was chosen. */
+/** The file to upload, and whether it is the unchanged file that was chosen. */
 export async function take() {
   const { file, bitmap } = editor;
   if (!isSquare()) return { file, isOriginal: true };
@@ -46,16 +46,16 @@ export async function take() {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = Math.min(SIDE, Math.round(side));
   paint(canvas, left, top, side);
-  // A browser that can't write this type writes PNG.
+  // A browser that can't encode this type encodes PNG.
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, findEditedType(file.type), 0.9));
   return { file: new File([blob], file.name, { type: blob.type }), isOriginal: false };
 }
 
-/** To be called on each input in the editor: a slider or a choice has changed. */
+/** Draw the preview. Called after each change of a slider or a choice in the editor. */
 export function draw() {
   const square = isSquare();
   for (const slider of sliders()) slider.disabled = !square;
-  // An avatar is drawn cut to the square in the middle, whatever its file's sides are.
+  // The page shows the square in the middle of an avatar of any shape.
   const { left, top, side } = square ? cut() : cut({ zoom: 1, x: 0.5, y: 0.5 });
   const canvas = find("canvas");
   canvas.width = canvas.height = VIEW * Math.min(devicePixelRatio, 2);
@@ -66,7 +66,7 @@ export function draw() {
     : `Uploaded: the file as it is. The page shows its middle. ${warnOfMetadata(editor.file)}`;
 }
 
-/** Drag what is shown: by so many pixels on the screen. */
+/** Move the picture by this many pixels on the screen. */
 export function move(right, down) {
   if (!isSquare()) return;
   const { side } = cut();
@@ -77,7 +77,7 @@ export function move(right, down) {
   draw();
 }
 
-/** By the arrow keys. Whether it was one. */
+/** Move the picture by an arrow key. Returns whether the key was one. */
 export function nudge(key) {
   const by = { ArrowLeft: ["x", -STEP], ArrowRight: ["x", STEP], ArrowUp: ["y", -STEP], ArrowDown: ["y", STEP] }[key];
   if (!by || !isSquare()) return false;
@@ -94,7 +94,7 @@ async function decode(file) {
   }
 }
 
-/** The square of the picture that is shown, in its own pixels. */
+/** The shown square, in pixels of the picture. */
 function cut({ zoom, x, y } = Object.fromEntries(sliders().map((slider) => [slider.name, Number(slider.value)]))) {
   const { width, height } = editor.bitmap;
   const side = Math.min(width, height) / zoom;

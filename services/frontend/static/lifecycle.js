@@ -1,4 +1,4 @@
-// The clock of the bucket's lifecycle rules and a sweep at once, which only the local demo has.
+// The clock of the bucket's lifecycle rules, and a sweep on demand. Only the local demo has them.
 
 import { callService } from "./calls.js";
 import { setClock } from "./view.js";
@@ -10,7 +10,7 @@ export async function showClock() {
   if (document.querySelector("#lifecycle")) show(await callService(CLOCK));
 }
 
-/** Move the clock ahead by a day; S3 then deletes what is over. */
+/** Move the clock ahead by a day. S3 then deletes the expired objects. */
 export async function passDay() {
   const clock = await callService(CLOCK, { days: 1 });
   show(clock);

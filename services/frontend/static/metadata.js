@@ -1,17 +1,16 @@
-// Takes out of a picture what it says besides its pixels: where and when it was taken, with which camera, by whom.
+// Removes a picture's metadata: where and when it was taken, with which camera, by whom.
 //
-// This works on the container alone and decodes nothing: the parts that are needed to show the picture are copied as
-// they are, and the others are left out. Each format has a list of what stays, since nobody can list what private parts
-// there are.
+// It edits the file's container and decodes nothing: the parts that are needed to show the picture are copied unchanged,
+// and all others are left out. Each format has a list of the parts to keep, since private parts can't be listed.
 
-/** The file without its metadata; the very same bytes where its type has no remover or the file doesn't keep to it. */
+/** The file without its metadata; the same array if its type has no remover or the file violates its format. */
 export function removeMetadata(bytes, type) {
   const parts = REMOVERS.get(type)?.(bytes);
   return parts ? join(parts) : bytes;
 }
 
-/** By content type: the parts that stay, or null for a file that doesn't keep to its format in all of them. The page tells
- * the user that it uploads other formats as they are (formats.js). */
+/** Functions by content type. Each returns the parts to keep, or null for a file that violates its format. The page says
+ * that it uploads other formats unchanged (formats.js). */
 export const REMOVERS = new Map([
   ["image/jpeg", readJpeg],
   ["image/png", readPng],
@@ -25,10 +24,10 @@ const START_OF_SCAN = 0xda;
 const APP1 = 0xe1;
 const COMMENT = 0xfe;
 
-/** Markers of segments that say how to decode (table B.1). */
+/** Markers of the segments that a decoder needs (table B.1). */
 const CODING = new Set([...range(0xc0, 0xc7), ...range(0xc9, 0xcf), ...range(START_OF_SCAN, 0xdf)]);
 
-/** A row of segments, some of which are followed by the coded data of a scan. What follows the image's end is left. */
+/** Reads the segments, some of which are followed by the coded data of a scan. Data after the image's end is left out. */
 function readJpeg(bytes) {
   if (!startsWith(bytes, "\xff\xd8")) return null;
   const parts = [bytes.subarray(0, 2)];
@@ -46,7 +45,7 @@ function readJpeg(bytes) {
     if (!(length >= 2 && end <= bytes.length)) return null;
     const segment = bytes.subarray(at, end);
     if (isExif(marker, segment)) {
-      // Where there are several, browsers go by the first.
+      // If there are several, browsers use the first.
       if (!seen.has("Exif")) parts.push(...keepOrientation(segment.subarray(4)).map((exif) => jpegSegment(APP1, exif)));
       seen.add("Exif");
     } else if (isApplication(marker)) {
@@ -74,10 +73,10 @@ function isApplication(marker) {
   return marker >= 0xe0 && marker <= 0xef;
 }
 
-/** What stays of an application's segment: JFIF, Adobe and the ICC profile say which colours the numbers stand for. */
+/** The part of an application segment to keep: JFIF, Adobe and the ICC profile determine the colours. */
 function keepApplication(marker, data) {
   if (marker === 0xe0 && startsWith(data, "JFIF\0") && data.length >= 14) {
-    // Without its thumbnail, which may show what was cut off the picture.
+    // Without its thumbnail, which may show the picture before it was cropped.
     return [jpegSegment(marker, join([data.subarray(0, 12), new Uint8Array(2)]))];
   }
   if (marker === 0xe2 && startsWith(data, "ICC_PROFILE\0")) return [jpegSegment(marker, data)];
@@ -92,7 +91,7 @@ function jpegSegment(marker, data) {
   return join([Uint8Array.of(0xff, marker, length >> 8, length & 0xff), data]);
 }
 
-/** Where the coded data ends: at 0xFF, unless a zero (then it is data), a restart or a fill byte follows. */
+/** The end of the coded data: a 0xFF that no zero (which makes it data), restart marker or fill byte follows. */
 function findMarker(bytes, start) {
   let at = bytes.indexOf(0xff, start);
   while (at >= 0 && (bytes[at + 1] === 0 || bytes[at + 1] === 0xff || isRestart(bytes[at + 1]))) {
@@ -109,7 +108,7 @@ function isRestart(marker) {
 
 const PNG_SIGNATURE = "\x89PNG\r\n\x1a\n";
 
-/** Chunks that are the picture or say how to show it, those of an animation among them. */
+/** Chunks that contain the picture or say how to show it, including those of an animation. */
 const PNG_CHUNKS = new Set([
   ...["IHDR", "PLTE", "IDAT", "IEND", "acTL", "fcTL", "fdAT", "tRNS", "bKGD", "pHYs"],
   ...["cHRM", "gAMA", "iCCP", "sBIT", "sRGB", "cICP", "mDCV", "cLLI"],
@@ -138,12 +137,12 @@ function readPng(bytes) {
   }
 }
 
-/** A decoder may not show a picture with a chunk that it doesn't know and whose name begins with a capital. */
+/** Whether a decoder must not show the picture if it doesn't know the chunk: its name begins with a capital letter. */
 function isCritical(name) {
   return name[0] < "a";
 }
 
-/** Whether the chunk's checksum holds: browsers pass over the orientation where it doesn't. */
+/** Whether the chunk's checksum is correct. Browsers ignore the orientation otherwise. */
 function isSound(checked) {
   return crc32(checked.subarray(0, -4)) === bigEndian(checked, checked.length - 4, 4);
 }
@@ -153,7 +152,7 @@ function pngChunk(name, data) {
   return join([toBigEndian(data.length, 4), checked, toBigEndian(crc32(checked), 4)]);
 }
 
-/** As PNG has it, in annex D. */
+/** The CRC of PNG (annex D). */
 function crc32(bytes) {
   let crc = 0xffffffff;
   for (const byte of bytes) {
@@ -184,7 +183,7 @@ function readWebp(bytes) {
     if (at === 12 && !["VP8 ", "VP8L", "VP8X"].includes(name)) return null;
     if (name === "VP8X") {
       if (at !== 12 || size !== 10) return null;
-      // A copy: the file's own bytes stay as they are.
+      // A copy, so that the file's own bytes do not change.
       const header = bytes.slice(at, next);
       flags = header.subarray(8, 9);
       flags[0] &= ~(HAS_EXIF | HAS_XMP);
@@ -215,9 +214,9 @@ const ORIENTATION = 0x0112;
 const UPRIGHT = 1;
 const ENTRY_BYTES = 12;
 
-/** EXIF with its orientation alone, in an array; an empty array where it has none, or none that turns the picture.
+/** An array with EXIF data that has the orientation only; an empty array if there is none, or none that turns the picture.
  *
- * The entry is copied as it is, so that whoever shows the picture makes of it what they made of it before. */
+ * The entry is copied unchanged, so that every viewer shows the picture as before. */
 function keepOrientation(exif) {
   const start = startsWith(exif, "Exif\0") ? 6 : 0;
   const prefix = exif.subarray(0, start);
@@ -233,13 +232,13 @@ function keepOrientation(exif) {
     if (entry.length < ENTRY_BYTES) return [];
     if (read(entry, 0, 2) !== ORIENTATION) continue;
     if (read(entry, 8, 2) === UPRIGHT) return [];
-    // The directory follows the header at once, has one entry, and is the last one.
+    // The directory follows the header directly, has one entry, and is the last directory.
     return [join([prefix, tiff.subarray(0, 4), write(8, 4), write(1, 2), entry, write(0, 4)])];
   }
   return [];
 }
 
-// Bytes.
+// Bytes
 
 /** An unsigned number; NaN past the end of the file. */
 function bigEndian(bytes, at, length) {
@@ -248,7 +247,7 @@ function bigEndian(bytes, at, length) {
   return number;
 }
 
-/** Likewise. */
+/** An unsigned number; NaN past the end of the file. */
 function littleEndian(bytes, at, length) {
   return bigEndian(bytes.slice(at, at + length).reverse(), 0, length);
 }

@@ -1,4 +1,4 @@
-// Wires the page: what is clicked, chosen, dropped and pasted, and what becomes of it.
+// Handles the page's events: clicks, and files that are chosen, dropped or pasted.
 
 import { ATTACKS, Lab, isRefused } from "./attacks.js";
 import { CallError, callService, postForm } from "./calls.js";
@@ -15,10 +15,10 @@ const AFTERMATH = {
   tag: "The live avatar is pending again, and a lifecycle rule would delete it. A repeat of the confirm heals it, and so does the hourly sweep.",
 };
 
-/** What is to be done, one thing after the other. */
+/** The actions, which run one after the other. */
 let queue = Promise.resolve();
 let waiting = 0;
-/** What was in the bucket and in the table before the last change; what is shown is marked against it. */
+/** The bucket and the table before the last upload. The tables mark the differences from it. */
 let before = null;
 
 remember();
@@ -131,7 +131,7 @@ function tellEditor(text) {
 }
 
 async function startEdited() {
-  // A second click finds the picture gone.
+  // A first click has closed the editor.
   if (!editor.isOpen()) return;
   const { file, isOriginal } = await editor.take();
   editor.close();
@@ -223,15 +223,14 @@ const PHASES = {
   },
 };
 
-/** From here on changes are told and marked. */
+/** Show and mark the changes from now on. */
 async function begin(entry, username) {
   before = look(document);
   entry.users = new Set([username]);
   entry.seen = location.search ? look(await fetchNewest().catch(() => document)) : before;
 }
 
-/** Look at the bucket and at the table: show what is there, and tell what the last call has changed. An upload does not
- * depend on it. */
+/** Show the bucket and the table, and what the last call has changed. An upload does not depend on it. */
 async function see(entry) {
   try {
     const fresh = await show();
@@ -244,7 +243,7 @@ async function see(entry) {
   return entry.seen;
 }
 
-/** The old picture and the pending one are deleted right after the confirm's answer: look until they are gone. */
+/** The old picture and the pending object are deleted right after the response: read the page until they are deleted. */
 async function settle(entry, key, avatar) {
   for (let looks = 0; looks < 10; looks += 1) {
     const { objects } = await see(entry);
@@ -258,7 +257,7 @@ async function settle(entry, key, avatar) {
 
 async function tryAll() {
   const names = Object.keys(ATTACKS);
-  // What waits goes on while the others are tried.
+  // Attacks that wait start first and continue while the others run.
   names.sort((one, other) => Boolean(ATTACKS[other].background) - Boolean(ATTACKS[one].background));
   for (const name of names) await tryAttack(name);
 }
@@ -317,14 +316,14 @@ const PARTS = { service: "The uploads service", bucket: "The bucket" };
 
 // The page itself
 
-/** One thing at a time, and after each the page as it is then. */
+/** Run one action at a time, and reload the page's sections after each. */
 function perform(action) {
   waiting += 1;
   document.body.dataset.busy = "true";
   queue = queue.then(async () => {
     say("");
     await action().catch(report);
-    // After a failure, too: what was uploaded before it is in the bucket.
+    // Also after a failure, since the object may already be in the bucket.
     await show().catch(report);
     waiting -= 1;
     document.body.dataset.busy = String(waiting > 0);
@@ -332,7 +331,7 @@ function perform(action) {
   return queue;
 }
 
-/** What is there now, marked where it is other than it was before the last upload. */
+/** Show the current content, with marks at the changes since before the last upload. */
 async function show() {
   const fresh = await reload();
   nameFormatsWithoutRemover();
@@ -340,7 +339,7 @@ async function show() {
   return fresh;
 }
 
-/** Another page of a list: nothing there is a change. */
+/** Show another page of a list, without marks. */
 async function turn() {
   before = null;
   await show().catch(report);

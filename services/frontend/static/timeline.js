@@ -1,17 +1,17 @@
-// What happened: each upload with its calls, as they were made, and what each of them changed.
+// The timeline: each upload with the calls that it made, and what each of them changed.
 
 const list = () => document.querySelector("#timeline");
 const MOST = 24;
 const SHOWN = 16;
 
-/** Which part of the system a call went to. */
+/** The parts of the system by the paths of their calls. */
 const PLACES = {
   "/auth/": ["service", "auth service"],
   "/uploads/": ["service", "uploads service"],
 };
 const SECRETS = /policy|signature|security-token|credential|upload[-_]token|access_token|authorization/i;
 
-/** An upload or an attack, on top of those before it. */
+/** The entry of an upload or an attack. The newest is first. */
 export class Entry {
   #began = null;
   #calls = new Map();
@@ -48,7 +48,7 @@ export class Entry {
     this.bar.value = part;
   }
 
-  /** Replaces what was offered before. */
+  /** Show a button in place of the former one. */
   offer(text, action) {
     const button = build("button", { type: "button", className: "quiet", textContent: text });
     button.addEventListener("click", action);
@@ -59,7 +59,7 @@ export class Entry {
     this.actions.replaceChildren();
   }
 
-  /** A call of this name begins; returns what is to hear of it. `tell(call)`: in words what its answer means. */
+  /** The `observe` function for a call with this name. `tell(call)` returns the meaning of its response as a sentence. */
   observe(name, tell = () => "") {
     return (call) => {
       const item = this.#calls.get(call) ?? this.#begin(call, name);
@@ -67,14 +67,14 @@ export class Entry {
     };
   }
 
-  /** A line besides the calls, such as one that was left out. */
+  /** Add a line that is not a call, for example for a confirm that was left out. */
   note(kind, text) {
     const item = build("li", { className: `call ${kind}` }, build("p", { className: "tells", textContent: text }));
     this.list.append(item);
     return item;
   }
 
-  /** What has changed since the last call, as it was seen. */
+  /** Add the observed changes to the latest call. */
   showEffects(effects) {
     const last = this.list.lastElementChild;
     if (!last || !effects.length) return;
@@ -112,7 +112,7 @@ export class Entry {
     this.#drawTimes();
   }
 
-  /** Each call's bar, from the first call's beginning to the last one's end. */
+  /** Draw each call's bar on a scale from the start of the first call to the end of the last one. */
   #drawTimes() {
     const whole = this.#ended - this.#began;
     for (const [call, item] of this.#calls) {
@@ -123,7 +123,7 @@ export class Entry {
   }
 }
 
-/** Within the timeline alone: the page stays where its reader is. */
+/** Scroll the timeline to the item, and not the page. */
 function follow(item) {
   const box = list().parentElement;
   const hidden = item.offsetTop + item.offsetHeight - box.scrollTop - box.clientHeight;
@@ -153,7 +153,7 @@ function show(title, content) {
   return build("section", {}, heading, text);
 }
 
-/** Readable, and with nothing in it that somebody could use who looks over the shoulder. */
+/** The content as text, with policies, signatures and tokens shortened, so that nobody can use them from a screen. */
 function format({ headers, fields, body }) {
   const lines = Object.entries(headers ?? {}).filter(([, value]) => value).map(([name, value]) => `${name}: ${shorten(name, value)}`);
   if (fields) lines.push(...Object.entries(fields).map(([name, value]) => `${name} = ${shorten(name, value)}`));

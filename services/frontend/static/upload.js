@@ -1,9 +1,9 @@
-// The three phases of an upload, each a plain call, and an upload that goes through them.
+// The three phases of an upload as functions, and an upload that runs them.
 
 import { CallError, callService, postForm } from "./calls.js";
 import { removeMetadata } from "./metadata.js";
 
-/** The picture without its metadata; the same file where the page can't remove it. */
+/** The picture without its metadata; the same file if the page can't remove it. */
 export async function withoutMetadata(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const kept = removeMetadata(bytes, file.type);
@@ -18,27 +18,28 @@ export async function presign(file, options = {}) {
   return { ...(await callService("/uploads/presign", declared, { ...options, requestId })), requestId };
 }
 
-/** 3. Tell the uploads service, which checks the picture and makes it the avatar. */
+/** 3. Confirm: the uploads service checks the picture and makes it the avatar. */
 export function confirm(form, options = {}) {
   const proof = { key: form.key, ...(form.upload_token && { upload_token: form.upload_token }) };
   return callService("/uploads/confirm", proof, { ...options, requestId: form.requestId });
 }
 
-/** What nothing but another file mends. */
+/** Codes of errors after which only another file can succeed. */
 const HOPELESS = new Set([
   "type-not-allowed", "empty-file", "too-large", "not-a-picture", "type-mismatch", "unreadable-picture", "too-many-pixels",
 ]);
-/** After these a new upload is begun; after any other failure the old one goes on where it stopped. */
+/** Codes of errors after which the upload starts again with a presign. After any other error it continues. */
 const OVER = new Set(["expired", "unknown-upload", "superseded", "other-strategy", "AccessDenied", "SignatureDoesNotMatch"]);
 
-/** One file on its way. A failed or cancelled one is run again, and takes up where it stopped. */
+/** The upload of one file. If it failed or was cancelled, `run` continues where it stopped. */
 export class Upload {
   #form = null;
   #expires = 0;
   #posted = false;
   #abort = null;
 
-  /** `watch`: `phase(name, text)`, `observe(call)`, `progress(part of the whole)`, `look()` between POST and confirm. */
+  /** `watch.phase(name)` returns the phase's `observe`, `watch.progress(part)` gets the progress from 0 to 1, and
+   * `watch.look()` is called between POST and confirm. */
   constructor(file, { watch, withConfirm = true }) {
     Object.assign(this, { file, watch, withConfirm });
   }
@@ -47,7 +48,7 @@ export class Upload {
     return this.#form;
   }
 
-  /** The avatar's key; null where the confirm was left out. Throws a CallError, or an AbortError when cancelled. */
+  /** Returns the avatar's key, or null without a confirm. Throws a CallError, or an AbortError if it was cancelled. */
   async run() {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
@@ -70,7 +71,7 @@ export class Upload {
     this.#abort?.abort();
   }
 
-  /** Whether to run it again may help after this error. */
+  /** Whether another run may succeed after this error. */
   canTryAgain(error) {
     return error.name === "AbortError" || (error instanceof CallError && !HOPELESS.has(error.code));
   }
@@ -96,13 +97,13 @@ export class Upload {
   }
 }
 
-/** One for all calls of an upload. Not by crypto.randomUUID, which browsers have only on HTTPS and localhost. */
+/** The request id for all calls of an upload. Browsers have crypto.randomUUID only on HTTPS and localhost. */
 function makeRequestId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** SHA-256 in base64, which S3 then holds the file against. Browsers compute it only on HTTPS and localhost. */
+/** The file's SHA-256 in base64, which S3 compares with the file. Browsers compute it only on HTTPS and localhost. */
 async function digest(file) {
   if (!globalThis.crypto?.subtle) return null;
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));

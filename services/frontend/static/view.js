@@ -1,11 +1,11 @@
-// What the page shows of the system. It is rendered on the server alone: after each change the page is fetched again,
-// and the sections that are marked for it are replaced.
+// The sections of the page that show the system's state. Only the server renders them: after each change the page is
+// fetched again, and the sections with `data-reload` are replaced.
 
 import { CallError } from "./calls.js";
 
 const sections = () => document.querySelectorAll("[data-reload]");
 
-/** By section, as it was rendered: what the page's own scripts do with it afterwards is no difference. */
+/** The HTML of each section as the server rendered it, without the changes that scripts made afterwards. */
 const rendered = new Map();
 
 let reloads = 0;
@@ -15,11 +15,11 @@ export function remember() {
   for (const section of sections()) rendered.set(section.id, section.innerHTML);
 }
 
-/** Show what is there now; what was fetched, for those who compare. */
+/** Show the current content. Returns the fetched page, for comparisons. */
 export async function reload() {
   const turn = ++reloads;
   const fresh = await fetchPage(location.href);
-  // A later reload is of a later address or state, whichever answer comes first.
+  // Only the latest reload may change the page, since its response can arrive before that of an earlier one.
   if (turn !== reloads) return fresh;
   for (const section of sections()) {
     const next = document.adoptNode(fresh.getElementById(section.id).cloneNode(true));
@@ -28,14 +28,14 @@ export async function reload() {
     keepChoices(section, next);
     const hadFocus = section.contains(document.activeElement);
     section.replaceWith(next);
-    // Else a keyboard would begin at the top of the page again.
+    // Otherwise the next Tab key would start at the top of the page.
     if (hadFocus) next.querySelector("h2").focus();
   }
   countDown();
   return fresh;
 }
 
-/** The page as somebody sees it who opens it: the newest objects, all states. */
+/** The page without a query: the newest objects, in all states. */
 export function fetchNewest() {
   return fetchPage("/");
 }
@@ -46,7 +46,7 @@ async function fetchPage(address) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-/** What is rendered is the default; what somebody has chosen since stays chosen. */
+/** Keep what the user has chosen or opened, since the server renders the defaults. */
 function keepChoices(section, next) {
   for (const { id, checked } of section.querySelectorAll("input[type=checkbox][id]")) {
     const choice = next.querySelector(`#${id}`);
@@ -55,13 +55,13 @@ function keepChoices(section, next) {
   for (const { id, open } of section.querySelectorAll("details[id]")) next.querySelector(`#${id}`).open = open;
 }
 
-/** The bucket's clock, by so many days ahead of ours; its rules go by that. */
+/** Set how many days the clock of the lifecycle rules is ahead of the browser's. */
 export function setClock(days) {
   ahead = days * 86_400_000;
   countDown();
 }
 
-/** How long it is until each object's end. */
+/** Show the time until each object's expiry. */
 export function countDown() {
   for (const end of document.querySelectorAll("time[data-expires]")) {
     const minutes = Math.floor((new Date(end.dateTime) - Date.now() - ahead) / 60_000);
