@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 POLICY = r"The bucket: 403 AccessDenied\. Invalid according to Policy: "
 OUTCOMES = {
     "skip": ("harmless", r"The bucket took it, and your row is as it was\."),
-    "again": ("harmless", r"(It lies beside the avatar and expires|It was marked as pending, and is healed)\."),
+    "again": ("harmless", r"(It lies beside the avatar and expires|It was marked as pending, and is restored)\."),
     "replay": ("harmless", r"The same answer again, and the same avatar: avatars/[0-9a-f-]{36}"),
     "older": ("refused", r"The uploads service: 409 superseded\. A later upload is the avatar already\."),
     "foreign": ("refused", r"The uploads service: 404 unknown-upload\. There is no upload of that key\."),

@@ -1,4 +1,4 @@
-"""The picture before its upload: chosen, dropped or pasted, seen, cut and scaled."""
+"""The editor: a picture is chosen, dropped or pasted, previewed, cropped and scaled before its upload."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from tests.browsing import Site
     from tests.conftest import Bucket, User
 
-# What this is about is the same under either strategy.
+# The editor is the same under both strategies.
 pytestmark = only_prefix
 
 SIDE = 512
 
-GIVE = """([kind, name, type, file]) => {
+INSERT = """([kind, name, type, file]) => {
     const bytes = Uint8Array.from(atob(file), (character) => character.charCodeAt());
     const transfer = new DataTransfer();
     transfer.items.add(new File([bytes], name, { type }));
@@ -38,15 +38,15 @@ GIVE = """([kind, name, type, file]) => {
         document.body.dispatchEvent(new ClipboardEvent("paste", { ...options, clipboardData: transfer }));
         return [];
     }
-    const answers = ["dragover", "drop"].map((name) => new DragEvent(name, { ...options, dataTransfer: transfer }));
-    return answers.map((event) => target.dispatchEvent(event));
+    const events = ["dragover", "drop"].map((name) => new DragEvent(name, { ...options, dataTransfer: transfer }));
+    return events.map((event) => target.dispatchEvent(event));
 }"""
-"""Drop or paste a file, as a browser tells the page of it. Whether the browser would still do what it does by itself
-(open the file), for each event."""
+"""Dispatch the events of a dropped or pasted file. For each event of a drop the result is whether the browser would then
+open the file, which is its default action."""
 
 
-def give(page: Page, kind: str, file: Path, content_type: str = "image/jpeg") -> list[bool]:
-    return page.evaluate(GIVE, [kind, file.name, content_type, base64.b64encode(file.read_bytes()).decode()])
+def insert(page: Page, kind: str, file: Path, content_type: str = "image/jpeg") -> list[bool]:
+    return page.evaluate(INSERT, [kind, file.name, content_type, base64.b64encode(file.read_bytes()).decode()])
 
 
 def choose(site: Site, file: Path) -> None:
@@ -65,13 +65,13 @@ def read_avatar(user: User, bucket: Bucket) -> tuple[Image.Image, dict[str, Any]
 
 
 @pytest.mark.parametrize("way", ["choose", "drop", "paste"])
-def test_a_picture_is_seen_before_it_goes(site: Site, user: User, bucket: Bucket, way: str) -> None:
+def test_the_editor_shows_a_picture_before_its_upload(site: Site, user: User, bucket: Bucket, way: str) -> None:
     site.log_in(user.username)
     old = user.avatar
     if way == "choose":
         choose(site, PHOTOGRAPH)
     else:
-        assert give(site.page, way, PHOTOGRAPH) == ([False, False] if way == "drop" else [])
+        assert insert(site.page, way, PHOTOGRAPH) == ([False, False] if way == "drop" else [])
     expect(site.editor).to_contain_text("cat.jpg")
     expect(site.editor).to_contain_text("451 × 300 pixels, 45,755 bytes")
     expect(site.editor).to_contain_text("Uploaded: 300 × 300 pixels")
@@ -88,19 +88,19 @@ def test_a_picture_is_seen_before_it_goes(site: Site, user: User, bucket: Bucket
 
 
 def shrink(shown: Image.Image, side: int) -> Image.Image:
-    """The middle of what the editor shows, where its frame darkens nothing, as large as the middle of an avatar."""
+    """The middle of the editor's preview, which its frame does not darken, scaled to the size of an avatar's middle."""
     edge = round(shown.width * (96 - side) / 2 / 96)
     return shown.convert("RGB").crop((edge, edge, shown.width - edge, shown.height - edge)).resize((side, side))
 
 
-def test_a_large_photograph_is_scaled_and_says_nothing_else(
+def test_a_large_photograph_is_scaled_and_loses_its_metadata(
     site: Site, user: User, bucket: Bucket, tmp_path: Path
 ) -> None:
     file = tmp_path / "photo.jpg"
     file.write_bytes(make_camera_photograph(size=(1600, 1200)))
     site.log_in(user.username)
     choose(site, file)
-    # Its camera was held upright, which is what a viewer makes of it.
+    # Its EXIF orientation turns it upright.
     expect(site.editor).to_contain_text("1,200 × 1,600 pixels")
     start(site)
     picture, _ = read_avatar(user, bucket)
@@ -110,7 +110,7 @@ def test_a_large_photograph_is_scaled_and_says_nothing_else(
 
 
 @pytest.mark.parametrize("content_type", FORMATS)
-def test_a_cut_picture_is_saved_in_the_type_that_its_format_names(
+def test_a_cropped_picture_is_saved_in_the_content_type_for_its_format(
     site: Site, user: User, bucket: Bucket, tmp_path: Path, content_type: str
 ) -> None:
     file = tmp_path / f"picture.{FORMATS[content_type].extensions[0]}"
@@ -123,10 +123,10 @@ def test_a_cut_picture_is_saved_in_the_type_that_its_format_names(
     assert difference(site.see_picture(user.username), draw_avatar(file)) < SAME
 
 
-def test_what_is_uploaded_is_what_was_chosen_by_sliders_keys_and_dragging(
+def test_sliders_keys_and_dragging_choose_the_uploaded_square(
     site: Site, user: User, bucket: Bucket, tmp_path: Path
 ) -> None:
-    """Four squares of a colour each: what is cut out tells where."""
+    """The picture has four squares, each of another colour, so the colour shows where it was cropped."""
     file = tmp_path / "colours.png"
     colours = Image.new("RGB", (400, 400), "red")
     colours.paste("lime", (200, 0, 400, 200))
@@ -168,7 +168,7 @@ def see_colour(site: Site) -> Any:
     return shot.getpixel((shot.width // 2, shot.height // 2))
 
 
-def test_the_original_can_be_kept(site: Site, user: User, bucket: Bucket) -> None:
+def test_the_original_file_can_be_uploaded(site: Site, user: User, bucket: Bucket) -> None:
     site.log_in(user.username)
     choose(site, PHOTOGRAPH)
     site.editor.get_by_label("the original file").check()
@@ -193,7 +193,7 @@ def test_another_picture_can_be_chosen_instead(site: Site, user: User, bucket: B
     assert difference(picture.convert("RGB"), ImageOps.fit(Image.open(other).convert("RGB"), picture.size)) < SAME
 
 
-def test_what_is_no_picture_is_told_at_once(site: Site, user: User, tmp_path: Path) -> None:
+def test_a_file_that_is_no_picture_is_reported_before_any_call(site: Site, user: User, tmp_path: Path) -> None:
     letter = tmp_path / "letter.png"
     letter.write_text("Dear Sir or Madam")
     site.log_in(user.username)
@@ -208,7 +208,7 @@ def test_what_is_no_picture_is_told_at_once(site: Site, user: User, tmp_path: Pa
     expect(site.page.locator("#picture-problem")).to_be_empty()
 
 
-def test_what_is_chosen_while_another_is_under_way_follows_it(site: Site, user: User, tmp_path: Path) -> None:
+def test_a_file_that_is_chosen_during_an_upload_is_uploaded_after_it(site: Site, user: User, tmp_path: Path) -> None:
     second = tmp_path / "second.png"
     second.write_bytes(make_picture(seed=6))
     site.log_in(user.username)

@@ -1,4 +1,4 @@
-"""What the page takes out of a picture before it uploads it, and what it leaves as it is."""
+"""The metadata that the page removes from a picture before its upload, and the files that it does not change."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from tests.browsing import Site
     from tests.conftest import Bucket, User
 
-# What this is about is the same under either strategy.
+# The removal is the same under both strategies.
 pytestmark = only_prefix
 
 ORIENTATION = 0x0112
 SECRET = b"52.5200N 13.4050E"
-"""Stands in every piece of metadata here, and in no pixel."""
+"""A text in each piece of metadata of these pictures, and in none of their pixels."""
 SCENE = draw_scene(40, 24, seed=1)
 SECOND_SCENE = draw_scene(40, 24, seed=2)
 
@@ -47,7 +47,7 @@ def save(format_name: str, scene: Image.Image = SCENE, **options: Any) -> bytes:
 
 
 def make_exif(orientation: int, *, byte_order: Literal["<", ">"] = "<", kind: int = 3) -> bytes:
-    """A maker's name and an orientation, as a short (3) or as a long (4)."""
+    """EXIF data with a maker's name and an orientation, which is a SHORT (3) or a LONG (4) of TIFF."""
     value = struct.pack(byte_order + ("HH" if kind == 3 else "I"), *((orientation, 0) if kind == 3 else (orientation,)))
     return (
         (b"II*\0" if byte_order == "<" else b"MM\0*")
@@ -69,12 +69,12 @@ def exif_segment(orientation: int, **options: Any) -> bytes:
 
 
 def begin_jpeg(jpeg: bytes, *inserted: bytes) -> bytes:
-    """With this between the start of the image and all else."""
+    """The JPEG with these segments right after its start-of-image marker."""
     return jpeg[:2] + b"".join(inserted) + jpeg[2:]
 
 
 def insert_before_scans(jpeg: bytes, inserted: bytes) -> bytes:
-    """In a progressive JPEG each scan has a marker of its own, which nothing else here contains."""
+    """The progressive JPEG with this segment before each scan. Only start-of-scan markers have these two bytes here."""
     return jpeg.replace(b"\xff\xda", inserted + b"\xff\xda")
 
 
@@ -83,17 +83,17 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 
 def begin_png(png: bytes, *inserted: bytes) -> bytes:
-    """With this right after the header."""
+    """The PNG with these chunks right after its header."""
     return png[:33] + b"".join(inserted) + png[33:]
 
 
 def end_png(png: bytes, *inserted: bytes) -> bytes:
-    """With this right before the end."""
+    """The PNG with these chunks right before its end."""
     return png[:-12] + b"".join(inserted) + png[-12:]
 
 
 def end_webp(webp: bytes, name: bytes, data: bytes) -> bytes:
-    """With one more chunk."""
+    """The WebP with one more chunk at its end."""
     more = webp[8:] + name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
     return b"RIFF" + struct.pack("<I", len(more)) + more
 
@@ -173,16 +173,16 @@ WITH_METADATA = {
     for name, file in files.items()
 }
 
-TURNED: dict[str, Callable[[bytes], bytes]] = {
+MAKE_WITH_EXIF: dict[str, Callable[[bytes], bytes]] = {
     "image/jpeg": lambda exif: begin_jpeg(JPEG, XMP, segment(0xE1, b"Exif\0\0" + exif)),
     "image/png": lambda exif: begin_png(PNG, chunk(b"eXIf", exif)),
     "image/webp": lambda exif: save("WEBP", exif=exif, xmp=SECRET),
 }
-"""By content type, how a picture with this EXIF is made."""
+"""Functions by content type that make a picture with this EXIF data."""
 
 PLAIN = {"image/jpeg": JPEG, "image/png": PNG, "image/webp": LOSSY}
 
-NOT_TOUCHED: dict[str, tuple[str, bytes]] = {
+UNCHANGED: dict[str, tuple[str, bytes]] = {
     "gif": ("image/gif", save("GIF", comment=SECRET)),
     "another type than declared": ("image/png", JPEGS["exif"]),
     "no type": ("", JPEGS["exif"]),
@@ -214,12 +214,12 @@ REMOVE = """async ([file, type]) => {
 CUT_OFF = """async ([file, type]) => {
     const { removeMetadata } = await import("/static/metadata.js");
     const whole = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
-    const touched = [];
+    const changed = [];
     for (let length = 0; length < whole.length; length += 1) {
         const part = whole.slice(0, length);
-        if (removeMetadata(part, type) !== part) touched.push(length);
+        if (removeMetadata(part, type) !== part) changed.push(length);
     }
-    return touched;
+    return changed;
 }"""
 
 COMPARE = """async ([files, type]) => {
@@ -254,7 +254,7 @@ COMPARE = """async ([files, type]) => {
 
 @pytest.fixture(scope="module")
 def frame(browser: Browser, stack: Stack) -> Iterator[Page]:
-    """Somewhere for the module to run, without the page around it."""
+    """A page in which the tests import the module, without the user of the fixture `page`."""
     page = browser.new_page()
     page.goto(stack.origin)
     yield page
@@ -289,7 +289,9 @@ def test_a_photograph_is_uploaded_without_its_metadata(
         assert difference(site.see_picture(user.username), draw_avatar(file)) < SAME
 
 
-def test_who_does_not_want_that_uploads_the_file_itself(site: Site, user: User, bucket: Bucket, tmp_path: Path) -> None:
+def test_the_original_file_is_uploaded_if_the_option_is_off(
+    site: Site, user: User, bucket: Bucket, tmp_path: Path
+) -> None:
     file = tmp_path / "photo.jpg"
     file.write_bytes(make_camera_photograph(size=(400, 300)))
     site.log_in(user.username)
@@ -298,7 +300,7 @@ def test_who_does_not_want_that_uploads_the_file_itself(site: Site, user: User, 
     option.uncheck()
     old = user.avatar
     for _ in range(2):
-        # The choice outlives an upload.
+        # The option stays off after an upload.
         expect(site.input("confirm")).to_be_enabled()
         site.input("confirm").set_input_files(file)
         expect(site.picture(user.username)).not_to_have_attribute("src", re.compile(re.escape(str(old))))
@@ -320,7 +322,7 @@ def choose(site: Site, content_type: str, selector: str) -> None:
 
 
 def test_every_remover_is_tested_here(frame: Page) -> None:
-    assert list_removers(frame) == set(TURNED)
+    assert list_removers(frame) == set(MAKE_WITH_EXIF)
 
 
 @pytest.mark.parametrize("content_type", FORMATS)
@@ -361,7 +363,7 @@ def test_a_format_has_a_remover_or_the_user_is_warned(site: Site, user: User, co
 
 
 @pytest.mark.parametrize("case", WITH_METADATA)
-def test_metadata_goes_and_pixels_stay(frame: Page, case: str) -> None:
+def test_metadata_is_removed_and_pixels_are_kept(frame: Page, case: str) -> None:
     content_type, file = WITH_METADATA[case]
     assert SECRET in file
     cleaned = remove(frame, content_type, file)
@@ -380,21 +382,21 @@ def test_metadata_goes_and_pixels_stay(frame: Page, case: str) -> None:
         ("image/jpeg", b""),
         ("image/png", b""),
         ("image/webp", b""),
-        # As some programs write it, although the formats' pages don't have it.
+        # Some programs write this prefix, although the specifications of the formats do not have it.
         ("image/png", b"Exif\0\0"),
         ("image/webp", b"Exif\0\0"),
     ],
 )
-def test_a_turned_picture_stays_turned(frame: Page, content_type: str, prefix: bytes) -> None:
-    make = TURNED[content_type]
-    turned = [make(prefix + make_exif(n, byte_order=order)) for n in range(10) for order in ("<", ">")]
-    for file in turned:
+def test_the_orientation_is_kept(frame: Page, content_type: str, prefix: bytes) -> None:
+    make = MAKE_WITH_EXIF[content_type]
+    pictures = [make(prefix + make_exif(n, byte_order=order)) for n in range(10) for order in ("<", ">")]
+    for file in pictures:
         cleaned = remove(frame, content_type, file)
         assert SECRET not in cleaned
         orientation = read_exif(file)[ORIENTATION]
         assert read_exif(cleaned) == ({} if orientation == 1 else {ORIENTATION: orientation})
         assert draw(cleaned) == draw(file)
-    assert compare(frame, content_type, turned)["shown"] == len(turned)
+    assert compare(frame, content_type, pictures)["shown"] == len(pictures)
 
 
 @pytest.mark.parametrize(
@@ -411,19 +413,19 @@ def test_a_turned_picture_stays_turned(frame: Page, content_type: str, prefix: b
         ("image/png", end_png(begin_png(PNG, chunk(b"eXIf", make_exif(6))), chunk(b"eXIf", make_exif(1)))),
     ],
 )
-def test_an_odd_orientation_is_what_the_browser_made_of_it(frame: Page, content_type: str, file: bytes) -> None:
+def test_an_unusual_orientation_is_shown_as_before(frame: Page, content_type: str, file: bytes) -> None:
     assert SECRET not in remove(frame, content_type, file)
     assert compare(frame, content_type, [file]) == {"cleaned": 1, "shown": 1}
 
 
-@pytest.mark.parametrize("content_type", TURNED)
+@pytest.mark.parametrize("content_type", MAKE_WITH_EXIF)
 @pytest.mark.parametrize(
     "exif",
     [SECRET, b"II*\0\xff\xff\xff\xff" + SECRET, b"MM\0*\0\0\0\x08\xff\xff" + SECRET, b"II*\0" + SECRET[:3], b""],
     ids=["no TIFF", "directory elsewhere", "directory cut off", "header cut off", "empty"],
 )
-def test_damaged_exif_goes(frame: Page, content_type: str, exif: bytes) -> None:
-    file = TURNED[content_type](exif + b"!" + SECRET)
+def test_damaged_exif_is_removed(frame: Page, content_type: str, exif: bytes) -> None:
+    file = MAKE_WITH_EXIF[content_type](exif + b"!" + SECRET)
     assert SECRET not in remove(frame, content_type, file)
     assert compare(frame, content_type, [file]) == {"cleaned": 1, "shown": 1}
 
@@ -433,30 +435,30 @@ def test_a_picture_without_metadata_is_the_same_file(frame: Page, content_type: 
     assert remove(frame, content_type, PLAIN[content_type]) == PLAIN[content_type]
 
 
-@pytest.mark.parametrize("case", NOT_TOUCHED)
-def test_what_cannot_be_read_for_certain_is_not_touched(frame: Page, case: str) -> None:
-    content_type, file = NOT_TOUCHED[case]
+@pytest.mark.parametrize("case", UNCHANGED)
+def test_an_ambiguous_file_is_not_changed(frame: Page, case: str) -> None:
+    content_type, file = UNCHANGED[case]
     assert remove(frame, content_type, file) == file
 
 
-@pytest.mark.parametrize("content_type", TURNED)
-def test_a_file_that_is_cut_off_is_not_touched_wherever_it_ends(frame: Page, content_type: str) -> None:
-    file = TURNED[content_type](make_exif(6))
+@pytest.mark.parametrize("content_type", MAKE_WITH_EXIF)
+def test_a_truncated_file_is_not_changed(frame: Page, content_type: str) -> None:
+    file = MAKE_WITH_EXIF[content_type](make_exif(6))
     assert frame.evaluate(CUT_OFF, [encode(file), content_type]) == []
 
 
-@pytest.mark.parametrize("content_type", TURNED)
-def test_random_bytes_are_not_touched(frame: Page, content_type: str) -> None:
+@pytest.mark.parametrize("content_type", MAKE_WITH_EXIF)
+def test_random_bytes_are_not_changed(frame: Page, content_type: str) -> None:
     dice = random.Random(content_type)  # noqa: S311 - bytes, not secrets
-    head = TURNED[content_type](make_exif(6))[:12]
+    head = MAKE_WITH_EXIF[content_type](make_exif(6))[:12]
     files = [head[: dice.randrange(13)] + dice.randbytes(dice.randrange(200)) for _ in range(200)]
     assert compare(frame, content_type, files) == {"cleaned": 0, "shown": 0}
 
 
-@pytest.mark.parametrize("content_type", TURNED)
-def test_a_damaged_file_looks_afterwards_as_before(frame: Page, content_type: str) -> None:
+@pytest.mark.parametrize("content_type", MAKE_WITH_EXIF)
+def test_a_damaged_file_looks_the_same_after_the_removal(frame: Page, content_type: str) -> None:
     dice = random.Random(content_type)  # noqa: S311 - places, not secrets
-    file = TURNED[content_type](make_exif(6))
+    file = MAKE_WITH_EXIF[content_type](make_exif(6))
     damaged: list[bytes] = []
     for _ in range(300):
         copy = bytearray(file)
@@ -473,7 +475,7 @@ def remove(frame: Page, content_type: str, file: bytes) -> bytes:
 
 
 def compare(frame: Page, content_type: str, files: list[bytes]) -> dict[str, int]:
-    """How many of them were cleaned, and how many of those are pictures; the browser shows each as it did before."""
+    """Assert that the browser shows each file as before. Returns how many changed, and how many of those are pictures."""
     others, counts = frame.evaluate(COMPARE, [[encode(file) for file in files], content_type])
     assert others == []
     return counts
@@ -484,7 +486,7 @@ def encode(file: bytes) -> str:
 
 
 def draw(file: bytes) -> list[tuple[str, tuple[int, int], bytes]]:
-    """Each picture in it, upright; of a JPEG the first, which is the one that browsers show."""
+    """Each frame of the file, upright. A JPEG counts as one frame, the first, since browsers show no other."""
     with Image.open(io.BytesIO(file)) as picture:
         frames = [picture] if picture.format in {"JPEG", "MPO"} else ImageSequence.Iterator(picture)
         upright = [ImageOps.exif_transpose(frame) for frame in frames]

@@ -32,7 +32,7 @@ export const ATTACKS = {
       const form = await lab.complete(file);
       await lab.post(form, file);
       if (lab.strategy === "tag") await lab.confirm(form);
-      return lab.strategy === "tag" ? "It was marked as pending, and is healed." : "It lies beside the avatar and expires.";
+      return lab.strategy === "tag" ? "It was marked as pending, and is restored." : "It lies beside the avatar and expires.";
     },
   },
   replay: {

@@ -12,7 +12,7 @@ import { countDown, fetchNewest, reload, remember } from "./view.js";
 
 const AFTERMATH = {
   prefix: "A second object lies under pending/ and expires; the avatar is untouched.",
-  tag: "The live avatar is pending again, and a lifecycle rule would delete it. A repeat of the confirm heals it, and so does the hourly sweep.",
+  tag: "The live avatar is pending again, and a lifecycle rule would delete it. A repeat of the confirm restores it, and so does the hourly sweep.",
 };
 
 /** The actions, which run one after the other. */
