@@ -18,13 +18,15 @@ from bench.load import LoadError, read_cpu_seconds
 from bench.servers import USERNAME, Server, make_module_command, start_peer, start_service
 from bench.spread import count_sequential_calls, find_percentile
 from infra.seed.people import PORTRAITS
-from services.store.keys import TOKEN_FIELD, USERNAME_FIELD
+from services.store.keys import PENDING_TAG, TOKEN_FIELD, USERNAME_FIELD, UploadId
+from services.uploads.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Literal
 
     from bench.subjects import Setup
+    from services.settings.limits import PendingStrategy
 
 DELAYS = (0, 10, 25)
 """Delays of each call to AWS, milliseconds."""
@@ -53,7 +55,7 @@ class ConfirmMeasurement:
 class ConfirmSubject:
     implementation: Literal["ours", "original"]
     server: Server
-    pending: Literal["prefix", "tag"]
+    pending: PendingStrategy
     path: str
     make_body: Callable[[], dict[str, Any]]
     """Makes a new upload and returns the request body of its confirm."""
@@ -65,7 +67,7 @@ def start_confirm_subjects(setup: Setup) -> Sequence[ConfirmSubject]:
         setup.processes, "original", make_module_command("bench.peers.original"), "/health", setup.aws
     )
     subjects: list[ConfirmSubject] = []
-    pendings: tuple[Literal["prefix", "tag"], ...] = ("prefix", "tag")
+    pendings: tuple[PendingStrategy, ...] = ("prefix", "tag")
     for pending in pendings:
         ours = start_service(setup.processes, setup.aws, "uploads", setup.auth, pending)
         presign = _upload_by_presign(ours, setup, pending)
@@ -101,21 +103,21 @@ def measure_confirm(
     setup.aws.take_calls()
     cpu = read_cpu_seconds(subject.server.process)
     durations: list[float] = []
-    answered: list[float] = []
+    responded: list[float] = []
     for body in bodies[WARM_UP:]:
         began = time.monotonic()
         _confirm(connection, subject, body)
-        answered.append(time.monotonic())
-        durations.append(answered[-1] - began)
+        responded.append(time.monotonic())
+        durations.append(responded[-1] - began)
         time.sleep(pause)
     cpu = read_cpu_seconds(subject.server.process) - cpu
     setup.aws.set_delay(0)
     served = setup.aws.take_calls()
     connection.close()
-    last = [call for call in served if call.began >= answered[-1] - durations[-1]]
+    last = [call for call in served if call.began >= responded[-1] - durations[-1]]
     return ConfirmMeasurement(
         find_percentile(durations, 50) * 1000,
-        count_sequential_calls(last, answered[-1]),
+        count_sequential_calls(last, responded[-1]),
         len(served) / count,
         cpu / count * 1000,
     )
@@ -160,7 +162,7 @@ def _upload_by_presign(server: Server, setup: Setup, pending: str) -> Callable[[
 
 def _upload_without_presign(setup: Setup, pending: str) -> Callable[[], dict[str, Any]]:
     def make_body() -> dict[str, Any]:
-        key = f"{'pending' if pending == 'prefix' else 'avatars'}/{uuid_utils.uuid7()}"
+        key = STRATEGIES[pending].posted_key(UploadId(str(uuid_utils.uuid7())))
         _put(setup, key, None, pending)
         return {"key": key}
 
@@ -169,5 +171,5 @@ def _upload_without_presign(setup: Setup, pending: str) -> Callable[[], dict[str
 
 def _put(setup: Setup, key: str, token: str | None, pending: str) -> None:
     metadata = {USERNAME_FIELD: USERNAME} | ({TOKEN_FIELD: token} if token else {})
-    tags = urlencode({"Status": "Pending"}) if pending == "tag" else ""
+    tags = urlencode([PENDING_TAG]) if pending == "tag" else ""
     setup.aws.add_object(key, PICTURE.read_bytes(), "image/png", metadata, tags)

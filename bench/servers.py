@@ -20,10 +20,13 @@ from infra.local.processes import Process, Processes
 from infra.local.resources import Resources
 from infra.local.stack import REGION, SERVICES, inherit_environ, make_environ
 from infra.settings import Settings
+from services.settings.limits import PENDING
+from services.store.table import Row, write_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Literal
+
+    from services.settings.limits import PendingStrategy
 
 SERVER_CORE, LOAD_CORE = 0, 1
 
@@ -60,9 +63,8 @@ class FakeAwsServer:
         return Aws(self.server.origin, REGION, *CREDENTIALS.values())
 
     def add_user(self, username: str, avatar: str | None = None) -> None:
-        attribute = {} if avatar is None else {"Avatar": {"S": avatar}}
-        row = {"Username": {"S": username}, "Name": {"S": "Sheldon Cooper"}}
-        self.clients.dynamodb.put_item(TableName=RESOURCES.table, Item=row | attribute)
+        row = write_row(Row(username, "Sheldon Cooper", avatar))
+        self.clients.dynamodb.put_item(TableName=RESOURCES.table, Item=row)
 
     def add_object(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str], tags: str = "") -> None:
         self.clients.s3.put_object(
@@ -87,7 +89,7 @@ def start_service(
     aws: FakeAwsServer,
     service: str,
     auth: str,
-    pending: Literal["prefix", "tag"] = "prefix",
+    pending: PendingStrategy = PENDING,
     *,
     metrics: bool = True,
     form: str | None = None,

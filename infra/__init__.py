@@ -1,1 +1,1 @@
-"""What the services run on: in AWS, and on one machine."""
+"""The infrastructure of the services: in AWS, and on one machine."""

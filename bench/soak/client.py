@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from bench.soak.chaos import Outages
     from bench.soak.history import History
+    from services.settings.limits import PendingStrategy
 
 TRIES = 600
 """Maximum number of tries, a second apart: enough for a restart on a busy machine and for many faults in a row."""
@@ -73,7 +74,7 @@ class Upload:
 class Shared:
     """State that all clients share."""
 
-    strategy: Literal["prefix", "tag"]
+    strategy: PendingStrategy
     outages: Outages
     history: History
     counts: Counts

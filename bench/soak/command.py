@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import httpx2
 
@@ -38,10 +38,14 @@ from infra.local.processes import STOP_SECONDS, ProcessError
 from infra.local.stack import Options, Stack, make_environ, run_stack
 from infra.seed.people import invent_people
 from infra.settings import Settings
+from services.settings.limits import PENDING
+from services.uploads.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import FrameType
+
+    from services.settings.limits import PendingStrategy
 
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C stopped, as shells report it."""
@@ -64,7 +68,7 @@ class Plan:
     uploads: int
     at_once: int
     users: int
-    pending: Literal["prefix", "tag"]
+    pending: PendingStrategy
     faults: float
     """Percentage of calls with a fault."""
     kills: int
@@ -252,8 +256,8 @@ def parse_plan(arguments: Sequence[str]) -> Plan:
     parser.add_argument("--users", type=_users, default=200, metavar="N", help="number of users (default: %(default)s)")
     parser.add_argument(
         "--pending",
-        choices=["prefix", "tag"],
-        default="prefix",
+        choices=[*STRATEGIES],
+        default=PENDING,
         help="how a pending object is marked (default: %(default)s)",
     )
     parser.add_argument(

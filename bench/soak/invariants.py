@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from services.store.keys import AVATAR_PREFIX
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from bench.soak.files import Digests
     from bench.soak.history import History
+    from services.settings.limits import PendingStrategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Snapshot:
 class Known:
     """The facts that a snapshot is compared with."""
 
-    strategy: Literal["prefix", "tag"]
+    strategy: PendingStrategy
     digests: Digests
     seeded: Mapping[str, str]
     """The rows before the first upload."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from services.settings.limits import PendingStrategy
 
 BROKEN = 0
 """In place of a status code: the connection broke or timed out."""
@@ -77,7 +79,7 @@ CAN_BECOME_THE_AVATAR = frozenset({Case.GOOD, Case.OVERWRITTEN, Case.CHANGING, C
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    strategy: Literal["prefix", "tag"]
+    strategy: PendingStrategy
     may_be_superseded: bool = False
     """The caller sent the confirm of a later upload before this response came."""
     is_superseded: bool = False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.soak.files import digest
 from bench.soak.invariants import Seen, Snapshot
 from services.store.keys import USERNAME_FIELD
+from services.store.table import USERNAME, read_avatar
 
 if TYPE_CHECKING:
     from infra.local.clients import Aws
@@ -31,11 +32,11 @@ def read_rows(stack: Stack) -> dict[str, str]:
     """Return the avatar keys by user, of the rows that have one."""
     pages = stack.aws.dynamodb.get_paginator("scan").paginate(TableName=stack.resources.table, ConsistentRead=True)
     items: list[Any] = [item for page in pages for item in page["Items"]]
-    return {item["Username"]["S"]: item["Avatar"]["S"] for item in items if "Avatar" in item}
+    return {item[USERNAME]["S"]: avatar for item in items if (avatar := read_avatar(item))}
 
 
 def _look(aws: Aws, bucket: str, key: str) -> Seen:
     response = aws.s3.get_object(Bucket=bucket, Key=key)
     owner = response["Metadata"].get(USERNAME_FIELD)
-    # The only tag that objects have here is the one that marks them as pending.
+    # Objects have no other tag than the pending tag.
     return Seen(owner, digest(response["Body"].read()), tagged=response.get("TagCount", 0) > 0)

@@ -118,7 +118,7 @@ async def _check_body(receive: Receive) -> None:
     """Accept only an empty body, since a sweep takes no parameters.
 
     Raises:
-        SweepError: the body contains something.
+        SweepError: the body is not empty.
     """
     body = b""
     async for chunk in read_body(receive):

@@ -28,7 +28,7 @@ class Batch:
     """The result of one listing."""
 
     names: Sequence[str]
-    """In ascending order, and complete from the start of the listing to the last of these."""
+    """All names from the start of the listing to the last of these, in ascending order."""
     more: bool
     """Whether there are names after these."""
 
@@ -139,7 +139,7 @@ class Search:
             self.found = tail
 
     def _choose_probes(self) -> Sequence[str | None]:
-        """In the first round one probe, where the names would start if they were evenly distributed. Later rounds also
+        """The first round has one probe, where the names would start if they were evenly distributed. Later rounds also
         have probes all over the gap.
         """
         guesses = [*self._keep_inside_gap(ID_SCALE.name(position) for position in self._extrapolate())]

@@ -26,7 +26,7 @@ ROWS = 20
 SHOWN_FORMATS = [
     {"name": shown.name, "content_type": shown.content_type, "edited_as": shown.edited_as} for shown in FORMATS.values()
 ]
-"""What the page's scripts know of each picture format."""
+"""The picture formats, for the page's scripts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The formats that a picture may have. A further format is one entry in `FORMATS`, with a module that reads it.
 
-Dimensions must be those that browsers show. Where a format can state them more than once, or hide them, the reader is
-strict, or the largest count.
+The dimensions must be those that browsers show. If a format can state its dimensions more than once, or hide them, its
+reader refuses such files or returns the largest dimensions.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ MAX_HEADER_BYTES = 5_000_000
 @dataclass(frozen=True, slots=True)
 class Format:
     name: str
-    """For people."""
+    """The format's name in messages to users."""
     content_type: str
     extensions: tuple[str, ...]
-    """Of file names, without the dot. The first one is the usual one."""
+    """Extensions of file names, without the dot. The first is the most common."""
     matches: Callable[[bytes], bool]
-    """Whether a file that begins so has this format (WHATWG, "MIME Sniffing", section 6.1)."""
+    """Whether a file with these first bytes has this format (WHATWG, "MIME Sniffing", section 6.1)."""
     measure: Callable[[bytes], tuple[int, int] | None]
     """Width and height in pixels, as stored. None if these bytes hold no complete and valid header."""
     edited_as: str = "image/png"
-    """Content type in which the page's editor saves what was cut out of such a picture. Every browser writes PNG."""
+    """Content type in which the page's editor saves a crop of such a picture. Every browser can encode PNG."""
 
 
 FORMATS = {
@@ -47,13 +47,13 @@ FORMATS = {
         Format("GIF", "image/gif", ("gif",), gif.matches, gif.measure),
     )
 }
-"""By content type. SVG is not among them: it is a document that can contain scripts."""
+"""The formats by content type. SVG is not among them: it is a document that can contain scripts."""
 
 CONTENT_TYPES = tuple(FORMATS)
 
 
 def identify(head: bytes) -> str | None:
-    """The content type of a file that begins so, or None."""
+    """The content type of a file with these first bytes, or None."""
     return next((chosen.content_type for chosen in FORMATS.values() if chosen.matches(head)), None)
 
 

@@ -27,10 +27,10 @@ def measure(head: bytes) -> tuple[int, int] | None:
 
 
 def _enlarge_to_first_frame(gif: bytes, width: int, height: int) -> tuple[int, int] | None:
-    """Browsers enlarge a GIF's logical screen to its first frame, which says where it lies and how large it is.
+    """Browsers enlarge a GIF's logical screen to its first frame, which states its own position and size.
 
-    GIF89a specification, sections 18 to 25: after the screen's descriptor and its colour table come extensions, each a
-    row of blocks that say how long they are and end with an empty one, and then the first image descriptor.
+    GIF89a specification, sections 18 to 25: extensions follow the screen's descriptor and its colour table; the first
+    image descriptor follows them. An extension is a sequence of blocks, each with its length; an empty block ends it.
     """
     flags = gif[10] if len(gif) > SCREEN_BYTES else 0
     at = SCREEN_BYTES + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)

@@ -21,13 +21,13 @@ def matches(head: bytes) -> bool:
 def measure(head: bytes) -> tuple[int, int] | None:
     """The first frame header of a plain chain of segments (ITU-T T.81, annex B).
 
-    Decoders differ in what they make of anything else between segments, and so nothing else is taken.
+    Decoders treat any other data between segments in different ways, so a file with such data has no dimensions.
     """
     at = 2
     for _ in range(MAX_SEGMENTS):
         while head[at : at + 2] == b"\xff\xff":
             at += 1
-        if len(head) < at + 9 or head[at] != 0xFF:  # noqa: PLR2004 - which begins each marker
+        if len(head) < at + 9 or head[at] != 0xFF:  # noqa: PLR2004 - the first byte of each marker
             return None
         marker = head[at + 1]
         if marker in SOF_MARKERS:

@@ -17,7 +17,7 @@ def matches(head: bytes) -> bool:
 def measure(head: bytes) -> tuple[int, int] | None:
     """The header of a file that has exactly one before its pixels, and has it first (PNG specification, section 5.6).
 
-    Of two, some decoders take the second (seen in Pillow), and browsers take neither.
+    If there are two, some decoders use the second (seen in Pillow), and browsers refuse the file.
     """
     extent: tuple[int, int] | None = None
     at = len(MAGIC)

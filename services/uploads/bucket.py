@@ -47,7 +47,7 @@ class Bucket:
     name: str
 
     def find_destination(self) -> Destination:
-        """From a form that botocore signs, so that its rules for endpoints and regions apply. Nothing is sent."""
+        """Read it from a form that botocore signs, so that botocore's endpoint rules apply. No request is sent."""
         form = self.s3.generate_presigned_post(self.name, "any")
         region = form["fields"]["x-amz-credential"].split("/")[-3]
         return Destination(self.name, form["url"], region)
@@ -71,19 +71,19 @@ class Bucket:
 
     def _read(self, key: str, span: str) -> tuple[Stored | None, bytes]:
         try:
-            answer = self.s3.get_object(Bucket=self.name, Key=key, Range=span)
+            response = self.s3.get_object(Bucket=self.name, Key=key, Range=span)
         except ClientError as error:
             # InvalidRange: the object is empty. No form allows that.
             if error_code(error) in {"NoSuchKey", "InvalidRange"}:
                 return None, b""
             raise
-        head = answer["Body"].read()
+        head = response["Body"].read()
         stored = Stored(
-            etag=answer["ETag"],
-            size=int(answer["ContentRange"].rpartition("/")[2]) if "ContentRange" in answer else len(head),
-            content_type=answer["ContentType"],
-            metadata=answer["Metadata"],
-            tagged=answer.get("TagCount", 0) > 0,
+            etag=response["ETag"],
+            size=int(response["ContentRange"].rpartition("/")[2]) if "ContentRange" in response else len(head),
+            content_type=response["ContentType"],
+            metadata=response["Metadata"],
+            tagged=response.get("TagCount", 0) > 0,
             format=identify(head),
             dimensions=None,
         )
@@ -95,7 +95,7 @@ class Bucket:
             ChangedError: the source is not the object that was verified.
         """
         try:
-            answer = self.s3.copy_object(
+            response = self.s3.copy_object(
                 Bucket=self.name,
                 Key=step.target,
                 CopySource={"Bucket": self.name, "Key": step.source},
@@ -110,7 +110,7 @@ class Bucket:
         except ClientError as error:
             _raise_if_changed(error, step.source)
             raise
-        if "ETag" not in answer.get("CopyObjectResult", {}):
+        if "ETag" not in response.get("CopyObjectResult", {}):
             # S3 may send status 200 before the copy is complete (AWS: CopyObject). Only the body reports success.
             raise HTTPClientError(error="CopyObject returned no result")
 
@@ -145,7 +145,7 @@ class Bucket:
                 self.blank(key, stored)
 
     def list_objects(self, prefix: str) -> Iterator[Listed]:
-        """In the order of their keys (AWS: ListObjectsV2, "UTF-8 binary order"), which is the order of creation."""
+        """The objects in order of their keys (AWS: ListObjectsV2, "UTF-8 binary order"), which is that of creation."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         for page in pages:
             for entry in page.get("Contents", []):
@@ -185,10 +185,10 @@ class Bucket:
         Raises:
             NotDeletedError: S3 refused to delete some of them.
         """
-        answer = self.s3.delete_objects(
+        response = self.s3.delete_objects(
             Bucket=self.name, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
         )
-        if failed := answer.get("Errors"):
+        if failed := response.get("Errors"):
             raise NotDeletedError([error.get("Key", "") for error in failed], failed[0].get("Code", ""))
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.web.problems import TRY_AGAIN
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,4 +27,4 @@ class Deadline:
             DeadlineExceededError: the deadline has passed.
         """
         if self.clock() > self.time:
-            raise DeadlineExceededError("AWS did not respond in time. It is safe to repeat the request.")
+            raise DeadlineExceededError(TRY_AGAIN)

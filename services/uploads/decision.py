@@ -92,7 +92,7 @@ def _decide_repeat(upload_id: UploadId, stored: Stored | None, limits: Limits, s
 
 
 def decide_repair(upload_id: UploadId, stored: Stored, limits: PictureLimits, strategy: Strategy) -> Restore | Replace:
-    """For a live avatar with the pending tag. Its bytes may differ from those that were confirmed."""
+    """Decide about a live avatar with the pending tag. Its bytes may differ from those that were confirmed."""
     try:
         verify_picture(stored, limits)
     except RefusedError as reason:

@@ -1,8 +1,9 @@
-"""What the calls look like, for the service's description."""
+"""Examples of requests and responses, for the OpenAPI document."""
 
 from __future__ import annotations
 
 from services.pictures.formats import CONTENT_TYPES
+from services.store.keys import REQUEST_FIELD, TOKEN_FIELD, USERNAME_FIELD
 from services.store.table import UnknownUserError
 from services.uploads import refusals
 from services.uploads.confirm import KeepsChangingError
@@ -28,8 +29,8 @@ OTHER_TYPE = next(other for other in CONTENT_TYPES if other != CONTENT_TYPE)
 
 FIELDS = {
     "Content-Type": CONTENT_TYPE,
-    "x-amz-meta-username": USERNAME,
-    "x-amz-meta-request-id": REQUEST_ID,
+    f"x-amz-meta-{USERNAME_FIELD}": USERNAME,
+    f"x-amz-meta-{REQUEST_FIELD}": REQUEST_ID,
 }
 SIGNED = {
     "x-amz-algorithm": "AWS4-HMAC-SHA256",
@@ -55,7 +56,7 @@ PRESIGN = add_examples(
             "url": f"{BUCKET_URL}/",
             "fields": FIELDS
             | {
-                "x-amz-meta-upload-token": UPLOAD_TOKEN,
+                f"x-amz-meta-{TOKEN_FIELD}": UPLOAD_TOKEN,
                 "tagging": "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>",
                 "key": UPLOAD.avatar_key,
             }

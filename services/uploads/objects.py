@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the browser says of the file at presign: bytes, and the SHA-256 in base64 if it computed one."""
+    """The file as the client declares it at the presign: its size in bytes, and optionally its SHA-256 in base64."""
 
     content_type: str
     size: int

@@ -1,4 +1,4 @@
-"""The problems that each exception of the service is translated to."""
+"""The problem for each exception of the service."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def main() -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
-        # Longer than that of clients, which might otherwise send a request on a closing connection.
+        # Longer than the idle timeout of clients, which might otherwise send a request on a closing connection.
         timeout_keep_alive=75,
     )
 

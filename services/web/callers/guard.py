@@ -1,4 +1,4 @@
-"""Finds the caller of a request and checks the origin of what comes with a cookie."""
+"""Finds the caller of a request, and checks the origin of a request with a session cookie."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Guard:
         Raises:
             NotLoggedInError, TokenExpiredError, KeysUnavailableError, ForeignOriginError: see `identify`.
         """
-        # Of an HTTP handler the connection is the request.
+        # For an HTTP route handler the connection is the request.
         connection.scope["user"] = await self.identify(cast("Request[Any, Any, Any]", connection))
 
     async def identify(self, request: Request[Any, Any, Any]) -> Caller:
@@ -41,7 +41,7 @@ class Guard:
         return caller
 
     async def identify_if_logged_in(self, request: Request[Any, Any, Any]) -> Caller | None:
-        """The caller if there is one; for pages that anybody may see."""
+        """The caller, or None without a login; for pages that need no login."""
         try:
             return await self.identify(request)
         except (NotLoggedInError, KeysUnavailableError):

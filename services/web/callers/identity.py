@@ -1,4 +1,4 @@
-"""Whom a token is from and for, whom it names, and why it may be refused."""
+"""The issuer and audience of access tokens, the user whom a token names, and the reasons to refuse a request."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ ALGORITHM = "ES256"
 REFETCH_SECONDS = 10
 """Minimum time between two fetches for an unknown `kid`, which any client can send at any rate."""
 FIRST_FETCH_SECONDS = 1
-"""The same while no key is known, so that a service that starts before the auth service soon works."""
+"""Minimum time between two fetches while no key is known: short, since a service may start before the auth service."""
 MAX_AGE_SECONDS = 600
 """How long fetched keys are used before they are fetched again. A key that is taken out of the key set stops verifying
 tokens after this time."""
@@ -41,8 +41,8 @@ class _Document(msgspec.Struct):
 
 
 class KeySet:
-    """While the document can't be fetched, the known keys stay in use for as long as that lasts: an auth service that
-    is down must not take the other services down, and that would be worse than a late key rotation.
+    """The known keys stay in use while the document can't be fetched: if the auth service is down, the other services
+    must still work, which matters more than a late key rotation.
 
     For one event loop.
     """

@@ -18,7 +18,7 @@ MAX_TOKENS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a token said, once its signature and claims were verified."""
+    """The content of a token whose signature and claims were verified."""
 
     caller: Caller
     expires: float
@@ -27,9 +27,8 @@ class Verified:
 
 
 class RememberedTokens:
-    """Tokens that were verified not long ago, so that the next request with one needs no signature check. Only verified
-    tokens may be added. The key of an entry is the SHA-256 of what the token's signature signs; the value holds the
-    signature.
+    """Recently verified tokens, so that the next request with one needs no signature check. Only verified tokens may be
+    added. The key of an entry is the SHA-256 of the token's signed part; the value has the signature.
 
     - Neither alone is a token, so a dump of the memory reveals none.
     - An ECDSA signature (r, s) is as valid as (r, -s), so one token has two spellings. They share an entry: an attacker
