@@ -12,7 +12,7 @@ from infra.local.demo import parse_options
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 MAP = README.partition("## Where things are")[2].split("```")[1]
-FOLDERS = re.findall(r"^((?:services|infra|tests)/[\w/]+)/ ", MAP, flags=re.MULTILINE)
+FOLDERS = re.findall(r"^((?:services|infra|bench|tests)[\w/]*)/ ", MAP, flags=re.MULTILINE)
 
 
 def test_both_commands_are_on_the_first_screen() -> None:
