@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench.installs import install_peer
 from bench.load import Request
 from bench.servers import ORIGIN, Server, make_module_command, start_peer, start_service
+from services.auth.settings import JWKS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +72,7 @@ def _start_node(name: str, request: Request, health: str = "/health") -> Callabl
 
 
 def _start_verifying_node(setup: Setup) -> tuple[Server, Request]:
-    environ = {"JWKS_URL": f"{setup.auth}/auth/.well-known/jwks.json", "ISSUER": f"{ORIGIN}/auth", "AUDIENCE": ORIGIN}
+    environ = {"JWKS_URL": setup.auth + JWKS_PATH, "ISSUER": f"{ORIGIN}/auth", "AUDIENCE": ORIGIN}
     command = ["node", str(install_peer("node-http"))]
     server = start_peer(setup.processes, "node-http-verified", command, "/health", None, environ)
     return server, Request("POST", "/presign", DECLARED.body, (JSON, setup.bearer))

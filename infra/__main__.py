@@ -17,8 +17,9 @@ from infra.components.sweep import SweepSchedule
 from infra.components.task import Task, TaskRole, TaskSettings
 from infra.configuration import read_configuration
 from infra.documents import policies
-from infra.documents.environments import JWKS_PATH, Names, make_environment
+from infra.documents.environments import Names, make_environment
 from infra.seed.people import SEEDED_USERS, invent_people
+from services.auth.settings import JWKS_PATH
 
 NAME = "three-phase-upload"
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from services.web.problems import MEDIA_TYPE, URN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,7 +42,7 @@ class Response:
         if self.status == BROKEN:
             return CONNECTION_BROKEN
         kind = self.body.get("type", "") if isinstance(self.body, dict) else ""  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        return f"{self.status} {str(kind).removeprefix('urn:problem:')}".strip()  # pyright: ignore[reportUnknownArgumentType]
+        return f"{self.status} {str(kind).removeprefix(URN)}".strip()  # pyright: ignore[reportUnknownArgumentType]
 
     @property
     def is_ambiguous(self) -> bool:
@@ -149,5 +151,5 @@ def _expect_overwritten(circumstances: Circumstances) -> frozenset[str]:
 
 
 def _judge_media_type(response: Response) -> str | None:
-    wanted = "application/problem+json"
+    wanted = MEDIA_TYPE
     return None if response.media_type == wanted else f"{response.name} as {response.media_type} instead of {wanted}"

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 Environment = dict[str, Any]
 """Values by name of the variable. Some may be Pulumi outputs."""
 
-JWKS_PATH = "/auth/.well-known/jwks.json"
-
 PROGRAMS = {
     "auth": AuthSettings,
     "uploads": UploadsSettings,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.web.problems import MEDIA_TYPE, URN, ProblemDetails
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -26,11 +29,11 @@ async def read_body(receive: Receive) -> AsyncIterator[bytes]:
 async def send_problem(
     send: Send, status: int, slug: str, title: str, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
-    body = json.dumps({"type": f"urn:problem:{slug}", "status": status, "title": title, "detail": title}).encode()
-    sent = [(b"content-type", b"application/problem+json"), *headers]
+    details = ProblemDetails(type=URN + slug, status=status, title=title, detail=title)
+    sent = [(b"content-type", MEDIA_TYPE.encode()), *headers]
     if status >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
         sent.append((b"retry-after", b"1"))
-    await send_response(send, status, sent, body)
+    await send_response(send, status, sent, msgspec.json.encode(details))
 
 
 async def send_response(send: Send, status: int, headers: Headers, body: bytes) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.documents.environments import JWKS_PATH, Names, make_environment
+from infra.documents.environments import Names, make_environment
 from infra.local.clients import Aws
 from infra.local.gateway import HEALTH_PATH
 from infra.local.ports import HOST, pick_free_ports, require_free
@@ -21,6 +21,7 @@ from infra.local.resources import NAME, Resources, create_resources
 from infra.local.seeds import seed
 from infra.seed.people import SEEDED_USERS
 from infra.settings import Settings
+from services.auth.settings import JWKS_PATH
 from services.settings import limits
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
 from services.auth import examples
+from services.auth.settings import JWKS_PATH
 from services.auth.tokens import Tokens
 from services.auth.users import Users
 from services.web.callers.guard import Guard, require_own_origin
@@ -85,7 +86,7 @@ def make_routes(
         return MeResponse(username=request.user.username)
 
     @get(
-        "/auth/.well-known/jwks.json",
+        JWKS_PATH,
         cache_control=None,
         response_headers={"Cache-Control": "public, max-age=60"},
         summary="Get the key set",

@@ -7,6 +7,8 @@ import msgspec
 from services.settings import limits
 from services.settings.environment import ServiceSettings, WriteMetrics
 
+JWKS_PATH = "/auth/.well-known/jwks.json"
+
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
     signing_keys: Annotated[

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from services.frontend.listing import PREFIXES
-from services.store.clients import error_code
+from services.store.clients import is_missing
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, USERNAME_FIELD
 from services.store.states import State, find_avatar_state, find_state
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from services.frontend.people import People, PeoplePage
     from services.settings.limits import PendingStrategy
     from services.store.table import Row
-
-MISSING = frozenset({"404", "NoSuchKey"})
-"""Error codes for a missing object. A response to HEAD has no body, so the error code is the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +131,7 @@ class Inspector:
         try:
             self.s3.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
-            if error_code(error) in MISSING:
+            if is_missing(error):
                 return False
             raise
         return True
@@ -144,7 +141,7 @@ class Inspector:
             headers = self._read_headers(entry)
             tags = self._read_tags(entry.key) if headers.get("TagCount") else dict[str, str]()
         except ClientError as error:
-            if error_code(error) in MISSING:
+            if is_missing(error):
                 return None
             raise
         return _Details(entry, headers, tags)

@@ -78,6 +78,11 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, _TRANSIENT_ERRORS)
 
 
+def is_missing(error: ClientError) -> bool:
+    """Whether S3 has no such object. A response to HEAD has no body, so its error code is the status code."""
+    return error_code(error) in {"NoSuchKey", "404"}
+
+
 def error_code(error: ClientError) -> str:
     """The error code, such as `NoSuchKey`. A response without a body (to HEAD) has the status code instead: `404`."""
     return error.response.get("Error", {}).get("Code", "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, HTTPClientError
 
 from services.pictures.formats import HEAD_BYTES, MAX_HEADER_BYTES, identify, measure
-from services.store.clients import error_code
+from services.store.clients import error_code, is_missing
 from services.store.keys import USERNAME_FIELD
 from services.uploads.decision import Replace, Restore
 from services.uploads.form import Destination
@@ -161,8 +161,7 @@ class Bucket:
         try:
             return self.s3.head_object(Bucket=self.name, Key=key)["Metadata"].get(USERNAME_FIELD)
         except ClientError as error:
-            # A response to HEAD has no body, so the error code is the status.
-            if error_code(error) in {"404", "NoSuchKey"}:
+            if is_missing(error):
                 raise MissingObjectError(key) from error
             raise
 

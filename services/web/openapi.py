@@ -21,12 +21,12 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.enums import OpenAPIType
 
+from services.web.problems import MEDIA_TYPE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from services.web.callers.identity import Audience
-
-PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 CALLER: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
 """A route handler's `security`: the request needs an access token, as a Bearer token or in the session cookie."""
@@ -85,11 +85,11 @@ def add_examples(
         def __post_init__(self) -> None:
             if isinstance(self.request_body, RequestBody):
                 _add(self.request_body.content, bodies or {})
-            # For parameters Litestar adds a response 400 that is not `application/problem+json`.
+            # For parameters Litestar adds a response 400 that is no problem details.
             self.responses = {
                 status: response
                 for status, response in (self.responses or {}).items()
-                if status < "400" or PROBLEM_MEDIA_TYPE in (getattr(response, "content", None) or {})
+                if status < "400" or MEDIA_TYPE in (getattr(response, "content", None) or {})
             }
             for status, response in self.responses.items():
                 if isinstance(response, OpenAPIResponse) and status < "400":

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 URN = "urn:problem:"
 
+MEDIA_TYPE = "application/problem+json"
+
 _SLUGS = {
     400: "invalid-request",
     401: "unauthenticated",
@@ -123,7 +125,7 @@ def describe_problems(errors: Mapping[type[Exception], Problem], *examples: Exce
         status: ResponseSpec(
             ProblemDetails,
             description=HTTPStatus(status).phrase,
-            media_type="application/problem+json",
+            media_type=MEDIA_TYPE,
             generate_examples=False,
             examples=found,
         )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import msgspec
 import uvicorn
 from botocore.exceptions import BotoCoreError
 from litestar.enums import ScopeType
@@ -16,6 +16,7 @@ from litestar.enums import ScopeType
 from services.settings.environment import ForService, InvalidSettingsError, read_settings
 from services.web.connection import Connection
 from services.web.logging import RequestLog, set_up_logging
+from services.web.problems import MEDIA_TYPE, UNAVAILABLE, ProblemDetails
 from services.web.request_context import annotate
 
 if TYPE_CHECKING:
@@ -110,12 +111,17 @@ class _Server(uvicorn.Server):
 
 
 async def _send_unavailable(send: Send) -> None:
-    annotate(problem="unavailable")
-    title = "This task is stopping. Try again."
-    problem = {"type": "urn:problem:unavailable", "status": 503, "title": title, "detail": title}
-    headers = [(b"content-type", b"application/problem+json"), (b"retry-after", b"1"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(problem).encode(), "more_body": False})
+    annotate(problem=UNAVAILABLE.slug)
+    details = ProblemDetails(
+        type=UNAVAILABLE.urn,
+        status=UNAVAILABLE.status,
+        title=UNAVAILABLE.title,
+        detail="This task is stopping. Try again.",
+    )
+    headers = {"Content-Type": MEDIA_TYPE, "Connection": "close"} | UNAVAILABLE.headers
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": UNAVAILABLE.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": msgspec.json.encode(details), "more_body": False})
 
 
 def serve(

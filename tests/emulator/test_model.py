@@ -34,16 +34,15 @@ METADATA = {"username": "ada"}
 TABLE = "model"
 
 ETAGS = {f'"{hashlib.md5(body).hexdigest()}"': f'"{name}"' for name, body in BODIES.items()}  # noqa: S324 - S3's ETag
-"""As S3 has them, and as the model has them."""
-
+"""ETags of S3, with those of the fake."""
 
 Step = tuple[Any, ...]
-"""The name of one of the methods of `Side`, and what it is given."""
+"""The name of a method of `Side`, and its arguments."""
 
 
 @dataclass
 class Side:
-    """The emulator or the model, through the adapters that the product uses; and how it spells an ETag."""
+    """The emulator or the fake, behind the product's `Bucket` and `Users`. `etags`: its ETags, by those of the fake."""
 
     bucket: Bucket
     users: Users
@@ -51,10 +50,10 @@ class Side:
     etags: dict[str, str] = field(default_factory=dict[str, str])
 
     def take(self, step: Step) -> Any:
-        """What is answered or raised, with ETags spelled in one way."""
-        name, *given_ = step
+        """The result or the error of this step, with the ETags of the fake."""
+        name, *arguments = step
         try:
-            return getattr(self, name)(*given_)
+            return getattr(self, name)(*arguments)
         except (ChangedError, MissingObjectError, UnknownUserError) as error:
             return type(error).__name__
         except NotForwardError as error:
@@ -117,12 +116,12 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 
 @pytest.fixture
 def table(emulator: Aws) -> str:
-    """Gone with everything else when the emulator is reset after the test."""
+    """A table, which the reset of the emulator after the test deletes."""
     emulator.dynamodb.create_table(TableName=TABLE, **table_definition())
     return TABLE
 
 
-def make_model() -> Side:
+def make_fake() -> Side:
     aws = FakeAws(World(0).point("ada", None).point("eve", "avatars/1"))
 
     def post(key: str, body: str, tagged: bool) -> None:  # noqa: FBT001
@@ -133,7 +132,7 @@ def make_model() -> Side:
 
 
 def make_real(s3: S3, table: str) -> Side:
-    """Emptied of what the last example left."""
+    """The emulator, without the objects and rows of the example before."""
     bucket, users = Bucket(s3.root.s3, s3.bucket), Users(s3.root.dynamodb, table)
     if left := s3.keys():
         bucket.delete(left)
@@ -162,7 +161,7 @@ def make_real(s3: S3, table: str) -> Side:
 )
 @example(steps=[("blank", "avatars/1", "good"), ("post", "avatars/1", "bad", True), ("blank", "avatars/1", "bad")])
 @example(steps=[("advance", "ada", "avatars/1"), ("advance", "ada", "avatars/1"), ("advance", "nobody", "avatars/1")])
-def test_the_model_answers_as_the_emulator_does(s3: S3, table: str, steps: list[Step]) -> None:
-    model, real = make_model(), make_real(s3, table)
+def test_the_fake_gives_the_results_of_the_emulator(s3: S3, table: str, steps: list[Step]) -> None:
+    fake, real = make_fake(), make_real(s3, table)
     for step in steps:
-        assert model.take(step) == real.take(step), f"at {step} of {steps}"
+        assert fake.take(step) == real.take(step), f"at {step} of {steps}"

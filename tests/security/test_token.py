@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
 from jwt.utils import raw_to_der_signature
 
-from infra.documents.environments import JWKS_PATH
+from services.auth.settings import JWKS_PATH
 from infra.local.ports import pick_free_ports
 from services.auth.tokens import SigningKey
 from services.store.keys import PENDING_PREFIX

@@ -140,7 +140,7 @@ def test_dimensions_after_the_first_64_kib_are_read_from_the_whole_file() -> Non
 
 
 def test_a_png_has_one_header_and_has_it_first() -> None:
-    # Pillow takes the last before the pixels, browsers none.
+    # Pillow uses the last header before the pixels. Browsers refuse such a file.
     small, large = make_png_header(10, 10), make_png_header(3000, 2000)
     pixels = make_chunk(b"IDAT", zlib.compress(bytes(3001 * 2000)))
     assert Image.open(io.BytesIO(PNG + small + large + pixels)).size == (3000, 2000)
@@ -193,8 +193,8 @@ def test_a_gif_is_measured_with_its_first_frame(gif: bytes, dimensions: tuple[in
 
 
 def test_a_jpeg_has_the_dimensions_that_decoders_read() -> None:
-    # They skip FF 00 and go on right behind it (libjpeg; seen in Chromium and Pillow). Who takes it for a segment lands
-    # in the comment further on, where other dimensions can be put.
+    # Decoders skip FF 00 and continue right after it (libjpeg; seen in Chromium and Pillow). A reader that takes it for a
+    # segment would continue inside the comment below, which could contain other dimensions.
     file = io.BytesIO()
     Image.new("RGB", (3000, 2000)).save(file, "JPEG")
     start_of_image, rest = file.getvalue()[:2], file.getvalue()[2:]
