@@ -22,6 +22,7 @@ from infra.local.seeds import make_row
 from infra.local.stack import Options, Stack, make_root_clients, run_processes, start_emulator, start_system
 from infra.seed.people import PORTRAITS, Person, invent_people
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.table import USERNAME, make_key, read_avatar
 from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
 from tests.containers.engine import NoEngineError, use_engine
@@ -284,10 +285,10 @@ def remove_users(stack: Stack) -> None:
     kept = set[str]()
     for page in aws.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         for row in page["Items"]:
-            if row["Username"].get("S") in seeded:
-                kept.add(row.get("Avatar", {}).get("S", ""))
+            if (username := row[USERNAME].get("S", "")) in seeded:
+                kept.add(read_avatar(row) or "")
             else:
-                aws.dynamodb.delete_item(TableName=table, Key={"Username": row["Username"]})
+                aws.dynamodb.delete_item(TableName=table, Key=make_key(username))
     for page in aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         keys = [entry.get("Key", "") for entry in page.get("Contents", [])]
         if others := [key for key in keys if key not in kept]:
@@ -357,11 +358,9 @@ class User:
     @property
     def avatar(self) -> str | None:
         """The key that the row refers to now."""
-        key: Any = {"Username": {"S": self.username}}
-        row = self.stack.aws.dynamodb.get_item(TableName=self.stack.resources.table, Key=key, ConsistentRead=True).get(
-            "Item", {}
-        )
-        return row.get("Avatar", {}).get("S")
+        table, key = self.stack.resources.table, make_key(self.username)
+        row = self.stack.aws.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
+        return read_avatar(row.get("Item", {}))
 
     def presign(self, content_type: str, size: int, **more: Any) -> httpx2.Response:
         return self.http.post("/uploads/presign", json={"content_type": content_type, "size": size, **more})

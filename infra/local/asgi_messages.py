@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
-
-import msgspec
-
-from services.web.problems import MEDIA_TYPE, URN, ProblemDetails
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -29,11 +26,11 @@ async def read_body(receive: Receive) -> AsyncIterator[bytes]:
 async def send_problem(
     send: Send, status: int, slug: str, title: str, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
-    details = ProblemDetails(type=URN + slug, status=status, title=title, detail=title)
-    sent = [(b"content-type", MEDIA_TYPE.encode()), *headers]
+    body = json.dumps({"type": f"urn:problem:{slug}", "status": status, "title": title, "detail": title}).encode()
+    sent = [(b"content-type", b"application/problem+json"), *headers]
     if status >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
         sent.append((b"retry-after", b"1"))
-    await send_response(send, status, sent, msgspec.json.encode(details))
+    await send_response(send, status, sent, body)
 
 
 async def send_response(send: Send, status: int, headers: Headers, body: bytes) -> None:

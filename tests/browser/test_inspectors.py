@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from services.store.table import make_key
 from tests.browsing import PHOTOGRAPH, read_key
 from tests.conftest import only_prefix, only_tag
 
@@ -82,7 +83,7 @@ def test_a_state_filter_shows_only_that_state(site: Site, user: User, bucket: Bu
 def test_the_filter_dangling_finds_a_row_without_its_object(site: Site, user: User, stack: Stack) -> None:
     assert user.avatar
     stack.aws.s3.delete_object(Bucket=stack.resources.bucket, Key=user.avatar)
-    key: Any = {"Username": {"S": user.username}}
+    key = make_key(user.username)
     try:
         site.open()
         choose(site.table, "dangling")

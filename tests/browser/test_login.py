@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from services.store.table import make_key
 from tests.conftest import make_user, only_prefix
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def test_a_login_of_a_deleted_user_is_explained(
     user: User, site: Site, stack: Stack, browser_errors: BrowserErrors
 ) -> None:
     site.turn_pages_to(site.users, site.card(user.username))
-    key: Any = {"Username": {"S": user.username}}
+    key = make_key(user.username)
     stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=key)
     browser_errors.expect("status of 404")
     site.card(user.username).get_by_role("button", name="Log in").click()

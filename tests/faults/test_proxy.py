@@ -12,6 +12,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from bench.soak.proxy import Fault, Kind, Proxy, When, run_proxy
 from services.store.keys import PENDING_PREFIX
+from services.store.table import make_key
 from tests import web
 from tests.conftest import Bucket, only_prefix, post_form
 from tests.faults.conftest import serve
@@ -64,7 +65,7 @@ def test_each_call_is_forwarded_and_named(stack: Stack, own_proxy: Proxy, proxie
     assert s3.list_objects_v2(Bucket=place["Bucket"], Prefix=KEY)["KeyCount"] == 1
     s3.delete_object(**place)
     s3.delete_objects(Bucket=place["Bucket"], Delete={"Objects": [{"Key": KEY}]})
-    name = {"Username": {"S": "nobody"}}
+    name = make_key("nobody")
     assert "Item" not in dynamodb.get_item(TableName=stack.resources.table, Key=name)
     dynamodb.delete_item(TableName=stack.resources.table, Key=name)
     assert dynamodb.scan(TableName=stack.resources.table)["Items"]
@@ -104,7 +105,7 @@ def test_a_connection_is_reused(own_proxy: Proxy) -> None:
 
 def test_a_fault_affects_only_matching_calls_and_only_so_often(stack: Stack, own_proxy: Proxy, proxied: Aws) -> None:
     def get(name: str) -> None:
-        proxied.dynamodb.get_item(TableName=stack.resources.table, Key={"Username": {"S": name}})
+        proxied.dynamodb.get_item(TableName=stack.resources.table, Key=make_key(name))
 
     planned = own_proxy.plan(Fault("GetItem", When.BEFORE, Kind.KILL, about="somebody", times=2))
     get("else")

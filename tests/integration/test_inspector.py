@@ -17,6 +17,7 @@ from services.frontend.listing import Listing
 from services.frontend.people import People
 from services.frontend.view import ROWS, Query, View
 from services.store.keys import USERNAME_FIELD, UploadId
+from services.store.table import make_key
 from services.web.callers.identity import Caller
 from tests import web
 from tests.conftest import POSTED_PREFIXES, make_user
@@ -54,7 +55,7 @@ def test_a_row_whose_object_is_missing_is_dangling(stack: Stack, user: User) -> 
         assert (row["Avatar"], row["state"]) == (user.avatar, "dangling")
     finally:
         # Tests that check the whole table must not find a dangling row.
-        stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key={"Username": {"S": user.username}})
+        stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=make_key(user.username))
 
 
 def list_objects(stack: Stack, **given: str | int) -> Iterator[dict[str, Any]]:
@@ -156,7 +157,7 @@ def test_a_state_filter_lists_exactly_the_rows_in_that_state(
                 break
             asked["cursor"] = page["cursor"]
     finally:
-        stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key={"Username": {"S": user.username}})
+        stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=make_key(user.username))
     assert (user.username in seen) == (state != "live")
     assert (other_user.username in seen) == (state != "dangling")
     assert state == "all" or set(seen.values()) == {state}

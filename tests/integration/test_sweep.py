@@ -24,6 +24,7 @@ from infra.documents.table import table_definition
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import inherit_environ
 from services.store.keys import PENDING_PREFIX, UploadId
+from services.store.table import Row, make_key, write_row
 from services.uploads.bucket import Bucket as SweptBucket
 from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.report import Outcome
@@ -89,12 +90,12 @@ def is_pending(bucket: Bucket, key: str) -> bool:
 def broken_user(stack: Stack, user: User) -> Iterator[User]:
     """A user whose row the test breaks. The row is deleted after the test."""
     yield user
-    key: Any = {"Username": {"S": user.username}}
+    key = make_key(user.username)
     stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=key)
 
 
 def set_avatar(user: User, avatar: str) -> None:
-    row: Any = {"Username": {"S": user.username}, "Name": {"S": user.name}, "Avatar": {"S": avatar}}
+    row = write_row(Row(user.username, user.name, avatar))
     user.stack.aws.dynamodb.put_item(TableName=user.stack.resources.table, Item=row)
 
 

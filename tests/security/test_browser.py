@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from services.frontend.cursor import encode_cursor
 from services.store.keys import PENDING_PREFIX
+from services.store.table import make_key
 from tests import web
 from tests.conftest import only_prefix
 from tests.pictures import make_picture
@@ -421,7 +422,7 @@ def test_script_in_a_users_name(site: Site, user: User, stack: Stack, refused: R
 
 def test_script_in_a_username(site: Site, stack: Stack, refused: Refused) -> None:
     """Nobody can log in with such a username, but a row may have it."""
-    key: Any = {"Username": {"S": SCRIPT}}
+    key = make_key(SCRIPT)
     stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=key | {"Name": {"S": "Hostile"}})
     try:
         refused.by_service(web.post(f"{stack.origin}/auth/login", json={"username": SCRIPT}), 404, "unknown-user")

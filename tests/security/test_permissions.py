@@ -15,6 +15,7 @@ from infra.documents.policies import auth_policy, frontend_policy, sweep_policy,
 from infra.local.clients import Aws
 from services.store.clients import CLIENT_CONFIG, S3_CONFIG
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.table import make_key
 from tests import web
 from tests.conftest import only_prefix
 from tests.infra.simulate import is_allowed
@@ -190,7 +191,7 @@ def _bucket_calls(bucket: str) -> dict[str, Callable[[Aws], object]]:
 
 
 def _table_calls(table: str) -> dict[str, Callable[[Aws], object]]:
-    key: Any = {"Username": {"S": PROBE}}
+    key = make_key(PROBE)
     never: Any = {"ConditionExpression": "attribute_exists(Username) AND attribute_not_exists(Username)"}
     return {
         "GetItem": lambda aws: aws.dynamodb.get_item(TableName=table, Key=key),

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
 from jwt.utils import raw_to_der_signature
 
-from services.auth.settings import JWKS_PATH
 from infra.local.ports import pick_free_ports
+from services.auth.settings import JWKS_PATH
 from services.auth.tokens import SigningKey
 from services.store.keys import PENDING_PREFIX
 from services.web.callers.identity import Audience, KeysUnavailableError, NotLoggedInError
