@@ -475,7 +475,7 @@ def remove(frame: Page, content_type: str, file: bytes) -> bytes:
 
 
 def compare(frame: Page, content_type: str, files: list[bytes]) -> dict[str, int]:
-    """Assert that the browser shows each file as before. Returns how many changed, and how many of those are pictures."""
+    """Assert that the browser shows each file as before. Counts those that changed, and the pictures among them."""
     others, counts = frame.evaluate(COMPARE, [[encode(file) for file in files], content_type])
     assert others == []
     return counts

@@ -193,8 +193,8 @@ def test_a_gif_is_measured_with_its_first_frame(gif: bytes, dimensions: tuple[in
 
 
 def test_a_jpeg_has_the_dimensions_that_decoders_read() -> None:
-    # Decoders skip FF 00 and continue right after it (libjpeg; seen in Chromium and Pillow). A reader that takes it for a
-    # segment would continue inside the comment below, which could contain other dimensions.
+    # Decoders skip FF 00 and continue right after it (libjpeg; seen in Chromium and Pillow). A reader that takes it for
+    # a segment would continue inside the comment below, which could contain other dimensions.
     file = io.BytesIO()
     Image.new("RGB", (3000, 2000)).save(file, "JPEG")
     start_of_image, rest = file.getvalue()[:2], file.getvalue()[2:]
