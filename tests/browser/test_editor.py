@@ -41,8 +41,8 @@ INSERT = """([kind, name, type, file]) => {
     const events = ["dragover", "drop"].map((name) => new DragEvent(name, { ...options, dataTransfer: transfer }));
     return events.map((event) => target.dispatchEvent(event));
 }"""
-"""Dispatch the events of a dropped or pasted file. For each event of a drop the result is whether the browser would then
-open the file, which is its default action."""
+"""Dispatch the events of a dropped or pasted file. For each event of a drop the result is whether the browser would
+then open the file, which is its default action."""
 
 
 def insert(page: Page, kind: str, file: Path, content_type: str = "image/jpeg") -> list[bool]:
