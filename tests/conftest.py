@@ -9,6 +9,7 @@ import itertools
 import os
 import ssl
 import uuid
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
@@ -85,6 +86,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("covered")
         for line in lines:
             terminalreporter.line(line)
+    terminalreporter.section("seconds of each folder, with its fixtures, added up over all processes")
+    for folder, seconds in sorted(_sum_durations(terminalreporter).items()):
+        terminalreporter.line(f"{seconds:7.0f}  {folder}")
+
+
+def _sum_durations(terminalreporter: pytest.TerminalReporter) -> dict[str, float]:
+    seconds = defaultdict[str, float](float)
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if type(report) is pytest.TestReport:  # not one of a subtest, which its test's duration includes
+            seconds["/".join(report.nodeid.split("/")[:2])] += report.duration
+    return seconds
 
 
 @pytest.fixture(scope="session", params=["prefix", "tag"])

@@ -60,7 +60,7 @@ def make_presign(settings: Settings) -> ASGIApp:
         message: Any = await receive()  # a body of this size is one message
         data = msgspec.json.decode(message["body"], type=PresignRequest)
         request = Request[Any, Any, Any](scope)
-        await guard.require_caller(request, handler)
+        await guard.require_caller(request)
         body = msgspec.json.encode(await handler.fn(request, data))
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

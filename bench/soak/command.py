@@ -133,8 +133,9 @@ def _soak(plan: Plan, stack: Stack, proxy: Proxy) -> int:
     drive = Drive(origin, shared, files, jobs, plan.uploads, plan.at_once, plan.seconds, killer, kills)
     faults = Faults(plan.faults, random.Random(plan.seed))  # noqa: S311 - no secret
 
-    print("ready", stack.origin, flush=True)
     try:
+        # From this line on, Ctrl-C prints the summary.
+        print("ready", stack.origin, flush=True)
         proxy.choose = faults.choose
         is_complete = asyncio.run(drive.run(usernames))
         (_handle_signals if is_complete else _ignore_signals)()

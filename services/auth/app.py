@@ -63,7 +63,7 @@ def create_app(
     return Litestar(
         make_routes(audience, guard, users, tokens, logins, metrics),
         request_class=StrictRequest,
-        guards=[require_json],
+        before_request=require_json,
         before_send=[send_always(API_HEADERS)],
         on_startup=[enlarge_thread_pool, load_keys],
         plugins=[problem_details(ERRORS, metrics)],

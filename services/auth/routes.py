@@ -80,7 +80,7 @@ def make_routes(
         operation_class=examples.ME,
         responses=examples.ME_PROBLEMS,
         security=CALLER,
-        guards=[guard.require_caller],
+        before_request=guard.require_caller,
     )
     async def me(request: Request[Caller, Any, Any]) -> MeResponse:
         return MeResponse(username=request.user.username)

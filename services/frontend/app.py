@@ -70,7 +70,7 @@ def create_app(
         ],
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
         request_class=StrictRequest,
-        guards=[require_json],
+        before_request=require_json,
         before_send=[send_always(_security_headers(pictures.origin))],
         on_startup=[enlarge_thread_pool],
         on_shutdown=[executor.shutdown],

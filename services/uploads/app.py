@@ -81,7 +81,7 @@ def create_app(
     return Litestar(
         make_routes(guard, presigner, presigns, confirmer, metrics),
         request_class=StrictRequest,
-        guards=[require_json],
+        before_request=require_json,
         before_send=[send_always(API_HEADERS)],
         on_startup=[enlarge_thread_pool],
         on_shutdown=[executor.shutdown],

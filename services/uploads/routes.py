@@ -69,7 +69,7 @@ def make_routes(
         operation_class=examples.PRESIGN,
         responses=examples.PRESIGN_PROBLEMS,
         security=CALLER,
-        guards=[guard.require_caller],
+        before_request=guard.require_caller,
     )
     async def presign(request: Request[Caller, Any, Any], data: JSONBody[PresignRequest]) -> PresignResponse:
         presigns.take(request.user.username)
@@ -95,7 +95,7 @@ def make_routes(
         operation_class=examples.CONFIRM,
         responses=examples.CONFIRM_PROBLEMS,
         security=CALLER,
-        guards=[guard.require_caller],
+        before_request=guard.require_caller,
     )
     async def confirm(request: Request[Caller, Any, Any], data: JSONBody[ConfirmRequest]) -> Response[ConfirmResponse]:
         confirmed = await asyncio.to_thread(confirmer.confirm, request.user.username, data.key, data.upload_token)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from litestar import Request
 from litestar.exceptions import ClientException, HTTPException, ValidationException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
-
-if TYPE_CHECKING:
-    from litestar.connection import ASGIConnection
-    from litestar.handlers import BaseRouteHandler
 
 MAX_BODY_BYTES = 16_384
 """Maximum request body, bytes, for the applications' `request_max_body_size`. The largest valid body is less than a
@@ -23,15 +19,15 @@ class MalformedError(ClientException):
     """The body is not JSON."""
 
 
-async def require_json(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """A guard of the whole application that requires the content type JSON of every body. An HTML form on another site
-    can't send that type, so it is refused before its cookie is read.
+async def require_json(request: Request[Any, Any, Any]) -> None:
+    """A `before_request` hook that requires the content type JSON of every body. An HTML form on another site can't
+    send that type, so it is refused before its cookie is read.
 
     Raises:
         HTTPException: 415, the body has another content type.
     """
-    # `connection.headers` would decode every header of every request.
-    headers = dict(connection.scope["headers"])
+    # `request.headers` would decode every header of every request.
+    headers = dict(request.scope["headers"])
     has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
     if has_body and headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise HTTPException("The body must be application/json.", status_code=415)

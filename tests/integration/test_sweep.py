@@ -447,7 +447,7 @@ class TestCommand:
         done = sandbox.run(AWS_ENDPOINT_URL=f"http://{HOST}:{port}")
         assert (done.returncode, done.stdout) == (1, "")
         [line] = done.stderr.splitlines()
-        assert line.startswith("The sweep could not go on: Could not connect")
+        assert line.startswith("The sweep could not continue: Could not connect")
 
     @pytest.mark.parametrize(
         ("name", "value", "code"),
@@ -463,7 +463,7 @@ class TestCommand:
         done = sandbox.run(**{name: value})
         assert (done.returncode, done.stdout) == (1, "")
         [line] = done.stderr.splitlines()
-        assert line.startswith("The sweep could not go on: ")
+        assert line.startswith("The sweep could not continue: ")
         assert any(wanted in line for wanted in code.split("|"))
 
     def test_a_terminal_shows_progress_bars(self, sandbox: Sandbox) -> None:

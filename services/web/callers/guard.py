@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from services.web.bodies import require_json
 from services.web.callers.identity import Audience, Caller, ForeignOriginError, KeysUnavailableError, NotLoggedInError
 from services.web.request_context import annotate
 
 if TYPE_CHECKING:
     from litestar import Request
-    from litestar.connection import ASGIConnection
-    from litestar.handlers import BaseRouteHandler
 
     from services.web.callers.verifier import Verifier
 
@@ -20,14 +19,18 @@ class Guard:
         self._audience = audience
         self._verifier = verifier
 
-    async def require_caller(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        """A Litestar guard: it runs before the body is read, and the caller is `request.user` afterwards.
+    async def require_caller(self, request: Request[Any, Any, Any]) -> None:
+        """A `before_request` hook of a route: it runs before the body is read. The caller is `request.user` afterwards.
+
+        It takes the place of the application's hook, so it begins with that hook's check. A Litestar guard would run
+        before the body is read as well, but Litestar copies the route handler for each guard and request.
 
         Raises:
+            HTTPException: see `require_json`.
             NotLoggedInError, TokenExpiredError, KeysUnavailableError, ForeignOriginError: see `identify`.
         """
-        # For an HTTP route handler the connection is the request.
-        connection.scope["user"] = await self.identify(cast("Request[Any, Any, Any]", connection))
+        await require_json(request)
+        request.scope["user"] = await self.identify(request)
 
     async def identify(self, request: Request[Any, Any, Any]) -> Caller:
         """The caller by Bearer token or session cookie. A Bearer token takes precedence.
