@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import uvicorn
-from litestar.enums import ScopeType
 
 from infra.documents.routing import TIMEOUT_SECONDS, find_service
 from infra.local.asgi_messages import Headers, read_body, send_problem, send_response
@@ -51,7 +50,8 @@ class Gateway:
         self._transport = httpx2.AsyncHTTPTransport(limits=httpx2.Limits(max_connections=200))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
+        # Litestar's enumeration for this would load all of Litestar, which takes longer than the gateway's own start.
+        if scope["type"] != "http":  # pyright: ignore[reportUnnecessaryComparison]
             raise NotImplementedError(scope["type"])
         if scope["path"] == HEALTH_PATH:
             await send_response(send, 204, [], b"")
