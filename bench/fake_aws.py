@@ -1,6 +1,6 @@
 """A fake AWS for the benchmark: S3, DynamoDB and KMS in memory. It delays each response and checks no permission.
 
-It is another thing than the fake of the tests (`tests/fake`): clients reach it over sockets, so that they can be measured.
+It is not the tests' fake (`tests/fake`): clients reach this one over sockets, so that they can be measured.
 
 `python -m bench.fake_aws` starts it, with HOST and PORT in the environment. Requests under `/_bench/` set the delay and
 return the calls that were made.
