@@ -11,8 +11,9 @@ from dataclasses import dataclass
 PENDING_PREFIX = "pending/"
 
 RETIRED_PENDING_PREFIXES: tuple[str, ...] = ()
-"""Former values of `PENDING_PREFIX`. Keep a value here after a change: lifecycle rules and the sweep then still cover
-the objects under that prefix.
+"""Former values of `PENDING_PREFIX`, whose objects lifecycle rules and the sweep still cover. Keep a value for at least
+three days after the change: a lifecycle rule deletes after one day, rounded up to midnight, and can be late. A form of
+a former prefix can no longer be posted or confirmed; the user uploads again.
 """
 
 PENDING_PREFIXES = (PENDING_PREFIX, *RETIRED_PENDING_PREFIXES)

@@ -12,6 +12,7 @@ USERNAME = "Username"
 """The partition key."""
 
 NAME = "Name"
+"""A reserved word of DynamoDB: an expression that used it would need `ExpressionAttributeNames`."""
 
 AVATAR = "Avatar"
 """The key of the user's picture in the bucket. The attribute is missing while there is none."""

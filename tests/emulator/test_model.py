@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from infra.documents.table import table_definition
 from services.store.clients import error_code
-from services.store.keys import PENDING_TAG
+from services.store.keys import PENDING_PREFIX, PENDING_TAG
 from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError
 from services.uploads.objects import Copy, Stored
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from infra.local.clients import Aws
     from tests.emulator.conftest import S3
 
-KEYS = st.sampled_from(["avatars/1", "avatars/2", "pending/1"])
+KEYS = st.sampled_from(["avatars/1", "avatars/2", f"{PENDING_PREFIX}1"])
 BODY_NAMES = st.sampled_from(sorted(BODIES))
 USERNAMES = st.sampled_from(["ada", "eve", "nobody"])
 METADATA = {"username": "ada"}
@@ -107,7 +107,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("copy"), KEYS, KEYS, BODY_NAMES),
     st.tuples(st.just("blank"), KEYS, BODY_NAMES),
     st.tuples(st.just("delete"), st.lists(KEYS, min_size=1, max_size=3, unique=True)),
-    st.tuples(st.just("list_objects"), st.sampled_from(["avatars/", "pending/"])),
+    st.tuples(st.just("list_objects"), st.sampled_from(["avatars/", PENDING_PREFIX])),
     st.tuples(st.just("find_avatar"), USERNAMES),
     st.tuples(st.just("advance"), USERNAMES, KEYS),
     st.tuples(st.just("list_references")),

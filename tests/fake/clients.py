@@ -149,7 +149,7 @@ class DynamoDB(Client):
         ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: ARG002, N803
     ) -> dict[str, Any]:
         if (UpdateExpression, ReturnValues) != ("SET Avatar = :new", "UPDATED_OLD"):
-            raise NotImplementedError
+            raise NotImplementedError(f"The fake knows `SET Avatar = :new` with the old values, not {UpdateExpression}")
         avatar = ExpressionAttributeValues[":new"]["S"]
         old = self._call("UpdateItem", Key["Username"]["S"], avatar, ConditionExpression)
         return {"Attributes": {"Avatar": {"S": old}}} if old else {}

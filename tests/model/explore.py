@@ -10,7 +10,7 @@ import gc
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
 from services.store.states import is_marked
 from tests.fake.aws import Aws
 from tests.fake.world import WRITES, Call, Object, Step, Timeout, World, take_step
@@ -404,7 +404,7 @@ DAY = 86_400
 
 def is_expired(key: str, stored: Object, now: float) -> bool:
     """Whether a rule in `infra.documents.bucket` deletes the object: two days after it was written at the latest."""
-    is_pending = key.startswith(PENDING_PREFIX) or (key.startswith(AVATAR_PREFIX) and is_marked(dict(stored.tags)))
+    is_pending = key.startswith(PENDING_PREFIXES) or (key.startswith(AVATAR_PREFIX) and is_marked(dict(stored.tags)))
     return is_pending and now >= stored.modified + 2 * DAY
 
 

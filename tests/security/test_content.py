@@ -129,7 +129,9 @@ def test_a_picture_declared_as_another_format(attacker: Attacker, subtests: pyte
 
 
 def claim(content_type: str, width: int, height: int) -> bytes:
-    """A small picture whose header has these dimensions, or the largest that the format can express."""
+    """A small picture whose header has these dimensions, or the largest that the format can express. A further format
+    needs its entry.
+    """
     small = (37, 21)
     fields, most, turned = {
         "image/png": (">II", 2**31 - 1, False),

@@ -12,6 +12,7 @@ from botocore.response import StreamingBody
 
 from services.pictures.formats import HEAD_BYTES, identify, measure
 from services.store.clients import is_transient
+from services.store.keys import PENDING_PREFIX
 from services.uploads.bucket import BLANK, Bucket, ChangedError, MissingObjectError, NotDeletedError
 from services.uploads.deadline import Deadline, DeadlineExceededError
 from services.uploads.decision import Replace, Restore
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from botocore.stub import Stubber
     from types_boto3_s3 import S3Client
 
-KEY = "pending/019b0000-0000-7000-8000-000000000002"
+KEY = f"{PENDING_PREFIX}019b0000-0000-7000-8000-000000000002"
 TARGET = "avatars/019b0000-0000-7000-8000-000000000002"
 LONG_HEADED = push_dimensions_back(make_picture("image/jpeg", size=(37, 21)), HEAD_BYTES)
 STEP = Copy(KEY, TARGET, '"checked"', "image/png", {"username": "ada"}, "no-cache")

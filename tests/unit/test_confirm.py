@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from services.store.keys import PENDING_TAG, UploadId
+from services.store.keys import PENDING_PREFIX, PENDING_TAG, UploadId
 from services.store.table import UnknownUserError
 from services.uploads.confirm import LAST_CALL_SECONDS, MAX_TRIES, Confirmed, Confirmer, KeepsChangingError
 from services.uploads.deadline import DeadlineExceededError
@@ -160,7 +160,7 @@ def test_a_superseded_upload_is_refused_before_its_objects_are_deleted(confirmer
     assert [operation for operation, *_ in aws.writes] == ["CopyObject", "UpdateItem"]
 
 
-@pytest.mark.parametrize("key", [UPLOAD.text, "pending/../avatars/x", ""])
+@pytest.mark.parametrize("key", [UPLOAD.text, f"{PENDING_PREFIX}../avatars/x", ""])
 def test_a_key_that_no_upload_has_is_refused_without_a_call(confirmer: Confirmer, aws: Aws, key: str) -> None:
     with pytest.raises(UnknownUploadError, match=r"^There is no upload of that key\.$"):
         confirmer.confirm("ada", key)

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, read_expiry
 from services.frontend.listing import Listing
 from services.frontend.people import PeoplePage
+from services.store.keys import PENDING_PREFIX
 from services.store.states import State
 from services.store.table import Row
 
@@ -66,7 +67,9 @@ def inspector(make_inspector: MakeInspector) -> Inspector:
     return make_inspector("prefix")
 
 
-def list_keys(stub: Stubber, *keys: str, prefixes: Sequence[str] = ("avatars/", "pending/"), size: int = 500) -> None:
+def list_keys(
+    stub: Stubber, *keys: str, prefixes: Sequence[str] = ("avatars/", PENDING_PREFIX), size: int = 500
+) -> None:
     for prefix in prefixes:
         found = [{"Key": key, "Size": size} for key in keys if key.startswith(prefix)]
         stub.add_response(
@@ -88,8 +91,8 @@ def describe(stub: Stubber, key: str, **more: Any) -> None:
 
 
 def test_an_object_is_shown_with_its_metadata_tags_and_expiry(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_keys(s3_stub, "avatars/1", "avatars/2", "pending/3")
-    describe(s3_stub, "pending/3", Expiration='expiry-date="Tue, 24 Nov 2026 00:00:00 GMT", rule-id="pending"')
+    list_keys(s3_stub, "avatars/1", "avatars/2", f"{PENDING_PREFIX}3")
+    describe(s3_stub, f"{PENDING_PREFIX}3", Expiration='expiry-date="Tue, 24 Nov 2026 00:00:00 GMT", rule-id="pending"')
     describe(s3_stub, "avatars/2", TagCount=1)
     tagging = {"TagSet": [{"Key": "Colour", "Value": "red"}]}
     s3_stub.add_response("get_object_tagging", tagging, {"Bucket": "pictures", "Key": "avatars/2"})
@@ -102,7 +105,7 @@ def test_an_object_is_shown_with_its_metadata_tags_and_expiry(inspector: Inspect
         "metadata": {"username": "ada"},
     }
     assert found.objects == [
-        InspectedObject(key="pending/3", tags={}, expires=EXPIRES, state=State.PENDING, **same),
+        InspectedObject(key=f"{PENDING_PREFIX}3", tags={}, expires=EXPIRES, state=State.PENDING, **same),
         InspectedObject(key="avatars/2", tags={"Colour": "red"}, expires=None, state=State.ORPHAN, **same),
         InspectedObject(key="avatars/1", tags={}, expires=None, state=State.LIVE, **same),
     ]
@@ -120,29 +123,29 @@ def test_an_object_is_live_by_the_row_of_its_own_user(
 
 
 def test_pages_follow_each_other(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_keys(s3_stub, "avatars/1", "pending/2")
-    describe(s3_stub, "pending/2")
-    list_keys(s3_stub, "avatars/1", "pending/2")
+    list_keys(s3_stub, "avatars/1", f"{PENDING_PREFIX}2")
+    describe(s3_stub, f"{PENDING_PREFIX}2")
+    list_keys(s3_stub, "avatars/1", f"{PENDING_PREFIX}2")
     describe(s3_stub, "avatars/1")
     first = inspector.list_page(1, None)
-    assert [entry.key for entry in first.objects] == ["pending/2"]
+    assert [entry.key for entry in first.objects] == [f"{PENDING_PREFIX}2"]
     second = inspector.list_page(1, first.cursor)
     assert [entry.key for entry in second.objects] == ["avatars/1"]
     assert second.cursor is None
 
 
-WHOLE = ("avatars/", "pending/")
+WHOLE = ("avatars/", PENDING_PREFIX)
 
 
 @pytest.mark.parametrize(
     ("strategy", "state", "prefixes", "shown"),
     [
-        ("prefix", None, WHOLE, ["pending/4", "avatars/3", "avatars/2", "avatars/1"]),
-        ("prefix", State.PENDING, ("pending/",), ["pending/4"]),
+        ("prefix", None, WHOLE, [f"{PENDING_PREFIX}4", "avatars/3", "avatars/2", "avatars/1"]),
+        ("prefix", State.PENDING, (PENDING_PREFIX,), [f"{PENDING_PREFIX}4"]),
         ("prefix", State.LIVE, ("avatars/",), ["avatars/1"]),
         ("prefix", State.ORPHAN, ("avatars/",), ["avatars/2"]),
-        ("tag", None, WHOLE, ["pending/4", "avatars/3", "avatars/2", "avatars/1"]),
-        ("tag", State.PENDING, WHOLE, ["pending/4", "avatars/3"]),
+        ("tag", None, WHOLE, [f"{PENDING_PREFIX}4", "avatars/3", "avatars/2", "avatars/1"]),
+        ("tag", State.PENDING, WHOLE, [f"{PENDING_PREFIX}4", "avatars/3"]),
         ("tag", State.LIVE, ("avatars/",), ["avatars/1"]),
         ("tag", State.ORPHAN, ("avatars/",), ["avatars/2"]),
     ],
@@ -155,8 +158,10 @@ def test_a_page_holds_only_objects_of_the_requested_state(
     prefixes: Sequence[str],
     shown: list[str],
 ) -> None:
-    list_keys(s3_stub, "avatars/1", "avatars/2", "avatars/3", "pending/4", prefixes=prefixes)
-    looked_at = [key for key in ("pending/4", "avatars/3", "avatars/2", "avatars/1") if key.startswith(tuple(prefixes))]
+    list_keys(s3_stub, "avatars/1", "avatars/2", "avatars/3", f"{PENDING_PREFIX}4", prefixes=prefixes)
+    looked_at = [
+        key for key in (f"{PENDING_PREFIX}4", "avatars/3", "avatars/2", "avatars/1") if key.startswith(tuple(prefixes))
+    ]
     for key in looked_at:
         describe(s3_stub, key, TagCount=int(key == "avatars/3"))
         if key == "avatars/3":
@@ -260,8 +265,8 @@ def test_a_row_is_live_if_its_object_exists_and_dangles_otherwise(inspector: Ins
 @pytest.mark.usefixtures("s3_stub")
 def test_a_row_that_refers_to_no_avatar_takes_no_call(inspector: Inspector, people: FakePeople) -> None:
     assert inspect_row(inspector, None).state is None
-    people.avatars["ada"] = "pending/1"
-    assert inspect_row(inspector, "pending/1").state is State.DANGLING
+    people.avatars["ada"] = f"{PENDING_PREFIX}1"
+    assert inspect_row(inspector, f"{PENDING_PREFIX}1").state is State.DANGLING
 
 
 def test_a_row_that_was_updated_after_it_was_read_is_shown_updated(

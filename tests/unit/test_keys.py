@@ -58,7 +58,7 @@ def test_ids_sorted_as_text_are_in_order_of_creation() -> None:
 
 def test_an_id_and_its_keys_can_be_converted_into_each_other() -> None:
     upload_id = UploadId(EXAMPLE)
-    assert upload_id.pending_key == f"pending/{EXAMPLE}"
+    assert upload_id.pending_key == f"{PENDING_PREFIX}{EXAMPLE}"
     assert upload_id.avatar_key == f"avatars/{EXAMPLE}"
     assert parse_key(upload_id.pending_key, PENDING_PREFIX) == upload_id
     assert parse_key(upload_id.avatar_key, AVATAR_PREFIX) == upload_id
@@ -73,12 +73,12 @@ def test_an_id_and_its_keys_can_be_converted_into_each_other() -> None:
         f"avatars/{EXAMPLE}",
         f"/pending/{EXAMPLE}",
         f"Pending/{EXAMPLE}",
-        f"pending//{EXAMPLE}",
-        f"pending/./{EXAMPLE}",
-        f"pending/../avatars/{EXAMPLE}",
-        f"pending/pending/{EXAMPLE}",
-        f"pending/{EXAMPLE}/",
-        f"pending/{EXAMPLE}\n",
+        f"{PENDING_PREFIX}/{EXAMPLE}",
+        f"{PENDING_PREFIX}./{EXAMPLE}",
+        f"{PENDING_PREFIX}../avatars/{EXAMPLE}",
+        f"{PENDING_PREFIX}pending/{EXAMPLE}",
+        f"{PENDING_PREFIX}{EXAMPLE}/",
+        f"{PENDING_PREFIX}{EXAMPLE}\n",
         f"pending%2F{EXAMPLE}",
     ],
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.store.keys import parse_key
+from services.store.keys import PENDING_PREFIX, parse_key
 from services.uploads.decision import Limits
 from services.uploads.form import Form, Signer
 from services.uploads.objects import Declared
@@ -72,7 +72,7 @@ def test_a_form_pins_the_digest_if_there_is_one(presigner: Presigner, signer: Fa
 
 def test_each_form_has_a_new_id_with_its_time(presigner: Presigner) -> None:
     keys = [presigner.presign("ada", Declared("image/png", 500), "request-1").key for _ in range(2)]
-    first, second = (parse_key(key, "pending/") for key in keys)
+    first, second = (parse_key(key, PENDING_PREFIX) for key in keys)
     assert first
     assert second
     assert first != second

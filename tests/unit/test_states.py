@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.store.keys import PENDING_PREFIX
 from services.store.states import State, find_avatar_state, find_state, is_marked
 
 
@@ -11,8 +12,8 @@ from services.store.states import State, find_avatar_state, find_state, is_marke
         ("avatars/1", {}, "avatars/1", State.LIVE),
         # A second post gives the live object the pending tag again. It stays live.
         ("avatars/1", {"Status": "Pending"}, "avatars/1", State.LIVE),
-        ("pending/1", {}, None, State.PENDING),
-        ("pending/1", {}, "avatars/1", State.PENDING),
+        (f"{PENDING_PREFIX}1", {}, None, State.PENDING),
+        (f"{PENDING_PREFIX}1", {}, "avatars/1", State.PENDING),
         ("avatars/1", {"Status": "Pending"}, "avatars/2", State.PENDING),
         ("avatars/1", {"Status": "Pending"}, None, State.PENDING),
         ("avatars/1", {}, "avatars/2", State.ORPHAN),
@@ -32,8 +33,8 @@ def test_an_object_has_the_state(key: str, tags: dict[str, str], owners_avatar: 
         ("avatars/1", True, State.LIVE),
         ("avatars/1", False, State.DANGLING),
         # A lifecycle rule will delete the object, or there is none.
-        ("pending/1", True, State.DANGLING),
-        ("pending/1", False, State.DANGLING),
+        (f"{PENDING_PREFIX}1", True, State.DANGLING),
+        (f"{PENDING_PREFIX}1", False, State.DANGLING),
         ("elsewhere", True, State.DANGLING),
         ("avatars", True, State.DANGLING),
         ("", True, State.DANGLING),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.store.keys import UploadId
+from services.store.keys import PENDING_PREFIX, UploadId
 from services.uploads.objects import Copy, Stored
 from services.uploads.strategies import STRATEGIES, Prefix, Strategy, Tag, is_of_some_strategy, parse_upload
 
@@ -21,20 +21,22 @@ STORED = Stored(
 )
 
 
-@pytest.mark.parametrize(("strategy", "key"), [(Prefix(), f"pending/{TEXT}"), (Tag(), f"avatars/{TEXT}")])
+@pytest.mark.parametrize(("strategy", "key"), [(Prefix(), f"{PENDING_PREFIX}{TEXT}"), (Tag(), f"avatars/{TEXT}")])
 def test_a_confirm_names_the_key_that_the_form_posts_to(strategy: Strategy, key: str) -> None:
     assert strategy.posted_key(UPLOAD) == key
     assert parse_upload(key, strategy) == UPLOAD
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES.values())
-@pytest.mark.parametrize("key", [TEXT, f"pending/../avatars/{TEXT}", "pending/", "avatars/", f"avatars/{TEXT}/", ""])
+@pytest.mark.parametrize(
+    "key", [TEXT, f"{PENDING_PREFIX}../avatars/{TEXT}", PENDING_PREFIX, "avatars/", f"avatars/{TEXT}/", ""]
+)
 def test_no_other_key_can_be_confirmed(strategy: Strategy, key: str) -> None:
     assert parse_upload(key, strategy) is None
     assert not is_of_some_strategy(key)
 
 
-@pytest.mark.parametrize(("strategy", "key"), [(Tag(), f"pending/{TEXT}"), (Prefix(), f"avatars/{TEXT}")])
+@pytest.mark.parametrize(("strategy", "key"), [(Tag(), f"{PENDING_PREFIX}{TEXT}"), (Prefix(), f"avatars/{TEXT}")])
 def test_the_other_strategy_s_key_is_distinguished_from_an_invalid_key(strategy: Strategy, key: str) -> None:
     assert parse_upload(key, strategy) is None
     assert is_of_some_strategy(key)
@@ -42,14 +44,14 @@ def test_the_other_strategy_s_key_is_distinguished_from_an_invalid_key(strategy:
 
 def test_prefix_copies_the_verified_object_to_a_key_that_no_form_posts_to() -> None:
     assert Prefix().promotion(UPLOAD, STORED) == Copy(
-        source=f"pending/{TEXT}",
+        source=f"{PENDING_PREFIX}{TEXT}",
         target=f"avatars/{TEXT}",
         etag='"checked"',
         content_type="image/png",
         metadata={"username": "ada", "request-id": "request-1"},
         cache_control="public, max-age=31536000, immutable",
     )
-    assert Prefix().leftovers(UPLOAD) == (f"pending/{TEXT}",)
+    assert Prefix().leftovers(UPLOAD) == (f"{PENDING_PREFIX}{TEXT}",)
     assert Prefix().pins("secret") == {}
 
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
-from services.store.keys import PENDING_TAG, UploadId
+from services.store.keys import PENDING_PREFIX, PENDING_TAG, UploadId
 from services.uploads.picture import PictureLimits
 from services.uploads.sweep.plan import REPAIR_SECONDS
 from services.uploads.sweep.report import NEED_ATTENTION, Outcome
@@ -241,7 +241,7 @@ class TestDangling:
             put(aws, avatar)
         report = sweeper.sweep()
         assert Call("HeadObject", (avatar,)) not in aws.calls
-        pending = {Outcome.PENDING: 1} if is_there and avatar.startswith("pending/") else {}
+        pending = {Outcome.PENDING: 1} if is_there and avatar.startswith(PENDING_PREFIX) else {}
         assert found(report) == {Outcome.LIVE: 1, Outcome.DANGLING: 1} | pending
         assert report.names[Outcome.DANGLING] == [f"ada -> {avatar}"]
 
@@ -374,11 +374,11 @@ def test_a_key_that_s3_refuses_to_delete_is_reported_and_the_others_are_deleted(
 
 def test_objects_under_each_pending_prefix_are_counted_and_kept(sweeper: Sweeper, aws: Aws) -> None:
     put(aws, "waiting/old")
-    put(aws, "pending/old")
-    put(aws, "pending/new", modified=NOW)
-    report = replace(sweeper, pending_prefixes=("waiting/", "pending/")).sweep()
+    put(aws, f"{PENDING_PREFIX}old")
+    put(aws, f"{PENDING_PREFIX}new", modified=NOW)
+    report = replace(sweeper, pending_prefixes=("waiting/", PENDING_PREFIX)).sweep()
     assert found(report) == {Outcome.LIVE: 1, Outcome.DELETED: 1, Outcome.PENDING: 2, Outcome.YOUNG: 1}
-    assert {"waiting/old", "pending/old", "pending/new"} <= aws.objects.keys()
+    assert {"waiting/old", f"{PENDING_PREFIX}old", f"{PENDING_PREFIX}new"} <= aws.objects.keys()
 
 
 def test_a_failed_deletion_does_not_stop_the_next_batch(sweeper: Sweeper, aws: Aws) -> None:

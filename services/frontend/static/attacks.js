@@ -23,7 +23,7 @@ export const ATTACKS = {
   again: {
     expects: null,
     why: {
-      prefix: "A form only ever reaches pending/, and the avatar is a copy under avatars/, out of its reach.",
+      prefix: `A form only ever reaches ${document.body.dataset.pendingPrefix}, and the avatar is a copy under avatars/, out of its reach.`,
       tag: "The form writes to the avatar's own key and marks it as pending again. The confirm's repeat checked the bytes anew and took the mark away; the sweep does so, too.",
     },
     replacesAvatar: true,

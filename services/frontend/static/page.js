@@ -11,7 +11,7 @@ import { Upload, confirm, withoutMetadata } from "./upload.js";
 import { countDown, fetchNewest, reload, remember } from "./view.js";
 
 const AFTERMATH = {
-  prefix: "A second object lies under pending/ and expires; the avatar is untouched.",
+  prefix: `A second object lies under ${document.body.dataset.pendingPrefix} and expires; the avatar is untouched.`,
   tag: "The live avatar is pending again, and a lifecycle rule would delete it. A repeat of the confirm restores it, and so does the hourly sweep.",
 };
 
