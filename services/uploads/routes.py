@@ -19,6 +19,7 @@ from services.web.metrics import Metrics
 from services.web.openapi import CALLER
 from services.web.rate_limits import RateLimit
 from services.web.request_context import find_request_id
+from services.web.responses import StructResponse
 
 
 class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +63,7 @@ def make_routes(
     @post(
         "/uploads/presign",
         status_code=200,
+        response_class=StructResponse,
         summary="Phase 1: get a form",
         description="The form allows one file of exactly this type and size, at exactly this key. "
         "In phase 2, post all `fields` to `url`, followed by the file as the field `file`.",
