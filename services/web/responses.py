@@ -17,8 +17,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class StructResponse(Response[Content]):
-    """Encodes the struct with msgspec and sends it, without Litestar's handling of cookies, headers, background tasks
-    and type encoders. A route that uses one of these gets Litestar's own response.
+    """Encodes a struct as JSON with msgspec, which needs no type encoders, and sends it with status and length alone.
+
+    A response with cookies, headers or a background task, and one to HEAD, is built by Litestar.
     """
 
     def to_asgi_response(self, *arguments: Any, **options: Any) -> ASGIResponse:
