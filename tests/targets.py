@@ -43,6 +43,9 @@ class Trait(Enum):
     ANONYMOUS = "an anonymous caller can't read, list or write"
     CORS = "CORS allows a POST from the page's origin and from no other"
     COPY_IF_MATCH = "CopyObject checks `CopySourceIfMatch`"
+    COPY_IF_NONE_MATCH = "CopyObject checks `IfNoneMatch`"
+    COPY_DIGEST = "CopyObject computes, stores and returns the SHA-256 of the copied bytes"
+    HEAD_DIGEST = "HeadObject and GetObject return the SHA-256 of an object, whether it was posted or put"
     COPY_WITHOUT_TAGS = "a copy of an object onto itself can remove its tags"
     PUT_WITHOUT_TAGS = "an object that replaces another does not keep its tags"
     PUT_IF_MATCH = "PutObject checks `IfMatch`"
@@ -74,6 +77,9 @@ _LOCALSTACK = {
 _MINISTACK = {
     Trait.FORM_TAGGING: _NO_LAYER,
     Trait.FORM_DIGEST: _NO_LAYER,
+    Trait.COPY_IF_NONE_MATCH: _NO_LAYER,
+    Trait.COPY_DIGEST: _NO_LAYER,
+    Trait.HEAD_DIGEST: _NO_LAYER,
     Trait.PUT_WITHOUT_TAGS: _NO_LAYER,
     Trait.EXPIRATION: _NO_LAYER,
     Trait.EXPIRATION_IN_TIME: _NO_LAYER,

@@ -203,6 +203,40 @@ def _copy_if_match(sandbox: Sandbox) -> bool:
     return refused == "PreconditionFailed"
 
 
+def _copy_if_none_match(sandbox: Sandbox) -> bool:
+    etag = sandbox.put(PENDING_KEY)
+    source: Any = {"Bucket": sandbox.name, "Key": PENDING_KEY}
+
+    def copy() -> object:
+        return sandbox.root.s3.copy_object(Bucket=sandbox.name, Key="new", CopySource=source, IfNoneMatch="*")
+
+    first, second = _refusal(copy), _refusal(copy)
+    return (first, second, sandbox.head("new")["ETag"]) == (None, "PreconditionFailed", etag)
+
+
+def _copy_digest(sandbox: Sandbox) -> bool:
+    sandbox.put(PENDING_KEY)
+    source: Any = {"Bucket": sandbox.name, "Key": PENDING_KEY}
+    answer: Any = sandbox.root.s3.copy_object(
+        Bucket=sandbox.name, Key="a", CopySource=source, ChecksumAlgorithm="SHA256"
+    )
+    stored = sandbox.root.s3.head_object(Bucket=sandbox.name, Key="a", ChecksumMode="ENABLED")
+    return answer["CopyObjectResult"].get("ChecksumSHA256") == stored.get("ChecksumSHA256") == DIGEST
+
+
+def _head_digest(sandbox: Sandbox) -> bool:
+    sandbox.post(sandbox.sign("a", {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": DIGEST}))
+    sandbox.put("b", ChecksumSHA256=DIGEST)
+    s3 = sandbox.root.s3
+    reads: list[Callable[..., Any]] = [s3.head_object, s3.get_object]
+    found = {
+        read(Bucket=sandbox.name, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256")
+        for read in reads
+        for key in "ab"
+    }
+    return found == {DIGEST}
+
+
 def _copy_without_tags(sandbox: Sandbox) -> bool:
     etag = sandbox.put("a", Tagging="Status=Pending")
     sandbox.root.s3.copy_object(
@@ -329,6 +363,9 @@ PROBES: Mapping[Trait, Callable[[Sandbox], bool]] = {
     Trait.ANONYMOUS: _anonymous,
     Trait.CORS: _cors,
     Trait.COPY_IF_MATCH: _copy_if_match,
+    Trait.COPY_IF_NONE_MATCH: _copy_if_none_match,
+    Trait.COPY_DIGEST: _copy_digest,
+    Trait.HEAD_DIGEST: _head_digest,
     Trait.COPY_WITHOUT_TAGS: _copy_without_tags,
     Trait.PUT_WITHOUT_TAGS: _put_without_tags,
     Trait.PUT_IF_MATCH: _put_if_match,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra.documents.bucket import lifecycle_rules
 from infra.local.emulator import layer
@@ -25,6 +26,7 @@ from services.store.keys import PENDING_PREFIX
 from tests import web
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import httpx2
@@ -152,6 +154,57 @@ def test_an_object_without_a_checksum_does_not_get_that_of_another(s3: S3) -> No
     s3.put("c")
     assert "ChecksumSHA256" not in s3.head("b", ChecksumMode="ENABLED")
     assert "ChecksumSHA256" not in s3.head("c", ChecksumMode="ENABLED")
+
+
+# CopyObject. AWS: "CopyObject" (`x-amz-checksum-algorithm`, `If-Match`, `If-None-Match`).
+
+
+def copy(s3: S3, source: str, target: str, **more: Any) -> Any:
+    where = {"Bucket": s3.bucket, "Key": source}
+    return s3.root.s3.copy_object(Bucket=s3.bucket, Key=target, CopySource=where, **more)["CopyObjectResult"]
+
+
+def copy_error(s3: S3, source: str, target: str, **more: Any) -> str:
+    with pytest.raises(ClientError) as refused:
+        copy(s3, source, target, **more)
+    return refused.value.response.get("Error", {}).get("Code", "")
+
+
+def checksums(found: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in found.items() if name.startswith("Checksum") and name != "ChecksumType"}
+
+
+def test_a_copy_has_only_a_checksum_of_the_requested_algorithm(s3: S3) -> None:
+    s3.put("a", ChecksumAlgorithm="CRC32")
+    expected = {"ChecksumSHA256": digest(b"x")}
+    assert checksums(copy(s3, "a", "b", ChecksumAlgorithm="SHA256")) == expected
+    assert checksums(s3.head("b", ChecksumMode="ENABLED")) == expected
+    assert "ChecksumSHA256" not in s3.head("a", ChecksumMode="ENABLED")
+
+
+def test_a_copy_keeps_the_checksum_of_its_source(s3: S3) -> None:
+    s3.put("a", ChecksumAlgorithm="SHA256")
+    expected = {"ChecksumSHA256": digest(b"x")}
+    assert checksums(copy(s3, "a", "b")) == expected
+    assert checksums(s3.head("b", ChecksumMode="ENABLED")) == expected
+
+
+def test_a_copy_onto_itself_can_compute_a_checksum(s3: S3) -> None:
+    s3.post("a", b"x", {"x-amz-meta-username": "ada"})
+    expected = {"ChecksumSHA256": digest(b"x")}
+    assert checksums(copy(s3, "a", "a", ChecksumAlgorithm="SHA256", MetadataDirective="REPLACE")) == expected
+    assert checksums(s3.head("a", ChecksumMode="ENABLED")) == expected
+
+
+def test_a_copy_that_may_not_replace_an_object_changes_nothing(s3: S3) -> None:
+    s3.post("a", b"new", {})
+    s3.post("b", b"old", {"tagging": PENDING})
+    before = s3.head("b")["ETag"]
+    assert copy_error(s3, "a", "b", IfNoneMatch="*") == "PreconditionFailed"
+    assert copy_error(s3, "a", "b", IfMatch=s3.head("a")["ETag"]) == "PreconditionFailed"
+    assert (s3.head("b")["ETag"], s3.tags("b")) == (before, {"Status": "Pending"})
+    copy(s3, "a", "b", IfMatch=before)
+    assert s3.head("b")["ETag"] == s3.head("a")["ETag"]
 
 
 # The header x-amz-expiration. AWS: "HeadObject", "GetObject"; and "Lifecycle configuration elements" on midnight.
