@@ -157,10 +157,13 @@ class S3:
             )
         if request.headers.get("x-amz-tagging-directive") == "REPLACE":
             stored = replace(stored, tags=_tags(request))
+        if request.headers.get("if-none-match") == "*" and request.key in self.objects:
+            return _s3_error("CopyObject", 412, "PreconditionFailed")
         self.objects[request.key] = replace(stored, modified=_now())
+        checksum = base64.b64encode(hashlib.sha256(stored.body).digest()).decode()
         return _xml(
             "CopyObject",
-            f"<CopyObjectResult><ETag>{escape(stored.etag)}</ETag>"
+            f"<CopyObjectResult><ETag>{escape(stored.etag)}</ETag><ChecksumSHA256>{checksum}</ChecksumSHA256>"
             f"<LastModified>{_now().isoformat()}</LastModified></CopyObjectResult>",
         )
 
@@ -214,13 +217,13 @@ class DynamoDB:
                 return _json(operation, {"__type": "UnknownOperationException"}, 400)
 
     def _update(self, operation: str, parameters: dict[str, Any]) -> Response:
-        """Set `Avatar`. The only condition that the services use is that the new value is greater than the old one."""
+        """Set `Avatar`, on condition that the new value is greater than the old one."""
         row = self.rows[_username(parameters["Key"])]
         avatar, before = parameters["ExpressionAttributeValues"][":new"], row.get("Avatar")
         if "ConditionExpression" in parameters and before and before["S"] >= avatar["S"]:
             return _json(operation, {"__type": "ConditionalCheckFailedException", "Item": row}, 400)
-        row["Avatar"] = avatar
-        return _json(operation, {"Attributes": {"Avatar": before}} if before else {})
+        self.rows[_username(parameters["Key"])] = row | {"Avatar": avatar}
+        return _json(operation, {"Attributes": row} if parameters.get("ReturnValues") == "ALL_OLD" else {})
 
     def _scan(self, operation: str, parameters: dict[str, Any]) -> Response:
         after = _username(parameters["ExclusiveStartKey"]) if "ExclusiveStartKey" in parameters else ""

@@ -102,7 +102,7 @@ def start_service(
         NotInstalledError: the packages could not be installed.
         ProcessError: the process did not become ready.
     """
-    settings = Settings(pending=pending, presigns_per_minute=0, logins_per_minute=0)
+    settings = Settings(pending=pending, presigns_per_minute=0, confirms_per_minute=0, logins_per_minute=0)
     addresses: dict[str, str] = dict.fromkeys(tuple[str, ...](SERVICES), auth)
     environ = make_environ(service, addresses, aws.clients, RESOURCES, ORIGIN, settings)
     environ |= {"METRICS": str(metrics).lower(), "MALLOC_ARENA_MAX": "2"}  # the image sets the second

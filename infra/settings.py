@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         ),
     ] = 500
     presigns_per_minute: limits.PresignsPerMinute = limits.PRESIGNS_PER_MINUTE
+    confirms_per_minute: limits.ConfirmsPerMinute = limits.CONFIRMS_PER_MINUTE
     logins_per_minute: limits.LoginsPerMinute = limits.LOGINS_PER_MINUTE
     pending: limits.PendingStrategy = limits.PENDING
     max_bytes: limits.MaxBytes = limits.MAX_BYTES

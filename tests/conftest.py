@@ -190,7 +190,9 @@ def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
         @functools.cache
         def start(aws: Aws, strategy: Literal["prefix", "tag"], purpose: str = "shared") -> Stack:  # noqa: ARG001
             name = f"three-phase-upload-{uuid.uuid4().hex[:12]}"
-            options = Options(port=0, pending=strategy, presigns_per_minute=0, logins_per_minute=0, name=name)
+            options = Options(
+                port=0, pending=strategy, presigns_per_minute=0, confirms_per_minute=0, logins_per_minute=0, name=name
+            )
             processes = running.enter_context(run_processes())
             stack = start_system(aws, processes, options, lambda _part, _where: None)
             stacks.append(stack)

@@ -19,7 +19,7 @@ from services.uploads.bucket import Bucket
 from services.uploads.form import Signer
 from services.uploads.presign import Presigner
 from services.uploads.problems import ERRORS
-from services.uploads.routes import PresignRequest, make_routes
+from services.uploads.routes import PresignRequest, RateLimits, make_routes
 from services.uploads.settings import Settings
 from services.uploads.strategies import STRATEGIES
 from services.web.callers.guard import Guard
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send
 
     from services.uploads.confirm import Confirmer
+    from services.uploads.removal import Remover
 
 
 def make_presign(settings: Settings) -> ASGIApp:
@@ -51,8 +52,9 @@ def make_presign(settings: Settings) -> ASGIApp:
             settings.limits,
             time.time,
         ),
-        RateLimit(settings.presigns_per_minute, time.monotonic),
         cast("Confirmer", None),  # only confirm uses it
+        cast("Remover", None),  # only the removal uses it
+        RateLimits(*(RateLimit(settings.presigns_per_minute, time.monotonic) for _ in range(2))),
         Metrics("uploads", settings.metrics),
     )
 

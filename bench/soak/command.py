@@ -112,6 +112,7 @@ def _run(plan: Plan) -> int:
             plan.pending,
             uploads_endpoint=proxy.url,
             presigns_per_minute=0,
+            confirms_per_minute=0,
             logins_per_minute=0,
         )
         with run_stack(options, lambda _part, _where: None) as stack:
@@ -155,7 +156,7 @@ def _soak(plan: Plan, stack: Stack, proxy: Proxy) -> int:
 
 def _make_killer(plan: Plan, stack: Stack, proxy: Proxy, outages: Outages) -> Killer:
     aws = replace(stack.aws, endpoint=proxy.url)
-    settings = Settings(pending=plan.pending, presigns_per_minute=0)
+    settings = Settings(pending=plan.pending, presigns_per_minute=0, confirms_per_minute=0)
     environ = make_environ("uploads", stack.services, aws, stack.resources, stack.origin, settings)
     (uploads,) = (process for process in stack.processes.started if process.name == "uploads")
     return Killer(stack.processes, environ, uploads.health, outages, uploads)

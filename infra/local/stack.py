@@ -53,6 +53,7 @@ class Options:
     """URL at which the uploads service reaches AWS. Default: that of the emulator."""
     form_seconds: int = limits.FORM_SECONDS
     presigns_per_minute: int = limits.PRESIGNS_PER_MINUTE
+    confirms_per_minute: int = limits.CONFIRMS_PER_MINUTE
     logins_per_minute: int = limits.LOGINS_PER_MINUTE
     name: str = NAME
     """Name of the bucket and the table, and prefix of the names of the key and the IAM users."""
@@ -63,6 +64,7 @@ class Options:
             pending=self.pending,
             form_seconds=self.form_seconds,
             presigns_per_minute=self.presigns_per_minute,
+            confirms_per_minute=self.confirms_per_minute,
             logins_per_minute=self.logins_per_minute,
         )
 

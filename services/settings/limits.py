@@ -17,15 +17,20 @@ PendingStrategy = Annotated[
 PENDING: PendingStrategy = "prefix"
 
 MaxBytes = Annotated[
-    int, msgspec.Meta(ge=1, le=5_000_000_000, description="Maximum size of a picture, bytes. S3 accepts up to 5 GB.")
+    int,
+    # A confirm reads the whole picture into memory.
+    msgspec.Meta(ge=1, le=50_000_000, description="Maximum size of a picture, bytes."),
 ]
 MAX_BYTES = 5_000_000
 
 MaxWidth = Annotated[int, msgspec.Meta(ge=1, description="Maximum width of a picture, pixels.")]
-MAX_WIDTH = 8192
+MAX_WIDTH = 4200
 
 MaxHeight = Annotated[int, msgspec.Meta(ge=1, description="Maximum height of a picture, pixels.")]
-MAX_HEIGHT = 8192
+MAX_HEIGHT = 4200
+"""A decoded picture takes four bytes for each pixel: 71 MB at 4200 x 4200. A picture of a telephone with 12 megapixels
+(4032 x 3024) is within the limits.
+"""
 
 FormSeconds = Annotated[
     Seconds, msgspec.Meta(le=3600, description="How long a form is valid, in seconds from its presign.")
@@ -63,6 +68,14 @@ PresignsPerMinute = Annotated[
     int, msgspec.Meta(ge=0, description="Presigns that one task allows each user in a minute; 0 means no limit.")
 ]
 PRESIGNS_PER_MINUTE = 120
+
+ConfirmsPerMinute = Annotated[
+    int,
+    msgspec.Meta(
+        ge=0, description="Confirms and removals that one task allows each user in a minute; 0 means no limit."
+    ),
+]
+CONFIRMS_PER_MINUTE = 120
 
 LoginsPerMinute = Annotated[
     int, msgspec.Meta(ge=0, description="Logins that one task allows each address in a minute; 0 means no limit.")

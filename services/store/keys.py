@@ -26,6 +26,9 @@ USERNAME_FIELD = "username"
 TOKEN_FIELD = "upload-token"  # noqa: S105 - the name of a field
 """Metadata entry: the upload token that a confirm must send under the strategy `tag`."""
 
+DIGEST_FIELD = "sha256"
+"""Metadata entry: the SHA-256 of the file in base64, as declared at the presign."""
+
 REQUEST_FIELD = "request-id"
 """Metadata entry: the request id of the presign, which is also in the services' logs."""
 

@@ -17,6 +17,11 @@ NAME = "Name"
 AVATAR = "Avatar"
 """The key of the user's picture in the bucket. The attribute is missing while there is none."""
 
+REMOVED = "Removed"
+"""An upload id, made when the user last removed their avatar. An upload whose id is not above it can't become the
+avatar. The attribute is missing until the first removal.
+"""
+
 
 class UnknownUserError(Exception):
     """The table has no row of this user."""
@@ -32,6 +37,7 @@ class Row:
     username: str
     name: str
     avatar: str | None = None
+    removed: str | None = None
 
 
 def make_key(username: str) -> dict[str, Any]:
@@ -40,7 +46,7 @@ def make_key(username: str) -> dict[str, Any]:
 
 def read_row(item: Mapping[str, Any]) -> Row:
     """Read a row from an item with all its attributes, in DynamoDB JSON."""
-    return Row(item[USERNAME]["S"], item[NAME]["S"], read_avatar(item))
+    return Row(item[USERNAME]["S"], item[NAME]["S"], read_avatar(item), read_removed(item))
 
 
 def read_avatar(item: Mapping[str, Any]) -> str | None:
@@ -48,6 +54,12 @@ def read_avatar(item: Mapping[str, Any]) -> str | None:
     return item.get(AVATAR, {}).get("S")
 
 
+def read_removed(item: Mapping[str, Any]) -> str | None:
+    """Read the id of the last removal from an item that holds at least this attribute, if the row has one."""
+    return item.get(REMOVED, {}).get("S")
+
+
 def write_row(row: Row) -> dict[str, Any]:
     avatar = {AVATAR: {"S": row.avatar}} if row.avatar is not None else {}
-    return make_key(row.username) | {NAME: {"S": row.name}} | avatar
+    removed = {REMOVED: {"S": row.removed}} if row.removed is not None else {}
+    return make_key(row.username) | {NAME: {"S": row.name}} | avatar | removed

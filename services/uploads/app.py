@@ -10,9 +10,10 @@ from litestar import Litestar
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.form import Signer
-from services.uploads.presign import Presigner
+from services.uploads.presign import Presigner, make_upload_id
 from services.uploads.problems import ERRORS
-from services.uploads.routes import make_routes
+from services.uploads.removal import Remover
+from services.uploads.routes import RateLimits, make_routes
 from services.uploads.strategies import STRATEGIES
 from services.uploads.users import Users
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
@@ -36,13 +37,17 @@ if TYPE_CHECKING:
     from services.uploads.settings import Settings
 
 DESCRIPTION = """Avatars are uploaded in three phases: presign returns a form, the browser posts the file to the bucket
-with that form, and confirm makes the object the user's avatar. The bytes never pass through this service.
+with that form, and confirm makes the object the user's avatar. The upload never passes through this service; confirm
+reads the stored file once, to check it.
 
 If there is no confirm, the old avatar stays, and a lifecycle rule deletes the posted object after a day.
 """
 
-GATHERING_THREADS = 40
-"""Number of threads that read objects: as many as run route handlers, so that no confirm waits for another."""
+READ_MEMORY_BYTES = 64_000_000
+"""Memory for the objects that are read at the same time. Further confirms wait for a thread."""
+
+MAX_READING_THREADS = 40
+"""As many as run route handlers, so that no confirm of a small picture waits for another."""
 
 
 def create_app(
@@ -65,21 +70,27 @@ def create_app(
     metrics = metrics or Metrics("uploads", settings.metrics)
     audience = Audience(settings.origin)
     guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
-    presigns = RateLimit(settings.presigns_per_minute, stopwatch)
-    executor = ThreadPoolExecutor(GATHERING_THREADS, thread_name_prefix="gather")
+    rate_limits = RateLimits(
+        presigns=RateLimit(settings.presigns_per_minute, stopwatch),
+        confirms=RateLimit(settings.confirms_per_minute, stopwatch),
+    )
+    readers = max(1, min(READ_MEMORY_BYTES // settings.max_bytes, MAX_READING_THREADS))
+    executor = ThreadPoolExecutor(readers, thread_name_prefix="read")
     bucket = Bucket(s3, settings.bucket)
     strategy = STRATEGIES[settings.pending]
     presigner = Presigner(Signer(bucket.find_destination(), credentials), strategy, settings.limits, clock)
+    users = Users(dynamodb, settings.table)
     confirmer = Confirmer(
         bucket=bucket,
-        users=Users(dynamodb, settings.table),
+        users=users,
         strategy=strategy,
         limits=settings.limits,
         clock=clock,
         executor=executor,
     )
+    remover = Remover(users, lambda: make_upload_id(clock()), clock)
     return Litestar(
-        make_routes(guard, presigner, presigns, confirmer, metrics),
+        make_routes(guard, presigner, confirmer, remover, rate_limits, metrics),
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],

@@ -1,32 +1,46 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import base64
+import contextlib
+import hashlib
+import logging
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 
-from services.pictures.formats import HEAD_BYTES, MAX_HEADER_BYTES, identify, measure
+from services.pictures.formats import identify, measure
 from services.store.clients import error_code, is_missing
-from services.store.keys import USERNAME_FIELD
+from services.store.keys import DIGEST_FIELD
 from services.uploads.decision import Replace, Restore
 from services.uploads.form import Destination
-from services.uploads.objects import Listed, Stored
+from services.uploads.objects import Described, Listed, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from botocore.response import StreamingBody
     from types_boto3_s3 import S3Client
 
     from services.uploads.deadline import Deadline
     from services.uploads.objects import Copy
 
 
+logger = logging.getLogger(__name__)
+
 BLANK = Path(__file__).parent / "blank.png"
+
+CHUNK_BYTES = 262_144
+"""Bytes of an object that are read between two looks at the deadline."""
 
 
 class ChangedError(Exception):
     """The object was deleted or replaced since it was verified."""
+
+
+class OtherBytesError(Exception):
+    """A copy does not have the bytes that were verified, although the ETag was the same."""
 
 
 class MissingObjectError(Exception):
@@ -52,54 +66,51 @@ class Bucket:
         region = form["fields"]["x-amz-credential"].split("/")[-3]
         return Destination(self.name, form["url"], region)
 
-    def inspect(self, key: str, deadline: Deadline | None = None) -> Stored | None:
-        """Read the object's headers and its first bytes. None if there is no object.
+    def inspect(self, key: str, max_bytes: int, deadline: Deadline) -> Stored | None:
+        """Read the object once, whole unless it has more than `max_bytes`. None if there is no object.
 
-        One GetObject is enough for most pictures, since it returns what HeadObject would. If the dimensions come later
-        in the file, a second one reads more.
+        GetObject returns what HeadObject would.
 
         Raises:
-            DeadlineExceededError: it is too late for the second read.
+            DeadlineExceededError: S3 was too slow.
         """
-        stored, head = self._read(key, f"bytes=0-{HEAD_BYTES - 1}")
-        if stored is None or stored.format is None or stored.dimensions is not None or stored.size <= len(head):
-            return stored
-        if deadline:
-            deadline.check()
-        whole, _ = self._read(key, f"bytes=0-{min(stored.size, MAX_HEADER_BYTES) - 1}")
-        return whole
-
-    def _read(self, key: str, span: str) -> tuple[Stored | None, bytes]:
+        deadline.check()
         try:
-            response = self.s3.get_object(Bucket=self.name, Key=key, Range=span)
+            response = self.s3.get_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            # InvalidRange: the object is empty. No form allows that.
-            if error_code(error) in {"NoSuchKey", "InvalidRange"}:
-                return None, b""
+            if error_code(error) == "NoSuchKey":
+                return None
             raise
-        head = response["Body"].read()
-        stored = Stored(
+        size = response["ContentLength"]
+        with contextlib.closing(response["Body"]) as body:
+            content = _read(body, deadline) if size <= max_bytes else None
+        return Stored(
             etag=response["ETag"],
-            size=int(response["ContentRange"].rpartition("/")[2]) if "ContentRange" in response else len(head),
+            size=size,
             content_type=response["ContentType"],
             metadata=response["Metadata"],
+            sha256=None if content is None else compute_sha256(content),
+            format=None if content is None else identify(content),
+            dimensions=None if content is None else measure(content),
             tagged=response.get("TagCount", 0) > 0,
-            format=identify(head),
-            dimensions=None,
         )
-        return replace(stored, dimensions=measure(head)) if stored.format else stored, head
 
     def copy(self, step: Copy) -> None:
         """
         Raises:
             ChangedError: the source is not the object that was verified.
+            OtherBytesError: the bytes at the target are not those that were verified. If this call put them there, a
+                blank picture has taken their place.
         """
+        on_target: dict[str, Any] = {"IfNoneMatch": "*"} if step.if_absent else {}
         try:
             response = self.s3.copy_object(
                 Bucket=self.name,
                 Key=step.target,
                 CopySource={"Bucket": self.name, "Key": step.source},
                 CopySourceIfMatch=step.etag,
+                **on_target,
+                ChecksumAlgorithm="SHA256",
                 # Nothing is inherited from the source.
                 MetadataDirective="REPLACE",
                 ContentType=step.content_type,
@@ -108,14 +119,35 @@ class Bucket:
                 CacheControl=step.cache_control,
             )
         except ClientError as error:
+            if step.if_absent and error_code(error) == "PreconditionFailed":
+                # S3 does not say which condition failed. An earlier try may have made the copy.
+                self._check_copy(step)
+                return
             _raise_if_changed(error, step.source)
             raise
-        if "ETag" not in response.get("CopyObjectResult", {}):
-            # S3 may send status 200 before the copy is complete (AWS: CopyObject). Only the body reports success.
-            raise HTTPClientError(error="CopyObject returned no result")
+        # S3 may send status 200 before the copy is complete (AWS: CopyObject). Only the body reports success.
+        checksum = response.get("CopyObjectResult", {}).get("ChecksumSHA256")
+        if checksum is None:
+            raise HTTPClientError(error="CopyObject returned no SHA-256")
+        if checksum != step.sha256:
+            self.blank(step.target, step.etag, step.metadata)
+            raise OtherBytesError(step.target)
 
-    def blank(self, key: str, stored: Stored) -> None:
-        """Overwrite exactly this object with a blank picture without tags.
+    def _check_copy(self, step: Copy) -> None:
+        """
+        Raises:
+            ChangedError: there is no object at the target.
+            OtherBytesError: it does not have the verified bytes.
+        """
+        try:
+            described = self.describe(step.target)
+        except MissingObjectError as error:
+            raise ChangedError(step.source) from error
+        if described.checksum != step.sha256:
+            raise OtherBytesError(step.target)
+
+    def blank(self, key: str, etag: str, metadata: Mapping[str, str]) -> None:
+        """Overwrite the object with this ETag with a blank picture without tags.
 
         Raises:
             ChangedError: the object was deleted or replaced since it was read.
@@ -124,10 +156,10 @@ class Bucket:
             self.s3.put_object(
                 Bucket=self.name,
                 Key=key,
-                Body=BLANK.read_bytes(),
-                IfMatch=stored.etag,
+                Body=(blank := BLANK.read_bytes()),
+                IfMatch=etag,
                 ContentType="image/png",
-                Metadata=stored.metadata,
+                Metadata={**metadata, DIGEST_FIELD: compute_sha256(blank)},
             )
         except ClientError as error:
             _raise_if_changed(error, key)
@@ -137,12 +169,13 @@ class Bucket:
         """
         Raises:
             ChangedError: the object was deleted or replaced since it was read.
+            OtherBytesError: the copy had other bytes than the verified ones; a blank picture has taken their place.
         """
         match step:
             case Restore(copy):
                 self.copy(copy)
             case Replace(key, stored):
-                self.blank(key, stored)
+                self.blank(key, stored.etag, stored.metadata)
 
     def list_objects(self, prefix: str) -> Iterator[Listed]:
         """The objects in order of their keys (AWS: ListObjectsV2, "UTF-8 binary order"), which is that of creation."""
@@ -152,18 +185,18 @@ class Bucket:
                 # boto3's types make both optional; S3 always returns them.
                 yield Listed(entry["Key"], entry["LastModified"].timestamp())  # pyright: ignore[reportTypedDictNotRequiredAccess]
 
-    def find_owner(self, key: str) -> str | None:
-        """The username in the object's metadata, if there is one.
-
+    def describe(self, key: str) -> Described:
+        """
         Raises:
             MissingObjectError: there is no such object.
         """
         try:
-            return self.s3.head_object(Bucket=self.name, Key=key)["Metadata"].get(USERNAME_FIELD)
+            response = self.s3.head_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
             if is_missing(error):
                 raise MissingObjectError(key) from error
             raise
+        return Described(response["Metadata"], response.get("ChecksumSHA256"))
 
     def read_tags(self, key: str) -> Mapping[str, str]:
         """
@@ -177,6 +210,15 @@ class Bucket:
                 raise MissingObjectError(key) from error
             raise
         return {tag["Key"]: tag["Value"] for tag in tag_set}
+
+    def discard(self, keys: Sequence[str]) -> None:
+        """Delete objects that no row refers to. A failure is logged; the sweep deletes them later."""
+        if not keys:
+            return
+        try:
+            self.delete(keys)
+        except Exception:
+            logger.warning("Not deleted, left to the sweep: %s", keys, exc_info=True)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete at most 1,000 keys (AWS: DeleteObjects). A missing object is not an error.
@@ -194,3 +236,16 @@ class Bucket:
 def _raise_if_changed(error: ClientError, key: str) -> None:
     if error_code(error) in {"NoSuchKey", "PreconditionFailed", "ConditionalRequestConflict"}:
         raise ChangedError(key) from error
+
+
+def _read(body: StreamingBody, deadline: Deadline) -> bytes:
+    content = bytearray()
+    while chunk := body.read(CHUNK_BYTES):
+        content += chunk
+        deadline.check()
+    return bytes(content)
+
+
+def compute_sha256(content: bytes) -> str:
+    """The digest in base64, as S3 has it."""
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()

@@ -7,7 +7,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from services.uploads.bucket import Bucket, ChangedError
+from services.uploads.bucket import Bucket, ChangedError, OtherBytesError
 from services.uploads.deadline import Deadline
 from services.uploads.decision import (
     AlreadyConfirmed,
@@ -17,11 +17,19 @@ from services.uploads.decision import (
     Promote,
     Replace,
     Restore,
+    check_forward,
     decide,
     if_owned_by,
-    is_superseded,
 )
-from services.uploads.refusals import OtherStrategyError, SupersededError, UnknownUploadError
+from services.uploads.picture import DIGEST_MISMATCH
+from services.uploads.refusals import (
+    DigestMismatchError,
+    KeepsChangingError,
+    OtherStrategyError,
+    RemovedError,
+    SupersededError,
+    UnknownUploadError,
+)
 from services.uploads.strategies import is_of_some_strategy, parse_upload
 from services.uploads.users import NotForwardError, Users
 
@@ -43,10 +51,6 @@ LAST_CALL_SECONDS = 20
 """How long after the request a confirm may still start a call to AWS. A call takes at most nine seconds
 (`services.store.clients`), so the response is sent before API Gateway's timeout of 30 s.
 """
-
-
-class KeepsChangingError(Exception):
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,29 +82,23 @@ class Confirmer:
             if is_of_some_strategy(key):
                 raise OtherStrategyError("The upload was presigned under the other strategy. Upload the picture again.")
             raise UnknownUploadError("There is no upload of that key.")
-        deadline = Deadline(self.clock() + LAST_CALL_SECONDS, self.clock)
+        deadline = Deadline.after(LAST_CALL_SECONDS, self.clock)
         for _ in range(MAX_TRIES):
             try:
                 return self._try_to_confirm(username, upload_id, token, deadline)
             except ChangedError:
                 logger.info("%s changed while it was confirmed", key)
+            except OtherBytesError as error:
+                logger.warning("%s was replaced by other bytes with the same ETag", key)
+                raise DigestMismatchError(DIGEST_MISMATCH) from error
         raise KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again.")
-
-    def discard(self, keys: tuple[str, ...]) -> None:
-        """Delete objects that no row refers to. A failure is logged; the sweep deletes them later."""
-        if not keys:
-            return
-        try:
-            self.bucket.delete(keys)
-        except Exception:
-            logger.warning("Not deleted, left to the sweep: %s", keys, exc_info=True)
 
     def _try_to_confirm(self, username: str, upload_id: UploadId, token: str | None, deadline: Deadline) -> Confirmed:
         deadline.check()
         facts = self._gather(username, upload_id, token, deadline)
         try:
             decision = self._decide(username, upload_id, facts, deadline)
-        except SupersededError:
+        except (SupersededError, RemovedError):
             if facts.stored:
                 # This includes a copy that an earlier try made before it was stopped.
                 self._discard_later(_all_keys(upload_id, self.strategy))
@@ -129,20 +127,23 @@ class Confirmer:
         """Let the row refer to the object, which is permanent by now."""
         leftovers = self.strategy.leftovers(upload_id)
         try:
-            replaced = self.users.advance(username, upload_id.avatar_key)
+            replaced = self.users.advance(username, upload_id)
         except NotForwardError as error:
-            if is_superseded(upload_id, error.avatar):
-                # `Avatar` only moves forward, so no row will ever refer to this object.
+            try:
+                check_forward(upload_id, error.row)
+            except (SupersededError, RemovedError):
+                # The row only moves forward, so no row will ever refer to this object.
                 self._discard_later(_all_keys(upload_id, self.strategy))
-                raise SupersededError("A later upload became the avatar during the confirm.") from error
+                raise
             replaced = None
         return Confirmed(upload_id.avatar_key, (replaced, *leftovers) if replaced else leftovers)
 
     def _gather(self, username: str, upload_id: UploadId, token: str | None, deadline: Deadline) -> Facts:
         """Read the object and the row in parallel."""
-        inspection = self.executor.submit(self.bucket.inspect, self.strategy.posted_key(upload_id), deadline)
-        avatar = self.users.find_avatar(username)
-        return Facts(self.clock(), avatar, if_owned_by(inspection.result(), username, token, self.strategy))
+        key = self.strategy.posted_key(upload_id)
+        inspection = self.executor.submit(self.bucket.inspect, key, self.limits.max_bytes, deadline)
+        row = self.users.find_row(username)
+        return Facts(self.clock(), row, if_owned_by(inspection.result(), username, token, self.strategy))
 
     def _decide(self, username: str, upload_id: UploadId, facts: Facts, deadline: Deadline) -> Decision:
         try:
@@ -151,14 +152,14 @@ class Confirmer:
             # A concurrent confirm may have finished between the two reads: the row was read before its update, and the
             # object after its deletion. The row has the update by now.
             deadline.check()
-            latest = replace(facts, avatar=self.users.find_avatar(username))
+            latest = replace(facts, row=self.users.find_row(username))
             return decide(upload_id, latest, self.limits, self.strategy)
 
     def _discard_later(self, keys: tuple[str, ...]) -> None:
         """Delete in the background, so that the response does not wait. On shutdown the service waits for its
         executor.
         """
-        self.executor.submit(copy_context().run, self.discard, keys)
+        self.executor.submit(copy_context().run, self.bucket.discard, keys)
 
 
 def _all_keys(upload_id: UploadId, strategy: Strategy) -> tuple[str, ...]:

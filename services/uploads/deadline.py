@@ -21,6 +21,10 @@ class Deadline:
     """Seconds since the epoch."""
     clock: Callable[[], float]
 
+    @classmethod
+    def after(cls, seconds: float, clock: Callable[[], float]) -> Deadline:
+        return cls(clock() + seconds, clock)
+
     def check(self) -> None:
         """
         Raises:

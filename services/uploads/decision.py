@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.store.keys import USERNAME_FIELD
+from services.store.keys import AVATAR_PREFIX, USERNAME_FIELD, UploadId, parse_key
 from services.uploads.picture import PictureLimits, verify_picture
-from services.uploads.refusals import ExpiredError, RefusedError, SupersededError, UnknownUploadError
+from services.uploads.refusals import (
+    ExpiredError,
+    RefusedError,
+    RemovedError,
+    SupersededError,
+    UnknownUploadError,
+)
 
 if TYPE_CHECKING:
-    from services.store.keys import UploadId
+    from services.store.table import Row
     from services.uploads.objects import Copy, Stored
     from services.uploads.strategies import Strategy
 
@@ -24,8 +30,7 @@ class Limits(PictureLimits):
 @dataclass(frozen=True, slots=True)
 class Facts:
     now: float
-    avatar: str | None
-    """What the user's row refers to."""
+    row: Row
     stored: Stored | None
     """The object at the key that the form posted to, if it is the caller's."""
 
@@ -69,10 +74,9 @@ def decide(upload_id: UploadId, facts: Facts, limits: Limits, strategy: Strategy
         RefusedError: the subclass says why the upload can't become the avatar.
     """
     stored = facts.stored
-    if facts.avatar == upload_id.avatar_key:
+    if facts.row.avatar == upload_id.avatar_key:
         return _decide_repeat(upload_id, stored, limits, strategy)
-    if is_superseded(upload_id, facts.avatar):
-        raise SupersededError("A later upload is the avatar already.")
+    check_forward(upload_id, facts.row)
     if facts.now > upload_id.created + limits.confirm_seconds:
         raise ExpiredError("The upload was not confirmed in time. Upload the picture again.")
     if stored is None:
@@ -86,13 +90,13 @@ def _decide_repeat(upload_id: UploadId, stored: Stored | None, limits: Limits, s
         if strategy.with_token:
             raise UnknownUploadError("There is no upload of that key.")
         return AlreadyConfirmed()
-    if not strategy.is_marked(upload_id, stored):
+    if not strategy.needs_repair(stored):
         return AlreadyConfirmed()
     return decide_repair(upload_id, stored, limits, strategy)
 
 
 def decide_repair(upload_id: UploadId, stored: Stored, limits: PictureLimits, strategy: Strategy) -> Restore | Replace:
-    """Decide about a live avatar with the pending tag. Its bytes may differ from those that were confirmed."""
+    """Decide about a live avatar whose bytes may differ from those that were confirmed, or that has the pending tag."""
     try:
         verify_picture(stored, limits)
     except RefusedError as reason:
@@ -107,6 +111,21 @@ def if_owned_by(stored: Stored | None, username: str, token: str | None, strateg
     return stored
 
 
-def is_superseded(upload_id: UploadId, avatar: str | None) -> bool:
-    """Whether the row refers to a later upload."""
-    return avatar is not None and avatar > upload_id.avatar_key
+def check_forward(upload_id: UploadId, row: Row) -> None:
+    """
+    Raises:
+        SupersededError: the row refers to a later upload.
+        RemovedError: the avatar was removed after this upload was presigned.
+    """
+    if row.avatar is not None and row.avatar > upload_id.avatar_key:
+        raise SupersededError("A later upload is the avatar already.")
+    if row.removed is not None and row.removed >= upload_id.text:
+        raise RemovedError("The avatar was removed after this upload was presigned. Upload the picture again.")
+
+
+def decide_removal(new_id: UploadId, row: Row) -> str:
+    """The row's next `Removed`: an id that refuses every upload up to now. The clock of this task may be behind that of
+    the task that presigned the avatar, or that made the last removal.
+    """
+    current = parse_key(row.avatar, AVATAR_PREFIX) if row.avatar else None
+    return max(new_id.text, current.text if current else "", row.removed or "")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from services.pictures.formats import CONTENT_TYPES
-from services.store.keys import REQUEST_FIELD, TOKEN_FIELD, USERNAME_FIELD
+from services.store.keys import DIGEST_FIELD, REQUEST_FIELD, TOKEN_FIELD, USERNAME_FIELD
 from services.store.table import UnknownUserError
 from services.uploads import refusals
-from services.uploads.confirm import KeepsChangingError
-from services.uploads.picture import NOT_A_PICTURE, TYPE_MISMATCH, TYPE_NOT_ALLOWED
+from services.uploads.picture import DIGEST_MISMATCH, NOT_A_PICTURE, TYPE_MISMATCH, TYPE_NOT_ALLOWED, UNREADABLE
 from services.uploads.problems import ERRORS
 from services.web.examples import (
     BUCKET_URL,
@@ -31,6 +30,9 @@ FIELDS = {
     "Content-Type": CONTENT_TYPE,
     f"x-amz-meta-{USERNAME_FIELD}": USERNAME,
     f"x-amz-meta-{REQUEST_FIELD}": REQUEST_ID,
+    f"x-amz-meta-{DIGEST_FIELD}": SHA256,
+    "x-amz-checksum-algorithm": "SHA256",
+    "x-amz-checksum-sha256": SHA256,
 }
 SIGNED = {
     "x-amz-algorithm": "AWS4-HMAC-SHA256",
@@ -45,9 +47,7 @@ PRESIGN = add_examples(
     {
         "strategy prefix": {
             "url": f"{BUCKET_URL}/",
-            "fields": FIELDS
-            | {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": SHA256, "key": UPLOAD.pending_key}
-            | SIGNED,
+            "fields": FIELDS | {"key": UPLOAD.pending_key} | SIGNED,
             "key": UPLOAD.pending_key,
             "expires": 300,
             "method": "POST",
@@ -67,10 +67,7 @@ PRESIGN = add_examples(
             "upload_token": UPLOAD_TOKEN,
         },
     },
-    bodies={
-        "with the file's digest": {"content_type": CONTENT_TYPE, "size": SIZE, "sha256": SHA256},
-        "without it": {"content_type": CONTENT_TYPE, "size": SIZE},
-    },
+    bodies={"a file": {"content_type": CONTENT_TYPE, "size": SIZE, "sha256": SHA256}},
 )
 PRESIGN_PROBLEMS = describe_problems(
     ERRORS,
@@ -99,11 +96,23 @@ CONFIRM_PROBLEMS = describe_problems(
     UnknownUserError(),
     refusals.OtherStrategyError("The upload was presigned under the other strategy. Upload the picture again."),
     refusals.SupersededError("A later upload is the avatar already."),
-    KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again."),
+    refusals.RemovedError("The avatar was removed after this upload was presigned. Upload the picture again."),
+    refusals.KeepsChangingError("The upload was replaced while it was confirmed. Confirm it again."),
     refusals.ExpiredError("The upload was not confirmed in time. Upload the picture again."),
     refusals.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
+    refusals.DigestMismatchError(DIGEST_MISMATCH),
     refusals.NotAPictureError(NOT_A_PICTURE),
     refusals.TypeMismatchError(TYPE_MISMATCH.format(declared=CONTENT_TYPE, found=OTHER_TYPE)),
-    refusals.UnreadablePictureError("The picture's header is cut off or damaged."),
-    refusals.TooManyPixelsError("The picture has 12000 x 9000 pixels; 8192 x 8192 are allowed."),
+    refusals.UnreadablePictureError(UNREADABLE),
+    refusals.TooManyPixelsError("The picture has 12000 x 9000 pixels; 4200 x 4200 are allowed."),
+    TooManyRequestsError(1),
+)
+
+REMOVAL_PROBLEMS = describe_problems(
+    ERRORS,
+    *NOT_LOGGED_IN,
+    FOREIGN_ORIGIN,
+    UnknownUserError(),
+    refusals.KeepsChangingError("The avatar was changed while it was removed. Remove it again."),
+    TooManyRequestsError(1),
 )

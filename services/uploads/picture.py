@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.pictures.formats import CONTENT_TYPES
+from services.store.keys import DIGEST_FIELD
 from services.uploads.refusals import (
+    DigestMismatchError,
     EmptyFileError,
     NotAPictureError,
     TooLargeError,
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 TYPE_NOT_ALLOWED = f"An avatar is one of {', '.join(CONTENT_TYPES)}."
 NOT_A_PICTURE = f"The file's bytes are none of {', '.join(CONTENT_TYPES)}."
+DIGEST_MISMATCH = "The stored file is not the declared one: its SHA-256 differs. Upload the picture again."
+UNREADABLE = "The picture is cut off or damaged, or has a structure that browsers do not show."
 TYPE_MISMATCH = "The file was declared as {declared} and is {found}."
 
 
@@ -49,16 +53,18 @@ def check_declared(declared: Declared, limits: PictureLimits) -> None:
 def verify_picture(stored: Stored, limits: PictureLimits) -> None:
     """
     Raises:
-        TooLargeError, NotAPictureError, TypeMismatchError, UnreadablePictureError, TooManyPixelsError: the object is
-            not a picture within the limits.
+        TooLargeError, DigestMismatchError, NotAPictureError, TypeMismatchError, UnreadablePictureError,
+            TooManyPixelsError: the object is not the declared picture, or is not within the limits.
     """
     _check_size(stored.size, limits)
+    if stored.sha256 is None or stored.sha256 != stored.metadata.get(DIGEST_FIELD):
+        raise DigestMismatchError(DIGEST_MISMATCH)
     if stored.format is None:
         raise NotAPictureError(NOT_A_PICTURE)
     if stored.format != stored.content_type:
         raise TypeMismatchError(TYPE_MISMATCH.format(declared=stored.content_type, found=stored.format))
     if stored.dimensions is None:
-        raise UnreadablePictureError("The picture's header is cut off or damaged.")
+        raise UnreadablePictureError(UNREADABLE)
     width, height = stored.dimensions
     if width > limits.max_width or height > limits.max_height:
         raise TooManyPixelsError(

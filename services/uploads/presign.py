@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import uuid_utils
 
-from services.store.keys import REQUEST_FIELD, USERNAME_FIELD, UploadId
+from services.store.keys import DIGEST_FIELD, REQUEST_FIELD, USERNAME_FIELD, UploadId
 from services.uploads.picture import check_declared
 
 if TYPE_CHECKING:
@@ -44,16 +44,23 @@ class Presigner:
         """
         check_declared(declared, self.limits)
         now = self.clock()
-        upload_id = UploadId(str(uuid_utils.uuid7(nanoseconds=int(now * 1e9))))
+        upload_id = make_upload_id(now)
         key = self.strategy.posted_key(upload_id)
         token = secrets.token_urlsafe(TOKEN_BYTES) if self.strategy.with_token else ""
         pinned = {
             "Content-Type": declared.content_type,
             f"x-amz-meta-{USERNAME_FIELD}": username,
             f"x-amz-meta-{REQUEST_FIELD}": request_id,
+            # S3 compares the checksum with the bytes that are posted; the confirm compares the metadata.
+            f"x-amz-meta-{DIGEST_FIELD}": declared.sha256,
+            "x-amz-checksum-algorithm": "SHA256",
+            "x-amz-checksum-sha256": declared.sha256,
             **self.strategy.pins(token),
         }
-        if declared.sha256 is not None:
-            pinned |= {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": declared.sha256}
         form = self.signer.make_form(now, key, pinned, declared.size, self.limits.form_seconds)
         return Presigned(key, form, token or None)
+
+
+def make_upload_id(now: float) -> UploadId:
+    """Make an id of this time, in seconds since the epoch."""
+    return UploadId(str(uuid_utils.uuid7(nanoseconds=int(now * 1e9))))

@@ -7,6 +7,10 @@ class RefusedError(Exception):
     """The upload can't become the avatar. Nothing has changed."""
 
 
+class KeepsChangingError(Exception):
+    """Other requests of the same user changed the object or the row in every try."""
+
+
 class TypeNotAllowedError(RefusedError):
     pass
 
@@ -33,6 +37,14 @@ class ExpiredError(RefusedError):
 
 class SupersededError(RefusedError):
     """The user's avatar is a later upload, and `Avatar` never moves back."""
+
+
+class RemovedError(RefusedError):
+    """The user removed their avatar after this upload was presigned."""
+
+
+class DigestMismatchError(RefusedError):
+    """The stored bytes are not those whose SHA-256 was declared."""
 
 
 class NotAPictureError(RefusedError):

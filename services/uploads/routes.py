@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, delete, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
@@ -13,6 +14,7 @@ from services.uploads import examples
 from services.uploads.confirm import Confirmer
 from services.uploads.objects import Declared
 from services.uploads.presign import Presigner
+from services.uploads.removal import Remover
 from services.web.callers.guard import Guard
 from services.web.callers.identity import Caller
 from services.web.metrics import Metrics
@@ -25,10 +27,17 @@ from services.web.responses import StructResponse
 class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content_type: Annotated[str, msgspec.Meta(max_length=256, description="Content type of the file.")]
     size: Annotated[int, msgspec.Meta(description="Size of the file, bytes.")]
-    sha256: (
-        Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{43}=$", description="SHA-256 of the file, in base64.")]
-        | None
-    ) = None
+    sha256: Annotated[
+        str,
+        # 32 bytes in base64. The last character has four bits, so that each digest has one spelling. The length refuses
+        # a newline, before which `$` matches too.
+        msgspec.Meta(
+            min_length=44,
+            max_length=44,
+            pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$",
+            description="SHA-256 of the file, in base64.",
+        ),
+    ]
 
 
 class PresignResponse(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,8 +66,15 @@ class ConfirmResponse(msgspec.Struct, frozen=True):
     avatar: Annotated[str, msgspec.Meta(description="Permanent key of the picture.")]
 
 
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    presigns: RateLimit
+    confirms: RateLimit
+    """Of confirms and removals."""
+
+
 def make_routes(
-    guard: Guard, presigner: Presigner, presigns: RateLimit, confirmer: Confirmer, metrics: Metrics
+    guard: Guard, presigner: Presigner, confirmer: Confirmer, remover: Remover, limits: RateLimits, metrics: Metrics
 ) -> list[HTTPRouteHandler]:
     @post(
         "/uploads/presign",
@@ -74,7 +90,7 @@ def make_routes(
         before_request=guard.require_caller,
     )
     async def presign(request: Request[Caller, Any, Any], data: JSONBody[PresignRequest]) -> PresignResponse:
-        presigns.take(request.user.username)
+        limits.presigns.take(request.user.username)
         declared = Declared(data.content_type, data.size, data.sha256)
         presigned = presigner.presign(request.user.username, declared, find_request_id())
         metrics.count("Presigned")
@@ -100,15 +116,33 @@ def make_routes(
         before_request=guard.require_caller,
     )
     async def confirm(request: Request[Caller, Any, Any], data: JSONBody[ConfirmRequest]) -> Response[ConfirmResponse]:
+        limits.confirms.take(request.user.username)
         confirmed = await asyncio.to_thread(confirmer.confirm, request.user.username, data.key, data.upload_token)
         metrics.count("Confirmed")
         return Response(
             ConfirmResponse(request.user.username, confirmed.avatar),
-            background=BackgroundTask(confirmer.discard, confirmed.leftovers),
+            background=BackgroundTask(confirmer.bucket.discard, confirmed.leftovers),
         )
+
+    @delete(
+        "/uploads/avatar",
+        status_code=204,
+        summary="Remove the avatar",
+        description="The user has no avatar afterwards, and no upload that was presigned before can become it. "
+        "A repeated request returns the same response.",
+        response_description="The user has no avatar.",
+        responses=examples.REMOVAL_PROBLEMS,
+        security=CALLER,
+        before_request=guard.require_caller,
+    )
+    async def remove(request: Request[Caller, Any, Any]) -> Response[None]:
+        limits.confirms.take(request.user.username)
+        removed = await asyncio.to_thread(remover.remove, request.user.username)
+        metrics.count("Removed")
+        return Response(None, status_code=204, background=BackgroundTask(confirmer.bucket.discard, removed))
 
     @get(["/healthz", "/uploads/healthz"], include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    return [presign, confirm, healthz]
+    return [presign, confirm, remove, healthz]

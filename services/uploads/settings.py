@@ -15,6 +15,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     form_seconds: limits.FormSeconds = limits.FORM_SECONDS
     confirm_seconds: limits.ConfirmSeconds = limits.CONFIRM_SECONDS
     presigns_per_minute: limits.PresignsPerMinute = limits.PRESIGNS_PER_MINUTE
+    confirms_per_minute: limits.ConfirmsPerMinute = limits.CONFIRMS_PER_MINUTE
     metrics: WriteMetrics = False
 
     def __post_init__(self) -> None:

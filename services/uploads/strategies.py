@@ -2,7 +2,7 @@
 
 A strategy returns data: the key that a form posts to and the fields that it pins, the copy that makes the object
 permanent, the keys that are of no use afterwards. No other module asks which strategy is in use. Under both, the object
-becomes permanent by one copy on condition of the ETag that was verified, so that no other bytes can.
+becomes permanent by one copy of the bytes that were verified.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from services.store.keys import (
     AVATAR_CACHE_CONTROL,
     AVATAR_PREFIX,
+    DIGEST_FIELD,
     PENDING_PREFIX,
     PENDING_TAG,
     REQUEST_FIELD,
@@ -48,11 +49,11 @@ class Strategy(Protocol):
         ...
 
     def promotion(self, upload_id: UploadId, stored: Stored) -> Copy:
-        """The copy that makes the object permanent. It is safe to repeat and safe to stop after."""
+        """The copy that makes a verified object permanent. It is safe to repeat and safe to stop after."""
         ...
 
-    def is_marked(self, upload_id: UploadId, stored: Stored) -> bool:
-        """Whether the object is at the avatar's key and a lifecycle rule will delete it."""
+    def needs_repair(self, stored: Stored) -> bool:
+        """Whether the confirmed object was posted again: a lifecycle rule will delete it, or its bytes are others."""
         ...
 
     def leftovers(self, upload_id: UploadId) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ class Strategy(Protocol):
         ...
 
 
-PERMANENT_FIELDS = (USERNAME_FIELD, REQUEST_FIELD)
+PERMANENT_FIELDS = (USERNAME_FIELD, REQUEST_FIELD, DIGEST_FIELD)
 """The metadata of a permanent object under `prefix`. Under `tag` it keeps all, with the upload token."""
 
 
@@ -84,12 +85,15 @@ class Prefix:
             upload_id.pending_key,
             upload_id.avatar_key,
             stored.etag,
+            stored.metadata[DIGEST_FIELD],
             stored.content_type,
             {name: stored.metadata[name] for name in PERMANENT_FIELDS if name in stored.metadata},
             AVATAR_CACHE_CONTROL,
+            # A row may refer to an earlier copy, which no later one may overwrite.
+            if_absent=True,
         )
 
-    def is_marked(self, upload_id: UploadId, stored: Stored) -> bool:  # noqa: ARG002 - forms never reach avatars/
+    def needs_repair(self, stored: Stored) -> bool:  # noqa: ARG002 - forms never reach avatars/
         return False
 
     def leftovers(self, upload_id: UploadId) -> tuple[str, ...]:
@@ -125,10 +129,12 @@ class Tag:
         key = upload_id.avatar_key
         # The upload token stays, so that a repeat of the confirm can be verified. The object can be posted again while
         # the form is valid, so caches must revalidate.
-        return Copy(key, key, stored.etag, stored.content_type, stored.metadata, "no-cache")
+        digest = stored.metadata[DIGEST_FIELD]
+        return Copy(key, key, stored.etag, digest, stored.content_type, stored.metadata, "no-cache", if_absent=False)
 
-    def is_marked(self, upload_id: UploadId, stored: Stored) -> bool:  # noqa: ARG002 - it is at that key
-        return stored.tagged
+    def needs_repair(self, stored: Stored) -> bool:
+        # An avatar of a former version has no digest in its metadata.
+        return stored.tagged or stored.sha256 != stored.metadata.get(DIGEST_FIELD, stored.sha256)
 
     def leftovers(self, upload_id: UploadId) -> tuple[str, ...]:  # noqa: ARG002 - the object stays where it is
         return ()

@@ -1,26 +1,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from services.store.clients import error_code
-from services.store.table import AVATAR, USERNAME, UnknownUserError, make_key, read_avatar
-from services.uploads.objects import Reference
+from services.store.table import AVATAR, REMOVED, USERNAME, Row, UnknownUserError, make_key, read_avatar, read_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from services.store.keys import UploadId
+
+
+ADVANCE = f"SET {AVATAR} = :new"
+FORWARD = (
+    f"attribute_exists({USERNAME}) AND (attribute_not_exists({AVATAR}) OR {AVATAR} < :new)"
+    f" AND (attribute_not_exists({REMOVED}) OR {REMOVED} < :id)"
+)
+
+REMOVE = f"SET {REMOVED} = :id REMOVE {AVATAR}"
+_NOT_REMOVED_LATER = f"(attribute_not_exists({REMOVED}) OR {REMOVED} <= :id)"
+NO_AVATAR = f"attribute_exists({USERNAME}) AND attribute_not_exists({AVATAR}) AND {_NOT_REMOVED_LATER}"
+THIS_AVATAR = f"{AVATAR} = :old AND {_NOT_REMOVED_LATER}"
+
 
 class NotForwardError(Exception):
-    """The row's avatar is this one or a later one."""
+    """The row did not allow the change. `row`: what it has."""
 
-    def __init__(self, avatar: str) -> None:
-        super().__init__(avatar)
-        self.avatar = avatar
+    def __init__(self, row: Row) -> None:
+        super().__init__(row)
+        self.row = row
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,49 +41,58 @@ class Users:
     dynamodb: DynamoDBClient
     table: str
 
-    def find_avatar(self, username: str) -> str | None:
+    def find_row(self, username: str) -> Row:
         """
         Raises:
             UnknownUserError: the table has no row of this user.
         """
-        found = self.dynamodb.get_item(
-            TableName=self.table,
-            Key=make_key(username),
-            ProjectionExpression=AVATAR,
-            # A repeat right after the first call must see what the first call wrote.
-            ConsistentRead=True,
-        )
+        # A repeat right after the first call must see what the first call wrote.
+        found = self.dynamodb.get_item(TableName=self.table, Key=make_key(username), ConsistentRead=True)
         if "Item" not in found:
             raise UnknownUserError
-        return read_avatar(found["Item"])
+        return read_row(found["Item"])
 
-    def list_references(self) -> Iterator[Reference]:
-        """Every row that has an avatar, in no particular order. The rows are not read at one moment."""
-        pages = self.dynamodb.get_paginator("scan").paginate(
-            TableName=self.table, ProjectionExpression=f"{USERNAME}, {AVATAR}", ConsistentRead=True
-        )
+    def list_rows(self) -> Iterator[Row]:
+        """Every row, in no particular order. The rows are not read at one moment."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
         for page in pages:
-            for item in page["Items"]:
-                if avatar := read_avatar(item):
-                    yield Reference(avatar, item[USERNAME]["S"])  # pyright: ignore[reportTypedDictNotRequiredAccess] - the partition key
+            yield from map(read_row, page["Items"])
 
-    def advance(self, username: str, avatar: str) -> str | None:
-        """Set a later avatar and return the one before. Only this caller may then delete that one.
+    def advance(self, username: str, upload_id: UploadId) -> str | None:
+        """Let the row refer to this upload, and return the avatar before. Only this caller may then delete that one.
 
         Raises:
-            NotForwardError: the row is unchanged.
+            NotForwardError: the row is unchanged. It refers to this upload or a later one, or the avatar was removed
+                after this upload was presigned.
             UnknownUserError: the table has no row of this user.
         """
+        return self._update(
+            username, ADVANCE, FORWARD, {":new": {"S": upload_id.avatar_key}, ":id": {"S": upload_id.text}}
+        )
+
+    def remove(self, username: str, removed: str, avatar: str | None) -> None:
+        """Remove this avatar from the row, and refuse every upload up to this id from now on.
+
+        Raises:
+            NotForwardError: the row is unchanged. It has another avatar, or a later removal.
+            UnknownUserError: the table has no row of this user.
+        """
+        values = {":id": {"S": removed}}
+        if avatar is None:
+            self._update(username, REMOVE, NO_AVATAR, values)
+        else:
+            self._update(username, REMOVE, THIS_AVATAR, values | {":old": {"S": avatar}})
+
+    def _update(self, username: str, update: str, condition: str, values: Mapping[str, Any]) -> str | None:
+        """Update the row on this condition, and return the avatar before."""
         try:
             response = self.dynamodb.update_item(
                 TableName=self.table,
                 Key=make_key(username),
-                UpdateExpression=f"SET {AVATAR} = :new",
-                ConditionExpression=(
-                    f"attribute_exists({USERNAME}) AND (attribute_not_exists({AVATAR}) OR {AVATAR} < :new)"
-                ),
-                ExpressionAttributeValues={":new": {"S": avatar}},
-                ReturnValues="UPDATED_OLD",
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_OLD",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
@@ -79,5 +101,8 @@ class Users:
             item = error.response.get("Item")
             if not item:
                 raise UnknownUserError from error
-            raise NotForwardError(item[AVATAR]["S"]) from error
-        return read_avatar(response.get("Attributes", {}))
+            raise NotForwardError(read_row(item)) from error
+        if "Attributes" not in response:
+            # The conditions require a row, so a complete response has its attributes.
+            raise HTTPClientError(error="UpdateItem returned no attributes")
+        return read_avatar(response["Attributes"])

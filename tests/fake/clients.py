@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from services.store.table import Row, make_key, write_row
-from tests.fake.world import BODIES, NAMES, PAGE, Call, Failure, Object, Timeout
+from tests.fake.world import BODIES, DIGESTS, NAMES, PAGE, Call, Failure, Object, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,23 +32,15 @@ class Client:
 
 
 class S3(Client):
-    def get_object(self, *, Bucket: str, Key: str, Range: str) -> dict[str, Any]:  # noqa: ARG002, N803
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: ARG002, N803
         stored: Object = self._call("GetObject", Key)
-        body = BODIES[stored.body]
-        first, _, last = Range.removeprefix("bytes=").partition("-")
-        part = body[int(first) : int(last) + 1]
-        if not part:
-            _fail("GetObject", Failure("InvalidRange", 416))
         counted = {"TagCount": len(stored.tags)} if stored.tags else {}
-        return {
-            **_headers(stored),
-            **counted,
-            "ContentRange": f"bytes {first}-{int(first) + len(part) - 1}/{len(body)}",
-            "Body": io.BytesIO(part),
-        }
+        return {**_headers(stored), **counted, "Body": io.BytesIO(BODIES[stored.body])}
 
-    def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: ARG002, N803
-        return _headers(self._call("HeadObject", Key))
+    def head_object(self, *, Bucket: str, Key: str, ChecksumMode: str = "") -> dict[str, Any]:  # noqa: ARG002, N803
+        stored: Object = self._call("HeadObject", Key)
+        checksum = {"ChecksumSHA256": DIGESTS[stored.body]} if ChecksumMode and stored.has_checksum else {}
+        return {**_headers(stored), **checksum}
 
     def get_object_tagging(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: ARG002, N803
         stored: Object = self._call("GetObjectTagging", Key)
@@ -65,13 +57,17 @@ class S3(Client):
         ContentType: str,  # noqa: N803
         Metadata: Mapping[str, str],  # noqa: N803
         CacheControl: str,  # noqa: ARG002, N803
+        ChecksumAlgorithm: str,  # noqa: N803
         CopySourceIfMatch: str | None = None,  # noqa: N803
+        IfNoneMatch: str | None = None,  # noqa: N803
     ) -> dict[str, Any]:
-        if (MetadataDirective, TaggingDirective) != ("REPLACE", "REPLACE"):
+        if (MetadataDirective, TaggingDirective, ChecksumAlgorithm) != ("REPLACE", "REPLACE", "SHA256"):
             raise NotImplementedError
         metadata = tuple(sorted(Metadata.items()))
-        self._call("CopyObject", CopySource["Key"], Key, CopySourceIfMatch, metadata, ContentType)
-        return {"CopyObjectResult": {"ETag": CopySourceIfMatch}}
+        body = self._call(
+            "CopyObject", CopySource["Key"], Key, CopySourceIfMatch, IfNoneMatch == "*", metadata, ContentType
+        )
+        return {"CopyObjectResult": {"ETag": f'"{body}"', "ChecksumSHA256": DIGESTS[body]}}
 
     def put_object(
         self,
@@ -148,11 +144,12 @@ class DynamoDB(Client):
         ConditionExpression: str | None = None,  # noqa: N803
         ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: ARG002, N803
     ) -> dict[str, Any]:
-        if (UpdateExpression, ReturnValues) != ("SET Avatar = :new", "UPDATED_OLD"):
-            raise NotImplementedError(f"The fake knows `SET Avatar = :new` with the old values, not {UpdateExpression}")
-        avatar = ExpressionAttributeValues[":new"]["S"]
-        old = self._call("UpdateItem", Key["Username"]["S"], avatar, ConditionExpression)
-        return {"Attributes": {"Avatar": {"S": old}}} if old else {}
+        if ReturnValues != "ALL_OLD":
+            raise NotImplementedError(ReturnValues)
+        values = {name: value["S"] for name, value in ExpressionAttributeValues.items()}
+        given = (values[":id"], UpdateExpression, ConditionExpression, values.get(":old"))
+        old = self._call("UpdateItem", Key["Username"]["S"], *given)
+        return {"Attributes": write_row(old)} if old else {}
 
     def scan(
         self,
@@ -199,6 +196,7 @@ def _fail(operation: str, failure: Failure) -> NoReturn:
 def _headers(stored: Object) -> dict[str, Any]:
     return {
         "ETag": stored.etag,
+        "ContentLength": len(BODIES[stored.body]),
         "ContentType": stored.content_type,
         "LastModified": datetime.fromtimestamp(stored.modified, UTC),
         "Metadata": dict(stored.metadata),

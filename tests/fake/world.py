@@ -13,18 +13,21 @@ from itertools import takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from services.store.keys import AVATAR_PREFIX, DIGEST_FIELD
 from services.store.table import Row
-from services.uploads.bucket import BLANK
+from services.uploads.bucket import BLANK, compute_sha256
+from services.uploads.users import ADVANCE, FORWARD, NO_AVATAR, REMOVE, THIS_AVATAR
 from tests.pictures import cut_off, make_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 GOOD = make_picture(size=(8, 8), seed=1)
 BODIES: Mapping[str, bytes] = {
     "good": GOOD,
     "other": make_picture(size=(8, 8), seed=2),
     "bad": b"<script>alert(1)</script>",
+    "twin": b"<script>alert(2)</script>",
     "blank": BLANK.read_bytes(),
     "empty": b"",
     "gif": make_picture("image/gif", size=(8, 8)),
@@ -33,7 +36,9 @@ BODIES: Mapping[str, bytes] = {
     "long": GOOD + bytes(1000),
 }
 NAMES = {body: name for name, body in BODIES.items()}
-PICTURES = frozenset({"good", "other", "blank"})
+DIGESTS = {name: compute_sha256(body) for name, body in BODIES.items()}
+TWINS = {"twin": "good"}
+"""Bodies that have the ETag of another one, as two files with the same MD5 digest have."""
 
 PAGE = 2
 """Maximum number of objects, rows or keys in a response, unless the request has a limit."""
@@ -44,24 +49,28 @@ DELETE_LIMIT = 1000
 BATCH_LIMIT = 100
 """Maximum number of keys in one BatchGetItem (AWS: BatchGetItem)."""
 
-FORWARD = "attribute_exists(Username) AND (attribute_not_exists(Avatar) OR Avatar < :new)"
-"""The only condition expression that the fake understands."""
-
 _by_key = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Object:
     body: str
-    """The name of its bytes in `BODIES`. The ETag follows from it."""
+    """The name of its bytes in `BODIES`. The ETag and the digests follow from it."""
     metadata: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...] = ()
     content_type: str = "image/png"
     modified: float = 0
+    has_checksum: bool = False
+    """Whether S3 computed its SHA-256 when it was written."""
 
     @property
     def etag(self) -> str:
-        return f'"{self.body}"'
+        return f'"{TWINS.get(self.body, self.body)}"'
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether it has the bytes whose digest is in its metadata."""
+        return dict(self.metadata).get(DIGEST_FIELD) == DIGESTS[self.body]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,13 @@ class World:
         row = self.find_row(username) or Row(username, username.title())
         others = [other for other in self.rows if other.username != username]
         rows = sorted((*others, replace(row, avatar=avatar)), key=lambda row: row.username)
+        return replace(self, rows=tuple(rows))
+
+    def remove_avatar(self, username: str, removed: str) -> World:
+        row = self.find_row(username)
+        assert row
+        others = (other for other in self.rows if other != row)
+        rows = sorted((*others, replace(row, avatar=None, removed=removed)), key=lambda row: row.username)
         return replace(self, rows=tuple(rows))
 
     def _replace(self, key: str, *entry: tuple[str, Object]) -> World:
@@ -154,11 +170,16 @@ def _copy(
     source: str,
     target: str,
     etag: str | None,
+    if_absent: bool,  # noqa: FBT001 - the parameters of a call
     metadata: tuple[tuple[str, str], ...],
     content_type: str,
 ) -> Iterator[Step]:
     if progress is not None:
-        yield Step(world.put(target, Object(progress, metadata, content_type=content_type)))
+        if if_absent and world.find(target):
+            yield Step(world, answer=Failure("PreconditionFailed", 412))
+            return
+        copy = Object(progress, metadata, content_type=content_type, has_checksum=True)
+        yield Step(world.put(target, copy), answer=progress)
         return
     found = world.find(source)
     if found is None:
@@ -211,14 +232,26 @@ def _batch_get_item(world: World, _: Any, *usernames: str) -> Iterator[Step]:
     yield Step(world, answer=(found, usernames[PAGE:]))
 
 
-def _update_item(world: World, _: Any, username: str, avatar: str, condition: str | None) -> Iterator[Step]:
-    if condition not in {FORWARD, None}:
-        raise NotImplementedError(condition)
+def _update_item(
+    world: World, _: Any, username: str, value: str, update: str, condition: str | None, old: str | None
+) -> Iterator[Step]:
     row = world.find_row(username)
-    if condition and (row is None or (row.avatar is not None and row.avatar >= avatar)):
+    if condition is not None and not (row and _CONDITIONS[condition](row, value, old)):
         yield Step(world, answer=Failure("ConditionalCheckFailedException", row=row))
+    elif update == ADVANCE:
+        yield Step(world.point(username, AVATAR_PREFIX + value), answer=row)
+    elif update == REMOVE:
+        yield Step(world.remove_avatar(username, value), answer=row)
     else:
-        yield Step(world.point(username, avatar), answer=row.avatar if row else None)
+        raise NotImplementedError(update)
+
+
+_CONDITIONS: Mapping[str, Callable[[Row, str, str | None], bool]] = {
+    FORWARD: lambda row, value, _: (row.avatar or "") < AVATAR_PREFIX + value and (row.removed or "") < value,
+    NO_AVATAR: lambda row, value, _: row.avatar is None and (row.removed or "") <= value,
+    THIS_AVATAR: lambda row, value, old: row.avatar == old and (row.removed or "") <= value,
+}
+"""The condition expressions that the fake understands."""
 
 
 def _scan(world: World, _: Any, after: str, limit: int) -> Iterator[Step]:

@@ -110,7 +110,7 @@ def service_process(
 def _environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:
     services = {**stack.services, "uploads": url}
     aws = replace(stack.aws, endpoint=proxy.url)
-    settings = configuration.Settings(pending=strategy, presigns_per_minute=0)
+    settings = configuration.Settings(pending=strategy, presigns_per_minute=0, confirms_per_minute=0)
     return make_environ("uploads", services, aws, stack.resources, stack.origin, settings)
 
 

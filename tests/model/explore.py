@@ -14,7 +14,7 @@ from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
 from services.store.states import is_marked
 from tests.fake.aws import Aws
 from tests.fake.world import WRITES, Call, Object, Step, Timeout, World, take_step
-from tests.model.programs import ANSWER, CLOCK, Code, Confirm, Direct, Sweep, find_next
+from tests.model.programs import ANSWER, CLOCK, Code, Confirm, Direct, Remove, Sweep, find_next
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -250,7 +250,7 @@ class Explorer:
             elif call.operation == ANSWER:
                 said = (*said, f", answers {call.given[0]}")
                 program = self.scenario.programs[index]
-                if isinstance(program, Confirm):
+                if isinstance(program, (Confirm, Remove)):
                     problem = self.scenario.judge(program, call.given[0], self._worlds[world], state.mishaps)
                     if problem:
                         raise ViolationError(self._tell(state, said, problem))

@@ -15,6 +15,7 @@ from services.store.clients import is_transient
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.decision import Limits
+from services.uploads.removal import Remover
 from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.report import Outcome
 from services.uploads.sweep.sweeper import Sweeper
@@ -41,6 +42,7 @@ class Code:
     """The code under test. A mutant has other classes, or another margin."""
 
     confirmer: Any = Confirmer
+    remover: Any = Remover
     sweeper: Any = Sweeper
     bucket: Any = Bucket
     users: Any = Users
@@ -88,7 +90,28 @@ class Confirm:
         except Exception as error:  # noqa: BLE001 - each is a response of the service, which the explorer judges
             outcome = "Unavailable" if is_transient(error) else type(error).__name__
         carry(Call(ANSWER, (outcome,)))
-        confirmer.discard(leftovers)
+        confirmer.bucket.discard(leftovers)
+
+
+@dataclass(frozen=True)
+class Remove:
+    """A removal request, and the deletion after its response."""
+
+    username: str
+    new_id: UploadId
+    """The id that the removal makes. A later one means that the clock of its task is ahead of the others."""
+
+    def run(self, code: Code, carry: Carry) -> None:
+        users = code.users(cast("Any", DynamoDB(carry)), "table")
+        remover = code.remover(users, lambda: self.new_id, lambda: carry(CLOCK))
+        removed: tuple[str, ...] = ()
+        try:
+            removed = remover.remove(self.username)
+            outcome = "Removed"
+        except Exception as error:  # noqa: BLE001 - each is a response of the service, which the explorer judges
+            outcome = "Unavailable" if is_transient(error) else type(error).__name__
+        carry(Call(ANSWER, (outcome,)))
+        code.bucket(cast("Any", S3(carry)), "bucket").discard(removed)
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from services.store.keys import AVATAR_PREFIX, PENDING_TAG, TOKEN_FIELD, USERNAME_FIELD, UploadId, parse_key
+from services.store.keys import (
+    AVATAR_PREFIX,
+    DIGEST_FIELD,
+    PENDING_TAG,
+    TOKEN_FIELD,
+    USERNAME_FIELD,
+    UploadId,
+    parse_key,
+)
 from services.uploads.strategies import STRATEGIES
-from tests.fake.world import PICTURES, Object, World
-from tests.model.programs import LIMITS, MARGIN_SECONDS, Confirm, Program, Sweep, make_token
+from tests.fake.world import DIGESTS, TWINS, Object, World
+from tests.model.programs import LIMITS, MARGIN_SECONDS, Confirm, Program, Remove, Sweep, make_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from services.store.table import Row
+
 SETTLE_SECONDS = LIMITS.confirm_seconds + MARGIN_SECONDS
 DAY = 86_400
+
+PICTURES = frozenset({"good", "other", "blank"})
 
 START = 1_750_000_000
 """When the first upload is presigned, in seconds since the epoch."""
@@ -27,6 +39,11 @@ def make_id(seconds: float) -> UploadId:
 
 
 SEED, A, B, C = make_id(-10 * DAY), make_id(0), make_id(1), make_id(2)
+OLDEST = make_id(-20 * DAY)
+REMOVAL, LATER_REMOVAL = make_id(60), make_id(61)
+"""Ids that a removal makes when A, B and C can be confirmed."""
+RUBBISH = make_id(3)
+"""An upload whose declared file is no picture."""
 D = make_id(SETTLE_SECONDS + 30)
 """An upload that is presigned when the margin of the first three is over."""
 
@@ -82,27 +99,34 @@ class Scenario:
     def find_problem(self, world: World) -> str | None:
         """The invariants that hold in every state, whatever is running."""
         for row in world.rows:
-            problem = self._find_problem_of_row(world, row.username, row.avatar)
+            problem = self._find_problem_of_row(world, row)
             if problem:
                 return problem
-        for key, stored in world.objects:
-            if key.startswith(AVATAR_PREFIX) and not stored.tags and stored.body not in PICTURES:
-                return f"I3: {key} is permanent, and its bytes are {stored.body}"
         return None
 
-    def _find_problem_of_row(self, world: World, username: str, avatar: str | None) -> str | None:
+    def _find_problem_of_row(self, world: World, row: Row) -> str | None:
+        username, avatar = row.username, row.avatar
         if avatar is None:
             return None
         stored = world.find(avatar)
         if stored is None:
             return f"I1: the row of {username} refers to {avatar}, which is missing"
+        before = self.world.find_avatar(username)
+        if before is not None and avatar < before:
+            return f"The row of {username} went back to {avatar}"
+        if row.removed and (avatar <= AVATAR_PREFIX + row.removed or self._is_presigned_before_removal(avatar)):
+            return f"I7: {avatar} is the avatar of {username} after its removal"
+        return self._find_problem_of_avatar(username, avatar, stored)
+
+    def _find_problem_of_avatar(self, username: str, avatar: str, stored: Object) -> str | None:
         if dict(stored.metadata).get(USERNAME_FIELD) != username:
             return f"I2: the row of {username} refers to another user's {avatar}"
         if stored.tags and self.strategy == "prefix":
             return f"I1: a lifecycle rule will delete {avatar}, to which the row of {username} refers"
-        before = self.world.find_avatar(username)
-        if before is not None and avatar < before:
-            return f"The row of {username} went back to {avatar}"
+        # Under `tag` a repeat or the sweep repairs an avatar that was posted again, with the ETag of the first bytes.
+        is_to_be_repaired = stored.tags or (self.strategy == "tag" and stored.body in TWINS)
+        if not (stored.is_declared and stored.body in PICTURES) and not is_to_be_repaired:
+            return f"I3: {avatar} is the avatar of {username}, and its bytes are {stored.body}"
         return None
 
     def find_leftovers(self, world: World) -> str | None:
@@ -112,28 +136,49 @@ class Scenario:
             return f"I5: there are {[key for key, _ in world.objects]}, and the rows refer to {referenced}"
         if marked := [key for key, stored in world.objects if stored.tags]:
             return f"I1: lifecycle rules will delete {marked}"
+        wrong = [key for key, stored in world.objects if not (stored.is_declared and stored.body in PICTURES)]
+        if wrong:
+            return f"I3: {wrong} are not the declared pictures"
         return None
 
-    def judge(self, program: Confirm, outcome: str, world: World, mishaps_left: int) -> str | None:
+    def _is_presigned_before_removal(self, avatar: str) -> bool:
+        """In a scenario all uploads but D are presigned before any removal, whatever the clock of the removal says."""
+        removes = any(isinstance(program, Remove) for program in self.programs)
+        return removes and avatar < D.avatar_key
+
+    def judge(self, program: Confirm | Remove, outcome: str, world: World, mishaps_left: int) -> str | None:
         """What is wrong with this response at this moment, if anything."""
         # A delayed copy looks like another post.
         if mishaps_left < self.mishaps and outcome in {"Unavailable", "KeepsChangingError"}:
             return None
         if outcome in {"ExpiredError", "DeadlineExceededError"} and world.now > OPEN:
             return None
+        if isinstance(program, Remove):
+            return self._judge_removal(program, outcome, world)
         return self.judge_answer(program, outcome, world)
 
+    def _judge_removal(self, program: Remove, outcome: str, world: World) -> str | None:
+        row = world.find_row(program.username)
+        is_removed = outcome == "Removed" and row and row.removed and row.removed >= program.new_id.text
+        return None if is_removed else f"I7: {outcome} for {program}, and the row is {row}"
+
     def judge_answer(self, program: Confirm, outcome: str, world: World) -> str | None:
-        avatar, key = world.find_avatar(program.username) or "", program.upload_id.avatar_key
+        row = world.find_row(program.username)
+        avatar, key = (row and row.avatar) or "", program.upload_id.avatar_key
+        is_removed = bool(row and row.removed and row.removed >= program.upload_id.text)
         if not self.is_own(program):
             return None if outcome == "UnknownUploadError" else f"I2: {outcome} for another user's upload"
         match outcome:
             case "Confirmed":
-                fits = avatar >= key
+                fits = avatar >= key or is_removed
             case "SupersededError":
-                fits = avatar > key
+                fits = avatar > key or is_removed
+            case "RemovedError":
+                fits = is_removed
             case "NotAPictureError":
-                fits = any(post.stored.body == "bad" and post.upload_id == program.upload_id for post in self.posts)
+                fits = program.upload_id == RUBBISH
+            case "DigestMismatchError":
+                fits = any(post.upload_id == program.upload_id and not post.stored.is_declared for post in self.posts)
             case "KeepsChangingError":
                 fits = any(post.upload_id == program.upload_id for post in self.posts)
             case "UnknownUploadError":
@@ -160,9 +205,12 @@ class Scenario:
 
 
 def make_post(strategy: str, upload_id: UploadId, body: str = "good", username: str = "ada") -> Post:
-    """The object that S3 stores if these bytes are posted with the upload's form."""
+    """The object that S3 stores if these bytes are posted with the upload's form. This S3 does not compare them with
+    the form's checksum.
+    """
     chosen = STRATEGIES[strategy]
-    metadata = {USERNAME_FIELD: username}
+    declared = "bad" if upload_id == RUBBISH else "good"
+    metadata = {USERNAME_FIELD: username, DIGEST_FIELD: DIGESTS[declared]}
     if chosen.with_token:
         metadata[TOKEN_FIELD] = make_token(upload_id)
     tags = (PENDING_TAG,) if chosen.with_token else ()
@@ -177,12 +225,13 @@ def make_world(
     for number, username in enumerate(rows):
         key = AVATAR_PREFIX + SEED.text[:-1] + str(number)
         assert parse_key(key, AVATAR_PREFIX)
-        world = world.put(key, Object("good", ((USERNAME_FIELD, username),))).point(username, key)
+        metadata = ((DIGEST_FIELD, DIGESTS["good"]), (USERNAME_FIELD, username))
+        world = world.put(key, Object("good", metadata)).point(username, key)
     for username in without:
         world = world.point(username, None)
     world = replace(world, now=OPEN)
     for upload_id in posted:
-        post = make_post(strategy, upload_id)
+        post = make_post(strategy, upload_id, "bad" if upload_id == RUBBISH else "good")
         world = world.put(post.key, post.stored)
     return world
 
@@ -208,9 +257,18 @@ def make_scenarios(strategy: str) -> tuple[Scenario, ...]:
         make_post(strategy, A, "bad"),
         make_post(strategy, B, "other"),
     )
+    twin = make_post(strategy, A, "twin")
+    remove, remove_later = Remove("ada", REMOVAL), Remove("ada", LATER_REMOVAL)
+    behind = Remove("ada", OLDEST)
+    """A removal whose clock is days behind."""
     first, d_first = make_post(strategy, A), make_post(strategy, D)
     only_a, nothing_yet = make_world(strategy, A), make_world(strategy)
     with_eve = make_world(strategy, A, rows=("ada", "eve"))
+    confirmed = make_post(strategy, A)
+    after_crash = make_world(strategy, A)
+    after_crash = after_crash.put(A.avatar_key, replace(confirmed.stored, tags=())).point("ada", A.avatar_key)
+    after_crash = after_crash.remove(AVATAR_PREFIX + SEED.text[:-1] + "0")
+    """A is the avatar. Under `prefix` its pending object is still there."""
     without_avatar = make_world(strategy, A, B, C, rows=("eve",), without=("ada",))
     night: dict[str, Any] = {"moments": (OPEN, LATE, SETTLED, LAST)}
     # Small scenarios come first, so that a violation is found early.
@@ -219,6 +277,17 @@ def make_scenarios(strategy: str) -> tuple[Scenario, ...]:
         scene("confirmed before it is posted", a, a_row_first, world=nothing_yet, posts=(first,), mishaps=1),
         scene("another user's upload", a, confirm(A, "eve"), a_row_first, world=with_eve, mishaps=1),
         scene("the first avatar", a, b, world=without_avatar, mishaps=1),
+        scene("a declared file that is no picture", confirm(RUBBISH), world=make_world(strategy, RUBBISH), mishaps=1),
+        scene("other bytes with the same ETag", a, a_row_first, world=only_a, posts=(twin,), mishaps=1),
+        scene("a removal", remove, world=only_a, mishaps=2),
+        scene("a removal by a clock that is behind", behind, a, world=after_crash, mishaps=1),
+        scene("a removal and a confirm", a, remove, world=only_a, posts=(again,), mishaps=2),
+        scene("a removal, a confirm and its repeat", a, a_row_first, remove, world=only_a, mishaps=1),
+        scene("a removal before the first avatar", a, b, remove, world=without_avatar),
+        scene("two removals and a confirm", a, remove, remove_later, world=only_a, mishaps=1),
+        scene("a removal beside a sweep and a confirm", a, remove, sweep, world=only_a, **night),
+        scene("a removal between two uploads", a, remove, d, posts=(d_first,), moments=(OPEN, SETTLED)),
+        scene("a sweep, the same ETag, and the night", a, sweep, world=only_a, posts=(twin,), mishaps=1, **night),
         scene("a confirm, its repeat, and a later upload, without mishaps", a, a_row_first, b),
         scene("a sweep beside a confirm", a, sweep, world=only_a, posts=(again,), mishaps=1, **night),
         scene("a sweep, rubbish, and the night", a, sweep, world=only_a, posts=(rubbish,), mishaps=1, **night),

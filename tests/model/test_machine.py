@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.fake.aws import Aws
 from tests.fake.world import WRITES, Call, Timeout, take_step
 from tests.model.explore import is_expired
-from tests.model.programs import ANSWER, CLOCK, LIMITS, Code, Confirm, Direct, Program, Sweep, find_next
+from tests.model.programs import ANSWER, CLOCK, LIMITS, Code, Confirm, Direct, Program, Remove, Sweep, find_next
 from tests.model.scenarios import DAY, SETTLE_SECONDS, START, Scenario, make_id, make_post, make_world
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Uploads(RuleBasedStateMachine):
         upload_id = make_id(self.world.now - START + len(self.uploads) / 1000)
         self.uploads.append(Upload(upload_id, owner, strategy))
 
-    @rule(which=PICK, body=st.sampled_from(["good", "other", "bad"]))
+    @rule(which=PICK, body=st.sampled_from(["good", "other", "bad", "twin"]))
     def post(self, which: int, body: str) -> None:
         upload = _pick(self.uploads, which)
         if self.world.now < upload.upload_id.created + LIMITS.confirm_seconds:
@@ -91,6 +91,12 @@ class Uploads(RuleBasedStateMachine):
         if as_it_is:
             username, service, key_of = upload.owner, upload.strategy, upload.strategy
         self.processes.append(Process(Confirm(username, upload.upload_id, key_of, first, service)))
+
+    @rule(username=PEOPLE)
+    def remove(self, username: str) -> None:
+        # Ids are in order of creation, and unique.
+        new_id = make_id(self.world.now - START + len(self.uploads) / 1000 + 0.0005 + len(self.processes) / 10_000)
+        self.processes.append(Process(Remove(username, new_id)))
 
     @rule()
     def sweep(self) -> None:
@@ -184,6 +190,8 @@ class Uploads(RuleBasedStateMachine):
         elif call == CLOCK:
             process.answers += (self.world.now,)
         elif call.operation == ANSWER:
+            if isinstance(process.program, Remove):
+                self._judge_removal(process.program, call.given[0], wronged=process.wronged)
             if isinstance(process.program, Confirm):
                 self._judge(process.program, call.given[0], wronged=process.wronged)
             process.answers += (None,)
@@ -195,14 +203,17 @@ class Uploads(RuleBasedStateMachine):
 
     def _judge(self, confirm: Confirm, outcome: str, *, wronged: bool) -> None:
         upload = next(upload for upload in self.uploads if upload.upload_id == confirm.upload_id)
-        avatar = self.world.find_avatar(confirm.username) or ""
+        row = self.world.find_row(confirm.username)
+        avatar = (row and row.avatar) or ""
+        is_removed = bool(row and row.removed and row.removed >= upload.upload_id.text)
         posted = self.posted.get(upload.upload_id, set())
         may_be: dict[str, bool] = {
-            "Confirmed": avatar >= upload.upload_id.avatar_key and confirm.username == upload.owner,
-            "SupersededError": avatar > upload.upload_id.avatar_key,
+            "Confirmed": (is_removed or avatar >= upload.upload_id.avatar_key) and confirm.username == upload.owner,
+            "SupersededError": is_removed or avatar > upload.upload_id.avatar_key,
+            "RemovedError": is_removed,
             "ExpiredError": self.world.now > upload.upload_id.created + LIMITS.confirm_seconds,
             "DeadlineExceededError": True,
-            "NotAPictureError": "bad" in posted,
+            "DigestMismatchError": bool(posted - {"good"}),
             "UnknownUploadError": confirm.username != upload.owner or confirm.strategy != upload.strategy or not posted,
             "OtherStrategyError": confirm.service != confirm.strategy,
             # Other posts, delayed copies and repairs by other confirms look the same to a confirm.
@@ -210,6 +221,16 @@ class Uploads(RuleBasedStateMachine):
             "Unavailable": wronged,
         }
         assert may_be[outcome], f"{outcome} for {confirm}, whose row refers to {avatar}"
+
+    def _judge_removal(self, remove: Remove, outcome: str, *, wronged: bool) -> None:
+        row = self.world.find_row(remove.username)
+        may_be = {
+            "Removed": bool(row and row.removed and row.removed >= remove.new_id.text),
+            "KeepsChangingError": True,
+            "DeadlineExceededError": True,
+            "Unavailable": wronged,
+        }
+        assert may_be[outcome], f"{outcome} for {remove}, and the row is {row}"
 
     def _sweep_alone(self) -> None:
         aws = Aws(self.world)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.store.table import AVATAR, make_key, read_avatar
-from services.uploads.bucket import Bucket
+from services.store.keys import DIGEST_FIELD
+from services.store.table import make_key, read_avatar
+from services.uploads.bucket import Bucket, OtherBytesError
 from services.uploads.confirm import Confirmed, Confirmer
 from services.uploads.decision import Decision, Facts, Promote, decide
 from services.uploads.refusals import SupersededError
+from services.uploads.removal import Remover
 from services.uploads.sweep.report import Outcome
 from services.uploads.sweep.sweeper import Sweeper
-from services.uploads.users import NotForwardError, Users
+from services.uploads.users import ADVANCE, NotForwardError, Users
 from tests.model.explore import Explorer, ViolationError
 from tests.model.programs import LIMITS, Code, Sweep
-from tests.model.scenarios import make_scenarios
+from tests.model.scenarios import OLDEST, make_scenarios
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from services.store.keys import UploadId
     from services.uploads.deadline import Deadline
@@ -54,23 +57,23 @@ class AdvancesFirst(Confirmer):
 
 class DeletesOldPictureFirst(Confirmer):
     def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
-        if old := self.users.find_avatar(username):
-            self.discard((old,))
+        if old := self.users.find_row(username).avatar:
+            self.bucket.discard((old,))
         return super()._advance(username, upload_id)
 
 
 class DeletesPendingObjectFirst(Confirmer):
     def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
-        self.discard(self.strategy.leftovers(upload_id))
+        self.bucket.discard(self.strategy.leftovers(upload_id))
         return super()._advance(username, upload_id)
 
 
 class DeletesCopyOfRepeat(Confirmer):
     def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
         try:
-            replaced = self.users.advance(username, upload_id.avatar_key)
+            replaced = self.users.advance(username, upload_id)
         except NotForwardError as error:
-            self.discard((upload_id.avatar_key, *self.strategy.leftovers(upload_id)))
+            self.bucket.discard((upload_id.avatar_key, *self.strategy.leftovers(upload_id)))
             raise SupersededError from error
         leftovers = self.strategy.leftovers(upload_id)
         return Confirmed(upload_id.avatar_key, (replaced, *leftovers) if replaced else leftovers)
@@ -78,8 +81,9 @@ class DeletesCopyOfRepeat(Confirmer):
 
 class IgnoresOwner(Confirmer):
     def _gather(self, username: str, upload_id: UploadId, token: str | None, deadline: Deadline) -> Facts:  # noqa: ARG002
-        inspection = self.executor.submit(self.bucket.inspect, self.strategy.posted_key(upload_id), deadline)
-        return Facts(self.clock(), self.users.find_avatar(username), inspection.result())
+        key = self.strategy.posted_key(upload_id)
+        inspection = self.executor.submit(self.bucket.inspect, key, self.limits.max_bytes, deadline)
+        return Facts(self.clock(), self.users.find_row(username), inspection.result())
 
 
 class NeverExpires(Confirmer):
@@ -93,37 +97,66 @@ class ReadsRowOnce(Confirmer):
 
 
 class UnconditionalUsers(Users):
-    def advance(self, username: str, avatar: str) -> str | None:
+    def advance(self, username: str, upload_id: UploadId) -> str | None:
         answer = self.dynamodb.update_item(
             TableName=self.table,
             Key=make_key(username),
-            UpdateExpression=f"SET {AVATAR} = :new",
-            ExpressionAttributeValues={":new": {"S": avatar}},
-            ReturnValues="UPDATED_OLD",
+            UpdateExpression=ADVANCE,
+            ExpressionAttributeValues={":new": {"S": upload_id.avatar_key}, ":id": {"S": upload_id.text}},
+            ReturnValues="ALL_OLD",
         )
         return read_avatar(answer.get("Attributes", {}))
 
 
+class MarksNothing(Users):
+    """Removes the avatar and lets any later confirm set one."""
+
+    def remove(self, username: str, removed: str, avatar: str | None) -> None:  # noqa: ARG002
+        super().remove(username, OLDEST.text, avatar)
+
+
+class RemovesUpToItsOwnClock(Remover):
+    def remove(self, username: str) -> tuple[str, ...]:
+        row = self.users.find_row(username)
+        self.users.remove(username, self.new_id().text, row.avatar)
+        return (row.avatar,) if row.avatar else ()
+
+
 class UnconditionalCopy(Bucket):
     def copy(self, step: Copy) -> None:
-        self.s3.copy_object(
-            Bucket=self.name,
-            Key=step.target,
-            CopySource={"Bucket": self.name, "Key": step.source},
-            MetadataDirective="REPLACE",
-            ContentType=step.content_type,
-            Metadata=step.metadata,
-            TaggingDirective="REPLACE",
-            CacheControl=step.cache_control,
-        )
+        super().copy(replace(step, etag=cast("str", None)))
+
+
+class OverwritingCopy(Bucket):
+    def copy(self, step: Copy) -> None:
+        super().copy(replace(step, if_absent=False))
+
+
+class UncomparedCopy(Bucket):
+    """Believes every copy."""
+
+    def copy(self, step: Copy) -> None:
+        with contextlib.suppress(OtherBytesError):
+            super().copy(step)
+
+    def blank(self, key: str, etag: str, metadata: Mapping[str, str]) -> None:
+        pass
 
 
 class UncheckedBytes(Bucket):
     """Describes every object as a small picture of the declared type."""
 
-    def inspect(self, key: str, deadline: Deadline | None = None) -> Stored | None:
-        stored = super().inspect(key, deadline)
+    def inspect(self, key: str, max_bytes: int, deadline: Deadline) -> Stored | None:
+        stored = super().inspect(key, max_bytes, deadline)
         return replace(stored, format=stored.content_type, dimensions=(1, 1)) if stored else None
+
+
+class UncomparedDigest(Bucket):
+    """Describes every object as the declared file."""
+
+    def inspect(self, key: str, max_bytes: int, deadline: Deadline) -> Stored | None:
+        stored = super().inspect(key, max_bytes, deadline)
+        return replace(stored, sha256=stored.metadata.get(DIGEST_FIELD)) if stored else None
 
 
 class UndatedListing(Bucket):
@@ -154,8 +187,13 @@ MUTANTS = [
     ),
     Mutant("the row is updated without a condition", Code(users=UnconditionalUsers), BOTH, "I1"),
     Mutant("a concurrent repeat deletes the copy", Code(confirmer=DeletesCopyOfRepeat), BOTH, "I[16]"),
-    Mutant("the copy has no condition on the ETag", Code(bucket=UnconditionalCopy), BOTH, "I3"),
+    Mutant("the copy has no condition on the ETag", Code(bucket=UnconditionalCopy), TAG, "I3"),
+    Mutant("the copy's digest is not compared", Code(bucket=UncomparedCopy), BOTH, "I[13]"),
+    Mutant("the copy overwrites an earlier one", Code(bucket=OverwritingCopy), PREFIX, "I3"),
+    Mutant("the digest of the bytes is not compared", Code(bucket=UncomparedDigest), BOTH, "I[36]"),
     Mutant("the bytes are not checked", Code(bucket=UncheckedBytes), BOTH, "I3"),
+    Mutant("a removal marks nothing", Code(users=MarksNothing), BOTH, "I7"),
+    Mutant("a removal trusts its own clock", Code(remover=RemovesUpToItsOwnClock), BOTH, "I7"),
     Mutant("the owner of the object is not checked", Code(confirmer=IgnoresOwner), BOTH, "I2"),
     Mutant("an upload can be confirmed at any time", Code(confirmer=NeverExpires), PREFIX, "I[16]"),
     Mutant("the row is not read again where the object is missing", Code(confirmer=ReadsRowOnce), BOTH, "I6"),

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from services.store.table import Row
+
 BATCH = 1000
 """Number of references that one statement inserts."""
 CACHE_KIBIBYTES = 8192
@@ -33,14 +35,16 @@ class Ledger:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._database.close()
 
-    def write(self, references: Iterable[Reference]) -> int:
-        """Add the references and return their number."""
+    def write(self, rows: Iterable[Row]) -> int:
+        """Add the references of these rows. Return the number of rows that have an avatar, or had one until the user
+        removed it.
+        """
         count = 0
-        remaining = iter(references)
+        used = (row for row in rows if row.avatar or row.removed)
         self._database.execute("BEGIN")
-        while batch := list(itertools.islice(remaining, BATCH)):
-            rows = ((reference.avatar, reference.username) for reference in batch)
-            self._database.executemany("INSERT INTO reference VALUES (?, ?)", rows)
+        while batch := list(itertools.islice(used, BATCH)):
+            references = ((row.avatar, row.username) for row in batch if row.avatar)
+            self._database.executemany("INSERT INTO reference VALUES (?, ?)", references)
             count += len(batch)
         self._database.execute("COMMIT")
         return count

@@ -58,7 +58,7 @@ NAMED = (Outcome.DELETED, Outcome.RESTORED, Outcome.REPLACED, *NEED_ATTENTION)
 class Report:
     dry_run: bool
     rows: int = 0
-    """Number of rows with an avatar."""
+    """Number of rows that have an avatar, or had one until the user removed it."""
     tried: int = 0
     """Number of orphans that a call to S3 was to delete, with any result: a failed call may have deleted them."""
     counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
@@ -87,7 +87,7 @@ class Report:
         return {"Swept": 1} | {name: self.counts[outcome] for outcome, name in METRICS.items()}
 
     def as_text(self) -> str:
-        lines = [f"{self.rows:>10,} rows with an avatar"]
+        lines = [f"{self.rows:>10,} rows that have or had an avatar"]
         lines += [
             f"{self.counts[outcome]:>10,} {outcome}: {meaning}"
             for outcome, meaning in MEANINGS.items()

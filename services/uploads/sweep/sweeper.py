@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from services.store.clients import AWS_ERRORS
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, USERNAME_FIELD
 from services.store.states import State, find_avatar_state, find_state, is_marked
 from services.store.table import UnknownUserError
-from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError
+from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError, OtherBytesError
+from services.uploads.deadline import Deadline, DeadlineExceededError
 from services.uploads.decision import Replace, decide_repair
 from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.ledger import Ledger
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 BATCH = 1000
 """Number of findings that are inspected together; S3 deletes as many objects in one call."""
+
+INSPECT_SECONDS = 60
+"""Maximum time to read one object."""
 
 Item = TypeVar("Item")
 
@@ -71,7 +75,7 @@ class Sweeper:
         with Ledger() as ledger:
             # The whole table is read first. If no row referred to an object by then and one does later, a confirm wrote
             # that row, and a confirm is possible for young objects only.
-            report.rows = ledger.write(show_progress(self.users.list_references(), "rows", None))
+            report.rows = ledger.write(show_progress(self.users.list_rows(), "rows", None))
             listed = show_progress(self.bucket.list_objects(AVATAR_PREFIX), "objects", report.rows)
             findings = compare(ledger.read(), listed, rules)
             while batch := list(itertools.islice(findings, BATCH)):
@@ -99,7 +103,7 @@ class Sweeper:
             report.add(Outcome.FAILED if key in failed else Outcome.DELETED, key)
 
     def _may_delete(self, report: Report) -> bool:
-        """Without any avatar in the table nothing is deleted: `TABLE` probably names another table."""
+        """If no row has or had an avatar, nothing is deleted: `TABLE` probably names another table."""
         return report.rows > 0 and report.tried < self.max_deletions
 
     def _delete(self, keys: Sequence[str]) -> set[str]:
@@ -121,7 +125,7 @@ class Sweeper:
             return self._find_outcome(finding, dry_run=dry_run)
         except (MissingObjectError, ChangedError):
             return Outcome.GONE
-        except AWS_ERRORS as error:
+        except (*AWS_ERRORS, DeadlineExceededError) as error:
             logger.warning("%s: %s", _name(finding), error)
             return Outcome.FAILED
 
@@ -140,20 +144,24 @@ class Sweeper:
 
     def _inspect_live(self, upload_id: UploadId, *, dry_run: bool) -> Outcome:
         key = upload_id.avatar_key
-        if not is_marked(self.bucket.read_tags(key)):
+        if not is_marked(self.bucket.read_tags(key)) and self.bucket.describe(key).is_declared:
             return Outcome.LIVE
-        stored = self.bucket.inspect(key)
+        deadline = Deadline.after(INSPECT_SECONDS, self.clock)
+        stored = self.bucket.inspect(key, self.limits.max_bytes, deadline)
         if stored is None:
             raise MissingObjectError(key)
         # Not the configured strategy: only forms of `tag` can post to an avatar's key.
         step = decide_repair(upload_id, stored, self.limits, STRATEGIES["tag"])
         if not dry_run:
-            self.bucket.repair(step)
+            try:
+                self.bucket.repair(step)
+            except OtherBytesError:
+                return Outcome.REPLACED
         return Outcome.REPLACED if isinstance(step, Replace) else Outcome.RESTORED
 
     def _inspect_unreferenced(self, upload_id: UploadId) -> Outcome:
         key = upload_id.avatar_key
-        owner = self.bucket.find_owner(key)
+        owner = self.bucket.describe(key).metadata.get(USERNAME_FIELD)
         match find_state(key, self.bucket.read_tags(key), self._find_avatar(owner)):
             case State.PENDING:
                 return Outcome.PENDING
@@ -173,14 +181,14 @@ class Sweeper:
 
     def _is_there(self, key: str) -> bool:
         try:
-            self.bucket.find_owner(key)
+            self.bucket.describe(key)
         except MissingObjectError:
             return False
         return True
 
     def _find_avatar(self, username: str | None) -> str | None:
         try:
-            return self.users.find_avatar(username) if username else None
+            return self.users.find_row(username).avatar if username else None
         except UnknownUserError:
             return None
 

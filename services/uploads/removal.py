@@ -1,0 +1,54 @@
+"""Removes a user's avatar: the row first, then the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.uploads.deadline import Deadline
+from services.uploads.decision import decide_removal
+from services.uploads.refusals import KeepsChangingError
+from services.uploads.users import NotForwardError, Users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.store.keys import UploadId
+
+MAX_TRIES = 3
+"""How often a removal is tried when the row changes between its read and its update."""
+
+LAST_CALL_SECONDS = 20
+"""How long after the request a removal may still start a call to AWS (`services.uploads.confirm`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remover:
+    users: Users
+    new_id: Callable[[], UploadId]
+    clock: Callable[[], float]
+
+    def remove(self, username: str) -> tuple[str, ...]:
+        """Leave the user without an avatar, and return the keys to be deleted. Safe to stop after any call to AWS, and
+        to repeat. No upload that was presigned before can become the avatar.
+
+        Raises:
+            UnknownUserError: the table has no row of this user.
+            KeepsChangingError: the row changed between its read and its update, in every try.
+            DeadlineExceededError: AWS was too slow. A repeat continues from there.
+        """
+        deadline = Deadline.after(LAST_CALL_SECONDS, self.clock)
+        removed: list[str] = []
+        for _ in range(MAX_TRIES):
+            deadline.check()
+            row = self.users.find_row(username)
+            if row.avatar is not None:
+                removed.append(row.avatar)
+            deadline.check()
+            try:
+                self.users.remove(username, decide_removal(self.new_id(), row), row.avatar)
+            except NotForwardError:
+                continue
+            # The row only moves forward, so it will not refer to any of them again.
+            return tuple(removed)
+        raise KeepsChangingError("The avatar was changed while it was removed. Remove it again.")

@@ -1,0 +1,86 @@
+"""The command that removes a user's avatar."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import boto3
+import msgspec
+from botocore.exceptions import BotoCoreError
+
+from services.settings.environment import BucketName, InvalidSettingsError, TableName, read_settings
+from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
+from services.store.table import UnknownUserError
+from services.uploads.bucket import Bucket, NotDeletedError
+from services.uploads.deadline import DeadlineExceededError
+from services.uploads.presign import make_upload_id
+from services.uploads.refusals import KeepsChangingError
+from services.uploads.removal import Remover
+from services.uploads.users import Users
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+DONE, FAILED, INVALID_SETTINGS = 0, 1, 2
+
+
+class Settings(msgspec.Struct, frozen=True):
+    bucket: BucketName
+    table: TableName
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:], os.environ))
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the command and return its exit status: 1 if the avatar was not removed or the picture not deleted, 2 if a
+    setting is invalid.
+    """
+    username = _parse(arguments)
+    try:
+        settings = read_settings(Settings, environ)
+        bucket = Bucket(boto3.client("s3", config=S3_CONFIG), settings.bucket)
+        users = Users(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.table)
+    except (InvalidSettingsError, BotoCoreError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return INVALID_SETTINGS
+    try:
+        removed = Remover(users, lambda: make_upload_id(time.time()), time.time).remove(username)
+    except UnknownUserError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except (*AWS_ERRORS, KeepsChangingError, DeadlineExceededError) as error:
+        print(f"The avatar may still be there. Run the command again. {error}", file=sys.stderr)
+        return FAILED
+    if not removed:
+        print(f"{username} had no avatar. No upload that was presigned before now can become it.")
+        return DONE
+    print(f"{username} has no avatar now. No upload that was presigned before now can become it.")
+    try:
+        bucket.delete(removed)
+    except (*AWS_ERRORS, NotDeletedError) as error:
+        print(f"Not deleted, left to the sweep: {', '.join(removed)} ({error})", file=sys.stderr)
+        return FAILED
+    print(f"Deleted: {', '.join(removed)}")
+    return DONE
+
+
+def _parse(arguments: Sequence[str]) -> str:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.uploads.remove",
+        description="Removes a user's avatar, such as a picture that must not be shown. It reads BUCKET and TABLE from"
+        " the environment, as the uploads service does. The user can upload another picture afterwards.",
+        epilog="Exit status: 0 on success, 1 if the avatar or its picture could not be removed, 2 if a setting is"
+        " invalid.",
+    )
+    parser.add_argument("username", help="the user's name, as in the table")
+    return parser.parse_args(arguments).username
+
+
+if __name__ == "__main__":
+    main()
