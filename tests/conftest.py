@@ -22,8 +22,9 @@ from infra.local.ports import pick_free_ports
 from infra.local.seeds import make_row
 from infra.local.stack import Options, Stack, make_root_clients, run_processes, start_emulator, start_system
 from infra.seed.people import PORTRAITS, Person, invent_people
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_TAG
 from services.store.table import USERNAME, make_key, read_avatar
+from services.uploads.bucket import compute_sha256
 from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
 from tests.containers.engine import NoEngineError, use_engine
@@ -345,6 +346,21 @@ class Bucket:
                 return None
             raise
 
+    def post_unchecked(self, form: dict[str, Any], file: bytes) -> None:
+        """Store a file as a POST with this form would, at an S3 that does not compare the digest of a form."""
+        fields: dict[str, str] = form["fields"]
+        prefix = "x-amz-meta-"
+        metadata = {name.removeprefix(prefix): fields[name] for name in fields if name.startswith(prefix)}
+        tagging = "=".join(PENDING_TAG) if "tagging" in fields else ""
+        self.aws.s3.put_object(
+            Bucket=self.name,
+            Key=form["key"],
+            Body=file,
+            ContentType=fields["Content-Type"],
+            Metadata=metadata,
+            Tagging=tagging,
+        )
+
     def head(self, key: str) -> Any:
         return self.aws.s3.head_object(Bucket=self.name, Key=key)
 
@@ -352,6 +368,11 @@ class Bucket:
         file = io.BytesIO()
         self.aws.s3.download_fileobj(self.name, key, file)
         return file.getvalue()
+
+
+SOME_DIGEST = compute_sha256(b"some file")
+DECLARED = {"content_type": "image/png", "size": 100, "sha256": SOME_DIGEST}
+"""A presign's body. No file of the tests has this digest."""
 
 
 @dataclass(frozen=True)
@@ -376,8 +397,13 @@ class User:
         row = self.stack.aws.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
         return read_avatar(row.get("Item", {}))
 
-    def presign(self, content_type: str, size: int, **more: Any) -> httpx2.Response:
-        return self.http.post("/uploads/presign", json={"content_type": content_type, "size": size, **more})
+    def presign(self, content_type: str, file: bytes) -> httpx2.Response:
+        return self.declare(content_type, len(file), compute_sha256(file))
+
+    def declare(self, content_type: str = "image/png", size: Any = 100, sha256: Any = SOME_DIGEST) -> httpx2.Response:
+        """Presign a file that is never posted."""
+        wanted = {"content_type": content_type, "size": size, "sha256": sha256}
+        return self.http.post("/uploads/presign", json=wanted)
 
     def confirm(self, form: dict[str, Any] | str, **more: Any) -> httpx2.Response:
         """Confirm as the page does, with a presign's response, or with a key alone."""
@@ -386,7 +412,7 @@ class User:
 
     def upload_unconfirmed(self, content_type: str, file: bytes) -> dict[str, Any]:
         """Presign and post a file, without the confirm. Returns the presign's response."""
-        form: dict[str, Any] = self.presign(content_type, len(file)).raise_for_status().json()
+        form: dict[str, Any] = self.presign(content_type, file).raise_for_status().json()
         post_form(form, file).raise_for_status()
         return form
 

@@ -22,7 +22,7 @@ def presign_as(
     """A form as the uploads service makes it, signed with the credentials of `service` and valid for `seconds`."""
     aws = stack.aws.with_credentials(stack.resources.credentials[service])
     destination = Bucket(aws.s3, stack.resources.bucket).find_destination()
-    limits = Limits(5_000_000, 8192, 8192, seconds, 3600)
+    limits = Limits(5_000_000, 4200, 4200, seconds, 3600)
     presigner = Presigner(Signer(destination, aws.find_credentials), STRATEGIES[strategy], limits, time.time)
     presigned = presigner.presign(username, declared, "request-1")
     return {"url": presigned.form.url, "fields": presigned.form.fields, "key": presigned.key}

@@ -75,7 +75,7 @@ def test_each_call_is_forwarded_and_named(stack: Stack, own_proxy: Proxy, proxie
 
 
 def test_a_posted_form_is_forwarded(own_proxy: Proxy, proxied: Aws, user: User, bucket: Bucket) -> None:
-    form = user.presign("image/png", len(PICTURE)).raise_for_status().json()
+    form = user.presign("image/png", PICTURE).raise_for_status().json()
     form["url"] = form["url"].replace(user.stack.aws.endpoint, proxied.endpoint)
     assert post_form(form, PICTURE).status_code == 204
     assert bucket.read(form["key"]) == PICTURE

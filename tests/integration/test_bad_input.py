@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import web
+from tests.conftest import DECLARED, SOME_DIGEST
 from tests.pictures import BAD_PICTURES
 from tests.targets import Trait
 
@@ -59,7 +60,7 @@ def test_a_body_that_is_not_json_is_400(user: User, path: str, body: bytes) -> N
 
 @pytest.mark.parametrize("size", ["1", 1.5, True, None, [1]])
 def test_a_size_of_another_type_is_400_and_names_the_field(user: User, size: Any) -> None:
-    answer = user.http.post("/uploads/presign", json={"content_type": "image/png", "size": size})
+    answer = user.http.post("/uploads/presign", json=DECLARED | {"size": size})
     assert "$.size" in refused(answer, 400, "invalid-request")["detail"]
 
 
@@ -73,7 +74,7 @@ def test_an_unknown_path_is_404(http: httpx2.Client, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/uploads/presign", "/uploads/confirm"])
 def test_a_request_without_a_token_is_401(http: httpx2.Client, path: str) -> None:
-    answer = http.post(path, json={"content_type": "image/png", "size": 1} if "presign" in path else {"key": "x"})
+    answer = http.post(path, json=DECLARED if "presign" in path else {"key": "x"})
     refused(answer, 401, "not-logged-in")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
@@ -81,7 +82,7 @@ def test_a_request_without_a_token_is_401(http: httpx2.Client, path: str) -> Non
 def test_a_session_cookie_needs_the_systems_origin_for_changes(stack: Stack, user: User, http: httpx2.Client) -> None:
     token = user.http.headers["Authorization"].split()[1]
     http.cookies.set("session", token)
-    body = {"content_type": "image/png", "size": 100}
+    body = DECLARED
     assert http.get("/auth/me").json() == {"username": user.username}
     refused(http.post("/uploads/presign", json=body), 403, "foreign-origin")
     refused(http.post("/uploads/presign", json=body, headers={"Origin": "https://evil.example"}), 403, "foreign-origin")
@@ -103,12 +104,12 @@ def test_a_login_from_another_origin_is_403(user: User, http: httpx2.Client) -> 
     ["image/svg+xml", "image/avif", "text/html", "", "image/PNG", "image/png; charset=x", "application/octet-stream"],
 )
 def test_a_content_type_that_is_not_allowed_is_415(user: User, content_type: str) -> None:
-    refused(user.presign(content_type, 100), 415, "type-not-allowed")
+    refused(user.declare(content_type, 100), 415, "type-not-allowed")
 
 
-@pytest.mark.parametrize("sha256", ["", "x", "A" * 44, 5])
+@pytest.mark.parametrize("sha256", ["", "x", "A" * 44, "A" * 42 + "B=", SOME_DIGEST + "\n", 5, None])
 def test_an_invalid_digest_is_400(user: User, sha256: Any) -> None:
-    refused(user.presign("image/png", 100, sha256=sha256), 400, "invalid-request")
+    refused(user.declare("image/png", 100, sha256=sha256), 400, "invalid-request")
 
 
 # Confirm

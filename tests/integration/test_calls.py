@@ -15,13 +15,14 @@ from services.uploads.decision import Limits
 from services.uploads.strategies import STRATEGIES
 from services.uploads.users import Users
 from tests.pictures import make_picture
+from tests.targets import Trait
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.conftest import User
 
 
-pytestmark = pytest.mark.every_aws
+pytestmark = [pytest.mark.every_aws, pytest.mark.needs(Trait.COPY_DIGEST)]
 
 
 def test_a_confirm_makes_four_calls_before_its_response_and_one_after_it(
@@ -41,7 +42,7 @@ def test_a_confirm_makes_four_calls_before_its_response_and_one_after_it(
             Bucket(aws.s3, stack.resources.bucket),
             Users(aws.dynamodb, stack.resources.table),
             STRATEGIES[strategy],
-            Limits(5_000_000, 8192, 8192, 300, 3600),
+            Limits(5_000_000, 4200, 4200, 300, 3600),
             time.time,
             executor,
         )
@@ -49,6 +50,6 @@ def test_a_confirm_makes_four_calls_before_its_response_and_one_after_it(
         # The first two calls are made in parallel, in any order.
         assert sorted(calls[:2]) == ["GetItem", "GetObject"]
         assert calls[2:] == ["CopyObject", "UpdateItem"]
-        uploads.discard(confirmed.leftovers)
+        uploads.bucket.discard(confirmed.leftovers)
         assert calls[4:] == ["DeleteObjects"]
     assert user.avatar == confirmed.avatar

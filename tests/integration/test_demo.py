@@ -16,6 +16,7 @@ import pytest
 
 from infra.local.demo import parse_options
 from infra.local.ports import HOST, pick_free_ports
+from services.uploads.bucket import compute_sha256
 from tests import web
 from tests.conftest import post_form
 from tests.eventually import PATIENCE_SECONDS
@@ -167,7 +168,10 @@ def test_the_demo_creates_the_requested_users_and_restores_kept_data(tmp_path: P
         username = usernames[0]
         token = http.post("/auth/login", json={"username": username}).json()["access_token"]
         http.headers["Authorization"] = f"Bearer {token}"
-        form = http.post("/uploads/presign", json={"content_type": "image/png", "size": len(picture)}).json()
+        form = http.post(
+            "/uploads/presign",
+            json={"content_type": "image/png", "size": len(picture), "sha256": compute_sha256(picture)},
+        ).json()
         post_form(form, picture).raise_for_status()
         http.post("/uploads/confirm", json={"key": form["key"]}).raise_for_status()
         users = list_users(http)

@@ -22,6 +22,7 @@ from services.web.callers.identity import Caller
 from tests import web
 from tests.conftest import POSTED_PREFIXES, make_user
 from tests.pictures import make_picture
+from tests.targets import Trait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from tests.conftest import Bucket, User
 
 
-pytestmark = pytest.mark.every_aws
+pytestmark = [pytest.mark.every_aws, pytest.mark.needs(Trait.COPY_DIGEST)]
 
 
 def find_row(stack: Stack, username: str) -> dict[str, Any]:

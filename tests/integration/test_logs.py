@@ -16,7 +16,7 @@ from infra.local.processes import Process, Processes
 from infra.local.stack import SERVICES, make_environ
 from infra.settings import Settings
 from tests import web
-from tests.conftest import User, only_prefix, post_form
+from tests.conftest import DECLARED, User, only_prefix, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
 
@@ -187,7 +187,7 @@ def test_no_log_contains_a_secret(stack: Stack, unprivileged_service: Process, u
     )
     statuses = [
         post_form(pending, PICTURE, **{"x-amz-signature": "0" * 64}).status_code,
-        http.post("/uploads/presign", json={"content_type": "image/png", "size": 1}, headers=bearer).status_code,
+        http.post("/uploads/presign", json=DECLARED, headers=bearer).status_code,
         http.post("/uploads/confirm", json={"key": form["key"]}, headers=cookie).status_code,
         http.get("/auth/me", params={"access_token": token}, headers={"X-Request-Id": token}).status_code,
         http.post("/auth/login", json={"username": token.rpartition(".")[2]}).status_code,
@@ -206,7 +206,7 @@ def test_no_log_contains_a_secret(stack: Stack, unprivileged_service: Process, u
         unconfirmed = user.upload_unconfirmed("image/png", PICTURE)
         asked = {name: unconfirmed[name] for name in unconfirmed.keys() & {"key", "upload_token"}}
         assert direct.post("/uploads/confirm", json=asked).status_code == 500
-        presigned = direct.post("/uploads/presign", json={"content_type": "image/png", "size": 1}).json()
+        presigned = direct.post("/uploads/presign", json=DECLARED).json()
     secrets |= {presigned["fields"]["policy"], unconfirmed["fields"]["x-amz-signature"]}
     for address in (url, *stack.services.values()):
         send_invalid_http(address, token)

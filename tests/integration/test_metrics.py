@@ -12,7 +12,7 @@ from infra.local.processes import Processes
 from infra.local.stack import make_environ
 from infra.settings import Settings
 from tests import web
-from tests.conftest import only_prefix
+from tests.conftest import DECLARED, only_prefix
 from tests.metric_lines import read_counts
 from tests.pictures import make_picture
 
@@ -55,8 +55,8 @@ def service(stack: Stack, strategy: Literal["prefix", "tag"], tmp_path: Path) ->
 def test_the_uploads_service_writes_each_metric_at_once(service: Service, user: User) -> None:
     form = user.upload_unconfirmed("image/png", PICTURE)
     with web.Client(base_url=service.url, headers=user.http.headers) as http:
-        assert http.post("/uploads/presign", json={"content_type": "image/png", "size": 1}).status_code == 200
-        assert http.post("/uploads/presign", json={"content_type": "image/png", "size": 0}).status_code == 422
+        assert http.post("/uploads/presign", json=DECLARED).status_code == 200
+        assert http.post("/uploads/presign", json=DECLARED | {"size": 0}).status_code == 422
         for _ in range(2):
             assert http.post("/uploads/confirm", json={"key": form["key"]}).status_code == 200
     # The service is still running, so nothing is buffered.

@@ -17,7 +17,7 @@ from services.settings.environment import ForService, read_settings
 from services.uploads.app import create_app as uploads_app
 from services.uploads.settings import Settings as UploadsSettings
 from tests import web
-from tests.conftest import only_prefix
+from tests.conftest import DECLARED, only_prefix
 from tests.faults.conftest import serve
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def log_in(url: str, username: str, address: str) -> httpx2.Response:
 
 
 def presign(url: str, token: str) -> httpx2.Response:
-    wanted = {"content_type": "image/png", "size": 1}
+    wanted = DECLARED
     return web.post(f"{url}/uploads/presign", json=wanted, headers={"Authorization": f"Bearer {token}"})
 
 

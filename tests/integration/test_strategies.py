@@ -12,6 +12,7 @@ from tests import web
 from tests.conftest import Bucket, make_user, only_tag
 from tests.eventually import eventually
 from tests.pictures import make_picture
+from tests.targets import Trait
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tests.conftest import User
 
 
-pytestmark = pytest.mark.every_aws
+pytestmark = [pytest.mark.every_aws, pytest.mark.needs(Trait.COPY_DIGEST)]
 
 PICTURE = make_picture()
 
@@ -45,7 +46,7 @@ def test_a_wrong_upload_token_gets_the_same_response_as_an_unknown_key(
     user: User, bucket: Bucket, token: str | None
 ) -> None:
     form = user.upload_unconfirmed("image/png", PICTURE)
-    never = user.presign("image/png", 100).json()
+    never = user.declare("image/png", 100).json()
     wrong, unknown = user.confirm(form, upload_token=token), user.confirm(never)
     assert (wrong.status_code, wrong.json()) == (404, unknown.json())
     assert tags(bucket, form["key"]) == {"Status": "Pending"}

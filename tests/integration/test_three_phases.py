@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.uploads.bucket import compute_sha256
 from tests.conftest import POSTED_PREFIXES, make_user, post_form
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from tests.conftest import Bucket, User
 
 
-pytestmark = pytest.mark.every_aws
+pytestmark = [pytest.mark.every_aws, pytest.mark.needs(Trait.COPY_DIGEST)]
 
 
 @pytest.mark.parametrize("content_type", FORMATS)
@@ -44,7 +43,7 @@ def test_a_confirmed_picture_becomes_the_avatar_and_the_old_one_is_deleted(
 
 
 def test_a_presign_returns_a_complete_form(user: User, strategy: str) -> None:
-    form = user.presign("image/png", 1234).raise_for_status().json()
+    form = user.declare("image/png", 1234).raise_for_status().json()
     assert form["method"] == "POST"
     assert form["expires"] == 300
     assert form["key"].startswith(POSTED_PREFIXES[strategy])
@@ -59,7 +58,7 @@ def test_an_objects_metadata_names_the_user_and_the_presigns_request(user: User,
     request_id = uuid.uuid4().hex
     user.http.headers["X-Request-Id"] = request_id
     form = user.upload_unconfirmed("image/png", make_picture())
-    expected = {"username": user.username, "request-id": request_id}
+    expected = {"username": user.username, "request-id": request_id, "sha256": compute_sha256(make_picture())}
     token = {"upload-token": form["upload_token"]} if "upload_token" in form else {}
     assert bucket.head(form["key"])["Metadata"] == expected | token
     user.http.headers["X-Request-Id"] = "another-one"
@@ -70,11 +69,11 @@ def test_an_objects_metadata_names_the_user_and_the_presigns_request(user: User,
 @pytest.mark.needs(Trait.FORM_DIGEST)
 def test_a_form_pins_the_sha256_of_the_file(user: User) -> None:
     picture = make_picture()
-    digest = base64.b64encode(hashlib.sha256(picture).digest()).decode()
-    form = user.presign("image/png", len(picture), sha256=digest).raise_for_status().json()
+    digest = compute_sha256(picture)
+    form = user.presign("image/png", picture).raise_for_status().json()
     assert form["fields"]["x-amz-checksum-sha256"] == digest
     assert form["fields"]["x-amz-checksum-algorithm"] == "SHA256"
-    other = base64.b64encode(bytes(32)).decode()
+    other = compute_sha256(b"other")
     assert post_form(form, picture, **{"x-amz-checksum-sha256": other}).status_code == 403
     assert post_form(form, picture[:-1] + b"x").status_code == 400
     assert post_form(form, picture).status_code == 204

@@ -14,7 +14,7 @@ from services.frontend.cursor import encode_cursor
 from services.store.keys import PENDING_PREFIX
 from services.store.table import make_key
 from tests import web
-from tests.conftest import only_prefix
+from tests.conftest import DECLARED, only_prefix
 from tests.pictures import make_picture
 from tests.security.services import OtherServer, run_other_server, run_service
 
@@ -159,7 +159,7 @@ def test_a_logout_by_another_site(attackers: list[Attacker], site: Site, user: U
 
 def test_a_presign_by_another_site(attackers: list[Attacker], refused: Refused) -> None:
     for attacker in attackers:
-        attacker.post("/uploads/presign", {"content_type": "image/png", "size": 100, "sha256": "A" * 43 + "="})
+        attacker.post("/uploads/presign", DECLARED)
     refused.record(CONTENT_TYPE_REFUSED)
 
 
@@ -196,7 +196,7 @@ def test_the_session_cookie_with_another_origin(stack: Stack, user: User, refuse
         for origin in ORIGINS:
             headers = {} if origin is None else {"Origin": origin.replace("{own}", own)}
             for path, body in (
-                ("/uploads/presign", {"content_type": "image/png", "size": 100}),
+                ("/uploads/presign", DECLARED),
                 ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x"}),
                 ("/auth/logout", None),
             ):

@@ -21,7 +21,7 @@ from infra.local.ports import HOST
 from services.store.keys import PENDING_PREFIX
 from services.web.connection import MAX_HEAD_BYTES, REQUEST_SECONDS
 from tests import web
-from tests.conftest import only_prefix
+from tests.conftest import DECLARED, only_prefix
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.pictures import make_picture
 
@@ -130,7 +130,7 @@ def test_json_of_another_shape(user: User, path: str, refused: Refused) -> None:
 def test_values_of_another_type(user: User, refused: Refused) -> None:
     """A lenient parser would convert these values."""
     for size in ("1", 1.5, True, None, [1]):
-        refused.by_service(user.presign("image/png", size), 400, "invalid-request")  # pyright: ignore[reportArgumentType] - the attack
+        refused.by_service(user.declare("image/png", size), 400, "invalid-request")  # pyright: ignore[reportArgumentType] - the attack
     for key in (7, None, [f"{PENDING_PREFIX}x"], {"$ne": ""}):
         refused.by_service(user.http.post("/uploads/confirm", json={"key": key}), 400, "invalid-request")
 
@@ -138,7 +138,7 @@ def test_values_of_another_type(user: User, refused: Refused) -> None:
 def test_unknown_fields(user: User, refused: Refused) -> None:
     for path, body in (
         ("/auth/login", {"username": user.username, "role": "admin"}),
-        ("/uploads/presign", {"content_type": "image/png", "size": 1, "username": "somebody"}),
+        ("/uploads/presign", DECLARED | {"username": "somebody"}),
         ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x", "username": "somebody"}),
         ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x", "__class__": "x"}),
     ):
@@ -212,7 +212,7 @@ def test_a_response_outside_the_openapi_document(
     form = user.upload_unconfirmed("image/png", make_picture())
     untouched.except_avatar(user)
     untouched.except_object(form["key"])  # deleted after the response
-    presign = {"content_type": "image/png", "size": 1}
+    presign = DECLARED
     for service, method, path, body, status in (
         ("auth", "POST", "/auth/login", {"username": user.username}, 200),
         ("auth", "GET", "/auth/me", None, 200),
@@ -467,7 +467,7 @@ def test_slow_clients(slow_requests: SlowRequests, user: User, call: str, refuse
         before, and they are started again.
         """
         slow_requests.trickle()
-        answer = user.presign("image/png", 100) if call == "/uploads/presign" else user.http.get(call)
+        answer = user.declare("image/png", 100) if call == "/uploads/presign" else user.http.get(call)
         assert answer.status_code == 200
         if slow_requests.are_all_open:
             return True

@@ -27,7 +27,7 @@ from services.web.callers.identity import Audience, KeysUnavailableError, NotLog
 from services.web.callers.key_set import REFETCH_SECONDS, fetch_over_http
 from services.web.callers.verifier import Verifier
 from tests import web
-from tests.conftest import only_prefix
+from tests.conftest import DECLARED, only_prefix
 from tests.eventually import eventually
 from tests.security.services import run_other_server, run_service
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 pytestmark = only_prefix
 
-PRESIGN = {"content_type": "image/png", "size": 100}
+PRESIGN = DECLARED
 
 
 def encode(part: bytes) -> str:
