@@ -129,6 +129,18 @@ def main() -> None:
     pulumi.export("bucket", storage.bucket)
     pulumi.export("table", storage.table)
     pulumi.export("cluster", cluster.name)
+    # What `aws ecs run-task` needs.
+    pulumi.export("tasks", {"uploads": uploads_task.definition_arn, "sweep": sweep_task.definition_arn})
+    pulumi.export(
+        "network",
+        {
+            "awsvpcConfiguration": {
+                "subnets": network.subnet_ids,
+                "securityGroups": [network.task_group_id],
+                "assignPublicIp": "ENABLED",
+            }
+        },
+    )
     pulumi.export(
         "logs",
         {

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 FIVE_MINUTES = 300
 MAX_LATENCY_MILLISECONDS = 3000
+MAX_CLOCK_ERROR_MILLISECONDS = 500
+"""Maximum error of a task's clock. Below it, two tasks differ by less than a second, so their ids are in order of time
+for two actions of a user. The error is usually below a millisecond, so a higher one is a fault (decision 23).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,21 @@ class Alarms(pulumi.ComponentResource):
             period=3600,
             if_missing="breaching",
         )
+        self._alarm(
+            "clock-error",
+            "The clock of an uploads task may be half a second off, so uploads and removals may be out of order.",
+            _uploads_metric("ClockErrorBound", "Maximum"),
+            at_least=MAX_CLOCK_ERROR_MILLISECONDS,
+        )
+        self._alarm(
+            "clock-not-synchronized",
+            "The clock of an uploads task was not synchronized, or its error unknown, for fifteen minutes.",
+            _uploads_metric("ClockSynchronized", "Minimum"),
+            below=1,
+            periods=3,
+            # Each task measures once a minute. If no data arrives, nobody knows the error.
+            if_missing="breaching",
+        )
         shown = DashboardMetrics(
             namespace=NAMESPACE,
             api_id=api_id,
@@ -135,6 +154,10 @@ class Alarms(pulumi.ComponentResource):
             ok_actions=self._topics,
             opts=self._opts,
         )
+
+
+def _uploads_metric(name: str, statistic: str) -> Metric:
+    return Metric(NAMESPACE, name, {"Service": "uploads"}, statistic)
 
 
 def _sweep_metric(name: str) -> Metric:

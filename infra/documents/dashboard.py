@@ -76,6 +76,11 @@ def dashboard(shown: DashboardMetrics, region: str) -> dict[str, Any]:
             ],
         ),
         _chart(
+            "Error of the tasks' clocks, milliseconds",
+            region,
+            [[*service_metric("ClockErrorBound", "uploads"), {"stat": "Maximum"}]],
+        ),
+        _chart(
             "Table",
             region,
             [

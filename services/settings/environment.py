@@ -14,6 +14,10 @@ Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?\Z
 BucketName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the S3 bucket with the pictures.")]
 JwksUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://", description="URL of the auth service's key set (JWKS).")]
 TableName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the DynamoDB table with the users.")]
+TaskMetadataEndpoint = Annotated[
+    str | None,
+    msgspec.Meta(description="Task metadata endpoint, which reports the error of the task's clock. ECS sets it."),
+]
 WriteMetrics = Annotated[
     bool,
     msgspec.Meta(description="Whether metrics are written to standard output, in CloudWatch's embedded metric format."),

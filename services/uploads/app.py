@@ -21,6 +21,7 @@ from services.web.callers.guard import Guard
 from services.web.callers.identity import Audience
 from services.web.callers.key_set import fetch_over_http
 from services.web.callers.verifier import Verifier
+from services.web.clock_error import publish_clock_error
 from services.web.metrics import Metrics
 from services.web.openapi import describe_api
 from services.web.problems import problem_details
@@ -94,6 +95,7 @@ def create_app(
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],
+        lifespan=[publish_clock_error(settings.ecs_container_metadata_uri_v4, metrics)],
         on_startup=[enlarge_thread_pool],
         on_shutdown=[executor.shutdown],
         plugins=[problem_details(ERRORS, metrics)],

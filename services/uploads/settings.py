@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from services.settings import limits
-from services.settings.environment import BucketName, JwksUrl, ServiceSettings, WriteMetrics
+from services.settings.environment import BucketName, JwksUrl, ServiceSettings, TaskMetadataEndpoint, WriteMetrics
 from services.uploads.decision import Limits
 
 
@@ -17,6 +17,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     presigns_per_minute: limits.PresignsPerMinute = limits.PRESIGNS_PER_MINUTE
     confirms_per_minute: limits.ConfirmsPerMinute = limits.CONFIRMS_PER_MINUTE
     metrics: WriteMetrics = False
+    ecs_container_metadata_uri_v4: TaskMetadataEndpoint = None
 
     def __post_init__(self) -> None:
         if self.confirm_seconds < self.form_seconds:

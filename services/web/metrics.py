@@ -1,4 +1,4 @@
-"""Counts outcomes in CloudWatch's embedded metric format: lines of JSON from which CloudWatch Logs extracts metrics.
+"""Writes metrics in CloudWatch's embedded metric format: lines of JSON from which CloudWatch Logs extracts metrics.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -36,13 +36,20 @@ class Metrics:
         self.record({name: 1}, **dimensions)
 
     def record(self, numbers: Mapping[str, int], **dimensions: str) -> None:
-        """Write several metrics in one line."""
+        """Write several counts in one line."""
+        self._write(numbers, "Count", dimensions)
+
+    def measure(self, name: str, value: float, unit: str) -> None:
+        """Write one measured value, in one of CloudWatch's units."""
+        self._write({name: value}, unit, {})
+
+    def _write(self, numbers: Mapping[str, float], unit: str, dimensions: Mapping[str, str]) -> None:
         if not self.on:
             return
         definition = {
             "Namespace": NAMESPACE,
             "Dimensions": [["Service"], ["Service", *dimensions]] if dimensions else [["Service"]],
-            "Metrics": [{"Name": name, "Unit": "Count"} for name in numbers],
+            "Metrics": [{"Name": name, "Unit": unit} for name in numbers],
         }
         line = {
             "_aws": {"Timestamp": int(self.clock() * 1000), "CloudWatchMetrics": [definition]},

@@ -91,13 +91,17 @@ def find_problems() -> dict[str, tuple[int, set[str]]]:
     return found
 
 
+def draw_default(value: Any) -> str:
+    return "" if value is None else f"`{json.dumps(value).strip(chr(34))}`"
+
+
 def draw_settings() -> str:
     """One line for each setting, with the programs that read it."""
     lines: dict[str, list[str]] = {}
     for program, kind in SETTINGS.items():
         described = msgspec.json.schema(kind)["$defs"]["Settings"]["properties"]
         for field in msgspec.structs.fields(kind):
-            default = "required" if field.required else f"`{json.dumps(field.default).strip(chr(34))}`"
+            default = "required" if field.required else draw_default(field.default)
             line = f"| `{field.name.upper()}` | {default} | {described[field.name]['description']} |"
             lines.setdefault(line, []).append(program)
     rows = [f"{line} {'all' if len(users) == len(SETTINGS) else ', '.join(users)} |" for line, users in lines.items()]
@@ -136,7 +140,7 @@ def test_the_problems_are_those_of_the_openapi_documents() -> None:
 
 def test_the_metrics_of_the_services_are_those_of_the_code() -> None:
     sources = [file.read_text() for file in (ROOT / "services").rglob("*.py")]
-    counted = {name for source in sources for name in re.findall(r'\.count\("(\w+)"', source)}
+    counted = {name for source in sources for name in re.findall(r'\.(?:count|measure)\("(\w+)"', source)}
     counted |= {problem.metric for problem in (*ERRORS.values(), INTERNAL, UNAVAILABLE) if problem.metric}
     assert set(read_first_column("Metrics")) == counted
     assert f"`{NAMESPACE}`" in PAGE

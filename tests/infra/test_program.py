@@ -7,8 +7,10 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import msgspec
 import pytest
+from botocore.validate import ParamValidator
 
 from infra.components.storage import make_seed_id
 from infra.settings import InvalidConfigurationError, read_settings
@@ -18,6 +20,7 @@ from services.settings.environment import read_settings as read_environment
 from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.settings import Settings as SweepSettings
+from services.web.metrics import NAMESPACE
 from services.web.rate_limits import CLIENT_ADDRESS_HEADER
 from tests.infra.checks import CHECKS
 from tests.infra.engine import STACK
@@ -313,10 +316,50 @@ def test_a_seed_s_id_is_older_than_any_upload() -> None:
 
 
 def test_what_an_operator_needs_comes_out(up: Deployment) -> None:
-    assert up.exports.keys() == {"url", "bucket", "table", "cluster", "logs", "images", "dashboard"}
+    names = {"url", "bucket", "table", "cluster", "tasks", "network", "logs", "images", "dashboard"}
+    assert up.exports.keys() == names
     assert up.exports["url"].startswith("https://")
     (stack,) = up.of(STACK)
     assert stack.name.startswith("three-phase-upload")
+
+
+@pytest.mark.parametrize("name", ["uploads", "sweep"])
+def test_an_operator_can_run_a_task(up: Deployment, name: str) -> None:
+    definition = up.one("aws:ecs/taskDefinition:TaskDefinition", name)
+    assert up.exports["tasks"][name] == definition.outputs["arn"]
+    # The same network as a service's.
+    network = up.exports["network"]
+    service = up.one("aws:ecs/service:Service", "uploads").inputs["networkConfiguration"]
+    public = {True: "ENABLED", False: "DISABLED"}[service["assignPublicIp"]]
+    assert network["awsvpcConfiguration"] == service | {"assignPublicIp": public}
+    call = {
+        "taskDefinition": up.exports["tasks"][name],
+        "cluster": up.exports["cluster"],
+        "networkConfiguration": network,
+    }
+    expected = botocore.session.get_session().get_service_model("ecs").operation_model("RunTask").input_shape
+    assert expected is not None
+    assert not ParamValidator().validate(call, expected).has_errors()
+
+
+def find_alarm(deployment: Deployment, name: str) -> dict[str, Any]:
+    alarm = deployment.one("aws:cloudwatch/metricAlarm:MetricAlarm", name)
+    return {key: value for key, value in alarm.inputs.items() if key != "alarmDescription"}
+
+
+def test_a_wrong_clock_of_one_uploads_task_raises_an_alarm(up: Deployment) -> None:
+    metric = {"namespace": NAMESPACE, "dimensions": {"Service": "uploads"}, "period": 300}
+    alarm = find_alarm(up, "clock-error")
+    # The maximum over all tasks: the average would hide one task among many.
+    assert alarm.items() >= (metric | {"metricName": "ClockErrorBound", "statistic": "Maximum"}).items()
+    assert (alarm["comparisonOperator"], alarm["evaluationPeriods"]) == ("GreaterThanOrEqualToThreshold", 1)
+    # Two tasks then differ by less than a second.
+    assert 2 * alarm["threshold"] == 1000
+    alarm = find_alarm(up, "clock-not-synchronized")
+    assert alarm.items() >= (metric | {"metricName": "ClockSynchronized", "statistic": "Minimum"}).items()
+    assert (alarm["comparisonOperator"], alarm["threshold"], alarm["evaluationPeriods"]) == ("LessThanThreshold", 1, 3)
+    # A service that publishes nothing has a clock of unknown error.
+    assert alarm["treatMissingData"] == "breaching"
 
 
 # Configuration

@@ -115,6 +115,13 @@ class TestLine:
             ("Refused", ("Service", "uploads"), ("Reason", "too-large")): 1,
         }
 
+    def test_a_measured_value_has_its_unit(self, lines: Lines) -> None:
+        Metrics("uploads", write=lines.append).measure("ClockErrorBound", 0.446931, "Milliseconds")
+        document = check_line(lines[0])
+        (directive,) = document["_aws"]["CloudWatchMetrics"]
+        assert directive["Metrics"] == [{"Name": "ClockErrorBound", "Unit": "Milliseconds"}]
+        assert document["ClockErrorBound"] == [0.446931]
+
     def test_a_metric_line_has_the_time_of_the_clock(self, lines: Lines) -> None:
         moment = int(time.time()) - 60
         Metrics("uploads", write=lines.append, clock=lambda: moment + 0.9876).count("Presigned")
@@ -125,6 +132,7 @@ class TestLine:
         metrics.count("Presigned")
         metrics.count("Refused", Reason="expired")
         metrics.record({"Swept": 1})
+        metrics.measure("ClockErrorBound", 0.4, "Milliseconds")
         assert lines == []
 
     def test_the_lines_of_ten_threads_do_not_mix(self, capfd: pytest.CaptureFixture[str]) -> None:
