@@ -55,6 +55,12 @@ class UploadId:
         """The id, or None unless the text is its canonical form, so that each id has exactly one key."""
         return cls(text) if _UUID7.fullmatch(text) else None
 
+    @classmethod
+    def latest_at(cls, now: float) -> UploadId:
+        """The greatest id of this millisecond, for a time in seconds since the epoch."""
+        time = f"{int(now * 1000):012x}"
+        return cls(f"{time[:8]}-{time[8:]}-7fff-bfff-ffffffffffff")
+
     @property
     def created(self) -> float:
         """Seconds since the epoch, to the millisecond."""

@@ -10,7 +10,7 @@ from litestar import Litestar
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.form import Signer
-from services.uploads.presign import Presigner, make_upload_id
+from services.uploads.presign import Presigner
 from services.uploads.problems import ERRORS
 from services.uploads.removal import Remover
 from services.uploads.routes import RateLimits, make_routes
@@ -89,7 +89,7 @@ def create_app(
         clock=clock,
         executor=executor,
     )
-    remover = Remover(users, lambda: make_upload_id(clock()), clock)
+    remover = Remover(users, clock)
     return Litestar(
         make_routes(guard, presigner, confirmer, remover, rate_limits, metrics),
         request_class=StrictRequest,

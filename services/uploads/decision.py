@@ -123,9 +123,9 @@ def check_forward(upload_id: UploadId, row: Row) -> None:
         raise RemovedError("The avatar was removed after this upload was presigned. Upload the picture again.")
 
 
-def decide_removal(new_id: UploadId, row: Row) -> str:
-    """The row's next `Removed`: an id that refuses every upload up to now. The clock of this task may be behind that of
-    the task that presigned the avatar, or that made the last removal.
+def decide_removal(now: float, row: Row) -> str:
+    """The row's next `Removed`: an id that is not below that of any upload up to now. The clock of this task may be
+    behind that of the task that presigned the avatar, or that made the last removal.
     """
     current = parse_key(row.avatar, AVATAR_PREFIX) if row.avatar else None
-    return max(new_id.text, current.text if current else "", row.removed or "")
+    return max(UploadId.latest_at(now).text, current.text if current else "", row.removed or "")

@@ -44,7 +44,7 @@ class Presigner:
         """
         check_declared(declared, self.limits)
         now = self.clock()
-        upload_id = make_upload_id(now)
+        upload_id = UploadId(str(uuid_utils.uuid7(nanoseconds=int(now * 1e9))))
         key = self.strategy.posted_key(upload_id)
         token = secrets.token_urlsafe(TOKEN_BYTES) if self.strategy.with_token else ""
         pinned = {
@@ -59,8 +59,3 @@ class Presigner:
         }
         form = self.signer.make_form(now, key, pinned, declared.size, self.limits.form_seconds)
         return Presigned(key, form, token or None)
-
-
-def make_upload_id(now: float) -> UploadId:
-    """Make an id of this time, in seconds since the epoch."""
-    return UploadId(str(uuid_utils.uuid7(nanoseconds=int(now * 1e9))))

@@ -13,8 +13,6 @@ from services.uploads.users import NotForwardError, Users
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.store.keys import UploadId
-
 MAX_TRIES = 3
 """How often a removal is tried when the row changes between its read and its update."""
 
@@ -25,7 +23,6 @@ LAST_CALL_SECONDS = 20
 @dataclass(frozen=True, slots=True)
 class Remover:
     users: Users
-    new_id: Callable[[], UploadId]
     clock: Callable[[], float]
 
     def remove(self, username: str) -> tuple[str, ...]:
@@ -46,7 +43,7 @@ class Remover:
                 removed.append(row.avatar)
             deadline.check()
             try:
-                self.users.remove(username, decide_removal(self.new_id(), row), row.avatar)
+                self.users.remove(username, decide_removal(self.clock(), row), row.avatar)
             except NotForwardError:
                 continue
             # The row only moves forward, so it will not refer to any of them again.

@@ -17,7 +17,6 @@ from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
 from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, NotDeletedError
 from services.uploads.deadline import DeadlineExceededError
-from services.uploads.presign import make_upload_id
 from services.uploads.refusals import KeepsChangingError
 from services.uploads.removal import Remover
 from services.uploads.users import Users
@@ -50,7 +49,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         print(error, file=sys.stderr)
         return INVALID_SETTINGS
     try:
-        removed = Remover(users, lambda: make_upload_id(time.time()), time.time).remove(username)
+        removed = Remover(users, time.time).remove(username)
     except UnknownUserError as error:
         print(error, file=sys.stderr)
         return FAILED

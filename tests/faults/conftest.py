@@ -38,6 +38,10 @@ CALLS = ("GetObject", "GetItem", "CopyObject", "UpdateItem", "DeleteObjects")
 """The AWS calls of a confirm, in order. The first two are concurrent, and the last one follows the response."""
 
 
+REMOVAL_CALLS = ("GetItem", "UpdateItem", "DeleteObjects")
+"""The AWS calls of a removal, in order. The last one follows the response."""
+
+
 @pytest.fixture(scope="session")
 def tally(strategy: str, covered: Callable[[str], None]) -> Iterator[Counter[str]]:
     """The number of faults under one strategy, and their outcomes."""
@@ -143,6 +147,9 @@ class Upload:
 
     def confirm(self) -> httpx2.Response:
         return self.user.confirm(self.form)
+
+    def remove(self) -> httpx2.Response:
+        return self.user.http.delete("/uploads/avatar")
 
     @property
     def answer(self) -> dict[str, str]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.soak.proxy import END, UNANSWERED, Fault, Kind, When, is_possible
+from bench.soak.sweeping import sweep
 from tests.conftest import only_prefix
 from tests.eventually import eventually
 from tests.faults.conftest import (
     CALLS,
+    REMOVAL_CALLS,
     StartService,
     Upload,
     begin_upload,
@@ -21,10 +23,12 @@ from tests.faults.conftest import (
     check_row_refers_to_object,
     check_swept,
     list_keys,
+    list_owned,
 )
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Sequence
 
     import httpx2
 
@@ -50,15 +54,15 @@ class Outcome:
         return self.planned.fault
 
 
-def make_faults() -> list[Fault]:
-    """All possible faults. Slow ones come first and run while the others do."""
+def make_faults(calls: Sequence[str]) -> list[Fault]:
+    """All possible faults of these calls. Slow ones come first and run while the others do."""
     kinds = sorted(set(Kind) - {Kind.HOLD}, key=lambda kind: (kind not in UNANSWERED, kind.value))
     return [
         Fault(call, when, kind, times=times)
         for kind in kinds
         for times in (None, 1)
         for when in When
-        for call in CALLS
+        for call in calls
         if is_possible(call, (when, kind))
     ]
 
@@ -82,7 +86,7 @@ def test_a_confirm_succeeds_or_can_be_repeated_after_any_fault(
 
     ran: list[Outcome] = []
     with ThreadPoolExecutor(WORKERS) as threads:
-        running = {fault: threads.submit(run, seed, fault) for seed, fault in enumerate(make_faults())}
+        running = {fault: threads.submit(run, seed, fault) for seed, fault in enumerate(make_faults(CALLS))}
         for fault, outcome in running.items():
             with subtests.test(str(fault)):
                 ran.append(outcome.result())
@@ -100,6 +104,45 @@ def test_a_confirm_succeeds_or_can_be_repeated_after_any_fault(
         },
     )
     check_swept(stack, [outcome.upload.user for outcome in ran])
+
+
+def test_a_removal_succeeds_or_can_be_repeated_after_any_fault(
+    stack: Stack, start_service: StartService, proxy: Proxy, tally: Counter[str], subtests: pytest.Subtests
+) -> None:
+    services = {call: start_service() for call in REMOVAL_CALLS}
+
+    def run(seed: int, fault: Fault) -> Outcome:
+        with begin_upload(stack, services[fault.call], seed) as upload:
+            planned = proxy.plan(replace(fault, about=upload.about(fault.call)))
+            answer = upload.remove()
+            planned.wait_for(END[fault.kind], max(planned.struck, 1))
+            if answer.status_code != 204:
+                check_unavailable(answer)
+            elif fault.call != "DeleteObjects" and not fault.times and fault.kind is not Kind.DELAY:
+                pytest.fail(f"The removal succeeded although {fault.call} did not")
+            proxy.lift(planned)
+            for _ in range(2):
+                assert upload.remove().status_code == 204
+            assert upload.user.avatar is None
+            # The upload was presigned before.
+            for _ in range(2):
+                refused = upload.confirm()
+                assert (refused.status_code, refused.json()["type"]) == (409, "urn:problem:removed")
+            assert upload.user.avatar is None
+            return Outcome(upload, planned, done=answer.status_code == 204)
+
+    ran: list[Outcome] = []
+    with ThreadPoolExecutor(WORKERS) as threads:
+        running = {fault: threads.submit(run, seed, fault) for seed, fault in enumerate(make_faults(REMOVAL_CALLS))}
+        for fault, outcome in running.items():
+            with subtests.test(str(fault)):
+                ran.append(outcome.result())
+    assert {outcome.fault.call for outcome in ran if outcome.done and is_once(outcome.fault)} == {*REMOVAL_CALLS}
+    tally["cases of a removal"] += len(ran)
+    report = sweep(stack)
+    assert not report.needs_attention, report.as_text()
+    owned = list_owned(stack)
+    assert {outcome.upload.user.username for outcome in ran}.isdisjoint(owned)
 
 
 @only_prefix

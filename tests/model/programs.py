@@ -98,12 +98,12 @@ class Remove:
     """A removal request, and the deletion after its response."""
 
     username: str
-    new_id: UploadId
-    """The id that the removal makes. A later one means that the clock of its task is ahead of the others."""
+    seconds_behind: float = 0
+    """How far the clock of its task is behind."""
 
     def run(self, code: Code, carry: Carry) -> None:
         users = code.users(cast("Any", DynamoDB(carry)), "table")
-        remover = code.remover(users, lambda: self.new_id, lambda: carry(CLOCK))
+        remover = code.remover(users, lambda: carry(CLOCK) - self.seconds_behind)
         removed: tuple[str, ...] = ()
         try:
             removed = remover.remove(self.username)

@@ -94,9 +94,7 @@ class Uploads(RuleBasedStateMachine):
 
     @rule(username=PEOPLE)
     def remove(self, username: str) -> None:
-        # Ids are in order of creation, and unique.
-        new_id = make_id(self.world.now - START + len(self.uploads) / 1000 + 0.0005 + len(self.processes) / 10_000)
-        self.processes.append(Process(Remove(username, new_id)))
+        self.processes.append(Process(Remove(username)))
 
     @rule()
     def sweep(self) -> None:
@@ -225,7 +223,7 @@ class Uploads(RuleBasedStateMachine):
     def _judge_removal(self, remove: Remove, outcome: str, *, wronged: bool) -> None:
         row = self.world.find_row(remove.username)
         may_be = {
-            "Removed": bool(row and row.removed and row.removed >= remove.new_id.text),
+            "Removed": bool(row and row.removed),
             "KeepsChangingError": True,
             "DeadlineExceededError": True,
             "Unavailable": wronged,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.store.keys import DIGEST_FIELD
+from services.store.keys import DIGEST_FIELD, UploadId
 from services.store.table import make_key, read_avatar
 from services.uploads.bucket import Bucket, OtherBytesError
 from services.uploads.confirm import Confirmed, Confirmer
@@ -26,7 +26,6 @@ from tests.model.scenarios import OLDEST, make_scenarios
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from services.store.keys import UploadId
     from services.uploads.deadline import Deadline
     from services.uploads.objects import Copy, Listed, Stored
     from tests.model.scenarios import Scenario
@@ -118,7 +117,7 @@ class MarksNothing(Users):
 class RemovesUpToItsOwnClock(Remover):
     def remove(self, username: str) -> tuple[str, ...]:
         row = self.users.find_row(username)
-        self.users.remove(username, self.new_id().text, row.avatar)
+        self.users.remove(username, UploadId.latest_at(self.clock()).text, row.avatar)
         return (row.avatar,) if row.avatar else ()
 
 

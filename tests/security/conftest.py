@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.security.in_process_service import InProcessService, run_in_process_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,6 +83,21 @@ class Refused:
 @pytest.fixture
 def refused(request: pytest.FixtureRequest) -> Refused:
     return Refused(lambda outcome: request.node.user_properties.append((OUTCOME, outcome)))
+
+
+@pytest.fixture(scope="session")
+def running_service(stack: Stack, strategy: Literal["prefix", "tag"]) -> Iterator[InProcessService]:
+    with run_in_process_service(stack, strategy) as service:
+        yield service
+
+
+@pytest.fixture
+def in_process_service(running_service: InProcessService) -> Iterator[InProcessService]:
+    yield running_service
+    running_service.seconds_ahead = 0
+    running_service.before_copy = lambda: None
+    running_service.etags_collide = False
+    running_service.copies = 0
 
 
 @dataclass

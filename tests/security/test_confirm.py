@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -18,35 +18,20 @@ from services.uploads.bucket import BLANK
 from tests.conftest import POSTED_PREFIXES, only_prefix, only_tag, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
-from tests.security.in_process_service import InProcessService, run_in_process_service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import httpx2
 
     from infra.local.stack import Stack
     from tests.conftest import Bucket, User
     from tests.security.conftest import Refused, Untouched
+    from tests.security.in_process_service import InProcessService
 
 PICTURE = make_picture()
 MARKUP = b"<!doctype html><script>alert(1)</script>".ljust(len(PICTURE))
 OTHER_STRATEGY_PREFIXES = {"prefix": AVATAR_PREFIX, "tag": PENDING_PREFIX}
-
-
-@pytest.fixture(scope="session")
-def running_service(stack: Stack, strategy: Literal["prefix", "tag"]) -> Iterator[InProcessService]:
-    with run_in_process_service(stack, strategy) as service:
-        yield service
-
-
-@pytest.fixture
-def in_process_service(running_service: InProcessService) -> Iterator[InProcessService]:
-    yield running_service
-    running_service.seconds_ahead = 0
-    running_service.before_copy = lambda: None
-    running_service.etags_collide = False
-    running_service.copies = 0
 
 
 @pytest.fixture
