@@ -10,6 +10,7 @@ PAGE = ROOT / "docs" / "threat-model.md"
 AREAS = {
     "The form": "form",
     "The confirm": "confirm",
+    "The removal": "removal",
     "The content": "content",
     "The token": "token",
     "The browser": "browser",
