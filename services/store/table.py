@@ -45,8 +45,8 @@ def make_key(username: str) -> dict[str, Any]:
 
 
 def read_row(item: Mapping[str, Any]) -> Row:
-    """Read a row from an item with all its attributes, in DynamoDB JSON."""
-    return Row(item[USERNAME]["S"], item[NAME]["S"], read_avatar(item), read_removed(item))
+    """Read a row from an item with all its attributes, in DynamoDB JSON. A missing name is empty."""
+    return Row(item[USERNAME]["S"], item.get(NAME, {}).get("S", ""), read_avatar(item), read_removed(item))
 
 
 def read_avatar(item: Mapping[str, Any]) -> str | None:

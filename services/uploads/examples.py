@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from litestar.openapi.datastructures import ResponseSpec
+
 from services.pictures.formats import CONTENT_TYPES
 from services.store.keys import DIGEST_FIELD, REQUEST_FIELD, TOKEN_FIELD, USERNAME_FIELD
 from services.store.table import UnknownUserError
@@ -115,4 +117,4 @@ REMOVAL_PROBLEMS = describe_problems(
     UnknownUserError(),
     refusals.KeepsChangingError("The avatar was changed while it was removed. Remove it again."),
     TooManyRequestsError(1),
-)
+) | {204: ResponseSpec(None, description="The user has no avatar.")}
