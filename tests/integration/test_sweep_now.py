@@ -18,6 +18,7 @@ from infra.local.stack import make_program_environ, run_processes, start_gateway
 from infra.local.sweep_endpoint import SWEEP_PATH
 from infra.settings import Settings
 from services.store.keys import UploadId
+from services.uploads.bucket import compute_sha256
 from services.uploads.sweep.report import MEANINGS, Outcome
 from tests import web
 from tests.conftest import only_prefix
@@ -53,7 +54,7 @@ class Sandbox:
             Key=key,
             Body=PICTURE,
             ContentType="image/png",
-            Metadata={"username": username},
+            Metadata={"username": username, "sha256": compute_sha256(PICTURE)},
             Tagging=tagging,
         )
         return key

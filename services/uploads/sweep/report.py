@@ -31,7 +31,7 @@ MEANINGS = {
     Outcome.GONE: "deleted or changed during the sweep",
     Outcome.DELETED: "orphans: no row refers to them, nor ever will",
     Outcome.RESTORED: "live avatars that had the pending tag; it was removed",
-    Outcome.REPLACED: "live avatars overwritten with a blank picture, since their bytes were not a picture",
+    Outcome.REPLACED: "live avatars overwritten with a blank picture, since their bytes were not the declared picture",
     Outcome.SKIPPED: "orphans beyond the maximum of one sweep; not deleted",
     Outcome.DANGLING: "rows whose object is missing",
     Outcome.FAILED: "AWS refused or did not respond; the next sweep tries again",
