@@ -160,7 +160,7 @@ def test_an_object_without_a_checksum_does_not_get_that_of_another(s3: S3) -> No
 
 
 def copy(s3: S3, source: str, target: str, **more: Any) -> Any:
-    where = {"Bucket": s3.bucket, "Key": source}
+    where: Any = {"Bucket": s3.bucket, "Key": source}
     return s3.root.s3.copy_object(Bucket=s3.bucket, Key=target, CopySource=where, **more)["CopyObjectResult"]
 
 
