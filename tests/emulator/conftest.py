@@ -100,4 +100,4 @@ def s3(emulator: Aws) -> Iterator[S3]:
     made = S3(emulator, signer, bucket)
     made.allow("s3:PutObject", "s3:PutObjectTagging")
     yield made
-    web.post(f"{emulator.endpoint}/_ministack/reset").raise_for_status()
+    web.post(f"{emulator.endpoint}/_ministack/reset", json={}).raise_for_status()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from infra.local.emulator.lifecycle import LIFECYCLE_PATH
+from infra.local.sweep_endpoint import SWEEP_PATH
 from services.frontend.cursor import encode_cursor
 from services.store.keys import PENDING_PREFIX
 from services.store.table import make_key
@@ -205,6 +207,30 @@ def test_the_session_cookie_with_another_origin(stack: Stack, user: User, refuse
                 answer = client.post("/auth/login", json={"username": user.username}, headers=headers)
                 refused.by_service(answer, 403, "foreign-origin")
                 assert "Set-Cookie" not in answer.headers
+
+
+def test_the_demos_state_changed_by_another_site(stack: Stack, refused: Refused) -> None:
+    """The clock, a sweep and the emulator's reset need no login. The emulator itself serves no page."""
+    own = stack.origin.removeprefix("http")
+    foreign = {origin.replace("{own}", own) for origin in ORIGINS if origin is not None}
+    endpoints = {
+        stack.origin + LIFECYCLE_PATH: foreign,
+        stack.origin + SWEEP_PATH: foreign,
+        stack.aws.endpoint + LIFECYCLE_PATH: foreign | {stack.origin, stack.aws.endpoint},
+        stack.aws.endpoint + "/_ministack/reset": foreign | {stack.origin, stack.aws.endpoint},
+        stack.aws.endpoint + "/_ministack/config": foreign | {stack.origin, stack.aws.endpoint},
+    }
+    before = web.get(stack.origin + LIFECYCLE_PATH).json()["days_ahead"]
+    for url, origins in endpoints.items():
+        for origin in origins:
+            answer = web.post(url, json={"days": 1}, headers={"Origin": origin})
+            refused.by_service(answer, 403, "foreign-origin")
+        for content_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+            answer = web.post(url, content=b'{"days": 1}', headers={"Content-Type": content_type})
+            refused.by_service(answer, 415, "unsupported-media-type")
+        for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
+            refused.by_service(web.request(method, url, json={"days": 1}), 405, "method-not-allowed")
+    assert web.get(stack.origin + LIFECYCLE_PATH).json()["days_ahead"] == before
 
 
 def test_responses_read_by_another_site(
