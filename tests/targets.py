@@ -38,6 +38,10 @@ class Trait(Enum):
     FORM_UNLISTED = "a POST with a field that the policy does not name is refused"
     FORM_TAGGING = "a posted object has the tags of its form"
     FORM_DIGEST = "a POST of a file whose SHA-256 differs from its form is refused"
+    FORM_AUTHORIZATION = "a POST with an `Authorization` header, as clients send to their own service, is refused"
+    FORM_BODY = (
+        "a POST whose body is incomplete, has not exactly one file, or has more than 20 KB before it, is refused"
+    )
     FORM_SIGNER = "a form has only the permissions of its signer"
     PRESIGNED_GET = "a presigned GET that is forged or expired is refused"
     ANONYMOUS = "an anonymous caller can't read, list or write"
@@ -61,11 +65,14 @@ class Trait(Enum):
 
 
 _NOT_ENFORCED = "LocalStack enforces permissions only in its paid edition"
+_NOT_CHECKED = "LocalStack does not check it"
 _NO_LAYER = "MiniStack lacks it; the embedded emulator's layer adds it"
 _LOCALSTACK = {
     Trait.FORM_SIGNATURE: "LocalStack checks the policy of a form but not its signature",
     Trait.FORM_REQUIRED: _NOT_ENFORCED,
     Trait.FORM_UNLISTED: "LocalStack checks the policy's conditions but accepts fields that have none",
+    Trait.FORM_AUTHORIZATION: _NOT_CHECKED,
+    Trait.FORM_BODY: _NOT_CHECKED,
     Trait.FORM_SIGNER: _NOT_ENFORCED,
     Trait.ANONYMOUS: _NOT_ENFORCED,
     Trait.EXPIRATION_IN_TIME: "LocalStack computes the expiration once, when the object is created",
@@ -77,6 +84,8 @@ _LOCALSTACK = {
 _MINISTACK = {
     Trait.FORM_TAGGING: _NO_LAYER,
     Trait.FORM_DIGEST: _NO_LAYER,
+    Trait.FORM_AUTHORIZATION: _NO_LAYER,
+    Trait.FORM_BODY: _NO_LAYER,
     Trait.COPY_IF_NONE_MATCH: _NO_LAYER,
     Trait.COPY_DIGEST: _NO_LAYER,
     Trait.HEAD_DIGEST: _NO_LAYER,

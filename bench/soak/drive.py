@@ -132,4 +132,4 @@ class Drive:
                 bar.update(counts.uploads - bar.n)
                 bar.set_postfix(violations=len(counts.violations), refresh=False)
                 await asyncio.sleep(WATCH_SECONDS)
-        raise ProcessError(f"{process.name} ended unexpectedly: {process.last_message}")
+        raise ProcessError(process.describe("ended unexpectedly"))

@@ -12,6 +12,7 @@ import uvicorn
 
 from infra.documents.routing import TIMEOUT_SECONDS, find_service
 from infra.local.asgi_messages import Headers, read_body, send_problem, send_response
+from infra.local.controls import ControlEndpoint
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST
 from infra.local.sweep_endpoint import SWEEP_PATH, SweepEndpoint
@@ -45,7 +46,8 @@ class Gateway:
         self._services = services
         self._emulator = emulator
         self._origin = origin
-        self._sweep = sweep
+        self._sweep = ControlEndpoint(sweep, origin) if sweep else None
+        self._lifecycle = ControlEndpoint(self._forward, origin, "GET")
         # Not an httpx2 client: it would keep the cookies of one user and send them with the requests of others.
         self._transport = httpx2.AsyncHTTPTransport(limits=httpx2.Limits(max_connections=200))
 
@@ -60,6 +62,8 @@ class Gateway:
         elif scope["method"] == "GET" and self._has_other_host(scope):
             # The session cookie and the CORS rules are for one origin, so 127.0.0.1 is redirected to it.
             await send_response(send, 307, [(b"location", self._origin.encode() + _target(scope))], b"")
+        elif scope["path"] == LIFECYCLE_PATH:
+            await self._lifecycle(scope, receive, send)
         else:
             await self._forward(scope, receive, send)
 
@@ -145,7 +149,7 @@ def main() -> None:
     """
     origin = os.environ["ORIGIN"]
     variables = json.loads(os.environ["SWEEP"])
-    sweep = SweepEndpoint(origin, variables) if variables else None
+    sweep = SweepEndpoint(variables) if variables else None
     gateway = Gateway(json.loads(os.environ["SERVICES"]), os.environ["EMULATOR"], origin, sweep)
     uvicorn.run(
         gateway,

@@ -7,6 +7,7 @@ watching all processes and stopping them in order would remain.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ WATCH_SECONDS = 0.5
 
 
 class ProcessError(Exception):
-    """A process did not start, or ended unexpectedly. The text names it and quotes its last log message."""
+    """A process did not start, or ended unexpectedly. The text says how, and quotes its error if there is one."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,28 @@ class Process:
         with httpx2.Client(timeout=START_SECONDS, trust_env=False) as client:
             while True:
                 if self.popen.poll() is not None:
-                    raise ProcessError(f"{self.name} did not start: {self.last_message}")
+                    raise ProcessError(self.describe("did not start"))
                 try:
                     if client.get(self.health).is_success:
                         return
                 except httpx2.TransportError:
                     pass
                 if time.monotonic() > deadline:
-                    raise ProcessError(f"{self.name} was not healthy within {START_SECONDS} s: {self.last_message}")
+                    raise ProcessError(self.describe(f"was not healthy within {START_SECONDS} s"))
                 time.sleep(POLL_SECONDS)
 
-    @property
-    def last_message(self) -> str:
+    def describe(self, failure: str) -> str:
+        """A sentence with the failure, how the process ended, and the last line of its log if that is an error.
+
+        A process that was killed logged nothing about it: its last line has nothing to do with its end.
+        """
+        status = self.popen.returncode
+        if status is not None and status < 0:
+            return f"{self.name} {failure} (killed by {_name_signal(-status)})"
+        ended = "" if status is None else f" (exit status {status})"
         lines = self.log.read_text("utf-8", "replace").strip().splitlines()
-        messages = [message for line in lines if (message := read_message(line))]
-        return messages[-1] if messages else f"its exit status is {self.popen.returncode}, and its log is empty"
+        error = read_error(lines[-1]) if lines else ""
+        return f"{self.name} {failure}{ended}" + (f": {error}" if error else "")
 
 
 @dataclass
@@ -93,7 +101,7 @@ class Processes:
         while True:
             for process in self.started:
                 if process.popen.poll() is not None:
-                    raise ProcessError(f"{process.name} ended unexpectedly: {process.last_message}")
+                    raise ProcessError(process.describe("ended unexpectedly"))
             time.sleep(WATCH_SECONDS)
 
     def stop(self) -> None:
@@ -109,15 +117,26 @@ class Processes:
         self.started.clear()
 
 
-def read_message(line: str) -> str:
-    """The message in a line of a log. Services write JSON; their lines about requests have no message."""
+def read_error(line: str) -> str:
+    """The error in a line of a log, or an empty text. Services write JSON. Tracebacks and the gateway's and the
+    emulator's logs are plain text.
+    """
     if not line.startswith("{"):
-        return line
+        return "" if line.startswith(("DEBUG:", "INFO:", "WARNING:")) else line
     try:
         entry: dict[str, str] = json.loads(line)
     except ValueError:
         return line
+    if entry.get("level") not in {"error", "critical"}:
+        return ""
     return (entry.get("exception") or entry.get("message", "")).strip().rpartition("\n")[2]
+
+
+def _name_signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _close(pipe: IO[bytes] | None) -> None:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from litestar.types import HTTPScope, Receive, Send
 
-    from infra.local.asgi_messages import Headers
-
 logger = logging.getLogger(__name__)
 
 SWEEP_PATH = "/_sweep"
@@ -29,14 +27,13 @@ MAX_BODY_BYTES = 100
 
 
 class SweepError(Exception):
-    """The request was refused or the sweep failed. The response is this problem."""
+    """The body was refused or the sweep failed. The response is this problem."""
 
-    def __init__(self, status: int, slug: str, title: str, headers: Headers | None = None) -> None:
+    def __init__(self, status: int, slug: str, title: str) -> None:
         super().__init__(title)
         self.status = status
         self.slug = slug
         self.title = title
-        self.headers = headers or []
 
 
 class SweepEndpoint:
@@ -47,43 +44,25 @@ class SweepEndpoint:
 
     def __init__(
         self,
-        origin: str,
         environ: Mapping[str, str],
         command: Sequence[str] = COMMAND,
         max_seconds: float = MAX_SECONDS,
     ) -> None:
         """`environ`: variables of the process, in addition to those of this one."""
-        self._origin = origin
         self._environ = environ
         self._command = command
         self._max_seconds = max_seconds
         self._sweeping = asyncio.Lock()
 
-    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
-            self._check_request(scope)
             await _check_body(receive)
             async with self._sweeping:
                 report = await self._sweep()
         except SweepError as error:
-            await send_problem(send, error.status, error.slug, error.title, error.headers)
+            await send_problem(send, error.status, error.slug, error.title)
         else:
             await send_response(send, 200, [(b"content-type", b"application/json")], report)
-
-    def _check_request(self, scope: HTTPScope) -> None:
-        """Refuse requests from pages of other sites. Such a page needs a preflight request to send JSON, and its
-        browser sends its origin (Fetch: "CORS protocol").
-
-        Raises:
-            SweepError: the method, the origin or the content type is wrong.
-        """
-        headers = dict(scope["headers"])
-        if scope["method"] != "POST":
-            raise SweepError(405, "method-not-allowed", "The method must be POST", [(b"allow", b"POST")])
-        if headers.get(b"origin", self._origin.encode()) != self._origin.encode():
-            raise SweepError(403, "foreign-origin", "The request comes from a page of another site")
-        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
-            raise SweepError(415, "unsupported-media-type", "The body must be application/json")
 
     async def _sweep(self) -> bytes:
         """

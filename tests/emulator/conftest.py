@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,13 @@ class S3:
         conditions: list[Any] = [{name: value} for name, value in pinned.items()]
         form: dict[str, Any] = self.signer.s3.generate_presigned_post(self.bucket, key, dict(pinned), conditions)
         return web.post(form["url"], data={**form["fields"], **changed}, files={"file": file})
+
+    def sign(self, policy: str, credential: str) -> str:
+        """The signature of a policy (AWS: "Authenticating requests: Signature Version 4", POST policy)."""
+        key = f"AWS4{self.signer.secret_access_key}".encode()
+        for scope in credential.split("/")[1:]:
+            key = hmac.digest(key, scope.encode(), "sha256")
+        return hmac.digest(key, policy.encode(), "sha256").hex()
 
     def head(self, key: str, **more: Any) -> dict[str, Any]:
         return dict(self.root.s3.head_object(Bucket=self.bucket, Key=key, **more))
@@ -92,4 +100,4 @@ def s3(emulator: Aws) -> Iterator[S3]:
     made = S3(emulator, signer, bucket)
     made.allow("s3:PutObject", "s3:PutObjectTagging")
     yield made
-    web.post(f"{emulator.endpoint}/_ministack/reset").raise_for_status()
+    web.post(f"{emulator.endpoint}/_ministack/reset", json={}).raise_for_status()

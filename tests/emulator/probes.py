@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import httpx2
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -25,8 +26,6 @@ from tests.targets import Trait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import httpx2
 
     from infra.local.clients import Aws
 
@@ -153,6 +152,29 @@ def _form_tagging(sandbox: Sandbox) -> bool:
 def _form_digest(sandbox: Sandbox) -> bool:
     form = sandbox.sign("a", {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": DIGEST})
     return (sandbox.post(form, FILE[::-1]), sandbox.post(form)) == (400, 204)
+
+
+def _form_authorization(sandbox: Sandbox) -> bool:
+    form = sandbox.sign("a", {})
+    headers = {"Authorization": "Bearer token"}
+    answer = web.post(form["url"], data=form["fields"], files={"file": FILE}, headers=headers)
+    return answer.status_code == 400
+
+
+def _form_body(sandbox: Sandbox) -> bool:
+    form = sandbox.sign("a", {})
+    data, file = form["fields"], ("file", FILE)
+    whole = httpx2.Request("POST", form["url"], data=data, files=[file])
+    requests = [
+        httpx2.Request("POST", form["url"], data=data, files=[("other", FILE)]),
+        httpx2.Request("POST", form["url"], data=data, files=[file, file]),
+        httpx2.Request("POST", form["url"], data=data | {"x-ignore-a": "x" * 20_480}, files=[file]),
+        httpx2.Request(
+            "POST", form["url"], content=whole.read()[:-10], headers={"Content-Type": whole.headers["Content-Type"]}
+        ),
+    ]
+    with web.Client() as http:
+        return {http.send(request).status_code for request in requests} == {400}
 
 
 def _form_signer(sandbox: Sandbox) -> bool:
@@ -358,6 +380,8 @@ PROBES: Mapping[Trait, Callable[[Sandbox], bool]] = {
     Trait.FORM_UNLISTED: _form_unlisted,
     Trait.FORM_TAGGING: _form_tagging,
     Trait.FORM_DIGEST: _form_digest,
+    Trait.FORM_AUTHORIZATION: _form_authorization,
+    Trait.FORM_BODY: _form_body,
     Trait.FORM_SIGNER: _form_signer,
     Trait.PRESIGNED_GET: _presigned_get,
     Trait.ANONYMOUS: _anonymous,

@@ -160,7 +160,7 @@ def test_an_object_without_a_checksum_does_not_get_that_of_another(s3: S3) -> No
 
 
 def copy(s3: S3, source: str, target: str, **more: Any) -> Any:
-    where = {"Bucket": s3.bucket, "Key": source}
+    where: Any = {"Bucket": s3.bucket, "Key": source}
     return s3.root.s3.copy_object(Bucket=s3.bucket, Key=target, CopySource=where, **more)["CopyObjectResult"]
 
 
@@ -310,11 +310,35 @@ def test_new_objects_have_the_time_of_the_moved_clock(s3: S3) -> None:
     assert read_expiry(head["Expiration"]) == next_but_one_midnight(head["LastModified"])
 
 
-@pytest.mark.parametrize("body", [{"days": 0}, {"days": -1}, {"days": "x"}, {}])
-def test_the_clock_moves_only_forward(s3: S3, body: dict[str, object]) -> None:
-    answer = web.post(s3.root.endpoint + LIFECYCLE_PATH, json=body)
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "null",
+        "[1]",
+        "{}",
+        '{"days": 1.5}',
+        '{"days": true}',
+        '{"days": 1, "hours": 1}',
+        "\xff",
+    ]
+    + [f'{{"days": {days}}}' for days in ("0", "-1", "401", "3650", str(2**64), "9" * 50, "1e999", "NaN")],
+)
+def test_the_clock_refuses_an_invalid_number_of_days(s3: S3, body: str) -> None:
+    before = s3.move_clock(1)["days_ahead"]
+    headers = {"Content-Type": "application/json"}
+    answer = web.post(s3.root.endpoint + LIFECYCLE_PATH, content=body.encode("latin-1"), headers=headers)
     assert answer.status_code == 400
     assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert s3.move_clock(1)["days_ahead"] == before + 1
+
+
+def test_the_clock_is_not_moved_too_far_ahead(s3: S3) -> None:
+    before = s3.move_clock(1)["days_ahead"]
+    answer = web.post(s3.root.endpoint + LIFECYCLE_PATH, json={"days": 400})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:too-far-ahead")
+    assert s3.move_clock(1)["days_ahead"] == before + 1
 
 
 def test_another_version_of_ministack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

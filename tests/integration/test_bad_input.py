@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.web.callers.identity import Audience
 from tests import web
 from tests.conftest import DECLARED, SOME_DIGEST
 from tests.pictures import BAD_PICTURES
@@ -81,7 +82,7 @@ def test_a_request_without_a_token_is_401(http: httpx2.Client, path: str) -> Non
 
 def test_a_session_cookie_needs_the_systems_origin_for_changes(stack: Stack, user: User, http: httpx2.Client) -> None:
     token = user.http.headers["Authorization"].split()[1]
-    http.cookies.set("session", token)
+    http.cookies.set(Audience(stack.origin).cookie, token)
     body = DECLARED
     assert http.get("/auth/me").json() == {"username": user.username}
     refused(http.post("/uploads/presign", json=body), 403, "foreign-origin")

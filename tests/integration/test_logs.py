@@ -15,6 +15,7 @@ from infra.local.ports import HOST, pick_free_ports
 from infra.local.processes import Process, Processes
 from infra.local.stack import SERVICES, make_environ
 from infra.settings import Settings
+from services.web.callers.identity import Audience
 from tests import web
 from tests.conftest import DECLARED, User, only_prefix, post_form
 from tests.eventually import eventually
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 PICTURE = make_picture()
 
-SECRET_PATTERN = re.compile(r"eyJ[\w-]+\.[\w-]+\.|x-amz-signature|bearer\s|session=", re.IGNORECASE)
+SECRET_PATTERN = re.compile(r"eyJ[\w-]+\.[\w-]+\.|x-amz-signature|bearer\s|session-?\d*=", re.IGNORECASE)
 """Tokens, signatures of presigned URLs and forms, and headers that contain a token."""
 
 
@@ -163,7 +164,8 @@ def send_invalid_http(url: str, token: str) -> None:
 def test_no_log_contains_a_secret(stack: Stack, unprivileged_service: Process, user: User, http: httpx2.Client) -> None:
     login = http.post("/auth/login", json={"username": user.username}).raise_for_status()
     token: str = login.json()["access_token"]
-    session = login.cookies["session"]
+    name = Audience(stack.origin).cookie
+    session = login.cookies[name]
     http.cookies.clear()
     secrets = {token, token.rpartition(".")[2], session, user.http.headers["Authorization"].split()[1]}
     secrets |= {credentials["AWS_SECRET_ACCESS_KEY"] for credentials in stack.resources.credentials.values()}
@@ -175,7 +177,7 @@ def test_no_log_contains_a_secret(stack: Stack, unprivileged_service: Process, u
     user.confirm(form).raise_for_status()
     shown = http.get(f"/users/{user.username}/avatar")
     secrets.add(httpx2.URL(shown.headers["Location"]).params["X-Amz-Signature"])
-    http.get("/", headers={"Cookie": f"session={session}"}).raise_for_status()
+    http.get("/", headers={"Cookie": f"{name}={session}"}).raise_for_status()
 
     # Refusals.
     pending = user.upload_unconfirmed("image/png", PICTURE)
@@ -183,7 +185,7 @@ def test_no_log_contains_a_secret(stack: Stack, unprivileged_service: Process, u
         secrets |= {made["fields"]["policy"], made["fields"]["x-amz-signature"], made.get("upload_token", token)}
     bearer, cookie = (
         {"Authorization": f"Bearer {token}x"},
-        {"Cookie": f"session={session}", "Origin": "http://evil.example"},
+        {"Cookie": f"{name}={session}", "Origin": "http://evil.example"},
     )
     statuses = [
         post_form(pending, PICTURE, **{"x-amz-signature": "0" * 64}).status_code,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from infra.local.emulator.lifecycle import LIFECYCLE_PATH
+from infra.local.sweep_endpoint import SWEEP_PATH
 from services.frontend.cursor import encode_cursor
 from services.store.keys import PENDING_PREFIX
 from services.store.table import make_key
+from services.web.callers.identity import Audience
 from tests import web
 from tests.conftest import DECLARED, only_prefix
 from tests.pictures import make_picture
@@ -108,7 +112,7 @@ class Attacker:
         """Submit a form, which navigates the page. `fields`: enctype, name and value of its field."""
         self.open("Another site")
         sent = self._expect(path, status, FORM, [self.origin + path, *fields]).request.all_headers()
-        assert ("session=" in sent.get("cookie", "")) is (self.host == "localhost")
+        assert ("session-" in sent.get("cookie", "")) is (self.host == "localhost")
         self.page.wait_for_url(self.origin + path)
 
     def _expect(self, path: str, status: int, script: str, arguments: list[Any]) -> Response:
@@ -190,7 +194,7 @@ ORIGINS = [
 
 def test_the_session_cookie_with_another_origin(stack: Stack, user: User, refused: Refused) -> None:
     """The request is JSON, which browsers do not let another origin send. The `Origin` check is a second defence."""
-    session = {"Cookie": f"session={user.http.headers['Authorization'].split()[1]}"}
+    session = {"Cookie": f"{Audience(stack.origin).cookie}={user.http.headers['Authorization'].split()[1]}"}
     own = stack.origin.removeprefix("http")
     with web.Client(base_url=stack.origin, headers=session) as client:
         for origin in ORIGINS:
@@ -205,6 +209,30 @@ def test_the_session_cookie_with_another_origin(stack: Stack, user: User, refuse
                 answer = client.post("/auth/login", json={"username": user.username}, headers=headers)
                 refused.by_service(answer, 403, "foreign-origin")
                 assert "Set-Cookie" not in answer.headers
+
+
+def test_the_demos_state_changed_by_another_site(stack: Stack, refused: Refused) -> None:
+    """The clock, a sweep and the emulator's reset need no login. The emulator itself serves no page."""
+    own = stack.origin.removeprefix("http")
+    foreign = {origin.replace("{own}", own) for origin in ORIGINS if origin is not None}
+    endpoints = {
+        stack.origin + LIFECYCLE_PATH: foreign,
+        stack.origin + SWEEP_PATH: foreign,
+        stack.aws.endpoint + LIFECYCLE_PATH: foreign | {stack.origin, stack.aws.endpoint},
+        stack.aws.endpoint + "/_ministack/reset": foreign | {stack.origin, stack.aws.endpoint},
+        stack.aws.endpoint + "/_ministack/config": foreign | {stack.origin, stack.aws.endpoint},
+    }
+    before = web.get(stack.origin + LIFECYCLE_PATH).json()["days_ahead"]
+    for url, origins in endpoints.items():
+        for origin in origins:
+            answer = web.post(url, json={"days": 1}, headers={"Origin": origin})
+            refused.by_service(answer, 403, "foreign-origin")
+        for content_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+            answer = web.post(url, content=b'{"days": 1}', headers={"Content-Type": content_type})
+            refused.by_service(answer, 415, "unsupported-media-type")
+        for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
+            refused.by_service(web.request(method, url, json={"days": 1}), 405, "method-not-allowed")
+    assert web.get(stack.origin + LIFECYCLE_PATH).json()["days_ahead"] == before
 
 
 def test_responses_read_by_another_site(
@@ -493,3 +521,20 @@ def test_the_session_cookie_on_another_host_or_without_https(
         # Another host, or a page without HTTPS, could set this cookie.
         refused.by_service(client.get("/auth/me", headers={"Cookie": f"session={session.value}"}), 401, "not-logged-in")
     refused.record("__Host-, Secure, no Domain")
+
+
+def test_a_login_at_another_port_of_the_host(stack: Stack, user: User, tmp_path: Path, refused: Refused) -> None:
+    """Cookies belong to a host and not to a port, so each of two systems gets both cookies and must use its own."""
+    with contextlib.ExitStack() as running, web.Client() as browser:
+        systems: dict[str, str] = {}
+        for origin in ("http://localhost:8080", "http://localhost:8081"):
+            folder = tmp_path / origin.rpartition(":")[2]
+            folder.mkdir()
+            systems[origin] = running.enter_context(run_service(stack, "auth", folder, ORIGIN=origin))
+            browser.post(f"{systems[origin]}/auth/login", json={"username": user.username}).raise_for_status()
+        first, second = systems.values()
+        for url in (first, second):
+            assert browser.get(f"{url}/auth/me").json() == {"username": user.username}
+        browser.post(f"{second}/auth/logout", headers={"Origin": "http://localhost:8081"}).raise_for_status()
+        refused.by_service(browser.get(f"{second}/auth/me"), 401, "not-logged-in")
+        assert browser.get(f"{first}/auth/me").json() == {"username": user.username}

@@ -15,6 +15,7 @@ import uuid_utils
 
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from services.uploads.bucket import BLANK
+from services.web.callers.identity import Audience
 from tests.conftest import POSTED_PREFIXES, only_prefix, only_tag, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
@@ -135,7 +136,7 @@ def test_a_request_without_a_login(
     forged: list[dict[str, str]] = [
         {},
         {"Cookie": f"username={user.username}"},
-        {"Cookie": f"session={user.username}", "Origin": str(http.base_url)},
+        {"Cookie": f"{Audience(str(http.base_url)).cookie}={user.username}", "Origin": str(http.base_url)},
         {"Authorization": f"Bearer {user.username}"},
         {"Authorization": f"Basic {user.username}"},
     ]

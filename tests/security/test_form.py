@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 import uuid_utils
 
@@ -338,7 +339,41 @@ def test_a_signature_of_version_2(form: dict[str, Any], refused: Refused) -> Non
     access_key = form["fields"]["x-amz-credential"].partition("/")[0]
     for signature in ("", base64.b64encode(bytes(20)).decode()):
         answer = post_form(form, PICTURE, **fields, AWSAccessKeyId=access_key, signature=signature)
-        refused.by_s3(answer, *((403, "SignatureDoesNotMatch") if signature else (400, "InvalidArgument")))
+        refused.by_s3(answer, 400, "InvalidRequest")
+        refused.by_s3(post_form(form, PICTURE, AWSAccessKeyId=access_key, signature=signature), 400, "InvalidRequest")
+
+
+def test_a_second_authorization(form: dict[str, Any], user: User, refused: Refused) -> None:
+    """The user's own token or another scheme, in addition to the form. A client must not send its token to S3."""
+    for authorization in (user.http.headers["Authorization"], "Bearer x", "Basic YTpi", ""):
+        headers = {"Authorization": authorization}
+        answer = web.post(form["url"], data=form["fields"], files={"file": PICTURE}, headers=headers)
+        refused.by_s3(answer, 400, "InvalidArgument")
+
+
+# The body
+
+
+def test_two_files(form: dict[str, Any], refused: Refused) -> None:
+    """The checks could read one file and the bucket store the other."""
+    files = [("file", PICTURE), ("file", PICTURE[::-1])]
+    for both in (files, files[::-1]):
+        answer = web.post(form["url"], data=form["fields"], files=both)
+        refused.by_s3(answer, 400, "InvalidArgument")
+
+
+def test_an_incomplete_body(form: dict[str, Any], refused: Refused) -> None:
+    request = httpx2.Request("POST", form["url"], data=form["fields"], files={"file": PICTURE})
+    body, headers = request.read(), {"Content-Type": request.headers["Content-Type"]}
+    for length in (len(body) - 4, len(body) - 60, len(body) // 2, 100, 0):
+        answer = web.post(form["url"], content=body[:length], headers=headers)
+        refused.by_s3(answer, 400, "MalformedPOSTRequest")
+
+
+def test_fields_of_more_than_20_kilobytes(form: dict[str, Any], refused: Refused) -> None:
+    """A policy does not need to name fields whose name begins with `x-ignore-`."""
+    answer = post_form(form, PICTURE, **{"x-ignore-a": "x" * 20_480})
+    refused.by_s3(answer, 400, "MaxPostPreDataLengthExceeded")
 
 
 # Repeated posts

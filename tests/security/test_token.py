@@ -108,8 +108,13 @@ class Endpoints:
     origin: str
     refused: Refused
 
+    @property
+    def cookie(self) -> str:
+        return Audience(self.origin).cookie
+
     def request(self, token: str) -> list[httpx2.Response]:
-        header, cookie = {"Authorization": f"Bearer {token}"}, {"Cookie": f"session={token}", "Origin": self.origin}
+        header = {"Authorization": f"Bearer {token}"}
+        cookie = {"Cookie": f"{self.cookie}={token}", "Origin": self.origin}
         return [
             answer
             for headers in (header, cookie)
@@ -131,7 +136,7 @@ class Endpoints:
 
     def is_logged_in_on_page(self, token: str) -> bool:
         """Whether the page, which needs no login, shows the user as logged in."""
-        page = self.http.get("/", headers={"Cookie": f"session={token}"})
+        page = self.http.get("/", headers={"Cookie": f"{self.cookie}={token}"})
         assert page.status_code == 200
         return "Current user" in page.text
 
@@ -277,12 +282,15 @@ def test_a_malformed_token(endpoints: Endpoints) -> None:
 
 def test_a_token_in_the_url(http: httpx2.Client, forger: Forger, refused: Refused) -> None:
     """A token in a URL would appear in logs and in the Referer header."""
-    for name in ("access_token", "token", "session"):
+    for name in ("access_token", "token", Audience(str(http.base_url)).cookie):
         refused.by_service(http.get("/auth/me", params={name: forger.sign()}), 401, "not-logged-in")
 
 
 def test_a_good_cookie_with_a_bad_header(stack: Stack, http: httpx2.Client, forger: Forger, refused: Refused) -> None:
-    headers = {"Authorization": f"Bearer {forger.sign_with_other_key()}", "Cookie": f"session={forger.sign()}"}
+    headers = {
+        "Authorization": f"Bearer {forger.sign_with_other_key()}",
+        "Cookie": f"{Audience(stack.origin).cookie}={forger.sign()}",
+    }
     refused.by_service(http.get("/auth/me", headers=headers), 401, "not-logged-in")
     own = {"Origin": stack.origin}
     refused.by_service(http.post("/uploads/presign", headers=headers | own, json=PRESIGN), 401, "not-logged-in")
@@ -292,12 +300,13 @@ def test_two_tokens(stack: Stack, http: httpx2.Client, forger: Forger, other_use
     """All services use the first Authorization header and the last session cookie, and ignore the others."""
     ours, theirs = forger.sign(), forger.sign(sub=other_user.username)
     bad = forger.sign_with_other_key()
+    cookie = Audience(stack.origin).cookie
     for headers in (
         [("Authorization", f"Bearer {ours}"), ("Authorization", f"Bearer {theirs}")],
         [("Authorization", f"Bearer {ours}"), ("Authorization", f"Bearer {bad}")],
-        [("Cookie", f"session={theirs}; session={ours}")],
-        [("Cookie", f"session={bad}; session={ours}")],
-        [("Authorization", f"Bearer {ours}"), ("Cookie", f"session={theirs}")],
+        [("Cookie", f"{cookie}={theirs}; {cookie}={ours}")],
+        [("Cookie", f"{cookie}={bad}; {cookie}={ours}")],
+        [("Authorization", f"Bearer {ours}"), ("Cookie", f"{cookie}={theirs}")],
     ):
         assert http.get("/auth/me", headers=headers).json() == {"username": forger.username}
         form = http.post("/uploads/presign", headers=[*headers, ("Origin", stack.origin)], json=PRESIGN).json()
@@ -305,8 +314,8 @@ def test_two_tokens(stack: Stack, http: httpx2.Client, forger: Forger, other_use
     for headers in (
         [("Authorization", f"Bearer {bad}"), ("Authorization", f"Bearer {ours}")],
         [("Authorization", f"Bearer {bad}, Bearer {ours}")],
-        [("Cookie", f"session={ours}; session={bad}")],
-        [("Authorization", f"Bearer {bad}"), ("Cookie", f"session={ours}")],
+        [("Cookie", f"{cookie}={ours}; {cookie}={bad}")],
+        [("Authorization", f"Bearer {bad}"), ("Cookie", f"{cookie}={ours}")],
     ):
         refused.by_service(http.get("/auth/me", headers=headers), 401, "not-logged-in")
         answer = http.post("/uploads/presign", headers=[*headers, ("Origin", stack.origin)], json=PRESIGN)

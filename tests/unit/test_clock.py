@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infra.local.emulator.clock import Clock, run_daily
+from infra.local.emulator.clock import Clock, TooFarAheadError, run_daily
 
 
 def test_the_clock_only_moves_ahead() -> None:
@@ -15,6 +15,16 @@ def test_the_clock_only_moves_ahead() -> None:
     clock.move(timedelta(days=-5))
     assert clock.ahead == timedelta(days=2)
     assert clock.now() > datetime.now(UTC) + timedelta(days=1)
+
+
+def test_the_clock_is_at_most_400_days_ahead() -> None:
+    clock = Clock()
+    clock.move(timedelta(days=399))
+    for days in (2, 10**8):
+        with pytest.raises(TooFarAheadError):
+            clock.move(timedelta(days=days))
+    clock.move(timedelta(days=1))
+    assert clock.ahead == timedelta(days=400)
 
 
 @dataclass

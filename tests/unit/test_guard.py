@@ -82,7 +82,7 @@ async def test_the_token_is_read_from_the_header_or_else_from_the_cookie(
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"Authorization": "Basic YTpi"}, {"Cookie": "session=cookie"}, {"Cookie": "__Host-session="}],
+    [{}, {"Authorization": "Basic YTpi"}, {"Cookie": "session-443=cookie"}, {"Cookie": "__Host-session="}],
     ids=["nothing", "another scheme", "the cookie's name without HTTPS", "an empty cookie"],
 )
 async def test_a_request_without_a_token_is_not_logged_in(guard: Guard, headers: dict[str, str]) -> None:
@@ -142,9 +142,13 @@ def test_an_own_origin_must_match_exactly() -> None:
 
 @pytest.mark.parametrize(
     ("origin", "cookie", "is_secure"),
-    [("https://pictures.example", "__Host-session", True), ("http://localhost:8000", "session", False)],
+    [
+        ("https://pictures.example", "__Host-session", True),
+        ("http://localhost:8000", "session-8000", False),
+        ("http://localhost", "session-80", False),
+    ],
 )
-def test_the_cookie_has_the_host_prefix_under_https(
+def test_the_cookies_name_has_the_host_prefix_or_the_port(
     origin: str,
     cookie: str,
     is_secure: bool,  # noqa: FBT001 - a table

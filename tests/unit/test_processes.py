@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.processes import read_message
+from infra.local.processes import read_error
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,11 @@ from infra.local.processes import read_message
         ('{"level": "error", "message": "Traceback:\\n  somewhere\\nKeyError: 1\\n"}', "KeyError: 1"),
         ('{"level": "critical", "message": "The end", "exception": "Traceback:\\nValueError: why"}', "ValueError: why"),
         ('{"level": "info", "path": "/users", "status": 200}', ""),
+        ('{"level": "error", "path": "/users", "status": 500}', ""),
+        ('{"level": "warning", "message": "Invalid HTTP request received."}', ""),
+        ("WARNING:  Invalid HTTP request received.", ""),
+        ("ERROR:    Application startup failed. Exiting.", "ERROR:    Application startup failed. Exiting."),
     ],
 )
-def test_the_demo_prints_what_happened(line: str, words: str) -> None:
-    assert read_message(line) == words
+def test_the_demo_quotes_errors_only(line: str, words: str) -> None:
+    assert read_error(line) == words

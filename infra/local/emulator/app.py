@@ -11,16 +11,23 @@ import msgspec
 from litestar import Litestar, get, post
 from litestar.params import JSONBody
 
+from infra.local.controls import ControlEndpoint
 from infra.local.emulator import layer
-from infra.local.emulator.clock import Clock, run_daily
+from infra.local.emulator.clock import MAX_AHEAD, Clock, TooFarAheadError, run_daily
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
-from services.web.problems import problem_details
+from services.web.problems import Problem, problem_details
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
+
+
+INTERNAL_PREFIX = "/_"
+"""Prefix of MiniStack's own paths, such as that of its reset. They need no signature."""
+MAX_BODY_BYTES = 100
+TOO_FAR_AHEAD = Problem("too-far-ahead", 409, "The clock can't be moved that far ahead")
 
 
 class Deleted(msgspec.Struct, frozen=True):
@@ -37,7 +44,7 @@ class LifecycleClock(msgspec.Struct, frozen=True):
 
 
 class MoveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    days: Annotated[int, msgspec.Meta(ge=1, le=3650, description="Number of days to move the clock ahead.")]
+    days: Annotated[int, msgspec.Meta(ge=1, le=MAX_AHEAD.days, description="Number of days to move the clock ahead.")]
 
 
 class Emulator:
@@ -49,7 +56,9 @@ class Emulator:
         self._s3 = importlib.import_module("ministack.services.s3")
         layer.install(self._s3, self._clock)
         self._ministack = importlib.import_module("ministack.app").app
-        self._control = self._create_control()
+        # No page sends requests to the emulator itself: the gateway forwards those of the demo's page.
+        self._control = ControlEndpoint(self._create_control(), None, "GET")
+        self._internal = ControlEndpoint(self._ministack, None, "GET", "HEAD")
         self._daily: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -57,6 +66,8 @@ class Emulator:
             await self._ministack(scope, receive, self._start_with(send))
         elif scope["type"] == "http" and scope["path"] == LIFECYCLE_PATH:
             await self._control(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(INTERNAL_PREFIX):
+            await self._internal(scope, receive, send)
         else:
             await self._ministack(scope, receive, send)
 
@@ -81,12 +92,12 @@ class Emulator:
         async def show() -> LifecycleClock:
             return self._show([])
 
-        @post(LIFECYCLE_PATH, status_code=200)
+        @post(LIFECYCLE_PATH, status_code=200, request_max_body_size=MAX_BODY_BYTES)
         async def move(data: JSONBody[MoveRequest]) -> LifecycleClock:
             self._clock.move(timedelta(days=data.days))
             return self._show(self._expire())
 
-        return Litestar([show, move], plugins=[problem_details({})], openapi_config=None)
+        return Litestar([show, move], plugins=[problem_details({TooFarAheadError: TOO_FAR_AHEAD})], openapi_config=None)
 
     def _show(self, deleted: list[Deleted]) -> LifecycleClock:
         return LifecycleClock(self._clock.now(), self._clock.ahead / timedelta(days=1), deleted)

@@ -12,6 +12,13 @@ from infra.local.emulator.lifecycle import round_up_to_midnight
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+MAX_AHEAD = timedelta(days=400)
+"""How far the clock can be moved ahead. Dates that are computed from it must not overflow."""
+
+
+class TooFarAheadError(Exception):
+    """The clock would be more than `MAX_AHEAD` ahead."""
+
 
 @dataclass
 class Clock:
@@ -23,7 +30,14 @@ class Clock:
         return datetime.now(UTC) + self.ahead
 
     def move(self, by: timedelta) -> None:
-        self.ahead += max(by, timedelta())
+        """
+        Raises:
+            TooFarAheadError: the clock is unchanged.
+        """
+        ahead = self.ahead + max(by, timedelta())
+        if ahead > MAX_AHEAD:
+            raise TooFarAheadError(f"The clock can be at most {MAX_AHEAD.days} days ahead.")
+        self.ahead = ahead
 
 
 async def run_daily(

@@ -9,7 +9,7 @@ import importlib.metadata
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from infra.local.emulator import copies, writes
+from infra.local.emulator import copies, forms, writes
 from infra.local.emulator.lifecycle import Expiration, find_expiration
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def install(s3: ModuleType, clock: Clock) -> None:
     if found != VERSION:
         raise WrongVersionError(f"The layer over MiniStack is for version {VERSION}, and {found} is installed.")
     module: Any = s3
+    forms.wrap(module)
     writes.wrap(module)
     copies.wrap(module)
     module._head_object = _with_expiration(module, module._head_object)

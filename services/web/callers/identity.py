@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from services.web.problems import UNAVAILABLE, Problem
 
@@ -24,9 +25,9 @@ class Audience:
     @property
     def cookie(self) -> str:
         """The name of the session cookie. Browsers accept the prefix `__Host-` from this very host over HTTPS only
-        (RFC 6265bis).
+        (RFC 6265bis). Two systems on ports of one host share their cookies, so without HTTPS the name has the port.
         """
-        return "__Host-session" if self.is_secure else "session"
+        return "__Host-session" if self.is_secure else f"session-{urlsplit(self.origin).port or 80}"
 
     @property
     def is_secure(self) -> bool:
