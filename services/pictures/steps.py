@@ -1,0 +1,37 @@
+"""A bound on the work of the readers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_STEPS = 10_000
+"""Maximum number of steps for one file. A step is one turn of a reader's loop and takes about a microsecond.
+
+A usual file takes a few hundred at most. These files are refused, although browsers show them:
+
+- a PNG of more than 10,000 chunks: 5 MB in chunks of less than 500 bytes (encoders write 4 KB or more);
+- a GIF of more than about 1,300 frames (a frame takes at least seven steps), or with more than 10,000 blocks of less
+  than 254 bytes (encoders fill all blocks but a frame's last; longer blocks in a row take one step together);
+- an animated WebP of more than about 3,300 frames with transparency;
+- a JPEG of more than 10,000 segments, or stray bytes, before its first scan.
+"""
+
+
+class TooManyStepsError(Exception):
+    pass
+
+
+@dataclass(slots=True)
+class Steps:
+    """Counts the steps of a reader."""
+
+    taken: int = 0
+
+    def take(self) -> None:
+        """
+        Raises:
+            TooManyStepsError: the file needs more than `MAX_STEPS`.
+        """
+        if self.taken == MAX_STEPS:
+            raise TooManyStepsError
+        self.taken += 1
