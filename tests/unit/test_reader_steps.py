@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
+    from _typeshed import TraceFunction
+
 READERS = str(Path(services.pictures.__file__).parent)
 
 LINES_OF_A_STEP = 40
@@ -39,7 +41,7 @@ def count_lines(content: bytes) -> tuple[int, int]:
     """The steps of the reader, and the lines that it runs."""
     steps, lines = Steps(), 0
 
-    def trace(frame: FrameType, event: str, _: object) -> object:
+    def trace(frame: FrameType, event: str, _: object) -> TraceFunction | None:
         nonlocal lines
         lines += event == "line"
         return trace if frame.f_code.co_filename.startswith(READERS) else None
