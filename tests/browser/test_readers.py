@@ -24,9 +24,9 @@ SHOW = """(url) => new Promise((resolve) => {
 })"""
 
 
-@pytest.mark.parametrize("file", [file for file in sorted(CASES.iterdir()) if file.name != CRASHES], ids=str)
-def test_a_file_is_accepted_if_the_browser_shows_it(page: Page, file: Path) -> None:
-    content = file.read_bytes()
+@pytest.mark.parametrize("name", sorted({file.name for file in CASES.iterdir()} - {CRASHES}))
+def test_a_file_is_accepted_if_the_browser_shows_it(page: Page, name: str) -> None:
+    content = (CASES / name).read_bytes()
     shown = page.evaluate(SHOW, f"data:{identify(content)};base64,{base64.b64encode(content).decode()}")
     found = measure(content)
     assert (found is None) == (shown is None)

@@ -215,7 +215,12 @@ def test_a_png_that_browsers_show_has_the_dimensions_of_its_header(chunks: bytes
         pytest.param(HEADER + ANIMATION + SECOND + PIXELS, id="a small first frame"),
         pytest.param(HEADER + ANIMATION + make_png_frame(9, 8) + PIXELS, id="a large first frame"),
         pytest.param(HEADER + ANIMATION + FIRST + PIXELS + make_png_frame(9, 8) + FRAME_DATA, id="a large frame"),
-        pytest.param(HEADER + ANIMATION + FIRST + PIXELS + make_png_frame(8, 8, 0, 1), id="a frame across the edge"),
+        pytest.param(
+            HEADER + ANIMATION + FIRST + PIXELS + make_png_frame(8, 8, 0, 1), id="a frame across the lower edge"
+        ),
+        pytest.param(
+            HEADER + ANIMATION + FIRST + PIXELS + make_png_frame(8, 8, 1, 0), id="a frame across the right edge"
+        ),
         pytest.param(HEADER + PIXELS + make_png_frame(9, 8) + FRAME_DATA, id="a large frame of no animation"),
         pytest.param(HEADER + ANIMATION + FIRST + PIXELS + make_chunk(b"fcTL", bytes(27)), id="a long frame header"),
     ],
@@ -447,6 +452,11 @@ def test_a_webp_that_browsers_show_has_the_dimensions_of_its_canvas(webp: bytes)
         pytest.param(make_webp(make_webp_chunk(b"VP8L", b"\x2e" + bytes(4))), id="no signature"),
         pytest.param(make_webp(make_webp_chunk(b"VP8L", b"\x2f" + bytes(3) + b"\x20")), id="version 1 of VP8L"),
         pytest.param(b"RIFF\x08\0\0\0" + make_webp(PICTURE)[8:], id="a size that ends before the picture"),
+        pytest.param(b"RIFF\x15\0\0\0" + make_webp(PICTURE)[8:], id="a size that ends within the picture"),
+        pytest.param(
+            make_webp(make_webp_canvas(17, 17, animated=True), START, make_webp_frame(PICTURE, 2)),
+            id="a frame one pixel beyond the canvas",
+        ),
     ],
 )
 def test_a_webp_with_a_second_size_or_an_impossible_header_is_refused(webp: bytes) -> None:
