@@ -26,6 +26,7 @@ from bench.load import (
     read_resident_megabytes,
 )
 from bench.machine import describe_run
+from bench.pictures import WORST, make_usual_files, make_worst_file, measure_reader
 from bench.report import write_report
 from bench.results import Results, ServiceMeasurement, StartMeasurement
 from bench.servers import LOAD_CORE, USERNAME, start_fake_aws, start_service
@@ -49,7 +50,7 @@ WARM_UP_SECONDS = 3
 TIMEOUT_SECONDS = 30
 """Timeout of a single request."""
 MAX_SECONDS, MAX_ROUNDS = 600, 100
-PARTS = ("presign", "confirm", "view", "memory", "start")
+PARTS = ("presign", "confirm", "view", "memory", "start", "pictures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ def _measure(plan: Plan) -> Results:
         _measure_memory(plan, results)
     if plan.has("start"):
         _measure_starts(plan, results)
+    if plan.has("pictures"):
+        _measure_readers(results)
     return results
 
 
@@ -196,6 +199,12 @@ def _measure_starts(plan: Plan, results: Results) -> None:
                 _print(f"start, {service}: {took:.2f} s, CPU {cpu:.2f} s, {resident:.0f} MB")
                 server.process.popen.terminate()
                 server.process.popen.wait()
+
+
+def _measure_readers(results: Results) -> None:
+    for title, content in (make_usual_files() | {title: make_worst_file(title) for title in WORST}).items():
+        results.readers[title] = measured = measure_reader(content)
+        _print(f"pictures, {title}: {measured.steps:,} steps, {measured.milliseconds:.2f} ms")
 
 
 def _measure_service(plan: Plan, results: Results, title: str, server: Server, request: Request) -> None:

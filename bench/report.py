@@ -43,6 +43,8 @@ def write_report(results: Results, about: Mapping[str, str], connections: int) -
         parts += ["", *_describe_services(results, connections)]
     if results.starts:
         parts += ["", *_describe_starts(results)]
+    if results.readers:
+        parts += ["", *_describe_readers(results)]
     if results.skipped:
         parts += ["", "## Skipped", "", *(f"- {title}: {reason}" for title, reason in results.skipped.items())]
     return "\n".join(parts) + "\n"
@@ -174,6 +176,18 @@ def _describe_starts(results: Results) -> Iterable[str]:
     yield "From the start command to the first 200 of `/healthz`, with compiled bytecode as in the images."
     yield ""
     yield from _table(["", "seconds", "CPU s", "resident MB"], rows)
+
+
+def _describe_readers(results: Results) -> Iterable[str]:
+    rows = [
+        (title, f"{each.size:,}", f"{each.steps:,}", f"{each.milliseconds:.2f}")
+        for title, each in results.readers.items()
+    ]
+    yield "## Picture readers"
+    yield ""
+    yield "Usual pictures, and the files on which the readers take the longest. Processor time, the minimum of 15 runs."
+    yield ""
+    yield from _table(["", "bytes", "steps", "ms"], rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:

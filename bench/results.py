@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.confirm import ConfirmMeasurement
     from bench.load import Measurement
+    from bench.pictures import ReaderMeasurement
     from bench.views import ViewMeasurement
 
 
@@ -47,5 +48,7 @@ class Results:
     services: list[ServiceMeasurement] = field(default_factory=list[ServiceMeasurement])
     starts: dict[str, list[StartMeasurement]] = field(default_factory=dict[str, list[StartMeasurement]])
     """Measurements by service."""
+    readers: dict[str, ReaderMeasurement] = field(default_factory=dict[str, "ReaderMeasurement"])
+    """Measurements of the picture readers, by the file's description."""
     skipped: dict[str, str] = field(default_factory=dict[str, str])
     """The reason why a subject was skipped, by the subject's title."""

@@ -7,6 +7,7 @@ import random
 import struct
 import zipfile
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 FORMATS = {content_type: chosen.name.upper() for content_type, chosen in formats.FORMATS.items()}
 """By content type, the name that Pillow has for the format."""
+
+CASES = Path(__file__).parent / "cases"
+"""A folder of small files that decoders treat in special ways."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 """The first bytes of a PNG."""
@@ -74,6 +78,51 @@ def make_chunk(kind: bytes, data: bytes) -> bytes:
 def make_png_header(width: int, height: int) -> bytes:
     """The header of a greyscale PNG with 8 bits per pixel."""
     return make_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+
+
+def make_png_frame(width: int, height: int, left: int = 0, top: int = 0, *, number: int = 0) -> bytes:
+    """The header of a frame of an animated PNG, shown for a tenth of a second."""
+    return make_chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, width, height, left, top, 1, 10, 0, 0))
+
+
+def make_gif(
+    screen: tuple[int, int],
+    *frames: tuple[int, int, int, int],
+    flags: int = 0,
+    frame_flags: int = 0,
+    before: bytes = b"",
+    data: bytes = b"\3abc",
+    end: bytes = b";",
+) -> bytes:
+    """A GIF with a screen of these dimensions, and frames with these offsets and dimensions, and with this data."""
+    gif = b"GIF89a" + struct.pack("<HHBBB", *screen, flags, 0, 0) + _make_colours(flags) + before
+    for frame in frames:
+        gif += b"," + struct.pack("<4HB", *frame, frame_flags) + _make_colours(frame_flags) + b"\2" + data + b"\0"
+    return gif + end
+
+
+def _make_colours(flags: int) -> bytes:
+    return bytes(3 << (flags & 7) + 1) if flags & 0x80 else b""
+
+
+def make_webp(*chunks: bytes) -> bytes:
+    content = b"WEBP" + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(content)) + content
+
+
+def make_webp_chunk(kind: bytes, data: bytes) -> bytes:
+    return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+
+def make_webp_canvas(width: int, height: int, *, animated: bool = False) -> bytes:
+    dimensions = (width - 1) | (height - 1) << 24
+    return make_webp_chunk(b"VP8X", bytes([2 * animated, 0, 0, 0]) + dimensions.to_bytes(6, "little"))
+
+
+def make_webp_frame(picture: bytes = b"", left: int = 0, *, size: int = 16) -> bytes:
+    """A frame of an animated WebP: a square with this chunk. `left` is even."""
+    rectangle = left // 2 | (size - 1) << 48 | (size - 1) << 72
+    return make_webp_chunk(b"ANMF", rectangle.to_bytes(12, "little") + bytes(4) + picture)
 
 
 def make_bomb() -> bytes:

@@ -1,7 +1,9 @@
 """The formats that a picture may have. A further format is one entry in `FORMATS`, with a module that reads it.
 
-The dimensions must be those that browsers show. If a format can state its dimensions more than once, or hide them, its
-reader refuses such files or returns the largest dimensions.
+A reader checks the structure of the whole file, decodes no pixel, and returns the largest dimensions that a decoder may
+use. It accepts what both Chromium and Firefox show, even if the specification forbids the file, with two exceptions: a
+file that hides a second size behind the first, and a structure on which a decoder is known to crash. It refuses a file
+whose header says that neither shows it.
 """
 
 from __future__ import annotations
@@ -10,17 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.pictures import gif, jpeg, png, webp
+from services.pictures.steps import Steps, TooManyStepsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-HEAD_BYTES = 65_536
-"""Bytes at the start of a file that are read first. Nearly every header fits; a JPEG can have more metadata (EXIF, XMP,
-ICC) before its dimensions.
-"""
-
-MAX_HEADER_BYTES = 5_000_000
-"""Maximum number of bytes that are read of a longer header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +27,8 @@ class Format:
     """Extensions of file names, without the dot. The first is the most common."""
     matches: Callable[[bytes], bool]
     """Whether a file with these first bytes has this format (WHATWG, "MIME Sniffing", section 6.1)."""
-    measure: Callable[[bytes], tuple[int, int] | None]
-    """Width and height in pixels, as stored. None if these bytes hold no complete and valid header."""
+    measure: Callable[[bytes, Steps], tuple[int, int] | None]
+    """Width and height in pixels, as stored. None if the file is refused."""
     edited_as: str = "image/png"
     """Content type in which the page's editor saves a crop of such a picture. Every browser can encode PNG."""
 
@@ -57,8 +52,13 @@ def identify(head: bytes) -> str | None:
     return next((chosen.content_type for chosen in FORMATS.values() if chosen.matches(head)), None)
 
 
-def measure(head: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels, as stored. None if these bytes hold no complete and valid header."""
-    content_type = identify(head)
-    dimensions = FORMATS[content_type].measure(head) if content_type else None
+def measure(content: bytes, steps: Steps | None = None) -> tuple[int, int] | None:
+    """Width and height of the picture in this whole file, in pixels, as stored. None if the file is refused, or if its
+    reader would need more than `MAX_STEPS`.
+    """
+    content_type = identify(content)
+    try:
+        dimensions = FORMATS[content_type].measure(content, steps or Steps()) if content_type else None
+    except TooManyStepsError:
+        return None
     return dimensions if dimensions and min(dimensions) > 0 else None

@@ -2,51 +2,69 @@
 
 from __future__ import annotations
 
-import io
+import re
 import struct
+from typing import TYPE_CHECKING
 
-import imagesize
+if TYPE_CHECKING:
+    from services.pictures.steps import Steps
 
 MAGICS = (b"GIF87a", b"GIF89a")
 
-MAX_BLOCKS = 20_000
-"""Maximum number of blocks before the first frame. Real files have a few hundred at most."""
+SCREEN = struct.Struct("<6xHHB2x")
+"""The header (left out) and the logical screen descriptor: width, height and flags (section 18)."""
+FRAME = struct.Struct("<HHHHB")
+"""The image descriptor after its introducer: left, top, width, height and flags (section 20)."""
 
-SCREEN_BYTES = 13
-"""The header and the logical screen descriptor."""
+EXTENSION, IMAGE = b"!", b","
+
+LARGE_BLOCKS = re.compile(rb"(?:\xff.{255}|\xfe.{254})++", re.DOTALL)
+"""Data sub-blocks (section 15) of the sizes with which encoders fill all but the last of a frame."""
 
 
 def matches(head: bytes) -> bool:
     return head.startswith(MAGICS)
 
 
-def measure(head: bytes) -> tuple[int, int] | None:
-    # imagesize returns (-1, -1) for what it can't read, and never raises.
-    width, height = imagesize.get(io.BytesIO(head), exif_rotation=False)
-    return _enlarge_to_first_frame(head, width, height) if min(width, height) > 0 else None
+def measure(content: bytes, steps: Steps) -> tuple[int, int] | None:
+    """The logical screen, enlarged to every frame.
 
-
-def _enlarge_to_first_frame(gif: bytes, width: int, height: int) -> tuple[int, int] | None:
-    """Browsers enlarge a GIF's logical screen to its first frame, which states its own position and size.
-
-    GIF89a specification, sections 18 to 25: extensions follow the screen's descriptor and its colour table; the first
-    image descriptor follows them. An extension is a sequence of blocks, each with its length; an empty block ends it.
+    Chromium and Firefox enlarge it to the first frame and cut off the others; Pillow enlarges it to each. The screen
+    may be empty. If neither an extension nor a frame follows, browsers show the frames that they have read so far.
     """
-    flags = gif[10] if len(gif) > SCREEN_BYTES else 0
-    at = SCREEN_BYTES + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
-    in_extension = False
-    for _ in range(MAX_BLOCKS):
-        if len(gif) < at + 9:
-            return None
-        if in_extension:
-            in_extension = gif[at] != 0
-            at += 1 + gif[at]
-        elif gif[at : at + 1] == b"!":
-            in_extension = True
-            at += 2
-        elif gif[at : at + 1] == b",":
-            left, top, frame_width, frame_height = struct.unpack_from("<HHHH", gif, at + 1)
-            return max(width, left + frame_width), max(height, top + frame_height)
+    if len(content) < SCREEN.size:
+        return None
+    width, height, flags = SCREEN.unpack_from(content)
+    at = SCREEN.size + _count_colour_bytes(flags)
+    found = False
+    while (introducer := content[at : at + 1]) in {EXTENSION, IMAGE}:
+        steps.take()
+        at += 1
+        if introducer == EXTENSION:
+            at = _skip_blocks(content, at + 1, steps)
+        elif len(content) < at + FRAME.size:
+            break
         else:
-            return None
-    return None
+            left, top, frame_width, frame_height, flags = FRAME.unpack_from(content, at)
+            width, height, found = max(width, left + frame_width), max(height, top + frame_height), True
+            # One byte, the LZW minimum code size, precedes the blocks.
+            at = _skip_blocks(content, at + FRAME.size + _count_colour_bytes(flags) + 1, steps)
+    return (width, height) if found else None
+
+
+def _count_colour_bytes(flags: int) -> int:
+    """The size of the colour table that follows (sections 19 and 21)."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _skip_blocks(content: bytes, at: int, steps: Steps) -> int:
+    """Where a sequence of data sub-blocks ends. Each begins with its length; an empty one is the last (section 16)."""
+    while at < len(content):
+        steps.take()
+        if large := LARGE_BLOCKS.match(content, at):
+            at = large.end()
+        elif length := content[at]:
+            at += 1 + length
+        else:
+            return at + 1
+    return at

@@ -1,40 +1,98 @@
-"""JPEG (ITU-T T.81)."""
+"""JPEG (ITU-T T.81), as libjpeg reads it.
+
+Chromium, Firefox and Pillow decode with libjpeg-turbo. Where the specification forbids a file, the reader does what
+`jdmarker.c` of libjpeg-turbo does, as Chromium has it.
+"""
 
 from __future__ import annotations
 
+import re
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from services.pictures.steps import Steps
 
 MAGIC = b"\xff\xd8\xff"
 
-MAX_SEGMENTS = 20_000
-"""Maximum number of segments before the dimensions. Real files have a few hundred at most."""
+# Markers (ITU-T T.81, table B.1), without their first byte, FF.
+NO_SEGMENT_MARKERS = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})
+"""FF 00, TEM and the restart markers: no segment follows them."""
+FRAME_MARKERS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+"""Frame headers of the processes that a browser decodes: baseline, sequential and progressive, with Huffman or
+arithmetic coding. No browser shows a lossless, hierarchical or differential one.
+"""
+SCAN_MARKER = 0xDA
+TABLE_MARKERS = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD})
+"""Segments with Huffman tables, arithmetic conditioning, quantization tables, number of lines, restart interval."""
+METADATA_MARKERS = frozenset({*range(0xE0, 0xF0), 0xFE})
+"""Application segments, and the comment."""
+SEGMENT_MARKERS = FRAME_MARKERS | TABLE_MARKERS | METADATA_MARKERS | {SCAN_MARKER}
 
-# Start-of-frame markers (ITU-T T.81, table B.1), and those that can stand before one without being a segment.
-SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-NO_SEGMENT_MARKERS = frozenset(range(0xC0)) | frozenset(range(0xD0, 0xDB)) | {0xFF}
+FILL = re.compile(rb"\xff++")
+"""Any number of bytes FF can stand before a marker (section B.1.1.2)."""
+
+LENGTH = struct.Struct(">H")
+"""The length of a segment, which counts itself."""
+FRAME = struct.Struct(">HBHHB")
+"""Length, sample precision, height, width, and number of components (section B.2.2)."""
+PRECISION = 8
+"""Bits of a sample. No browser shows 12."""
+COMPONENTS = (1, 3, 4)
+SAMPLING_FACTORS = frozenset(horizontal << 4 | vertical for horizontal in range(1, 5) for vertical in range(1, 5))
 
 
 def matches(head: bytes) -> bool:
     return head.startswith(MAGIC)
 
 
-def measure(head: bytes) -> tuple[int, int] | None:
-    """The first frame header of a plain chain of segments (ITU-T T.81, annex B).
+def measure(content: bytes, steps: Steps) -> tuple[int, int] | None:
+    """The dimensions in the one frame header before the first scan.
 
-    Decoders treat any other data between segments in different ways, so a file with such data has no dimensions.
+    libjpeg skips bytes between segments until the next FF, and FF 00 (`next_marker`). If the length of a metadata
+    segment is less than 2, libjpeg continues right after it (`skip_variable`). A second frame header is an error
+    (`get_sof`), and so is a marker that is in none of the sets above (`read_markers`; Firefox skips some of them). The
+    dimensions can't change after the first scan has begun: libjpeg refuses a height of 0, ignores a later number of
+    lines (DNL), and refuses a frame header between scans. Thumbnails don't count: they are part of an application
+    segment, or follow the end of the picture.
     """
+    dimensions: tuple[int, int] | None = None
     at = 2
-    for _ in range(MAX_SEGMENTS):
-        while head[at : at + 2] == b"\xff\xff":
-            at += 1
-        if len(head) < at + 9 or head[at] != 0xFF:  # noqa: PLR2004 - the first byte of each marker
+    while marker := _find_marker(content, at):
+        steps.take()
+        code, at = marker
+        if code in NO_SEGMENT_MARKERS:
+            continue
+        if code not in SEGMENT_MARKERS or len(content) < at + 2:
             return None
-        marker = head[at + 1]
-        if marker in SOF_MARKERS:
-            height, width = struct.unpack_from(">HH", head, at + 5)
-            return width, height
-        length = int.from_bytes(head[at + 2 : at + 4])
-        if marker in NO_SEGMENT_MARKERS or length < 2:  # noqa: PLR2004 - the length counts itself
+        (length,) = LENGTH.unpack_from(content, at)
+        if code == SCAN_MARKER:
+            return dimensions if len(content) >= at + length else None
+        if code in FRAME_MARKERS:
+            if dimensions or (dimensions := _read_frame(content[at : at + length])) is None:
+                return None
+        elif length < LENGTH.size and code not in METADATA_MARKERS:
             return None
-        at += 2 + length
+        at += max(length, LENGTH.size)
     return None
+
+
+def _find_marker(content: bytes, at: int) -> tuple[int, int] | None:
+    """The marker after the next bytes FF, and the position after it."""
+    at = content.find(b"\xff", at)
+    fill = FILL.match(content, at) if at >= 0 else None
+    return (content[fill.end()], fill.end() + 1) if fill and fill.end() < len(content) else None
+
+
+def _read_frame(segment: bytes) -> tuple[int, int] | None:
+    """Width and height, unless no browser shows such a frame."""
+    if len(segment) < FRAME.size:
+        return None
+    length, precision, height, width, components = FRAME.unpack_from(segment)
+    valid = (
+        len(segment) == length == FRAME.size + 3 * components
+        and precision == PRECISION
+        and components in COMPONENTS
+        and SAMPLING_FACTORS.issuperset(segment[FRAME.size + 1 :: 3])
+    )
+    return (width, height) if valid else None

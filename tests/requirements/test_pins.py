@@ -103,7 +103,7 @@ def replace_build_backend(project: Project) -> None:
             add("bench", "numpy<1"),
             {f"numpy<1 does not allow {name}=={version}" for name, version in VERSIONS if name == "numpy"},
         ),
-        (remove("pictures", "imagesize"), {"nothing requires imagesize", "uploads.txt: imagesize is not needed"}),
+        (remove("uploads", "tqdm"), {"nothing requires tqdm", "uploads.txt: tqdm is not needed"}),
         (remove("frontend", "jinja2"), {"frontend.txt: jinja2 is not needed"}),
         (remove("bench", "matplotlib"), {"nothing requires matplotlib", "nothing requires contourpy"}),
         (replace_build_backend, {"flit-core has 0 pins", "nothing requires pathspec"}),
