@@ -72,7 +72,9 @@ def check_responses(client: Client) -> Client:
     for connection in (AWSHTTPConnection, AWSHTTPSConnection):
         connection.response_class = WholeResponse
     client.meta.events.register("before-parse", _refuse_unreadable_body)
-    client.meta.events.register_first("needs-retry", _refuse_incomplete_response)
+    # botocore calls handlers of a longer event name first, so this is the name under which it decides whether to retry.
+    service = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.register_first(f"needs-retry.{service}", _refuse_incomplete_response)
     return client
 
 
@@ -189,7 +191,7 @@ def _is_json_object(body: bytes, is_error: bool) -> bool:  # noqa: FBT001 - the 
 
 def _has_error_code(body: bytes) -> bool:
     try:
-        return bool(ET.fromstring(body).findtext("{*}Code"))  # noqa: S314 - botocore parses the same text next
+        return bool(ET.fromstring(body).findtext("Code"))  # noqa: S314 - botocore parses the same text next
     except ET.ParseError:
         return False
 
