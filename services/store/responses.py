@@ -213,4 +213,6 @@ def _refuse_incomplete_response(
     if missing and metadata["HTTPStatusCode"] < _FIRST_ERROR_STATUS:
         metadata["HTTPStatusCode"] = _BAD_GATEWAY
         parsed["Error"] = {"Code": str(_BAD_GATEWAY), "Message": f"The response has no {', '.join(missing)}"}
+        # Nobody reads the body of a refused GetObject, which would keep its connection open.
+        http_response.raw.close()
     http_response.status_code = metadata["HTTPStatusCode"]

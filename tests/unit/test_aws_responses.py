@@ -119,8 +119,13 @@ def test_every_connection_of_botocore_has_the_response_class(respond: Callable[.
 class Raw:
     """A body as urllib3 returns it."""
 
+    closed = False
+
     def __init__(self, body: bytes) -> None:
         self._body = body
+
+    def close(self) -> None:
+        self.closed = True
 
     def stream(self) -> list[bytes]:
         return [self._body]
@@ -142,10 +147,12 @@ def respond(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         services: Any = boto3
         client = check_responses(services.client(service, REGION, config=config, **CREDENTIALS))
         remaining = iter(responses)
+        client.sent = sent = list[Raw]()
 
         def send(request: Any, **_: Any) -> AWSResponse:
             status, body, headers = next(remaining)
             raw: Any = Raw(body)
+            sent.append(raw)
             fields: Any = headers
             return AWSResponse(request.url, status, fields, raw)
 
@@ -191,6 +198,13 @@ def test_an_unreadable_response_is_retried_and_then_transient(
     assert is_transient(caught.value)
     assert not is_missing(caught.value)
     assert caught.value.response.get("ResponseMetadata", {}).get("RetryAttempts") == 1
+
+
+def test_the_connection_of_a_refused_object_is_closed(respond: Callable[..., Any]) -> None:
+    client = respond("s3", *[(200, b"", {})] * 2)
+    with pytest.raises(ClientError):
+        client.get_object(**CALLS["get_object"][1])
+    assert [raw.closed for raw in client.sent] == [True, True]
 
 
 def test_a_readable_response_after_an_unreadable_one_is_returned(respond: Callable[..., Any]) -> None:
