@@ -40,7 +40,7 @@ _ROOTS = {
 
 _MEMBERS = {
     "BatchGetItem": ("Responses", "UnprocessedKeys"),
-    "GetObject": ("ContentType", "ETag", "LastModified"),
+    "GetObject": ("ContentLength", "ContentType", "ETag", "LastModified"),
     "GetObjectTagging": ("TagSet",),
     "GetPublicKey": ("PublicKey",),
     "HeadObject": ("ContentType", "ETag", "LastModified"),

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from binascii import crc32
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -253,6 +254,13 @@ def test_an_error_of_aws_keeps_its_code(respond: Callable[..., Any], call: str, 
 
 def test_an_operation_without_output_has_an_empty_body(respond: Callable[..., Any]) -> None:
     respond("kms", (200, b"", {})).enable_key(KeyId="k")
+
+
+def test_every_client_of_the_services_refuses_such_responses() -> None:
+    services = Path(__file__).parents[2] / "services"
+    made = [line for path in services.rglob("*.py") for line in path.read_text().splitlines() if ".client(" in line]
+    assert made
+    assert [line for line in made if "check_responses(" not in line] == []
 
 
 def test_a_required_member_is_there_or_the_response_is_incomplete() -> None:
