@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import socket
-import threading
 import time
 from binascii import crc32
 from pathlib import Path
@@ -81,28 +82,42 @@ def test_a_response_of_unknown_length_is_refused(sockets: tuple[socket.socket, s
         read(client)
 
 
+class Trickle(io.RawIOBase):
+    """A socket that delivers a byte of an endless response every 0.1 s of a clock that it moves itself."""
+
+    def __init__(self, start: bytes) -> None:
+        self.rest = itertools.chain(start, itertools.repeat(ord("x"), 10_000))
+        self.now = 0.0
+        self.timeouts: list[float] = []
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def gettimeout(self) -> float:
+        return 3
+
+    def settimeout(self, seconds: float) -> None:
+        self.timeouts.append(seconds)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self.now += 0.1
+        for place, byte in enumerate(itertools.islice(self.rest, 1)):
+            buffer[place] = byte
+            return 1
+        return 0
+
+
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nServer: ", b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"])
-def test_the_read_timeout_limits_the_whole_response(sockets: tuple[socket.socket, socket.socket], start: bytes) -> None:
-    """The server sends a byte at a time, each long before the timeout."""
-    client, server = sockets
-    client.settimeout(0.2)
-    over = threading.Event()
-
-    def trickle() -> None:
-        server.sendall(start)
-        for _ in range(4000):
-            if over.wait(0.01):
-                return
-            server.sendall(b"x")
-
-    sending = threading.Thread(target=trickle)
-    sending.start()
-    try:
-        with pytest.raises(TimeoutError):
-            read(client)
-    finally:
-        over.set()
-        sending.join()
+def test_the_read_timeout_limits_the_whole_response(monkeypatch: pytest.MonkeyPatch, start: bytes) -> None:
+    slow: Any = Trickle(start)
+    monkeypatch.setattr(time, "monotonic", lambda: slow.now)
+    with pytest.raises(TimeoutError):
+        read(slow)
+    assert slow.now == pytest.approx(3, abs=0.2)
+    assert slow.timeouts[-2:] == [pytest.approx(0.1, abs=0.11), 3]
 
 
 def test_without_a_timeout_a_response_may_take_any_time(sockets: tuple[socket.socket, socket.socket]) -> None:
