@@ -34,6 +34,10 @@ WEIGHTS = {
     Kind.SLOW_DOWN: 5,
     Kind.ERROR_IN_200: 5,
     Kind.EMPTY_200: 5,
+    Kind.UNREADABLE_200: 5,
+    Kind.CUT_AFTER_STATUS: 2,
+    Kind.CUT_IN_NAME: 2,
+    Kind.CUT_AFTER_HEADERS: 2,
     Kind.HALF: 4,
     # Each of these blocks a thread for three seconds.
     Kind.SILENCE: 1,

@@ -55,6 +55,14 @@ class Kind(enum.Enum):
     """S3 may find an error after it has sent status 200 (AWS: "CopyObject")."""
     EMPTY_200 = "empty-200"
     """Status 200 with an empty body."""
+    UNREADABLE_200 = "unreadable-200"
+    """Status 200 with a body in a format that AWS does not use."""
+    CUT_AFTER_STATUS = "cut-after-status"
+    """The status line, then the connection is closed."""
+    CUT_IN_NAME = "cut-in-name"
+    """The headers up to the middle of the last one's name, then the connection is closed."""
+    CUT_AFTER_HEADERS = "cut-after-headers"
+    """All headers without the empty line that ends them, then the connection is closed."""
     SILENCE = "silence"
     """No response until the client gives up."""
     STALL = "stall"
@@ -91,6 +99,10 @@ END = {
     Kind.SLOW_DOWN: Event.FALSIFIED,
     Kind.ERROR_IN_200: Event.FALSIFIED,
     Kind.EMPTY_200: Event.FALSIFIED,
+    Kind.UNREADABLE_200: Event.FALSIFIED,
+    Kind.CUT_AFTER_STATUS: Event.BROKEN,
+    Kind.CUT_IN_NAME: Event.BROKEN,
+    Kind.CUT_AFTER_HEADERS: Event.BROKEN,
     Kind.SILENCE: Event.SWALLOWED,
     Kind.STALL: Event.SWALLOWED,
     Kind.HALF: Event.BROKEN,
@@ -102,9 +114,12 @@ END = {
 UNANSWERED = frozenset({Kind.SILENCE, Kind.STALL, Kind.LATE})
 """The kinds of fault that end only when the client gives up."""
 
+CUT = frozenset({Kind.CUT_AFTER_STATUS, Kind.CUT_IN_NAME, Kind.CUT_AFTER_HEADERS})
+"""The kinds of fault in which the response ends within its header section."""
+
 Effect = tuple[When, Kind]
 
-_ONLY_WHEN = {Kind.LATE: When.BEFORE, Kind.STALL: When.AFTER, Kind.HALF: When.AFTER}
+_ONLY_WHEN = {Kind.LATE: When.BEFORE, **dict.fromkeys({Kind.STALL, Kind.HALF, *CUT}, When.AFTER)}
 _ANSWERED_IN_XML = frozenset({"CopyObject", "DeleteObjects", "ListObjectsV2"})
 
 
@@ -112,8 +127,6 @@ def is_possible(call: str, effect: Effect) -> bool:
     """Whether a call of this name can have this fault."""
     when, kind = effect
     if kind is Kind.ERROR_IN_200 and call not in _ANSWERED_IN_XML:
-        return False
-    if kind is Kind.EMPTY_200 and call != "CopyObject":
         return False
     return _ONLY_WHEN.get(kind, when) is when
 
@@ -380,6 +393,11 @@ class _Connection:
             await self._send(call, response, half=True)
             planned.tell(Event.BROKEN)
             raise _BrokenError
+        if kind in CUT and response:
+            self._writer.write(_cut_head(response, kind))
+            await self._writer.drain()
+            planned.tell(Event.BROKEN)
+            return
         if END[kind] is Event.FALSIFIED:
             response = _make_error(call, kind)
         elif kind is Kind.DELAY:
@@ -459,9 +477,19 @@ class _Connection:
         self._writer.write(self._http.send(event) or b"")
 
 
+def _cut_head(response: Response, kind: Kind) -> bytes:
+    status = b"HTTP/1.1 %d %s\r\n" % (response.status, response.reason)
+    headers = [b"%s: %s\r\n" % header for header in response.headers]
+    if kind is Kind.CUT_AFTER_STATUS:
+        return status
+    if kind is Kind.CUT_IN_NAME:
+        return status + b"".join(headers[:-1]) + headers[-1][:3]
+    return status + b"".join(headers)
+
+
 def _make_error(call: Call, kind: Kind) -> Response:
-    if kind is Kind.EMPTY_200:
-        return _make_response(200, "application/xml", "")
+    if kind in {Kind.EMPTY_200, Kind.UNREADABLE_200}:
+        return _make_response(200, "text/html", "<html>OK</html>" if kind is Kind.UNREADABLE_200 else "")
     if call.operation.startswith("DynamoDB"):
         code, status = {
             Kind.ERROR_500: ("InternalServerError", 500),

@@ -12,6 +12,7 @@ import botocore.session
 from botocore.config import Config
 
 from services.store.clients import CLIENT_CONFIG, S3_CONFIG
+from services.store.responses import check_responses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,15 +62,21 @@ class Aws:
 
     @cached_property
     def s3(self) -> S3Client:
-        return self._session.client("s3", endpoint_url=self.endpoint, config=S3_CONFIG.merge(LONG_TIMEOUTS))
+        return check_responses(
+            self._session.client("s3", endpoint_url=self.endpoint, config=S3_CONFIG.merge(LONG_TIMEOUTS))
+        )
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
-        return self._session.client("dynamodb", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(LONG_TIMEOUTS))
+        return check_responses(
+            self._session.client("dynamodb", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(LONG_TIMEOUTS))
+        )
 
     @cached_property
     def kms(self) -> KMSClient:
-        return self._session.client("kms", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(LONG_TIMEOUTS))
+        return check_responses(
+            self._session.client("kms", endpoint_url=self.endpoint, config=CLIENT_CONFIG.merge(LONG_TIMEOUTS))
+        )
 
     @cached_property
     def iam(self) -> IAMClient:

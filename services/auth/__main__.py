@@ -7,6 +7,7 @@ import boto3
 from services.auth.app import create_app
 from services.auth.settings import Settings
 from services.store.clients import CLIENT_CONFIG
+from services.store.responses import check_responses
 from services.web.server import serve
 
 
@@ -17,8 +18,8 @@ def main() -> None:
         os.environ,
         lambda settings: create_app(
             settings,
-            dynamodb=boto3.client("dynamodb", config=CLIENT_CONFIG),
-            kms=boto3.client("kms", config=CLIENT_CONFIG),
+            dynamodb=check_responses(boto3.client("dynamodb", config=CLIENT_CONFIG)),
+            kms=check_responses(boto3.client("kms", config=CLIENT_CONFIG)),
         ),
     )
 

@@ -31,6 +31,7 @@ from services.web.server import enlarge_thread_pool, send_always
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from botocore.credentials import Credentials
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
@@ -50,8 +51,14 @@ connections (`services.store.clients`).
 
 
 def create_app(
-    settings: Settings, *, s3: S3Client, dynamodb: DynamoDBClient, clock: Callable[[], float] = time.time
+    settings: Settings,
+    *,
+    s3: S3Client,
+    dynamodb: DynamoDBClient,
+    credentials: Callable[[], Credentials | None],
+    clock: Callable[[], float] = time.time,
 ) -> Litestar:
+    """`credentials`: returns the credentials with which `s3` signs the pictures' URLs."""
     audience = Audience(settings.origin)
     guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
     executor = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="read")
@@ -59,7 +66,7 @@ def create_app(
     listing = Listing(s3, settings.bucket, executor, clock)
     inspector = Inspector(s3, settings.bucket, people, executor, listing, settings.pending)
     view = View(people, inspector, executor, settings.pending, settings.lifecycle_clock)
-    pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock)
+    pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)
     environment = create_environment()
     return Litestar(
         [

@@ -6,9 +6,12 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from botocore.exceptions import NoCredentialsError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from botocore.credentials import Credentials
     from types_boto3_s3 import S3Client
 
 MAX_CACHED_URLS = 10_000
@@ -22,18 +25,37 @@ class NoAvatarError(Exception):
 class Pictures:
     """Presigned URLs that stay the same for some time. Browsers cache by URL, and a new signature makes a new URL."""
 
-    def __init__(self, s3: S3Client, bucket: str, seconds: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        s3: S3Client,
+        bucket: str,
+        seconds: int,
+        clock: Callable[[], float],
+        find_credentials: Callable[[], Credentials | None],
+    ) -> None:
+        """`find_credentials`: returns the credentials with which `s3` signs."""
         self._s3 = s3
         self._bucket = bucket
         self._seconds = seconds
         self._clock = clock
+        self._find_credentials = find_credentials
         self._presign = lru_cache(MAX_CACHED_URLS)(self._presign_in_window)
 
     def url(self, avatar: str) -> str:
-        """A URL that is valid for at least `seconds`. It changes when the current window of `seconds` ends."""
-        return self._presign(avatar, int(self._clock() // self._seconds))
+        """A URL that is valid for at least `seconds`. It changes when the current window of `seconds` ends, and when
+        the credentials change, since S3 refuses a URL whose credentials have expired.
 
-    def _presign_in_window(self, avatar: str, window: int) -> str:  # noqa: ARG002 - part of the cache key
+        Raises:
+            NoCredentialsError: there are no AWS credentials.
+        """
+        credentials = self._find_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        # This refreshes credentials that expire soon.
+        access_key, _, token, *_ = credentials.get_frozen_credentials()
+        return self._presign(avatar, int(self._clock() // self._seconds), (access_key, token))
+
+    def _presign_in_window(self, avatar: str, window: int, credentials: tuple[str, str | None]) -> str:  # noqa: ARG002 - parts of the cache key
         return self._s3.generate_presigned_url(
             "get_object",
             # S3 can't send `X-Content-Type-Options: nosniff`. With this disposition a browser that opens the URL saves

@@ -19,7 +19,9 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     picture_url_seconds: Annotated[
         limits.Seconds,
         msgspec.Meta(
-            le=3600,
+            # The URL is valid for twice as long. botocore replaces temporary credentials 15 minutes before they expire,
+            # and must have done so 10 minutes before.
+            le=450,
             description="How long a picture's presigned URL stays the same. It is valid for at least as long again.",
         ),
-    ] = 600
+    ] = 300

@@ -17,9 +17,9 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError as BrokenResponseError
 
 CLIENT_CONFIG = Config(
-    # In one region a response takes tens of milliseconds. Two attempts of at most 1 s to connect and 3 s to respond,
-    # with a pause of at most 1 s between them, take at most 9 s. A call that starts within 20 s of its request
-    # therefore ends before the 30 s after which an HTTP API times out.
+    # In one region a response takes tens of milliseconds. Two attempts of at most 1 s to connect and 3 s to respond
+    # (to the last byte, see `WholeResponse`), with a pause of at most 1 s between them, take at most 9 s.
+    # A call that starts within 20 s of its request therefore ends before the 30 s after which an HTTP API times out.
     connect_timeout=1,
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 2},

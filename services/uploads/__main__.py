@@ -5,6 +5,7 @@ import os
 import boto3
 
 from services.store.clients import CLIENT_CONFIG, S3_CONFIG
+from services.store.responses import check_responses
 from services.uploads.app import create_app
 from services.uploads.settings import Settings
 from services.web.server import serve
@@ -18,8 +19,8 @@ def main() -> None:
         os.environ,
         lambda settings: create_app(
             settings,
-            s3=session.client("s3", config=S3_CONFIG),
-            dynamodb=session.client("dynamodb", config=CLIENT_CONFIG),
+            s3=check_responses(session.client("s3", config=S3_CONFIG)),
+            dynamodb=check_responses(session.client("dynamodb", config=CLIENT_CONFIG)),
             credentials=session.get_credentials,
         ),
     )

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError
 
 from services.settings.environment import BucketName, InvalidSettingsError, TableName, read_settings
 from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
+from services.store.responses import check_responses
 from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, NotDeletedError
 from services.uploads.deadline import DeadlineExceededError
@@ -43,8 +44,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     username = _parse(arguments)
     try:
         settings = read_settings(Settings, environ)
-        bucket = Bucket(boto3.client("s3", config=S3_CONFIG), settings.bucket)
-        users = Users(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.table)
+        bucket = Bucket(check_responses(boto3.client("s3", config=S3_CONFIG)), settings.bucket)
+        users = Users(check_responses(boto3.client("dynamodb", config=CLIENT_CONFIG)), settings.table)
     except (InvalidSettingsError, BotoCoreError, ValueError) as error:
         print(error, file=sys.stderr)
         return INVALID_SETTINGS

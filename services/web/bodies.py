@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -66,7 +67,7 @@ class StrictRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """
         Raises:
-            ValidationException: the body is not of the type of `data`.
+            ValidationException: the body is not of the type of `data`, or has two members of one name.
             MalformedError: the body is not JSON.
         """
         data = self.route_handler.parsed_data_field
@@ -74,9 +75,24 @@ class StrictRequest(Request[Any, Any, Any]):
 
 
 def _decode(body: bytes, kind: Any) -> Any:
+    body = body or b"null"
     try:
-        return msgspec.json.decode(body or b"null", type=kind)
+        decoded = msgspec.json.decode(body, type=kind)
+        # Of two members with one name msgspec takes the last, and another program may have read the first (RFC 8259,
+        # section 4). The types of bodies are flat, so a body that msgspec has accepted is flat as well.
+        _NAMES.decode(body.decode())
     except msgspec.ValidationError as error:
         raise ValidationException(extra=[{"message": str(error)}]) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # UnicodeDecodeError: the body is not UTF-8
         raise MalformedError from error
+    return decoded
+
+
+def _refuse_duplicates(members: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in members]
+    if len(set(names)) < len(names):
+        raise msgspec.ValidationError("Object contains a field more than once")
+
+
+_NAMES = json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_int=str, parse_float=str)
+"""Reads the names of members. Numbers stay text, since Python refuses to read very long ones."""

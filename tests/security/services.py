@@ -35,6 +35,41 @@ def run_service(stack: Stack, name: str, folder: Path, **changed: str) -> Genera
         processes.stop()
 
 
+TRICKLED_BYTES = 2000
+
+
+@contextlib.contextmanager
+def run_trickling_server(document: str) -> Generator[tuple[str, threading.Event]]:
+    """Yield the URL of one document, and an event. The server sends a space at a time, each soon after the last, until
+    the event is set or `TRICKLED_BYTES` are sent, and then the document.
+    """
+    released = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):  # the client has given up
+                for _ in range(TRICKLED_BYTES):
+                    if released.wait(0.01):
+                        break
+                    self.wfile.write(b" ")
+                self.wfile.write(document.encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name for it
+            pass
+
+    with ThreadingHTTPServer((HOST, 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://{HOST}:{server.server_address[1]}/jwks.json", released
+        finally:
+            released.set()
+            server.shutdown()
+            thread.join()
+
+
 @dataclass
 class OtherServer:
     """A server outside the system: a document for each path, and the paths that were requested."""

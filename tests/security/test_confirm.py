@@ -162,6 +162,22 @@ def test_a_wrong_upload_token(user: User, unconfirmed: dict[str, Any], bucket: B
     check_still_pending(bucket, unconfirmed, "tag")
 
 
+@only_tag
+def test_an_upload_token_in_the_inspector(
+    user: User, unconfirmed: dict[str, Any], bucket: Bucket, refused: Refused
+) -> None:
+    """Everybody can read the inspector and the page."""
+    token = unconfirmed["upload_token"]
+    assert bucket.head(unconfirmed["key"])["Metadata"]["upload-token"] == token
+    answers = [user.http.get("/inspector/objects"), user.http.get("/")]
+    shown = next(entry for entry in answers[0].json()["objects"] if entry["key"] == unconfirmed["key"])
+    assert shown["metadata"]["upload-token"] == "(hidden)"
+    for answer in answers:
+        assert unconfirmed["key"] in answer.text
+        assert token not in answer.text
+    refused.by_service(user.confirm(unconfirmed, upload_token="(hidden)"), 404, "unknown-upload")
+
+
 # Other spellings of the key
 
 

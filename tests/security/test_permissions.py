@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.local.clients import Aws
+from services.frontend.pictures import Pictures
 from services.store.clients import CLIENT_CONFIG, S3_CONFIG
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from services.store.table import make_key
@@ -361,3 +362,17 @@ def test_a_changed_picture_url(user: User, other_user: User, refused: Refused) -
     # S3 would report the signature here too. The emulator checks the signer's permissions first.
     refused.by_s3(web.delete(located), 403, "AccessDenied")
     refused.by_s3(web.put(located, content=b"x"), 403, "AccessDenied")
+
+
+def test_a_picture_url_after_a_change_of_credentials(stack: Stack, user: User, refused: Refused) -> None:
+    """S3 refuses a URL whose temporary credentials have expired, so a URL is not shown longer than its credentials."""
+    aws = stack.aws.with_credentials(stack.resources.credentials["frontend"])
+    pictures = Pictures(aws.s3, stack.resources.bucket, 300, lambda: 0.0, aws.find_credentials)
+    avatar, used, new = cast("str", user.avatar), aws.find_credentials(), stack.resources.credentials["uploads"]
+    first = pictures.url(avatar)
+    assert used
+    used.access_key, used.secret_key = new["AWS_ACCESS_KEY_ID"], new["AWS_SECRET_ACCESS_KEY"]
+    second = pictures.url(avatar)
+    assert stack.resources.credentials["frontend"]["AWS_ACCESS_KEY_ID"] in first
+    assert new["AWS_ACCESS_KEY_ID"] in second
+    refused.record("the next redirect has a new url")

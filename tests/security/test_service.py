@@ -17,16 +17,19 @@ from schemathesis import GenerationMode
 from schemathesis import checks as schemathesis_checks
 from schemathesis.specs.openapi import checks
 
+from bench.soak.proxy import CUT, Fault, When, run_proxy
 from infra.local.ports import HOST
 from services.store.keys import PENDING_PREFIX
 from services.web.connection import MAX_HEAD_BYTES, REQUEST_SECONDS
 from tests import web
-from tests.conftest import DECLARED, only_prefix
+from tests.conftest import DECLARED, SOME_DIGEST, only_prefix
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.pictures import make_picture
+from tests.security.services import run_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import httpx2
     from schemathesis.schemas import BaseSchema
@@ -146,6 +149,25 @@ def test_unknown_fields(user: User, refused: Refused) -> None:
 
 
 @pytest.mark.parametrize("path", CALLS_WITH_BODY)
+def test_a_field_sent_twice(user: User, path: str, refused: Refused) -> None:
+    """Programs differ in which of the two they read."""
+    name = CALLS_WITH_BODY[path]
+    valid = {"/auth/login": {"username": user.username}, "/uploads/presign": DECLARED}.get(path, {"key": "x"})
+    rest = json.dumps(valid)[1:]
+    for twice in (f'"{name}": "a"', f'"{name}": {json.dumps(valid[name])}', f'"\\u{ord(name[0]):04x}{name[1:]}": "a"'):
+        answer = user.http.post(path, content=f"{{{twice}, {rest}", headers={"Content-Type": "application/json"})
+        problem = refused.by_service(answer, 400, "invalid-request")
+        assert "more than once" in problem["detail"]
+
+
+def test_a_digest_with_a_newline(user: User, refused: Refused) -> None:
+    """It is the same digest to a lenient decoder of base64. So is one whose last character has other unused bits."""
+    last = SOME_DIGEST[-2]
+    for digest in (f"{SOME_DIGEST}\n", f"\n{SOME_DIGEST}", SOME_DIGEST.replace(f"{last}=", f"{chr(ord(last) + 1)}=")):
+        refused.by_service(user.declare(sha256=digest), 400, "invalid-request")
+
+
+@pytest.mark.parametrize("path", CALLS_WITH_BODY)
 def test_deeply_nested_json(user: User, path: str, refused: Refused) -> None:
     """JSON nested as deep as 16 KiB allow, as the whole body and as the value of a field."""
     nested = "[" * 8000 + "]" * 8000
@@ -230,6 +252,19 @@ def test_a_response_outside_the_openapi_document(
         assert answer.status_code == status
         described[service][path][method].validate_response(answer)
     refused.record("every successful response is described")
+
+
+def test_a_response_of_aws_that_is_cut_off(stack: Stack, user: User, tmp_path: Path, refused: Refused) -> None:
+    """The end of the connection must not be taken for the end of the headers: the user would be unknown."""
+    with run_proxy(stack.aws.endpoint) as proxy:
+        own = stack.resources.credentials["auth"]
+        with run_service(stack, "auth", tmp_path, AWS_ENDPOINT_URL=proxy.url, **own) as auth:
+            for kind in sorted(CUT, key=str):
+                planned = proxy.plan(Fault("GetItem", When.AFTER, kind, about=user.username, times=None))
+                answer = web.post(f"{auth}/auth/login", json={"username": user.username})
+                refused.by_service(answer, 503, "unavailable")
+                proxy.lift(planned)
+            assert web.post(f"{auth}/auth/login", json={"username": user.username}).status_code == 200
 
 
 # Request heads

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import jwt
 import pytest
+from anyio.from_thread import start_blocking_portal
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
@@ -28,13 +29,15 @@ from services.web.callers.key_set import REFETCH_SECONDS, fetch_over_http
 from services.web.callers.verifier import Verifier
 from tests import web
 from tests.conftest import DECLARED, only_prefix
-from tests.eventually import eventually
-from tests.security.services import run_other_server, run_service
+from tests.eventually import PATIENCE_SECONDS, eventually
+from tests.security.services import run_other_server, run_service, run_trickling_server
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import httpx2
+    from anyio.from_thread import BlockingPortal
 
     from infra.local.stack import Stack
     from tests.conftest import User
@@ -332,12 +335,15 @@ class Clock:
         return self.now
 
 
-def verify(verifier: Verifier, token: str) -> str:
-    return anyio.run(verifier.verify, token).username
+@pytest.fixture
+def portal() -> Iterator[BlockingPortal]:
+    """An event loop in a thread."""
+    with start_blocking_portal() as portal:
+        yield portal
 
 
 def test_a_token_whose_signing_key_was_removed(
-    stack: Stack, user: User, signing_key: SigningKey, tmp_path: Path, refused: Refused
+    stack: Stack, user: User, signing_key: SigningKey, tmp_path: Path, refused: Refused, portal: BlockingPortal
 ) -> None:
     """Each stage has real KMS keys and a real auth service. The auth service refuses the token at once, and the others
     when they fetch the key set again.
@@ -352,24 +358,28 @@ def test_a_token_whose_signing_key_was_removed(
         return await fetch_over_http(where)()
 
     verifier = Verifier(Audience(stack.origin), fetch, clock)
-    assert verify(verifier, kept) == user.username
+
+    def verify(token: str) -> str:
+        return portal.call(verifier.verify, token).username
+
+    assert verify(kept) == user.username
     with pytest.raises(NotLoggedInError, match="signed with an unknown key"):
-        verify(verifier, fresh)
+        verify(fresh)
 
     with run_service(stack, "auth", tmp_path, SIGNING_KEYS=f"{new},{signing_key.key_id}", **aws) as auth:
         where, clock.now = auth + JWKS_PATH, REFETCH_SECONDS
-        assert verify(verifier, fresh) == verify(verifier, kept) == user.username
+        assert verify(fresh) == verify(kept) == user.username
         assert whoami(auth, kept).json() == whoami(auth, fresh).json() == {"username": user.username}
 
     with run_service(stack, "auth", tmp_path, SIGNING_KEYS=new, **aws) as auth:
         where, clock.now = auth + JWKS_PATH, REFETCH_SECONDS + 599
         refused.by_service(whoami(auth, kept), 401, "not-logged-in")
-        assert verify(verifier, kept) == user.username
+        assert verify(kept) == user.username
         clock.now += 1
         with pytest.raises(NotLoggedInError, match="signed with an unknown key"):
-            verify(verifier, kept)
+            verify(kept)
         refused.record("by the other services after at most 600 s")
-        assert verify(verifier, fresh) == user.username
+        assert verify(fresh) == user.username
 
 
 def whoami(auth: str, token: str) -> httpx2.Response:
@@ -408,8 +418,38 @@ def test_a_token_while_the_key_set_is_invalid(stack: Stack, forger: Forger, refu
             where = other_server.serve("/jwks.json", document, content_type="application/json")
             verifier = Verifier(Audience(stack.origin), fetch_over_http(where), Clock())
             with pytest.raises(KeysUnavailableError):
-                verify(verifier, forger.sign())
+                anyio.run(verifier.verify, forger.sign())
     refused.record("no key is accepted")
+
+
+def test_a_token_while_the_key_set_arrives_byte_by_byte(
+    stack: Stack, user: User, forger: Forger, refused: Refused, portal: BlockingPortal
+) -> None:
+    """A timeout for each read would never pass."""
+    good, strange = forger.sign(), forger.sign_with_other_key({"kid": "strange"})
+    document, clock = json.dumps({"keys": [forger.signing_key.jwk]}), Clock()
+    audience = Audience(stack.origin)
+    with run_other_server() as other_server, run_trickling_server(document) as (slow, released):
+        sources = iter([other_server.serve("/jwks.json", document), slow])
+
+        async def fetch() -> str:
+            return await fetch_over_http(next(sources), PATIENCE_SECONDS)()
+
+        verifier = Verifier(audience, fetch, clock)
+        assert portal.call(verifier.verify, good).username == user.username
+        clock.now = REFETCH_SECONDS
+        waiting = portal.start_task_soon(verifier.verify, strange)
+        assert portal.call(verifier.verify, good).username == user.username
+        assert not waiting.done()
+        released.set()
+        with pytest.raises(NotLoggedInError, match="signed with an unknown key"):
+            waiting.result()
+    refused.record("401 once the fetch ends; known keys are used at once")
+    with run_trickling_server(document) as (slow, _):
+        verifier = Verifier(audience, fetch_over_http(slow, 0.2), clock)
+        with pytest.raises(KeysUnavailableError):
+            anyio.run(verifier.verify, good)
+    refused.record("503 when the time for the whole fetch is over")
 
 
 def presign(uploads: str, token: str) -> httpx2.Response:

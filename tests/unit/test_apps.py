@@ -68,7 +68,7 @@ def test_the_frontend_is_created_and_its_policy_allows_only_its_own_origin_and_t
     dynamodb_client: DynamoDBClient, s3_client: S3Client
 ) -> None:
     settings = FrontendSettings(origin=ORIGIN, table="users", bucket="pictures", jwks_url=JWKS_URL)
-    application = frontend.create_app(settings, s3=s3_client, dynamodb=dynamodb_client)
+    application = frontend.create_app(settings, s3=s3_client, dynamodb=dynamodb_client, credentials=find_credentials)
     assert find_calls(application) == {
         "GET /",
         "GET /users",

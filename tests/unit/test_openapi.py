@@ -57,7 +57,7 @@ def document(service: str, dynamodb_client: DynamoDBClient, s3_client: S3Client)
         made = uploads.create_app(settings, s3=s3_client, dynamodb=dynamodb_client, credentials=find_credentials)
     else:
         settings = FrontendSettings(origin=ORIGIN, table="users", bucket="pictures", jwks_url=JWKS_URL)
-        made = frontend.create_app(settings, s3=s3_client, dynamodb=dynamodb_client)
+        made = frontend.create_app(settings, s3=s3_client, dynamodb=dynamodb_client, credentials=find_credentials)
     return json.loads(json.dumps(made.openapi_schema.to_schema()))
 
 

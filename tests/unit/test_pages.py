@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.credentials import Credentials
+from botocore.exceptions import NoCredentialsError
 
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, ObjectsPage, RowsPage
@@ -21,6 +23,7 @@ from services.pictures.formats import CONTENT_TYPES
 from services.store.states import State
 from services.store.table import Row, UnknownUserError
 from services.web.callers.identity import Caller
+from tests.unit.conftest import find_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -47,13 +50,17 @@ def test_an_invalid_cursor_is_refused(cursor: str) -> None:
 
 
 class Signer:
-    """Makes URLs that hold the time at which they expire."""
+    """Makes URLs that hold the time at which they expire and the session token."""
 
     now = 0.0
+    token = "first"  # noqa: S105 - invented
+
+    def find_credentials(self) -> Credentials:
+        return Credentials("access-key", "secret-key", self.token)
 
     def generate_presigned_url(self, method: str, *, Params: dict[str, str], ExpiresIn: int) -> str:  # noqa: N803 - boto3's
         assert method == "get_object"
-        return f"https://{Params['Bucket']}/{Params['Key']}?until={self.now + ExpiresIn}"
+        return f"https://{Params['Bucket']}/{Params['Key']}?token={self.token}&until={self.now + ExpiresIn}"
 
 
 @pytest.fixture
@@ -63,7 +70,7 @@ def signer() -> Signer:
 
 @pytest.fixture
 def pictures(signer: Signer) -> Pictures:
-    return Pictures(cast("S3Client", signer), "pictures", 600, lambda: signer.now)
+    return Pictures(cast("S3Client", signer), "pictures", 600, lambda: signer.now, signer.find_credentials)
 
 
 def test_a_picture_s_url_changes_only_with_the_span(pictures: Pictures, signer: Signer) -> None:
@@ -72,6 +79,20 @@ def test_a_picture_s_url_changes_only_with_the_span(pictures: Pictures, signer: 
         seen.append(pictures.url("avatars/1"))
     assert len(set(seen[:3])) == len(set(seen[3:])) == 1
     assert seen[0] != seen[3]
+
+
+def test_a_picture_s_url_changes_with_the_credentials(pictures: Pictures, signer: Signer) -> None:
+    old = pictures.url("avatars/1")
+    signer.token = "second"  # noqa: S105 - invented
+    new = pictures.url("avatars/1")
+    assert (old.count("first"), new.count("second")) == (1, 1)
+    assert pictures.url("avatars/1") == new
+
+
+def test_there_is_no_picture_s_url_without_credentials(signer: Signer) -> None:
+    pictures = Pictures(cast("S3Client", signer), "pictures", 600, lambda: 0.0, lambda: None)
+    with pytest.raises(NoCredentialsError):
+        pictures.url("avatars/1")
 
 
 def test_each_picture_has_its_own_url(pictures: Pictures) -> None:
@@ -87,7 +108,7 @@ def test_a_picture_s_url_is_always_valid_for_a_whole_span(pictures: Pictures, si
 
 
 def test_a_picture_s_url_is_signed_for_two_spans_and_one_object(s3_client: S3Client) -> None:
-    url = urlsplit(Pictures(s3_client, "pictures", 600, lambda: 0.0).url("avatars/1"))
+    url = urlsplit(Pictures(s3_client, "pictures", 600, lambda: 0.0, find_credentials).url("avatars/1"))
     assert f"{url.scheme}://{url.netloc}{url.path}" == "https://pictures.s3.eu-west-1.amazonaws.com/avatars/1"
     query = parse_qs(url.query)
     assert query["X-Amz-Expires"] == ["1200"]
@@ -96,7 +117,7 @@ def test_a_picture_s_url_is_signed_for_two_spans_and_one_object(s3_client: S3Cli
 
 
 def test_the_pictures_origin_is_the_bucket_s(s3_client: S3Client) -> None:
-    pictures = Pictures(s3_client, "pictures", 600, lambda: 0.0)
+    pictures = Pictures(s3_client, "pictures", 600, lambda: 0.0, find_credentials)
     assert pictures.origin == "https://pictures.s3.eu-west-1.amazonaws.com"
 
 

@@ -70,7 +70,7 @@ def read(**given: str) -> UploadsSettings:
                 port=8000,
                 bucket="pictures",
                 jwks_url="http://auth/jwks",
-                picture_url_seconds=600,
+                picture_url_seconds=300,
             ),
         ),
     ],
@@ -144,6 +144,11 @@ def test_there_are_two_strategies_and_no_other() -> None:
 def test_a_time_span_is_at_least_a_second(kind: type[ServiceSettings], name: str) -> None:
     with pytest.raises(InvalidSettingsError, match=f"{name}: Expected `int` >= 1"):
         read_settings(kind, NEEDED | {name: "0"})
+
+
+def test_a_picture_s_url_is_valid_for_at_most_fifteen_minutes() -> None:
+    with pytest.raises(InvalidSettingsError, match="PICTURE_URL_SECONDS: Expected `int` <= 450"):
+        read_settings(FrontendSettings, NEEDED | {"PICTURE_URL_SECONDS": "451"})
 
 
 @pytest.mark.parametrize(

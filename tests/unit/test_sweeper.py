@@ -329,11 +329,17 @@ def test_a_row_that_can_not_be_judged_failed_and_does_not_dangle(
     assert report.names[Outcome.FAILED] == [f"ada -> {LIVE.avatar_key}"]
 
 
-def test_an_error_of_the_code_stops_the_sweep(sweeper: Sweeper, aws: Aws) -> None:
-    aws.before = fail("HeadObject", KeyError())
-    with pytest.raises(KeyError):
-        sweeper.sweep()
-    assert not aws.writes
+def test_an_unexpected_error_for_one_object_is_logged_and_the_others_are_treated(
+    sweeper: Sweeper, aws: Aws, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(aws, OTHER.avatar_key)
+    aws.before = fail("HeadObject", KeyError("Metadata"))
+    report = sweeper.sweep()
+    assert found(report) == {Outcome.LIVE: 1, Outcome.FAILED: 1, Outcome.DELETED: 1}
+    assert report.names[Outcome.FAILED] == [ORPHAN.avatar_key]
+    [record] = caplog.records
+    assert ORPHAN.avatar_key in record.getMessage()
+    assert record.exc_info
 
 
 @pytest.mark.parametrize(

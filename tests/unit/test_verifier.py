@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.web.callers.identity import Audience, Caller, KeysUnavailableError, NotLoggedInError, TokenExpiredError
-from services.web.callers.key_set import FIRST_FETCH_SECONDS, MAX_AGE_SECONDS, REFETCH_SECONDS
+from services.web.callers.key_set import FIRST_FETCH_SECONDS, MAX_AGE_SECONDS, REFETCH_SECONDS, RENEW_SECONDS
 from services.web.callers.remembered import RememberedTokens
 from services.web.callers.verifier import REQUIRED_CLAIMS, Verifier
 
@@ -69,11 +69,15 @@ class AuthService:
         self.answer: str | Exception = make_key_set(old=OLD)
         self.fetches = 0
         self.now = 0.0
+        self.responds = anyio.Event()
+        """A fetch ends when this is set."""
+        self.responds.set()
 
     async def fetch(self) -> str:
         self.fetches += 1
         for _ in range(5):  # lets concurrent requests ask for the keys, too
             await anyio.lowlevel.checkpoint()
+        await self.responds.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -236,10 +240,72 @@ async def test_a_signed_token_whose_payload_is_no_object_is_refused(verifier: Ve
 
 async def test_the_keys_are_fetched_when_first_needed_and_kept(verifier: Verifier, auth_service: AuthService) -> None:
     assert auth_service.fetches == 0
-    for moment in (0, 1, REFETCH_SECONDS, MAX_AGE_SECONDS - 1):
+    for moment in (0, 1, REFETCH_SECONDS, RENEW_SECONDS - 1):
         auth_service.now = moment
         await verifier.verify(make_token())
+    await anyio.wait_all_tasks_blocked()
     assert auth_service.fetches == 1
+
+
+async def test_known_keys_are_renewed_while_requests_continue(verifier: Verifier, auth_service: AuthService) -> None:
+    await verifier.verify(make_token())
+    auth_service.responds = anyio.Event()
+    auth_service.answer = make_key_set(new=NEW)
+    for auth_service.now in (RENEW_SECONDS, MAX_AGE_SECONDS - 1):
+        assert await verifier.verify(make_token()) == Caller("ada")  # the fetch runs and has not ended
+        assert await verifier.verify(make_token(jti="2")) == Caller("ada")
+    await anyio.wait_all_tasks_blocked()
+    assert auth_service.fetches == 2
+    auth_service.responds.set()
+    await anyio.wait_all_tasks_blocked()
+    await refuse(verifier, make_token())
+    assert await verifier.verify(make_token(NEW, "new")) == Caller("ada")
+
+
+async def test_a_known_key_is_used_while_an_unknown_one_is_fetched(
+    verifier: Verifier, auth_service: AuthService
+) -> None:
+    await verifier.verify(make_token())
+    auth_service.responds = anyio.Event()
+    auth_service.now = REFETCH_SECONDS
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(refuse, verifier, make_token(STRANGER, "unknown"))
+        await anyio.wait_all_tasks_blocked()
+        assert await verifier.verify(make_token()) == Caller("ada")
+        assert auth_service.fetches == 2
+        auth_service.responds.set()
+
+
+async def test_a_fetch_continues_if_a_caller_that_waits_for_it_disconnects(
+    verifier: Verifier, auth_service: AuthService
+) -> None:
+    auth_service.responds = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(verifier.verify, make_token())
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    async with anyio.create_task_group() as group:
+        group.start_soon(verifier.verify, make_token())
+        await anyio.wait_all_tasks_blocked()
+        auth_service.responds.set()
+    assert auth_service.fetches == 1
+
+
+async def test_callers_wait_for_one_fetch_if_the_keys_are_too_old(
+    verifier: Verifier, auth_service: AuthService
+) -> None:
+    await verifier.verify(make_token())
+    auth_service.answer = TimeoutError()
+    auth_service.now = 10 * MAX_AGE_SECONDS
+    assert await verifier.verify(make_token()) == Caller("ada")
+    assert auth_service.fetches == 2  # the caller has waited
+    auth_service.responds = anyio.Event()
+    auth_service.now += REFETCH_SECONDS
+    assert await verifier.verify(make_token()) == Caller("ada")
+    await anyio.wait_all_tasks_blocked()
+    assert auth_service.fetches == 3  # the caller has not waited
+    auth_service.responds.set()
 
 
 async def test_concurrent_requests_fetch_the_keys_once(verifier: Verifier, auth_service: AuthService) -> None:
@@ -346,6 +412,7 @@ async def test_a_failed_fetch_neither_adds_nor_removes_keys(
     for moment in (MAX_AGE_SECONDS + 1, 10 * MAX_AGE_SECONDS):
         auth_service.now = moment
         assert await verifier.verify(make_token()) == Caller("ada")
+        await anyio.wait_all_tasks_blocked()
     assert auth_service.fetches == 4
 
 

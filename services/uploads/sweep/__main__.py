@@ -17,6 +17,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from services.settings.environment import InvalidSettingsError, read_settings
 from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
+from services.store.responses import check_responses
 from services.uploads.bucket import Bucket
 from services.uploads.sweep.settings import Settings
 from services.uploads.sweep.sweeper import Sweeper
@@ -73,8 +74,8 @@ def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], flo
         BotoCoreError, ValueError: one of boto3's own settings is invalid.
     """
     return Sweeper(
-        Bucket(boto3.client("s3", config=S3_CONFIG), settings.bucket),
-        Users(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.table),
+        Bucket(check_responses(boto3.client("s3", config=S3_CONFIG)), settings.bucket),
+        Users(check_responses(boto3.client("dynamodb", config=CLIENT_CONFIG)), settings.table),
         settings.limits,
         settings.confirm_seconds + settings.margin_seconds,
         settings.max_deletions,

@@ -34,7 +34,7 @@ MEANINGS = {
     Outcome.REPLACED: "live avatars overwritten with a blank picture, since their bytes were not the declared picture",
     Outcome.SKIPPED: "orphans beyond the maximum of one sweep; not deleted",
     Outcome.DANGLING: "rows whose object is missing",
-    Outcome.FAILED: "AWS refused or did not respond; the next sweep tries again",
+    Outcome.FAILED: "they could not be inspected or deleted; the next sweep tries again",
 }
 
 METRICS = {

@@ -128,6 +128,10 @@ class Sweeper:
         except (*AWS_ERRORS, DeadlineExceededError) as error:
             logger.warning("%s: %s", _name(finding), error)
             return Outcome.FAILED
+        except Exception:
+            # One object must not keep the sweep from the others.
+            logger.exception("%s: unexpected error", _name(finding))
+            return Outcome.FAILED
 
     def _find_outcome(self, finding: Finding, *, dry_run: bool) -> Outcome:
         match finding:

@@ -42,7 +42,7 @@ class Verifier:
             KeysUnavailableError: the key set can't be fetched and no known key fits.
         """
         # Before the look-up: a token must not be remembered for longer than the key that signed it.
-        await self._keys.refresh_if_old()
+        await self._keys.renew()
         verified = self._tokens.find(token) or await self._check(token)
         if verified.expires <= self._clock():
             raise TokenExpiredError("The session is over.")
