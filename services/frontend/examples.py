@@ -40,9 +40,15 @@ OBJECT: dict[str, Any] = {
     "state": "pending",
 }
 CONFIRMED = OBJECT | {"key": UPLOAD.avatar_key, "expires": None, "state": "live"}
-ROW = {table.USERNAME: USERNAME, table.NAME: NAME, table.AVATAR: UPLOAD.avatar_key, "state": "live"}
+ROW = {
+    table.USERNAME: USERNAME,
+    table.NAME: NAME,
+    table.AVATAR: UPLOAD.avatar_key,
+    table.REMOVED: None,
+    "state": "live",
+}
 
-QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261121T104000Z&X-Amz-Expires=1200&X-Amz-Signature=5eeb431c…"
+QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261121T104000Z&X-Amz-Expires=600&X-Amz-Signature=5eeb431c…"
 """The query of a presigned GET, shortened."""
 
 USERS = add_examples(

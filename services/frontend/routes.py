@@ -16,7 +16,7 @@ from services.frontend.people import People
 from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.view import CARDS, ROWS, Query, View
 from services.store.states import State
-from services.store.table import AVATAR, NAME, USERNAME
+from services.store.table import AVATAR, NAME, REMOVED, USERNAME
 from services.web import examples as shared
 from services.web.callers.guard import Guard
 from services.web.examples import make_examples
@@ -51,12 +51,17 @@ class UsersResponse(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
-class Row(msgspec.Struct, frozen=True, rename={"username": USERNAME, "name": NAME, "avatar": AVATAR}):
+class Row(
+    msgspec.Struct,
+    frozen=True,
+    rename={"username": USERNAME, "name": NAME, "avatar": AVATAR, "removed": REMOVED},
+):
     """A row with the attribute names of the table, and the state of its avatar."""
 
     username: str
     name: str
     avatar: str | None
+    removed: Annotated[str | None, msgspec.Meta(description="An upload id, made when the avatar was last removed.")]
     state: Annotated[str | None, msgspec.Meta(description="`live`, or `dangling` where the object is missing.")]
 
 
@@ -178,7 +183,7 @@ def _parse_state(name: str) -> State | None:
 
 
 def _make_row(entry: InspectedRow) -> Row:
-    return Row(entry.row.username, entry.row.name, entry.row.avatar, entry.state)
+    return Row(entry.row.username, entry.row.name, entry.row.avatar, entry.row.removed, entry.state)
 
 
 def _make_object(entry: InspectedObject) -> Object:

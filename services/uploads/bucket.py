@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from services.pictures.formats import identify, measure
 from services.store.clients import error_code, is_missing
 from services.store.keys import DIGEST_FIELD
+from services.store.responses import require
 from services.uploads.decision import Replace, Restore
 from services.uploads.form import Destination
 from services.uploads.objects import Described, Listed, Stored
@@ -126,10 +127,8 @@ class Bucket:
             _raise_if_changed(error, step.source)
             raise
         # S3 may send status 200 before the copy is complete (AWS: CopyObject). Only the body reports success.
-        checksum = response.get("CopyObjectResult", {}).get("ChecksumSHA256")
-        if checksum is None:
-            raise HTTPClientError(error="CopyObject returned no SHA-256")
-        if checksum != step.sha256:
+        result = require(response.get("CopyObjectResult", {}), "ChecksumSHA256")
+        if result.get("ChecksumSHA256") != step.sha256:
             self.blank(step.target, step.etag, step.metadata)
             raise OtherBytesError(step.target)
 

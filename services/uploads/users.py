@@ -3,9 +3,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from services.store.clients import error_code
+from services.store.responses import require
 from services.store.table import AVATAR, REMOVED, USERNAME, Row, UnknownUserError, make_key, read_avatar, read_row
 
 if TYPE_CHECKING:
@@ -102,7 +103,5 @@ class Users:
             if not item:
                 raise UnknownUserError from error
             raise NotForwardError(read_row(item)) from error
-        if "Attributes" not in response:
-            # The conditions require a row, so a complete response has its attributes.
-            raise HTTPClientError(error="UpdateItem returned no attributes")
-        return read_avatar(response["Attributes"])
+        # The conditions require a row, so a complete response has its attributes.
+        return read_avatar(require(response, "Attributes")["Attributes"])
