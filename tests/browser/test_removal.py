@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
 
+UUID7 = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+"""The value of `Removed`."""
+
 
 def remove_button(site: Site, user: User) -> Locator:
     return site.card(user.username).get_by_role("button", name="Remove avatar")
@@ -41,7 +44,9 @@ def test_the_button_removes_the_avatar(site: Site, user: User, bucket: Bucket) -
 
     expect(placeholder(site, user)).to_be_visible()
     expect(remove_button(site, user)).to_be_disabled()
-    expect(site.row(user.username).locator("td").nth(2)).to_have_text("none")
+    cells = site.row(user.username).locator("td")
+    expect(cells.nth(2)).to_have_text("none")
+    expect(cells.nth(3)).to_have_text(re.compile(UUID7))
     assert user.avatar is None
     eventually(lambda: bucket.keys(user.username) == [])
 

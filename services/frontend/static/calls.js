@@ -110,7 +110,6 @@ const ADVICE = {
   "too-large": "Cut or scale it first.",
   "type-not-allowed": "Choose another file, or save it as one of these.",
   "empty-file": "Choose another file.",
-  removed: "Upload the picture again.",
 };
 
 /** A service responds with problem+json (RFC 9457). Any other body comes from a proxy between browser and service. */
