@@ -68,14 +68,16 @@ def test_an_upload_after_a_removal_becomes_the_avatar(site: Site, user: User, bu
 def test_an_upload_that_was_presigned_before_a_removal_is_refused(
     site: Site, user: User, browser_errors: BrowserErrors
 ) -> None:
-    def remove_first(route: Route) -> None:
-        assert user.http.delete("/uploads/avatar").status_code == 204
-        route.continue_()
-
+    held: list[Route] = []
     site.log_in(user.username)
-    site.page.route("**/uploads/confirm", remove_first, times=1)
+    site.page.route("**/uploads/confirm", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright counts its arguments
     browser_errors.expect("status of 409")
     site.input("confirm").set_input_files(PHOTOGRAPH)
+    expect(site.calls).to_have_count(3)
+    # Otherwise the page could load the picture after the removal.
+    site.see_picture(user.username)
+    assert user.http.delete("/uploads/avatar").status_code == 204
+    held[0].continue_()
     expect(site.failure).to_have_text(
         "The avatar was removed after this upload was presigned. Upload the picture again. (409, urn:problem:removed)"
     )
