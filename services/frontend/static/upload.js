@@ -34,7 +34,9 @@ const HOPELESS = new Set([
   "type-not-allowed", "empty-file", "too-large", "not-a-picture", "type-mismatch", "unreadable-picture", "too-many-pixels",
 ]);
 /** Codes of errors after which the upload starts again with a presign. After any other error it continues. */
-const OVER = new Set(["expired", "unknown-upload", "superseded", "removed", "other-strategy", "AccessDenied", "SignatureDoesNotMatch"]);
+const OVER = new Set([
+  "expired", "unknown-upload", "superseded", "removed", "digest-mismatch", "other-strategy", "AccessDenied", "SignatureDoesNotMatch",
+]);
 
 /** The upload of one file. If it failed or was cancelled, `run` continues where it stopped. */
 export class Upload {
