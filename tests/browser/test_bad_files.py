@@ -49,7 +49,7 @@ MESSAGES = {
     "not-a-picture": "The file's bytes are none of image/png,",
     "type-mismatch": "The file was declared as image/png and is image/jpeg.",
     "too-many-pixels": f"The picture has 30000 x 30000 pixels; {MAX_WIDTH} x {MAX_HEIGHT} are allowed.",
-    "unreadable-picture": "The picture's header is cut off or damaged.",
+    "unreadable-picture": "The picture is cut off or damaged, or has a structure that browsers do not show.",
     "empty-file": "The file is empty.",
     "too-large": "The file has 5,000,001 bytes; 5,000,000 are allowed.",
     "type-not-allowed": "An avatar is one of image/png,",
