@@ -14,6 +14,7 @@ from PIL import Image, ImageChops, ImageOps, ImageStat
 from playwright.sync_api import expect, sync_playwright
 
 from bench.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_NAMES, find_chromium
+from infra.local.ports import HOST
 from infra.seed.people import PICTURES
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from tests.conftest import make_user
@@ -35,6 +36,9 @@ SIDE = 96
 """Width and height of an avatar on the page, pixels."""
 INNER = 66
 """Width and height of the square in an avatar's middle that the round corners do not cut, pixels."""
+
+HOSTNAME = "pictures.test"
+"""A name of this machine that the browser resolves. Unlike localhost, it is no secure context over HTTP."""
 
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => {
@@ -60,7 +64,9 @@ def browser(chromium_path: str) -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium_path, args=CHROMIUM_ARGUMENTS, timeout=PATIENCE_MILLISECONDS
+            executable_path=chromium_path,
+            args=[*CHROMIUM_ARGUMENTS, f"--host-resolver-rules=MAP {HOSTNAME} {HOST}"],
+            timeout=PATIENCE_MILLISECONDS,
         )
         yield browser
         browser.close()

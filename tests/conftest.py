@@ -175,7 +175,9 @@ def aws(request: pytest.FixtureRequest, target: Target) -> Aws:
 class StartStack(Protocol):
     """Start all parts of the demo on free ports. A second call with the same arguments returns the same system."""
 
-    def __call__(self, aws: Aws, strategy: Literal["prefix", "tag"], purpose: str = "shared") -> Stack: ...
+    def __call__(
+        self, aws: Aws, strategy: Literal["prefix", "tag"], purpose: str = "shared", hostname: str = "localhost"
+    ) -> Stack: ...
 
 
 @pytest.fixture(scope="session")
@@ -189,10 +191,20 @@ def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
     with contextlib.ExitStack() as running:
 
         @functools.cache
-        def start(aws: Aws, strategy: Literal["prefix", "tag"], purpose: str = "shared") -> Stack:  # noqa: ARG001
-            name = f"three-phase-upload-{uuid.uuid4().hex[:12]}"
+        def start(
+            aws: Aws,
+            strategy: Literal["prefix", "tag"],
+            purpose: str = "shared",  # noqa: ARG001 - a part of the cache's key
+            hostname: str = "localhost",
+        ) -> Stack:
             options = Options(
-                port=0, pending=strategy, presigns_per_minute=0, confirms_per_minute=0, logins_per_minute=0, name=name
+                port=0,
+                pending=strategy,
+                presigns_per_minute=0,
+                confirms_per_minute=0,
+                logins_per_minute=0,
+                hostname=hostname,
+                name=f"three-phase-upload-{uuid.uuid4().hex[:12]}",
             )
             processes = running.enter_context(run_processes())
             stack = start_system(aws, processes, options, lambda _part, _where: None)

@@ -55,6 +55,8 @@ class Options:
     presigns_per_minute: int = limits.PRESIGNS_PER_MINUTE
     confirms_per_minute: int = limits.CONFIRMS_PER_MINUTE
     logins_per_minute: int = limits.LOGINS_PER_MINUTE
+    hostname: str = "localhost"
+    """Host name in the page's URL. A browser must resolve it to this machine."""
     name: str = NAME
     """Name of the bucket and the table, and prefix of the names of the key and the IAM users."""
 
@@ -117,7 +119,7 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     """
     free = pick_free_ports(1 + len(SERVICES))
     port = options.port or free[0]
-    origin = f"http://localhost:{port}"
+    origin = f"http://{options.hostname}:{port}"
     services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, free[1:], strict=True)}
 
     resources = create_resources(aws, origin, options.name)

@@ -65,7 +65,8 @@ def create_app(
     people = People(dynamodb, settings.table)
     listing = Listing(s3, settings.bucket, executor, clock)
     inspector = Inspector(s3, settings.bucket, people, executor, listing, settings.pending)
-    view = View(people, inspector, executor, settings.pending, settings.lifecycle_clock)
+    limits = {"width": settings.max_width, "height": settings.max_height, "bytes": settings.max_bytes}
+    view = View(people, inspector, executor, settings.pending, settings.lifecycle_clock, limits)
     pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)
     environment = create_environment()
     return Litestar(
@@ -95,8 +96,8 @@ def _security_headers(bucket_origin: str) -> dict[str, str]:
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
-        # The page loads pictures from the bucket and posts the form to it.
-        "img-src": f"'self' {bucket_origin}",
+        # The page loads pictures from the bucket and posts the form to it. It measures a chosen file by a blob: URL.
+        "img-src": f"'self' blob: {bucket_origin}",
         "connect-src": f"'self' {bucket_origin}",
         "base-uri": "'none'",
         "form-action": "'none'",

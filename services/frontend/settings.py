@@ -12,6 +12,9 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     bucket: BucketName
     jwks_url: JwksUrl
     pending: limits.PendingStrategy = limits.PENDING
+    max_bytes: limits.MaxBytes = limits.MAX_BYTES
+    max_width: limits.MaxWidth = limits.MAX_WIDTH
+    max_height: limits.MaxHeight = limits.MAX_HEIGHT
     lifecycle_clock: Annotated[
         bool,
         msgspec.Meta(description="Whether the page can move the lifecycle clock and start a sweep; local demo only."),

@@ -12,6 +12,7 @@ from services.store.keys import PENDING_PREFIX
 from services.store.table import UnknownUserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from concurrent.futures import Executor
 
     from services.frontend.inspector import Inspector
@@ -51,6 +52,8 @@ class View:
     strategy: PendingStrategy
     lifecycle_clock: bool
     """Whether the page can move the clock of the lifecycle rules."""
+    limits: Mapping[str, int]
+    """The limits of a picture, for the page's scripts: `width` and `height` in pixels, and `bytes`."""
 
     def gather(self, caller: Caller | None, query: Query) -> dict[str, Any]:
         """The template's context. Tasks of the executor make single calls to AWS and never wait for other tasks.
@@ -83,6 +86,7 @@ class View:
             "accept": ",".join(CONTENT_TYPES),
             "pending_prefix": PENDING_PREFIX,
             "formats": SHOWN_FORMATS,
+            "limits": self.limits,
         }
 
     def _find_current(self, caller: Caller | None, shown: list[Row]) -> Row | None:

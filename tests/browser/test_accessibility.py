@@ -12,8 +12,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 import services.frontend
+from services.settings.limits import MAX_WIDTH
 from tests.browsing import PHOTOGRAPH, SAME, Site, difference, draw_avatar
 from tests.conftest import only_prefix
+from tests.pictures import make_picture
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request, Route
@@ -109,6 +111,13 @@ def test_every_state_of_the_page_passes_axe(
     device_site.input("repeat").set_input_files(PHOTOGRAPH)
     device_site.expect_entry("done")
     check(page, "failures and several uploads")
+
+    wide = tmp_path / "wide.png"
+    wide.write_bytes(make_picture(size=(MAX_WIDTH + 1, 10)))
+    device_site.input("confirm").set_input_files(wide)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    check(page, "offer to scale down")
+    page.keyboard.press("Escape")
 
     page.locator("#attack-lab summary").click()
     check(page, "attack lab")

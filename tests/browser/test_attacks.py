@@ -67,7 +67,8 @@ def test_every_attack_is_refused_or_harmless(
     def respond_with_an_expired_form(route: Route) -> None:
         """Replace the form by one that has expired, so that the test does not wait."""
         answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
-        declared = Declared("image/png", json.loads(route.request.post_data or "")["size"])
+        asked = json.loads(route.request.post_data or "")
+        declared = Declared("image/png", asked["size"], asked["sha256"])
         form = presign_as(stack, strategy, user.username, declared, service="uploads", seconds=-1)
         route.fulfill(response=answer, json=answer.json() | form | {"expires": 0})
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from services.pictures.formats import CONTENT_TYPES
+from services.settings.limits import MAX_HEIGHT, MAX_WIDTH
 from tests.browsing import difference
 from tests.conftest import POSTED_PREFIXES, only_prefix
 from tests.pictures import BAD_PICTURES, make_picture
@@ -47,8 +48,8 @@ STATUS = {"empty-file": 422, "too-large": 413, "type-not-allowed": 415}
 MESSAGES = {
     "not-a-picture": "The file's bytes are none of image/png,",
     "type-mismatch": "The file was declared as image/png and is image/jpeg.",
-    "too-many-pixels": "The picture has 30000 x 30000 pixels; 8192 x 8192 are allowed.",
-    "unreadable-picture": "The picture's header is cut off or damaged.",
+    "too-many-pixels": f"The picture has 30000 x 30000 pixels; {MAX_WIDTH} x {MAX_HEIGHT} are allowed.",
+    "unreadable-picture": "The picture is cut off or damaged, or has a structure that browsers do not show.",
     "empty-file": "The file is empty.",
     "too-large": "The file has 5,000,001 bytes; 5,000,000 are allowed.",
     "type-not-allowed": "An avatar is one of image/png,",

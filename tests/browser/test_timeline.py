@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from services.uploads.bucket import compute_sha256
 from services.uploads.objects import Declared
 from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, read_key
 from tests.conftest import POSTED_PREFIXES, only_prefix, only_tag
@@ -226,7 +227,8 @@ def test_an_upload_with_an_expired_form_is_presigned_again(
 
     def respond_with_an_expired_form(route: Route) -> None:
         answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
-        declared = Declared("image/jpeg", PHOTOGRAPH.stat().st_size)
+        file = PHOTOGRAPH.read_bytes()
+        declared = Declared("image/jpeg", len(file), compute_sha256(file))
         old = presign_as(stack, strategy, user.username, declared, service="uploads", seconds=-1)
         route.fulfill(response=answer, json=answer.json() | old)
 

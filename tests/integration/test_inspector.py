@@ -223,7 +223,7 @@ def counted_view(stack: Stack, strategy: PendingStrategy) -> Iterator[CountedVie
         people = People(aws.dynamodb, stack.resources.table)
         listing = Listing(aws.s3, stack.resources.bucket, executor, time.time, BATCH)
         inspector = Inspector(aws.s3, stack.resources.bucket, people, executor, listing, strategy)
-        yield CountedView(View(people, inspector, executor, strategy, lifecycle_clock=False), calls)
+        yield CountedView(View(people, inspector, executor, strategy, lifecycle_clock=False, limits={}), calls)
 
 
 @pytest.mark.one_aws

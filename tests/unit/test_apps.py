@@ -81,7 +81,7 @@ def test_the_frontend_is_created_and_its_policy_allows_only_its_own_origin_and_t
         headers = client.get("/nothing").headers
     assert headers["Content-Security-Policy"] == (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
-        "img-src 'self' https://pictures.s3.eu-west-1.amazonaws.com; "
+        "img-src 'self' blob: https://pictures.s3.eu-west-1.amazonaws.com; "
         "connect-src 'self' https://pictures.s3.eu-west-1.amazonaws.com; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )

@@ -155,7 +155,9 @@ def people() -> FakePeople:
 
 @pytest.fixture
 def view(people: FakePeople, executor: Executor) -> View:
-    return View(cast("People", people), cast("Inspector", FakeInspector()), executor, "prefix", lifecycle_clock=True)
+    return View(
+        cast("People", people), cast("Inspector", FakeInspector()), executor, "prefix", lifecycle_clock=True, limits={}
+    )
 
 
 def test_each_list_of_the_page_has_its_own_cursor(view: View) -> None:

@@ -11,19 +11,19 @@ export class CallError extends Error {
 }
 
 /**
- * POST if there is a body, GET otherwise.
+ * @param options.method the method; by default POST if there is a body, and GET otherwise
  * @param options.requestId the request id, which is also in the services' logs
  * @param options.token an access token that is sent instead of this browser's session cookie; empty for neither
  */
-export async function callService(path, body, { signal, requestId, token, observe } = {}) {
+export async function callService(path, body, { method = body ? "POST" : "GET", signal, requestId, token, observe } = {}) {
   const headers = {
     "Content-Type": "application/json",
     ...(requestId && { "X-Request-Id": requestId }),
     ...(token && { Authorization: `Bearer ${token}` }),
   };
   signal?.throwIfAborted();
-  const call = begin(body ? "POST" : "GET", new URL(path, location.href), { headers, body }, observe);
-  const options = { method: call.method, headers, signal, credentials: token === undefined ? "same-origin" : "omit" };
+  const call = begin(method, new URL(path, location.href), { headers, body }, observe);
+  const options = { method, headers, signal, credentials: token === undefined ? "same-origin" : "omit" };
   let answer, text;
   try {
     answer = await fetch(path, body ? { ...options, body: JSON.stringify(body) } : options);

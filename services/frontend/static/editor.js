@@ -46,9 +46,14 @@ export async function take() {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = Math.min(SIDE, Math.round(side));
   paint(canvas, left, top, side);
+  return { file: await encode(canvas, file), isOriginal: false };
+}
+
+/** The canvas as a file, in the content type in which the original is edited. */
+export async function encode(canvas, original) {
   // A browser that can't encode this type encodes PNG.
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, findEditedType(file.type), 0.9));
-  return { file: new File([blob], file.name, { type: blob.type }), isOriginal: false };
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, findEditedType(original.type), 0.9));
+  return new File([blob], original.name, { type: blob.type });
 }
 
 /** Draw the preview. Called after each change of a slider or a choice in the editor. */
@@ -86,7 +91,8 @@ export function nudge(key) {
   return true;
 }
 
-async function decode(file) {
+/** Throws an EncodingError if this browser can't decode the file as a picture. */
+export async function decode(file) {
   try {
     return await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {

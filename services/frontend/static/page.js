@@ -6,8 +6,9 @@ import { compare, look, mark } from "./changes.js";
 import * as editor from "./editor.js";
 import { nameFormatsWithoutRemover, warnOfMetadata } from "./formats.js";
 import { passDay, showClock, sweep } from "./lifecycle.js";
+import { fitToLimits } from "./scaling.js";
 import { Entry } from "./timeline.js";
-import { Upload, confirm, withoutMetadata } from "./upload.js";
+import { Upload, confirm, removeAvatar, withoutMetadata } from "./upload.js";
 import { countDown, fetchNewest, reload, remember } from "./view.js";
 
 const AFTERMATH = {
@@ -42,6 +43,8 @@ document.addEventListener("click", (event) => {
   const { login, attack } = button.dataset;
   if (login) perform(() => callService("/auth/login", { username: login }));
   else if ("logout" in button.dataset) perform(() => callService("/auth/logout", {}));
+  else if ("removeAvatar" in button.dataset) perform(remove);
+  else if ("scale" in button.dataset) document.querySelector("#scale-offer").close(button.dataset.scale);
   else if ("passDay" in button.dataset) perform(passDay);
   else if ("sweep" in button.dataset) perform(sweep);
   else if (attack) tryAttack(attack);
@@ -141,6 +144,13 @@ async function startEdited() {
 // Uploads
 
 async function uploadAtOnce(chosen, flow) {
+  const fitted = await fitToLimits(chosen);
+  if (!fitted) return;
+  if (fitted !== chosen) {
+    // A scaled picture has no metadata.
+    await upload(fitted, flow, "Scaled down here.");
+    return;
+  }
   const isRemoving = isRemovingMetadata();
   const file = isRemoving ? await withoutMetadata(chosen) : chosen;
   const removed = chosen.size - file.size;
@@ -223,6 +233,22 @@ const PHASES = {
   },
 };
 
+async function remove() {
+  const username = currentUser();
+  const entry = new Entry(`Removal of ${username}'s avatar`, { withProgress: false });
+  entry.element.scrollIntoView({ block: "nearest" });
+  await begin(entry, username);
+  const old = entry.seen.rows.get(username);
+  entry.say("running", "Removing the avatar");
+  try {
+    await removeAvatar({ observe: entry.observe("Remove", () => "The user has no avatar, and no earlier upload can become one.") });
+    await settle(entry, old);
+    entry.say("done", "Done: the avatar is removed.");
+  } catch (error) {
+    entry.say("failed", explain(error));
+  }
+}
+
 /** Show and mark the changes from now on. */
 async function begin(entry, username) {
   before = look(document);
@@ -243,7 +269,8 @@ async function see(entry) {
   return entry.seen;
 }
 
-/** The old picture and the pending object are deleted right after the response: read the page until they are deleted. */
+/** What the call replaced is deleted right after its response: read the page until the object with this key is deleted,
+ * unless it is the avatar, and until the user has no orphans. */
 async function settle(entry, key, avatar) {
   for (let looks = 0; looks < 10; looks += 1) {
     const { objects } = await see(entry);
@@ -346,12 +373,17 @@ async function turn() {
 }
 
 function report(error) {
-  if (!(error instanceof CallError)) console.error(error);
+  if (!isForUsers(error)) console.error(error);
   say(explain(error));
 }
 
 function explain(error) {
-  return error instanceof CallError ? error.message : "Something went wrong on this page. Load it again.";
+  return isForUsers(error) ? error.message : "Something went wrong on this page. Load it again.";
+}
+
+/** Whether the error's message is written for users. */
+function isForUsers(error) {
+  return error instanceof CallError || error.name === "EncodingError";
 }
 
 function say(text) {

@@ -14,7 +14,7 @@ export async function withoutMetadata(file) {
 export async function presign(file, options = {}) {
   const sha256 = await digest(file);
   const requestId = makeRequestId();
-  const declared = { content_type: file.type, size: file.size, ...(sha256 && { sha256 }) };
+  const declared = { content_type: file.type, size: file.size, sha256 };
   return { ...(await callService("/uploads/presign", declared, { ...options, requestId })), requestId };
 }
 
@@ -24,12 +24,19 @@ export function confirm(form, options = {}) {
   return callService("/uploads/confirm", proof, { ...options, requestId: form.requestId });
 }
 
+/** Remove the avatar of the logged-in user. No upload that was presigned before can become the avatar afterwards. */
+export function removeAvatar(options = {}) {
+  return callService("/uploads/avatar", undefined, { ...options, method: "DELETE" });
+}
+
 /** Codes of errors after which only another file can succeed. */
 const HOPELESS = new Set([
   "type-not-allowed", "empty-file", "too-large", "not-a-picture", "type-mismatch", "unreadable-picture", "too-many-pixels",
 ]);
 /** Codes of errors after which the upload starts again with a presign. After any other error it continues. */
-const OVER = new Set(["expired", "unknown-upload", "superseded", "other-strategy", "AccessDenied", "SignatureDoesNotMatch"]);
+const OVER = new Set([
+  "expired", "unknown-upload", "superseded", "removed", "digest-mismatch", "other-strategy", "AccessDenied", "SignatureDoesNotMatch",
+]);
 
 /** The upload of one file. If it failed or was cancelled, `run` continues where it stopped. */
 export class Upload {
@@ -103,9 +110,15 @@ function makeRequestId() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The file's SHA-256 in base64, which S3 compares with the file. Browsers compute it only on HTTPS and localhost. */
+/** The file's SHA-256 in base64, which S3 compares with the file. */
 async function digest(file) {
-  if (!globalThis.crypto?.subtle) return null;
-  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
-  return btoa(String.fromCharCode(...bytes));
+  const bytes = await hash(await file.arrayBuffer());
+  return btoa(String.fromCharCode(...new Uint8Array(bytes)));
+}
+
+/** The SHA-256 by the browser, which computes it only on HTTPS and localhost, or else by a library. */
+async function hash(content) {
+  if (crypto.subtle) return crypto.subtle.digest("SHA-256", content);
+  const { sha256 } = await import("./js-sha256/sha256.min.mjs");
+  return sha256.arrayBuffer(content);
 }
