@@ -221,7 +221,10 @@ class TestUploads:
         assert read_counts(lines) == {("Confirmed", ("Service", "uploads")): 1}
 
     def test_a_removal_is_counted(self, calls: TestClient[Any], lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(Remover, "remove", lambda *_: ())
+        def end(*_: object) -> tuple[str, ...]:
+            return ()
+
+        monkeypatch.setattr(Remover, "remove", end)
         answer = calls.delete("/uploads/avatar")
         assert (answer.status_code, answer.content) == (204, b"")
         assert read_counts(lines) == {("Removed", ("Service", "uploads")): 1}

@@ -124,14 +124,20 @@ def test_a_removal_without_an_avatar_requires_a_row_without_one(users: Users, dy
 
 Change = Callable[[Users], object]
 
-each_change = pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param(lambda users: users.advance("ada", NEW), id="advance"),
-        pytest.param(lambda users: users.remove("ada", NEW.text, OLD.avatar_key), id="remove"),
-        pytest.param(lambda users: users.remove("ada", NEW.text, None), id="remove nothing"),
-    ],
-)
+
+def advance(users: Users) -> object:
+    return users.advance("ada", NEW)
+
+
+def remove(users: Users) -> object:
+    return users.remove("ada", NEW.text, OLD.avatar_key)
+
+
+def remove_nothing(users: Users) -> object:
+    return users.remove("ada", NEW.text, None)
+
+
+each_change = pytest.mark.parametrize("change", [advance, remove, remove_nothing])
 
 
 @each_change
@@ -169,10 +175,9 @@ def test_any_other_error_of_dynamodb_surfaces(
         dynamodb_stub.add_client_error(method, code, http_status_code=400)
     with pytest.raises(ClientError, match=code):
         users.find_row("ada")
-    with pytest.raises(ClientError, match=code):
-        users.advance("ada", NEW)
-    with pytest.raises(ClientError, match=code):
-        users.remove("ada", NEW.text, None)
+    for change in (advance, remove):
+        with pytest.raises(ClientError, match=code):
+            change(users)
     with pytest.raises(ClientError, match=code):
         login_users.require("ada")
 
