@@ -10,8 +10,10 @@ from services.store.table import UnknownUserError
 from services.uploads.deadline import DeadlineExceededError
 from services.uploads.refusals import KeepsChangingError
 from services.uploads.removal import LAST_CALL_SECONDS, MAX_TRIES, Remover
+from services.uploads.remove import run
 from tests.fake.aws import Aws, do_nothing, fail, once, refuse
 from tests.fake.world import Call, World
+from tests.unit.conftest import REGION
 
 EARLIER, NOW, LATER, LAST = (UploadId(f"019b0000-0000-7000-8000-00000000000{number}") for number in (1, 2, 3, 4))
 
@@ -158,3 +160,40 @@ def test_an_error_of_aws_surfaces_and_the_avatar_stays(remover: Remover, aws: Aw
         remover.remove("ada")
     aws.before = do_nothing
     assert aws.avatars["ada"] == EARLIER.avatar_key
+
+
+class TestCommand:
+    """What `tests/integration/test_removal_command.py` can't show with a running system."""
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            KeepsChangingError("The avatar was changed."),
+            DeadlineExceededError("Try again."),
+            ReadTimeoutError(endpoint_url="https://dynamodb"),
+        ],
+    )
+    def test_an_unfinished_removal_is_reported(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+    ) -> None:
+        def fail(_remover: Remover, _username: str) -> None:
+            raise error
+
+        monkeypatch.setattr(Remover, "remove", fail)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+        assert run(["ada"], {"BUCKET": "pictures", "TABLE": "users"}) == 1
+        expected = f"The avatar may still be there. Run the command again. {error}\n"
+        assert capsys.readouterr() == ("", expected)
+
+    def test_the_help_explains_the_exit_status(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit) as exited:
+            run(["--help"], {})
+        assert exited.value.code == 0
+        assert "Exit status" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("arguments", [[], ["ada", "bob"], ["ada", "--all"]])
+    def test_the_command_takes_one_username(self, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+        with pytest.raises(SystemExit) as exited:
+            run(arguments, {})
+        assert exited.value.code == 2
+        assert capsys.readouterr().err.startswith("usage: python -m services.uploads.remove")
