@@ -5,14 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import inherit_environ
-from services.uploads.bucket import compute_sha256
-from tests.conftest import make_user, only_prefix, post_form
+from tests.conftest import make_user, only_prefix
 from tests.eventually import PATIENCE_SECONDS
 from tests.pictures import make_picture
 
@@ -49,13 +48,6 @@ def remove(stack: Stack, username: str, **changed: str | None) -> subprocess.Com
     )
 
 
-def upload_unconfirmed(user: User) -> dict[str, Any]:
-    declared = user.presign("image/png", len(PICTURE), sha256=compute_sha256(PICTURE))
-    form: dict[str, Any] = declared.raise_for_status().json()
-    post_form(form, PICTURE).raise_for_status()
-    return form
-
-
 def test_the_command_removes_the_avatar_and_deletes_its_picture(stack: Stack, user: User, bucket: Bucket) -> None:
     avatar = user.avatar
     assert bucket.keys(user.username) == [avatar]
@@ -72,12 +64,12 @@ def test_the_command_removes_the_avatar_and_deletes_its_picture(stack: Stack, us
 @pytest.mark.parametrize("portrait", [True, False])
 def test_only_uploads_that_are_presigned_after_the_command_can_be_confirmed(stack: Stack, portrait: bool) -> None:  # noqa: FBT001 - a table
     with make_user(stack, portrait=portrait) as user:
-        form = upload_unconfirmed(user)
+        form = user.upload_unconfirmed("image/png", PICTURE)
         assert remove(stack, user.username).returncode == 0
         refused = user.confirm(form)
         assert (refused.status_code, refused.json()["type"]) == (409, "urn:problem:removed")
         assert user.avatar is None
-        later = upload_unconfirmed(user)
+        later = user.upload_unconfirmed("image/png", PICTURE)
         assert user.confirm(later).json()["avatar"] == user.avatar
 
 

@@ -229,20 +229,26 @@ def test_an_upload_that_is_not_after_the_removal_is_refused(row: Row, removed: U
         check_forward(UPLOAD, replace(row, removed=removed.text))
 
 
+UP_TO_NOW = "019b0000-0000-7fff-bfff-ffffffffffff"
+"""The greatest id of the millisecond in which the uploads were presigned."""
+
+AHEAD = UploadId("019b0000-ffff-7000-8000-000000000000")
+
+
 @pytest.mark.parametrize(
     ("row", "removed"),
     [
-        pytest.param(NEW, UPLOAD, id="no avatar"),
-        pytest.param(BEFORE, UPLOAD, id="an earlier avatar"),
-        pytest.param(AFTER, LATER, id="an avatar that is ahead of the clock"),
-        pytest.param(replace(NEW, removed=EARLIER.text), UPLOAD, id="an earlier removal"),
-        pytest.param(replace(NEW, removed=LATER.text), LATER, id="a removal that is ahead of the clock"),
-        pytest.param(replace(BEFORE, removed=LATER.text), LATER, id="both"),
-        pytest.param(replace(NEW, avatar="elsewhere"), UPLOAD, id="an avatar that is no upload"),
+        pytest.param(NEW, UP_TO_NOW, id="no avatar"),
+        pytest.param(AFTER, UP_TO_NOW, id="an avatar of this millisecond"),
+        pytest.param(replace(NEW, avatar=AHEAD.avatar_key), AHEAD.text, id="an avatar that is ahead of the clock"),
+        pytest.param(replace(NEW, removed=LATER.text), UP_TO_NOW, id="a removal in this millisecond"),
+        pytest.param(replace(NEW, removed=AHEAD.text), AHEAD.text, id="a removal that is ahead of the clock"),
+        pytest.param(replace(AFTER, removed=AHEAD.text), AHEAD.text, id="both"),
+        pytest.param(replace(NEW, avatar="elsewhere"), UP_TO_NOW, id="an avatar that is no upload"),
     ],
 )
-def test_a_removal_is_below_neither_the_avatar_nor_the_last_removal(row: Row, removed: UploadId) -> None:
-    assert decide_removal(UPLOAD, row) == removed.text
+def test_a_removal_refuses_every_upload_up_to_now(row: Row, removed: str) -> None:
+    assert decide_removal(UPLOAD.created + 0.0005, row) == removed
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
