@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +19,10 @@ from bench.spread import Spread, count_sequential_calls, find_percentile, find_r
 from bench.subjects import BY_NAME
 from infra.local.stack import run_processes
 from services.auth.tokens import SigningKey
-from services.uploads.bucket import Bucket
-from services.uploads.strategies import STRATEGIES, parse_upload
+from services.store.keys import DIGEST_FIELD, USERNAME_FIELD, UploadId
+from services.uploads.bucket import Bucket, compute_sha256
+from services.uploads.deadline import Deadline
+from services.uploads.strategies import STRATEGIES
 from services.uploads.users import NotForwardError, Users
 
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
     from bench.servers import FakeAwsServer
 
-ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+EARLIER, ID, LATER = (UploadId(f"01890a5d-ac96-774b-bcce-b302099a805{number}") for number in (6, 7, 8))
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x10\x00\x00\x00\x10\x08\x02\x00\x00\x00"
 
 
@@ -104,34 +108,35 @@ def test_the_steps_of_a_confirm_work_on_the_fake_aws(aws: FakeAwsServer, pending
     aws.clear()
     strategy = STRATEGIES[pending]
     bucket = Bucket(aws.clients.s3, RESOURCES.bucket)
-    upload_id = parse_upload(strategy.prefix + ID, strategy)
-    assert upload_id is not None
-    posted = strategy.posted_key(upload_id)
-    assert bucket.inspect(posted) is None
-    aws.add_object(posted, PNG, "image/png", {"username": USERNAME}, "Status=Pending" if pending == "tag" else "")
-    stored = bucket.inspect(posted)
+    posted = strategy.posted_key(ID)
+    deadline = Deadline.after(math.inf, time.time)
+    assert bucket.inspect(posted, len(PNG), deadline) is None
+    metadata = {USERNAME_FIELD: USERNAME, DIGEST_FIELD: compute_sha256(PNG)}
+    aws.add_object(posted, PNG, "image/png", metadata, "Status=Pending" if pending == "tag" else "")
+    stored = bucket.inspect(posted, len(PNG), deadline)
     assert stored is not None
+    assert stored.sha256 == metadata[DIGEST_FIELD]
     assert (stored.size, stored.content_type, stored.tagged) == (len(PNG), "image/png", pending == "tag")
 
-    bucket.copy(strategy.promotion(upload_id, stored))
-    bucket.delete(strategy.leftovers(upload_id))
+    bucket.copy(strategy.promotion(ID, stored))
+    bucket.delete(strategy.leftovers(ID))
     listed = [listed.key for listed in bucket.list_objects("")]
-    assert listed == [upload_id.avatar_key]
-    assert not bucket.read_tags(upload_id.avatar_key)
-    assert bucket.find_owner(upload_id.avatar_key) == USERNAME
+    assert listed == [ID.avatar_key]
+    assert not bucket.read_tags(ID.avatar_key)
+    assert bucket.describe(ID.avatar_key).metadata == metadata
 
 
 def test_a_row_only_takes_a_later_avatar(aws: FakeAwsServer) -> None:
     aws.clear()
     users = Users(aws.clients.dynamodb, RESOURCES.table)
     aws.add_user(USERNAME)
-    assert users.find_avatar(USERNAME) is None
-    assert users.advance(USERNAME, "avatars/1") is None
-    assert users.advance(USERNAME, "avatars/2") == "avatars/1"
+    assert users.find_row(USERNAME).avatar is None
+    assert users.advance(USERNAME, EARLIER) is None
+    assert users.advance(USERNAME, LATER) == EARLIER.avatar_key
     with pytest.raises(NotForwardError):
-        users.advance(USERNAME, "avatars/1")
-    assert users.find_avatar(USERNAME) == "avatars/2"
-    assert [(row.avatar, row.username) for row in users.list_references()] == [("avatars/2", USERNAME)]
+        users.advance(USERNAME, ID)
+    assert users.find_row(USERNAME).avatar == LATER.avatar_key
+    assert [(row.avatar, row.username) for row in users.list_rows()] == [(LATER.avatar_key, USERNAME)]
 
 
 def test_a_missing_object_is_an_error(aws: FakeAwsServer) -> None:

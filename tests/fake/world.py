@@ -174,10 +174,12 @@ def _copy(
     metadata: tuple[tuple[str, str], ...],
     content_type: str,
 ) -> Iterator[Step]:
-    if progress is not None:
-        if if_absent and world.find(target):
-            yield Step(world, answer=Failure("PreconditionFailed", 412))
+    if if_absent and world.find(target):
+        yield Step(world, answer=Failure("PreconditionFailed", 412))
+        if progress is not None:
             return
+        # AWS does not say which of the two objects S3 checks first.
+    if progress is not None:
         copy = Object(progress, metadata, content_type=content_type, has_checksum=True)
         yield Step(world.put(target, copy), answer=progress)
         return

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.store.keys import AVATAR_PREFIX, USERNAME_FIELD, UploadId, parse_key
+from services.store.table import Row
 from services.uploads.bucket import MissingObjectError
-from services.uploads.objects import Listed, Reference
+from services.uploads.objects import Described, Listed
 from services.uploads.picture import PictureLimits
 from services.uploads.sweep.sweeper import Sweeper
 
@@ -49,26 +50,26 @@ class Generated:
 
     count: int
 
-    def list_references(self) -> Iterator[Reference]:
+    def list_rows(self) -> Iterator[Row]:
         for step in range(self.count):
             number = step * STRIDE % self.count
             if number % ORPHAN_EVERY:
-                yield Reference(upload_id(number).avatar_key, f"user{number:060}")
+                yield self.find_row(f"user{number:060}")
 
-    def find_avatar(self, username: str) -> str:
-        return upload_id(int(username.removeprefix("user"))).avatar_key
+    def find_row(self, username: str) -> Row:
+        return Row(username, username, upload_id(int(username.removeprefix("user"))).avatar_key)
 
     def list_objects(self, prefix: str) -> Iterator[Listed]:
         for number in range(self.count if prefix == AVATAR_PREFIX else 0):
             if exists(number):
                 yield Listed(upload_id(number).avatar_key, NOW - 10_000)
 
-    def find_owner(self, key: str) -> str | None:
-        """Return the owner of an orphan, a user who now has another avatar."""
+    def describe(self, key: str) -> Described:
+        """Describe an orphan, whose owner is a user who now has another avatar."""
         found = parse_key(key, AVATAR_PREFIX)
         if found is None or not exists(round((found.created - FIRST) * 1000)):
             raise MissingObjectError(key)
-        return f"user{1:060}"
+        return Described({USERNAME_FIELD: f"user{1:060}"}, None)
 
     def read_tags(self, key: str) -> Mapping[str, str]:
         assert key.startswith(AVATAR_PREFIX)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,24 +11,59 @@ import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.response import StreamingBody
 
-from services.pictures.formats import HEAD_BYTES, identify, measure
+from services.pictures.formats import identify, measure
 from services.store.clients import is_transient
 from services.store.keys import PENDING_PREFIX
-from services.uploads.bucket import BLANK, Bucket, ChangedError, MissingObjectError, NotDeletedError
+from services.uploads.bucket import (
+    BLANK,
+    CHUNK_BYTES,
+    Bucket,
+    ChangedError,
+    MissingObjectError,
+    NotDeletedError,
+    OtherBytesError,
+    compute_sha256,
+)
 from services.uploads.deadline import Deadline, DeadlineExceededError
 from services.uploads.decision import Replace, Restore
-from services.uploads.objects import Copy, Listed, Stored
+from services.uploads.objects import Copy, Described, Listed, Stored
 from services.uploads.refusals import NotAPictureError
-from tests.pictures import cut_off, make_picture, push_dimensions_back
+from tests.pictures import make_picture, push_dimensions_back
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from botocore.stub import Stubber
     from types_boto3_s3 import S3Client
 
 KEY = f"{PENDING_PREFIX}019b0000-0000-7000-8000-000000000002"
 TARGET = "avatars/019b0000-0000-7000-8000-000000000002"
-LONG_HEADED = push_dimensions_back(make_picture("image/jpeg", size=(37, 21)), HEAD_BYTES)
-STEP = Copy(KEY, TARGET, '"checked"', "image/png", {"username": "ada"}, "no-cache")
+LARGE = push_dimensions_back(make_picture("image/jpeg", size=(37, 21)), 2 * CHUNK_BYTES)
+METADATA = {"username": "ada", "sha256": "verified="}
+STEP = Copy(KEY, TARGET, '"checked"', "verified=", "image/png", METADATA, "no-cache", if_absent=False)
+IF_ABSENT = replace(STEP, if_absent=True)
+BLANK_SHA256 = compute_sha256(BLANK.read_bytes())
+MAX_BYTES = len(LARGE)
+
+
+@dataclass
+class Watch:
+    """A clock that a test sets."""
+
+    now: float = 0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def deadline(watch: Watch) -> Deadline:
+    return Deadline(60, watch)
 
 
 @pytest.fixture
@@ -35,182 +71,154 @@ def bucket(s3_client: S3Client) -> Bucket:
     return Bucket(s3_client, "pictures")
 
 
+class Body(io.BytesIO):
+    """An object's bytes. `on_read` is called with the number of reads so far before each read."""
+
+    def __init__(self, content: bytes, on_read: Callable[[int], None]) -> None:
+        super().__init__(content)
+        self.on_read = on_read
+        self.reads = 0
+
+    def read(self, amount: int | None = -1, /) -> bytes:
+        self.on_read(self.reads)
+        self.reads += 1
+        return super().read(amount)
+
+
 def answer_with(
-    stub: Stubber,
-    picture: bytes,
-    *,
-    last: int = HEAD_BYTES - 1,
-    etag: str = '"e"',
-    content_type: str = "image/png",
-    **more: Any,
-) -> None:
-    """Expect a read of the first bytes and respond as S3 does: 206 with the bytes that exist."""
-    part = picture[: last + 1]
+    stub: Stubber, picture: bytes, on_read: Callable[[int], None] = lambda _reads: None, **more: Any
+) -> Body:
+    """Expect one read of the whole object, and return the body of the response."""
+    body = Body(picture, on_read)
     stub.add_response(
         "get_object",
         {
-            "Body": StreamingBody(io.BytesIO(part), len(part)),
-            "ETag": etag,
-            "ContentLength": len(part),
-            "ContentRange": f"bytes 0-{len(part) - 1}/{len(picture)}",
-            "ContentType": content_type,
+            "Body": StreamingBody(body, len(picture)),
+            "ETag": '"e"',
+            "ContentLength": len(picture),
+            "ContentType": "image/png",
             "Metadata": {"username": "ada"},
             **more,
         },
-        {"Bucket": "pictures", "Key": KEY, "Range": f"bytes=0-{last}"},
+        {"Bucket": "pictures", "Key": KEY},
     )
+    return body
 
 
 def refuse(stub: Stubber, method: str, code: str, status: int) -> None:
     stub.add_client_error(method, code, http_status_code=status)
 
 
-def test_an_object_is_described_by_one_read(bucket: Bucket, s3_stub: Stubber) -> None:
-    picture = make_picture("image/png", size=(37, 21))
-    answer_with(s3_stub, picture)
-    assert bucket.inspect(KEY) == Stored('"e"', len(picture), "image/png", {"username": "ada"}, "image/png", (37, 21))
+def test_an_object_is_described_by_one_read(bucket: Bucket, s3_stub: Stubber, deadline: Deadline) -> None:
+    body = answer_with(s3_stub, b"abc")
+    assert bucket.inspect(KEY, MAX_BYTES, deadline) == Stored(
+        etag='"e"',
+        size=3,
+        content_type="image/png",
+        metadata={"username": "ada"},
+        # FIPS 180-2, appendix B.1, in base64.
+        sha256="ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
+        format=None,
+        dimensions=None,
+    )
+    assert body.closed
 
 
 @pytest.mark.parametrize(("answer", "tagged"), [({}, False), ({"TagCount": 0}, False), ({"TagCount": 1}, True)])
 def test_an_object_with_tags_is_described_as_tagged(
     bucket: Bucket,
     s3_stub: Stubber,
+    deadline: Deadline,
     answer: dict[str, Any],
     tagged: bool,  # noqa: FBT001 - a table
 ) -> None:
     answer_with(s3_stub, make_picture("image/png"), **answer)
-    stored = bucket.inspect(KEY)
+    stored = bucket.inspect(KEY, MAX_BYTES, deadline)
     assert stored
     assert stored.tagged is tagged
 
 
-def test_the_size_is_that_of_the_whole_object(bucket: Bucket, s3_stub: Stubber) -> None:
-    answer_with(s3_stub, make_picture("image/png", size=(37, 21)) + bytes(100_000))
-    stored = bucket.inspect(KEY)
+def test_an_object_of_the_maximum_size_is_read_whole(bucket: Bucket, s3_stub: Stubber, deadline: Deadline) -> None:
+    body = answer_with(s3_stub, LARGE)
+    stored = bucket.inspect(KEY, MAX_BYTES, deadline)
     assert stored
-    assert stored.size > 100_000
-    assert stored.dimensions == (37, 21)
-
-
-def test_a_response_without_a_range_holds_the_whole_object(bucket: Bucket, s3_stub: Stubber) -> None:
-    picture = make_picture("image/png")
-    whole: dict[str, Any] = {
-        "Body": StreamingBody(io.BytesIO(picture), len(picture)),
-        "ETag": '"e"',
-        "ContentType": "image/png",
-        "Metadata": {},
-    }
-    s3_stub.add_response("get_object", whole)
-    stored = bucket.inspect(KEY)
-    assert stored
-    assert stored.size == len(picture)
-
-
-def test_the_second_read_of_a_long_header_is_not_made_past_the_deadline(bucket: Bucket, s3_stub: Stubber) -> None:
-    answer_with(s3_stub, LONG_HEADED)
-    with pytest.raises(DeadlineExceededError):
-        bucket.inspect(KEY, Deadline(60, lambda: 61))
-
-
-def test_a_long_header_takes_a_second_read(bucket: Bucket, s3_stub: Stubber) -> None:
-    answer_with(s3_stub, LONG_HEADED)
-    answer_with(s3_stub, LONG_HEADED, last=len(LONG_HEADED) - 1)
-    stored = bucket.inspect(KEY)
-    assert stored
+    assert (stored.size, stored.sha256) == (MAX_BYTES, compute_sha256(LARGE))
+    # The dimensions are in the last chunk.
     assert (stored.format, stored.dimensions) == ("image/jpeg", (37, 21))
-    assert stored.size == len(LONG_HEADED)
+    assert body.closed
 
 
-def test_a_description_is_of_one_version_of_the_object(bucket: Bucket, s3_stub: Stubber) -> None:
-    # The object was replaced between the two reads. The ETag that will be copied belongs to the second version.
-    answer_with(s3_stub, LONG_HEADED, etag='"one"')
-    other = make_picture("image/gif", size=(5, 4))
-    answer_with(s3_stub, other, last=len(LONG_HEADED) - 1, etag='"two"', content_type="image/gif")
-    assert bucket.inspect(KEY) == Stored('"two"', len(other), "image/gif", {"username": "ada"}, "image/gif", (5, 4))
-
-
-def test_an_object_that_is_deleted_between_two_reads_is_missing(bucket: Bucket, s3_stub: Stubber) -> None:
-    answer_with(s3_stub, LONG_HEADED)
-    refuse(s3_stub, "get_object", "NoSuchKey", 404)
-    assert bucket.inspect(KEY) is None
-
-
-@pytest.mark.parametrize(
-    ("file", "content_type"),
-    [
-        pytest.param(b"a text" * 20_000, None, id="long file that is no picture"),
-        pytest.param(cut_off(make_picture("image/jpeg")), "image/jpeg", id="picture cut off in its header"),
-    ],
-)
-def test_there_is_no_second_read_if_it_could_find_no_dimensions(
-    bucket: Bucket, s3_stub: Stubber, file: bytes, content_type: str | None
-) -> None:
-    answer_with(s3_stub, file)
-    stored = bucket.inspect(KEY)
+def test_an_object_that_is_too_large_is_not_read(bucket: Bucket, s3_stub: Stubber, deadline: Deadline) -> None:
+    body = answer_with(s3_stub, LARGE)
+    stored = bucket.inspect(KEY, MAX_BYTES - 1, deadline)
     assert stored
-    assert (stored.format, stored.dimensions) == (content_type, None)
+    assert (stored.size, stored.sha256, stored.format, stored.dimensions) == (MAX_BYTES, None, None, None)
+    assert body.reads == 0
+    assert body.closed
 
 
-@pytest.mark.parametrize(("code", "status"), [("NoSuchKey", 404), ("InvalidRange", 416)])
-def test_a_missing_object_is_none(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
-    refuse(s3_stub, "get_object", code, status)
-    assert bucket.inspect(KEY) is None
+@pytest.mark.usefixtures("s3_stub")  # which fails on every call
+def test_no_read_begins_past_the_deadline(bucket: Bucket, deadline: Deadline, watch: Watch) -> None:
+    watch.now = 61
+    with pytest.raises(DeadlineExceededError):
+        bucket.inspect(KEY, MAX_BYTES, deadline)
+
+
+def test_a_read_past_its_deadline_stops_after_a_chunk(
+    bucket: Bucket, s3_stub: Stubber, deadline: Deadline, watch: Watch
+) -> None:
+    def be_slow(reads: int) -> None:
+        watch.now = (0, 61)[reads]
+
+    body = answer_with(s3_stub, LARGE, be_slow)
+    with pytest.raises(DeadlineExceededError):
+        bucket.inspect(KEY, MAX_BYTES, deadline)
+    assert body.reads == 2
+    assert body.closed
+
+
+def test_a_missing_object_is_none(bucket: Bucket, s3_stub: Stubber, deadline: Deadline) -> None:
+    refuse(s3_stub, "get_object", "NoSuchKey", 404)
+    assert bucket.inspect(KEY, MAX_BYTES, deadline) is None
 
 
 @pytest.mark.parametrize(
     ("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404), ("SlowDown", 503), ("InternalError", 500)]
 )
-def test_any_other_error_of_get_object_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+def test_any_other_error_of_get_object_surfaces(
+    bucket: Bucket, s3_stub: Stubber, deadline: Deadline, code: str, status: int
+) -> None:
     refuse(s3_stub, "get_object", code, status)
     with pytest.raises(ClientError, match=code):
-        bucket.inspect(KEY)
+        bucket.inspect(KEY, MAX_BYTES, deadline)
 
 
-def test_a_copy_is_conditional_and_inherits_nothing_from_its_source(bucket: Bucket, s3_stub: Stubber) -> None:
-    s3_stub.add_response(
+def answer_copy(stub: Stubber, sha256: str = "verified=", **expected: str) -> None:
+    stub.add_response(
         "copy_object",
-        {"CopyObjectResult": {"ETag": '"copy"'}},
+        {"CopyObjectResult": {"ETag": '"copy"', "ChecksumSHA256": sha256}},
         {
             "Bucket": "pictures",
             "Key": TARGET,
             "CopySource": {"Bucket": "pictures", "Key": KEY},
             "CopySourceIfMatch": '"checked"',
+            "ChecksumAlgorithm": "SHA256",
             "MetadataDirective": "REPLACE",
             "ContentType": "image/png",
             "CacheControl": "no-cache",
-            "Metadata": {"username": "ada"},
+            "Metadata": METADATA,
             "TaggingDirective": "REPLACE",
+            **expected,
         },
     )
-    bucket.copy(STEP)
 
 
-@pytest.mark.parametrize(("code", "status"), [("PreconditionFailed", 412), ("NoSuchKey", 404)])
-def test_a_copy_whose_condition_fails_raises_changed(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
-    refuse(s3_stub, "copy_object", code, status)
-    with pytest.raises(ChangedError):
-        bucket.copy(STEP)
+def expect_description(stub: Stubber, answer: dict[str, Any]) -> None:
+    stub.add_response("head_object", answer, {"Bucket": "pictures", "Key": TARGET, "ChecksumMode": "ENABLED"})
 
 
-def test_a_copy_response_without_a_result_is_transient(bucket: Bucket, s3_stub: Stubber) -> None:
-    s3_stub.add_response("copy_object", {})
-    with pytest.raises(HTTPClientError) as raised:
-        bucket.copy(STEP)
-    assert is_transient(raised.value)
-
-
-@pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404)])
-def test_any_other_error_of_copy_object_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
-    refuse(s3_stub, "copy_object", code, status)
-    with pytest.raises(ClientError, match=code):
-        bucket.copy(STEP)
-
-
-STORED = Stored('"checked"', 500, "image/png", {"username": "ada"}, None, None, tagged=True)
-
-
-def test_a_blank_picture_replaces_exactly_the_object_that_was_read(bucket: Bucket, s3_stub: Stubber) -> None:
-    s3_stub.add_response(
+def expect_blank(stub: Stubber) -> None:
+    stub.add_response(
         "put_object",
         {},
         {
@@ -219,10 +227,103 @@ def test_a_blank_picture_replaces_exactly_the_object_that_was_read(bucket: Bucke
             "Body": BLANK.read_bytes(),
             "IfMatch": '"checked"',
             "ContentType": "image/png",
-            "Metadata": {"username": "ada"},
+            "Metadata": {"username": "ada", "sha256": BLANK_SHA256},
         },
     )
-    bucket.blank(TARGET, STORED)
+
+
+def test_a_copy_is_conditional_and_inherits_nothing_from_its_source(bucket: Bucket, s3_stub: Stubber) -> None:
+    answer_copy(s3_stub)
+    bucket.copy(STEP)
+
+
+def test_a_copy_if_absent_does_not_overwrite(bucket: Bucket, s3_stub: Stubber) -> None:
+    answer_copy(s3_stub, IfNoneMatch="*")
+    bucket.copy(IF_ABSENT)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("PreconditionFailed", 412), ("NoSuchKey", 404), ("ConditionalRequestConflict", 409)]
+)
+def test_a_copy_whose_condition_fails_raises_changed(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
+    refuse(s3_stub, "copy_object", code, status)
+    with pytest.raises(ChangedError, match=KEY):
+        bucket.copy(STEP)
+
+
+@pytest.mark.parametrize(("code", "status"), [("NoSuchKey", 404), ("ConditionalRequestConflict", 409)])
+def test_a_copy_if_absent_of_a_missing_source_raises_changed(
+    bucket: Bucket, s3_stub: Stubber, code: str, status: int
+) -> None:
+    refuse(s3_stub, "copy_object", code, status)
+    with pytest.raises(ChangedError, match=KEY):
+        bucket.copy(IF_ABSENT)
+
+
+def test_a_copy_that_an_earlier_try_made_is_accepted(bucket: Bucket, s3_stub: Stubber) -> None:
+    refuse(s3_stub, "copy_object", "PreconditionFailed", 412)
+    expect_description(s3_stub, {"Metadata": {}, "ChecksumSHA256": "verified="})
+    bucket.copy(IF_ABSENT)
+
+
+@pytest.mark.parametrize("checksum", [{"ChecksumSHA256": "other="}, {}])
+def test_an_object_at_the_target_without_the_verified_bytes_is_not_accepted(
+    bucket: Bucket, s3_stub: Stubber, checksum: dict[str, str]
+) -> None:
+    refuse(s3_stub, "copy_object", "PreconditionFailed", 412)
+    # Its metadata may come from an earlier upload, so it proves nothing.
+    expect_description(s3_stub, {"Metadata": METADATA, **checksum})
+    with pytest.raises(OtherBytesError, match=TARGET):
+        bucket.copy(IF_ABSENT)
+
+
+def test_a_copy_if_absent_whose_source_changed_raises_changed(bucket: Bucket, s3_stub: Stubber) -> None:
+    refuse(s3_stub, "copy_object", "PreconditionFailed", 412)
+    refuse(s3_stub, "head_object", "404", 404)
+    with pytest.raises(ChangedError, match=KEY):
+        bucket.copy(IF_ABSENT)
+
+
+@pytest.mark.parametrize("step", [STEP, IF_ABSENT])
+def test_a_copy_of_other_bytes_with_the_same_etag_is_replaced_by_a_blank_picture(
+    bucket: Bucket, s3_stub: Stubber, step: Copy
+) -> None:
+    answer_copy(s3_stub, "other=", **({"IfNoneMatch": "*"} if step.if_absent else {}))
+    expect_blank(s3_stub)
+    with pytest.raises(OtherBytesError, match=TARGET):
+        bucket.copy(step)
+
+
+def test_a_copy_of_other_bytes_that_was_replaced_since_raises_changed(bucket: Bucket, s3_stub: Stubber) -> None:
+    answer_copy(s3_stub, "other=")
+    refuse(s3_stub, "put_object", "PreconditionFailed", 412)
+    with pytest.raises(ChangedError, match=TARGET):
+        bucket.copy(STEP)
+
+
+@pytest.mark.parametrize("answer", [{}, {"CopyObjectResult": {"ETag": '"copy"'}}])
+def test_a_copy_response_without_a_checksum_is_transient(
+    bucket: Bucket, s3_stub: Stubber, answer: dict[str, Any]
+) -> None:
+    s3_stub.add_response("copy_object", answer)
+    with pytest.raises(HTTPClientError) as raised:
+        bucket.copy(STEP)
+    assert is_transient(raised.value)
+
+
+@pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404)])
+@pytest.mark.parametrize("step", [STEP, IF_ABSENT])
+def test_any_other_error_of_copy_object_surfaces(
+    bucket: Bucket, s3_stub: Stubber, step: Copy, code: str, status: int
+) -> None:
+    refuse(s3_stub, "copy_object", code, status)
+    with pytest.raises(ClientError, match=code):
+        bucket.copy(step)
+
+
+def test_a_blank_picture_replaces_exactly_the_object_that_was_read(bucket: Bucket, s3_stub: Stubber) -> None:
+    expect_blank(s3_stub)
+    bucket.blank(TARGET, '"checked"', METADATA)
 
 
 def test_the_blank_picture_is_a_picture() -> None:
@@ -239,13 +340,13 @@ def test_a_replacement_whose_condition_fails_raises_changed(
 ) -> None:
     refuse(s3_stub, "put_object", code, status)
     with pytest.raises(ChangedError):
-        bucket.blank(TARGET, STORED)
+        bucket.blank(TARGET, '"checked"', METADATA)
 
 
 def test_any_other_error_of_put_object_surfaces(bucket: Bucket, s3_stub: Stubber) -> None:
     refuse(s3_stub, "put_object", "AccessDenied", 403)
     with pytest.raises(ClientError, match="AccessDenied"):
-        bucket.blank(TARGET, STORED)
+        bucket.blank(TARGET, '"checked"', METADATA)
 
 
 def test_keys_are_deleted_in_one_call(bucket: Bucket, s3_stub: Stubber) -> None:
@@ -268,11 +369,32 @@ def test_an_error_of_delete_objects_surfaces(bucket: Bucket, s3_stub: Stubber) -
         bucket.delete((KEY,))
 
 
+def test_a_failed_deletion_is_logged_and_left_to_the_sweep(
+    bucket: Bucket, s3_stub: Stubber, caplog: pytest.LogCaptureFixture
+) -> None:
+    s3_stub.add_response("delete_objects", {"Errors": [{"Key": KEY, "Code": "InternalError"}]})
+    bucket.discard((KEY,))
+    refuse(s3_stub, "delete_objects", "AccessDenied", 403)
+    bucket.discard((KEY,))
+    for record in caplog.records:
+        assert record.levelname == "WARNING"
+        assert KEY in record.getMessage()
+        assert record.exc_info
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.usefixtures("s3_stub")  # which fails on every call
+def test_without_leftovers_nothing_is_called(bucket: Bucket, caplog: pytest.LogCaptureFixture) -> None:
+    bucket.discard(())
+    assert not caplog.records
+
+
 def test_a_repair_is_the_copy_or_the_blank_picture(bucket: Bucket, s3_stub: Stubber) -> None:
-    s3_stub.add_response("copy_object", {"CopyObjectResult": {"ETag": '"copy"'}})
+    answer_copy(s3_stub)
     bucket.repair(Restore(STEP))
-    s3_stub.add_response("put_object", {})
-    bucket.repair(Replace(TARGET, STORED, NotAPictureError()))
+    expect_blank(s3_stub)
+    stored = Stored('"checked"', 500, "image/png", METADATA, None, None, None, tagged=True)
+    bucket.repair(Replace(TARGET, stored, NotAPictureError()))
 
 
 def expect_listing(stub: Stubber, answer: dict[str, Any], **more: str) -> None:
@@ -320,19 +442,19 @@ def test_an_error_of_list_objects_surfaces(bucket: Bucket, s3_stub: Stubber, cod
         list(bucket.list_objects("avatars/"))
 
 
-@pytest.mark.parametrize(("metadata", "owner"), [({"username": "ada", "upload-token": "x"}, "ada"), ({}, None)])
-def test_the_owner_is_the_username_in_the_metadata(
-    bucket: Bucket, s3_stub: Stubber, metadata: dict[str, str], owner: str | None
+@pytest.mark.parametrize(("answer", "checksum"), [({"ChecksumSHA256": "stored="}, "stored="), ({}, None)])
+def test_an_object_is_described_by_its_metadata_and_its_checksum(
+    bucket: Bucket, s3_stub: Stubber, answer: dict[str, str], checksum: str | None
 ) -> None:
-    s3_stub.add_response("head_object", {"Metadata": metadata}, {"Bucket": "pictures", "Key": TARGET})
-    assert bucket.find_owner(TARGET) == owner
+    expect_description(s3_stub, {"Metadata": METADATA, **answer})
+    assert bucket.describe(TARGET) == Described(METADATA, checksum)
 
 
 @pytest.mark.parametrize("code", ["404", "NoSuchKey"])
-def test_a_missing_object_has_no_owner(bucket: Bucket, s3_stub: Stubber, code: str) -> None:
+def test_a_missing_object_has_no_description(bucket: Bucket, s3_stub: Stubber, code: str) -> None:
     refuse(s3_stub, "head_object", code, 404)
     with pytest.raises(MissingObjectError, match=TARGET):
-        bucket.find_owner(TARGET)
+        bucket.describe(TARGET)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +463,7 @@ def test_a_missing_object_has_no_owner(bucket: Bucket, s3_stub: Stubber, code: s
 def test_any_other_error_of_head_object_surfaces(bucket: Bucket, s3_stub: Stubber, code: str, status: int) -> None:
     refuse(s3_stub, "head_object", code, status)
     with pytest.raises(ClientError, match=code):
-        bucket.find_owner(TARGET)
+        bucket.describe(TARGET)
 
 
 @pytest.mark.parametrize("tags", [{}, {"Status": "Pending"}, {"Status": "Pending", "Other": ""}])

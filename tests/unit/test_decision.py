@@ -6,6 +6,7 @@ import pytest
 
 from services.pictures.formats import CONTENT_TYPES
 from services.store.keys import UploadId
+from services.store.table import Row
 from services.uploads.decision import (
     AlreadyConfirmed,
     Facts,
@@ -13,17 +14,20 @@ from services.uploads.decision import (
     Promote,
     Replace,
     Restore,
+    check_forward,
     decide,
+    decide_removal,
     if_owned_by,
-    is_superseded,
 )
 from services.uploads.objects import Declared, Stored
 from services.uploads.picture import check_declared
 from services.uploads.refusals import (
+    DigestMismatchError,
     EmptyFileError,
     ExpiredError,
     NotAPictureError,
     RefusedError,
+    RemovedError,
     SupersededError,
     TooLargeError,
     TooManyPixelsError,
@@ -45,12 +49,20 @@ GOOD = Stored(
     etag='"e"',
     size=500,
     content_type="image/png",
-    metadata={"username": "ada", "upload-token": "secret"},
+    metadata={"username": "ada", "upload-token": "secret", "sha256": "declared="},
+    sha256="declared=",
     format="image/png",
     dimensions=(40, 30),
 )
+UNDECLARED = {"username": "ada", "upload-token": "secret"}
 RUBBISH = replace(GOOD, size=9999, format=None, dimensions=None)
-READY = Facts(now=UPLOAD.created + 1, avatar=EARLIER.avatar_key, stored=GOOD)
+"""Bytes with the declared digest that are no picture."""
+
+NEW = Row("ada", "Ada")
+"""The row of a user who never had an avatar."""
+REMOVED = replace(NEW, removed=UPLOAD.text)
+BEFORE, CONFIRMED, AFTER = (replace(NEW, avatar=upload.avatar_key) for upload in (EARLIER, UPLOAD, LATER))
+READY = Facts(now=UPLOAD.created + 1, row=BEFORE, stored=GOOD)
 
 
 each_strategy = pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
@@ -65,7 +77,8 @@ def with_stored(stored: Stored | None) -> Facts:
     "facts",
     [
         pytest.param(READY, id="a good upload"),
-        pytest.param(replace(READY, avatar=None), id="the first avatar"),
+        pytest.param(replace(READY, row=NEW), id="the first avatar"),
+        pytest.param(replace(READY, row=replace(NEW, removed=EARLIER.text)), id="after a removal"),
         pytest.param(replace(READY, now=LAST_MOMENT), id="at the last moment"),
         pytest.param(replace(READY, now=UPLOAD.created - 5), id="by a clock that is behind"),
         pytest.param(with_stored(replace(GOOD, size=1000)), id="as large as allowed"),
@@ -82,27 +95,41 @@ def test_a_confirm_is_granted(facts: Facts, strategy: Strategy) -> None:
 @pytest.mark.parametrize("now", [READY.now, TOO_LATE])
 @pytest.mark.parametrize("stored", [GOOD, RUBBISH])
 def test_a_repeat_is_granted_at_any_time(now: float, stored: Stored, strategy: Strategy) -> None:
-    assert decide(UPLOAD, Facts(now, UPLOAD.avatar_key, stored), LIMITS, strategy) == AlreadyConfirmed()
+    assert decide(UPLOAD, Facts(now, CONFIRMED, stored), LIMITS, strategy) == AlreadyConfirmed()
 
 
 def test_a_repeat_under_prefix_needs_no_object() -> None:
-    assert decide(UPLOAD, Facts(READY.now, UPLOAD.avatar_key, None), LIMITS, Prefix()) == AlreadyConfirmed()
+    assert decide(UPLOAD, Facts(READY.now, CONFIRMED, None), LIMITS, Prefix()) == AlreadyConfirmed()
 
 
 def test_a_repeat_under_prefix_ignores_an_object_that_was_posted_again() -> None:
-    again = Facts(READY.now, UPLOAD.avatar_key, replace(RUBBISH, tagged=True))
+    again = Facts(READY.now, CONFIRMED, replace(RUBBISH, tagged=True))
     assert decide(UPLOAD, again, LIMITS, Prefix()) == AlreadyConfirmed()
 
 
 def test_a_repeat_under_tag_needs_its_object() -> None:
     """The object holds the token, so without the object no token can be verified."""
     with pytest.raises(UnknownUploadError):
-        decide(UPLOAD, Facts(READY.now, UPLOAD.avatar_key, None), LIMITS, Tag())
+        decide(UPLOAD, Facts(READY.now, CONFIRMED, None), LIMITS, Tag())
+
+
+def test_a_live_avatar_with_other_bytes_is_replaced() -> None:
+    other = replace(GOOD, sha256="other=")
+    decision = decide(UPLOAD, Facts(TOO_LATE, CONFIRMED, other), LIMITS, Tag())
+    assert isinstance(decision, Replace)
+    assert (decision.key, decision.stored) == (UPLOAD.avatar_key, other)
+    assert type(decision.reason) is DigestMismatchError
+
+
+def test_a_live_avatar_without_a_declared_digest_stays() -> None:
+    """A former version confirmed it."""
+    former = replace(GOOD, metadata=UNDECLARED)
+    assert decide(UPLOAD, Facts(READY.now, CONFIRMED, former), LIMITS, Tag()) == AlreadyConfirmed()
 
 
 def test_a_live_avatar_with_the_pending_tag_is_restored_if_it_is_still_a_picture() -> None:
     marked = replace(GOOD, tagged=True)
-    decision = decide(UPLOAD, Facts(TOO_LATE, UPLOAD.avatar_key, marked), LIMITS, Tag())
+    decision = decide(UPLOAD, Facts(TOO_LATE, CONFIRMED, marked), LIMITS, Tag())
     assert decision == Restore(Tag().promotion(UPLOAD, marked))
 
 
@@ -118,7 +145,7 @@ def test_a_live_avatar_with_the_pending_tag_that_is_no_picture_is_replaced(
     stored: Stored, reason: type[RefusedError]
 ) -> None:
     marked = replace(stored, tagged=True)
-    decision = decide(UPLOAD, Facts(READY.now, UPLOAD.avatar_key, marked), LIMITS, Tag())
+    decision = decide(UPLOAD, Facts(READY.now, CONFIRMED, marked), LIMITS, Tag())
     assert isinstance(decision, Replace)
     assert (decision.key, decision.stored) == (UPLOAD.avatar_key, marked)
     assert type(decision.reason) is reason
@@ -128,15 +155,29 @@ def test_a_live_avatar_with_the_pending_tag_that_is_no_picture_is_replaced(
 @pytest.mark.parametrize(
     ("facts", "error"),
     [
-        pytest.param(replace(READY, avatar=LATER.avatar_key), SupersededError, id="a later one is the avatar"),
-        pytest.param(Facts(TOO_LATE, LATER.avatar_key, GOOD), SupersededError, id="superseded and expired"),
-        pytest.param(Facts(READY.now, LATER.avatar_key, None), SupersededError, id="superseded and missing"),
+        pytest.param(replace(READY, row=AFTER), SupersededError, id="a later one is the avatar"),
+        pytest.param(Facts(TOO_LATE, AFTER, GOOD), SupersededError, id="superseded and expired"),
+        pytest.param(Facts(READY.now, AFTER, None), SupersededError, id="superseded and missing"),
+        pytest.param(replace(READY, row=REMOVED), RemovedError, id="removed"),
+        pytest.param(Facts(TOO_LATE, REMOVED, GOOD), RemovedError, id="removed and expired"),
+        pytest.param(Facts(READY.now, REMOVED, None), RemovedError, id="removed and missing"),
+        pytest.param(
+            replace(READY, row=replace(REMOVED, avatar=LATER.avatar_key)), SupersededError, id="removed and superseded"
+        ),
         pytest.param(replace(READY, now=TOO_LATE), ExpiredError, id="past the window"),
-        pytest.param(Facts(TOO_LATE, None, None), ExpiredError, id="expired and missing"),
-        pytest.param(Facts(TOO_LATE, None, replace(GOOD, format=None)), ExpiredError, id="expired and rubbish"),
+        pytest.param(Facts(TOO_LATE, NEW, None), ExpiredError, id="expired and missing"),
+        pytest.param(Facts(TOO_LATE, NEW, replace(GOOD, format=None)), ExpiredError, id="expired and rubbish"),
         pytest.param(with_stored(None), UnknownUploadError, id="missing"),
         pytest.param(with_stored(replace(GOOD, size=1001)), TooLargeError, id="a byte too large"),
         pytest.param(with_stored(replace(GOOD, size=1001, format=None)), TooLargeError, id="large and no picture"),
+        pytest.param(with_stored(replace(GOOD, size=1001, sha256=None)), TooLargeError, id="large and not read"),
+        pytest.param(with_stored(replace(GOOD, sha256="other=")), DigestMismatchError, id="other bytes"),
+        pytest.param(with_stored(replace(RUBBISH, size=1, sha256="other=")), DigestMismatchError, id="other rubbish"),
+        pytest.param(with_stored(replace(GOOD, sha256=None)), DigestMismatchError, id="not read"),
+        pytest.param(with_stored(replace(GOOD, metadata=UNDECLARED)), DigestMismatchError, id="no digest declared"),
+        pytest.param(
+            with_stored(replace(GOOD, sha256=None, metadata=UNDECLARED)), DigestMismatchError, id="no digest at all"
+        ),
         pytest.param(with_stored(replace(GOOD, format=None, dimensions=None)), NotAPictureError, id="no picture"),
         pytest.param(with_stored(replace(GOOD, format="image/gif")), TypeMismatchError, id="another type"),
         pytest.param(
@@ -176,32 +217,58 @@ def test_no_token_proves_an_object_without_a_token() -> None:
     assert if_owned_by(without, "ada", None, Tag()) is None
 
 
+@pytest.mark.parametrize("row", [NEW, BEFORE, CONFIRMED, replace(AFTER, avatar=None, removed=EARLIER.text)])
+def test_a_row_moves_forward_to_an_upload_that_is_not_before_it(row: Row) -> None:
+    check_forward(UPLOAD, row)
+
+
+@pytest.mark.parametrize("removed", [UPLOAD, LATER])
+@pytest.mark.parametrize("row", [NEW, BEFORE, CONFIRMED])
+def test_an_upload_that_is_not_after_the_removal_is_refused(row: Row, removed: UploadId) -> None:
+    with pytest.raises(RemovedError):
+        check_forward(UPLOAD, replace(row, removed=removed.text))
+
+
+UP_TO_NOW = "019b0000-0000-7fff-bfff-ffffffffffff"
+"""The greatest id of the millisecond in which the uploads were presigned."""
+
+AHEAD = UploadId("019b0000-ffff-7000-8000-000000000000")
+
+
 @pytest.mark.parametrize(
-    ("avatar", "superseded"),
-    [(None, False), (EARLIER.avatar_key, False), (UPLOAD.avatar_key, False), (LATER.avatar_key, True)],
+    ("row", "removed"),
+    [
+        pytest.param(NEW, UP_TO_NOW, id="no avatar"),
+        pytest.param(AFTER, UP_TO_NOW, id="an avatar of this millisecond"),
+        pytest.param(replace(NEW, avatar=AHEAD.avatar_key), AHEAD.text, id="an avatar that is ahead of the clock"),
+        pytest.param(replace(NEW, removed=LATER.text), UP_TO_NOW, id="a removal in this millisecond"),
+        pytest.param(replace(NEW, removed=AHEAD.text), AHEAD.text, id="a removal that is ahead of the clock"),
+        pytest.param(replace(AFTER, removed=AHEAD.text), AHEAD.text, id="both"),
+        pytest.param(replace(NEW, avatar="elsewhere"), UP_TO_NOW, id="an avatar that is no upload"),
+    ],
 )
-def test_only_a_later_avatar_supersedes(avatar: str | None, superseded: bool) -> None:  # noqa: FBT001 - a table
-    assert is_superseded(UPLOAD, avatar) is superseded
+def test_a_removal_refuses_every_upload_up_to_now(row: Row, removed: str) -> None:
+    assert decide_removal(UPLOAD.created + 0.0005, row) == removed
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 @pytest.mark.parametrize("size", [1, 1000])
 def test_a_file_within_the_limits_may_have_a_form(content_type: str, size: int) -> None:
-    check_declared(Declared(content_type, size), LIMITS)
+    check_declared(Declared(content_type, size, "declared="), LIMITS)
 
 
 @pytest.mark.parametrize(
     ("declared", "error"),
     [
-        (Declared("image/svg+xml", 10), TypeNotAllowedError),
-        (Declared("IMAGE/PNG", 10), TypeNotAllowedError),
-        (Declared("image/png; charset=utf-8", 10), TypeNotAllowedError),
-        (Declared("text/html", 10), TypeNotAllowedError),
-        (Declared("", 10), TypeNotAllowedError),
-        (Declared("text/html", 0), TypeNotAllowedError),
-        (Declared("image/png", 0), EmptyFileError),
-        (Declared("image/png", -1), EmptyFileError),
-        (Declared("image/png", 1001), TooLargeError),
+        (Declared("image/svg+xml", 10, "declared="), TypeNotAllowedError),
+        (Declared("IMAGE/PNG", 10, "declared="), TypeNotAllowedError),
+        (Declared("image/png; charset=utf-8", 10, "declared="), TypeNotAllowedError),
+        (Declared("text/html", 10, "declared="), TypeNotAllowedError),
+        (Declared("", 10, "declared="), TypeNotAllowedError),
+        (Declared("text/html", 0, "declared="), TypeNotAllowedError),
+        (Declared("image/png", 0, "declared="), EmptyFileError),
+        (Declared("image/png", -1, "declared="), EmptyFileError),
+        (Declared("image/png", 1001, "declared="), TooLargeError),
     ],
 )
 def test_any_other_file_may_not_have_a_form(declared: Declared, error: type[RefusedError]) -> None:
@@ -212,7 +279,7 @@ def test_any_other_file_may_not_have_a_form(declared: Declared, error: type[Refu
 
 def test_a_refusal_names_the_limit_that_was_exceeded() -> None:
     with pytest.raises(TooLargeError, match="1,001 bytes; 1,000 are allowed"):
-        check_declared(Declared("image/png", 1001), LIMITS)
+        check_declared(Declared("image/png", 1001, "declared="), LIMITS)
     with pytest.raises(TooManyPixelsError, match="81 x 61 pixels; 80 x 60 are allowed"):
         decide(UPLOAD, with_stored(replace(GOOD, dimensions=(81, 61))), LIMITS, Prefix())
     with pytest.raises(TypeMismatchError, match="declared as image/png and is image/gif"):

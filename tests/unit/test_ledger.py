@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.store.table import Row
 from services.uploads.objects import Reference
 from services.uploads.sweep.ledger import BATCH, Ledger
 
@@ -15,17 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def make_row(avatar: str | None, username: str = "ada") -> Row:
+    return Row(username, username.title(), avatar)
+
+
 def reorder(*avatars: str) -> list[str]:
     with Ledger() as ledger:
-        ledger.write(Reference(avatar, "ada") for avatar in avatars)
+        ledger.write(map(make_row, avatars))
         return [reference.avatar for reference in ledger.read()]
 
 
 def test_references_are_read_as_they_were_written() -> None:
-    rows = [Reference("avatars/1", "ada"), Reference("avatars/2", "bob")]
+    rows = [make_row("avatars/1", "ada"), make_row("avatars/2", "bob")]
     with Ledger() as ledger:
         assert ledger.write(rows) == 2
-        assert list(ledger.read()) == rows
+        assert list(ledger.read()) == [Reference("avatars/1", "ada"), Reference("avatars/2", "bob")]
+
+
+def test_rows_that_had_an_avatar_are_counted_without_a_reference() -> None:
+    removed = Row("bob", "Bob", removed="019b0000-0000-7000-8000-000000000002")
+    both = Row("cleo", "Cleo", "avatars/2", "019b0000-0000-7000-8000-000000000001")
+    with Ledger() as ledger:
+        assert ledger.write([make_row("avatars/1"), removed, both, make_row(None, "dan")]) == 3
+        assert list(ledger.read()) == [Reference("avatars/1", "ada"), Reference("avatars/2", "cleo")]
 
 
 def test_an_empty_ledger_has_no_references() -> None:
@@ -37,7 +50,6 @@ def test_an_empty_ledger_has_no_references() -> None:
 def test_references_are_read_in_utf_8_binary_order() -> None:
     # The order neither ignores case nor is that of UTF-16, which swaps the last two.
     ordered = [
-        "",
         "\0",
         "a",
         "a\0",
@@ -63,10 +75,9 @@ def test_avatars_that_look_like_numbers_are_ordered_as_text() -> None:
 
 
 def test_two_rows_with_one_avatar_are_both_read() -> None:
-    rows = {Reference("avatars/1", "ada"), Reference("avatars/1", "bob")}
     with Ledger() as ledger:
-        assert ledger.write(rows) == 2
-        assert set(ledger.read()) == rows
+        assert ledger.write([make_row("avatars/1", "ada"), make_row("avatars/1", "bob")]) == 2
+        assert set(ledger.read()) == {Reference("avatars/1", "ada"), Reference("avatars/1", "bob")}
 
 
 @pytest.mark.parametrize("count", [BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 7])
@@ -74,7 +85,7 @@ def test_references_may_be_written_in_any_order(count: int) -> None:
     avatars = [f"avatars/{number:06}" for number in range(count)]
     shuffled = random.Random(1).sample(avatars, count)  # noqa: S311 - an order, not a secret
     with Ledger() as ledger:
-        assert ledger.write(Reference(avatar, "ada") for avatar in shuffled) == count
+        assert ledger.write(map(make_row, shuffled)) == count
         assert [reference.avatar for reference in ledger.read()] == avatars
 
 
@@ -90,12 +101,12 @@ def test_the_ledger_holds_few_references_in_memory_at_once() -> None:
 
     most = 0
 
-    def rows() -> Iterator[Reference]:
+    def rows() -> Iterator[Row]:
         nonlocal alive, most
         for number in range(5 * BATCH):
             alive += 1
             most = max(most, alive)
-            yield Reference(Counted(number), "ada")
+            yield make_row(Counted(f"avatars/{number}"))
 
     with Ledger() as ledger:
         ledger.write(rows())
@@ -104,14 +115,14 @@ def test_the_ledger_holds_few_references_in_memory_at_once() -> None:
 
 def test_the_ledger_is_closed_after_its_block() -> None:
     with Ledger() as ledger:
-        ledger.write([Reference("avatars/1", "ada")])
+        ledger.write([make_row("avatars/1")])
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         list(ledger.read())
 
 
 def test_the_ledger_is_closed_while_it_is_being_read() -> None:
     with Ledger() as ledger:
-        ledger.write(Reference(f"avatars/{number}", "ada") for number in range(10))
+        ledger.write(make_row(f"avatars/{number}") for number in range(10))
         reading = ledger.read()
         next(reading)
     with pytest.raises(sqlite3.ProgrammingError):
@@ -119,8 +130,8 @@ def test_the_ledger_is_closed_while_it_is_being_read() -> None:
 
 
 def test_an_error_while_references_are_written_surfaces() -> None:
-    def rows() -> Iterator[Reference]:
-        yield Reference("avatars/1", "ada")
+    def rows() -> Iterator[Row]:
+        yield make_row("avatars/1")
         raise ConnectionError
 
     with Ledger() as ledger, pytest.raises(ConnectionError):

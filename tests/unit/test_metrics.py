@@ -21,8 +21,10 @@ from services.auth import app as auth
 from services.auth.settings import Settings as AuthSettings
 from services.uploads import app as uploads
 from services.uploads.confirm import Confirmed, Confirmer
+from services.uploads.removal import Remover
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.report import METRICS, Outcome, Report
+from services.web import examples
 from services.web.callers.identity import Caller
 from services.web.callers.verifier import Verifier
 from services.web.metrics import NAMESPACE, Metrics
@@ -79,7 +81,8 @@ async def believe(_self: Verifier, _token: str) -> Caller:
 
 
 def presign(calls: TestClient[Any], content_type: str = "image/png", size: int = 1) -> httpx.Response:
-    return calls.post("/uploads/presign", json={"content_type": content_type, "size": size})
+    declared = {"content_type": content_type, "size": size, "sha256": examples.SHA256}
+    return calls.post("/uploads/presign", json=declared)
 
 
 def confirm(calls: TestClient[Any], monkeypatch: pytest.MonkeyPatch, outcome: Exception | None = None) -> None:
@@ -216,6 +219,15 @@ class TestUploads:
     def test_a_confirm_is_counted(self, calls: TestClient[Any], lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
         confirm(calls, monkeypatch)
         assert read_counts(lines) == {("Confirmed", ("Service", "uploads")): 1}
+
+    def test_a_removal_is_counted(self, calls: TestClient[Any], lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+        def end(*_: object) -> tuple[str, ...]:
+            return ()
+
+        monkeypatch.setattr(Remover, "remove", end)
+        answer = calls.delete("/uploads/avatar")
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert read_counts(lines) == {("Removed", ("Service", "uploads")): 1}
 
     @pytest.mark.parametrize("kind", uploads.ERRORS, ids=lambda kind: kind.__name__)
     def test_each_error_is_counted_once(

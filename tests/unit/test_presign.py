@@ -47,31 +47,23 @@ def presigner(signer: FakeSigner) -> Presigner:
     return make_presigner(signer, Prefix())
 
 
-def test_a_form_pins_type_and_user_and_request_and_size(presigner: Presigner, signer: FakeSigner) -> None:
-    presigned = presigner.presign("ada", Declared("image/png", 500), "request-1")
+def test_a_form_pins_type_and_user_and_request_and_digest_and_size(presigner: Presigner, signer: FakeSigner) -> None:
+    presigned = presigner.presign("ada", Declared("image/png", 500, "declared="), "request-1")
     assert presigned.token is None
     assert presigned.form == Form("https://bucket", {"key": presigned.key})
     pinned = {
         "Content-Type": "image/png",
         "x-amz-meta-username": "ada",
         "x-amz-meta-request-id": "request-1",
+        "x-amz-meta-sha256": "declared=",
+        "x-amz-checksum-algorithm": "SHA256",
+        "x-amz-checksum-sha256": "declared=",
     }
     assert signer.forms == [(NOW, presigned.key, pinned, 500, LIMITS.form_seconds)]
 
 
-def test_a_form_pins_the_digest_if_there_is_one(presigner: Presigner, signer: FakeSigner) -> None:
-    presigner.presign("ada", Declared("image/png", 500, "digest="), "request-1")
-    assert signer.forms[0][2] == {
-        "Content-Type": "image/png",
-        "x-amz-meta-username": "ada",
-        "x-amz-meta-request-id": "request-1",
-        "x-amz-checksum-algorithm": "SHA256",
-        "x-amz-checksum-sha256": "digest=",
-    }
-
-
 def test_each_form_has_a_new_id_with_its_time(presigner: Presigner) -> None:
-    keys = [presigner.presign("ada", Declared("image/png", 500), "request-1").key for _ in range(2)]
+    keys = [presigner.presign("ada", Declared("image/png", 500, "declared="), "request-1").key for _ in range(2)]
     first, second = (parse_key(key, PENDING_PREFIX) for key in keys)
     assert first
     assert second
@@ -81,13 +73,13 @@ def test_each_form_has_a_new_id_with_its_time(presigner: Presigner) -> None:
 
 def test_no_form_is_signed_for_a_refused_file(presigner: Presigner, signer: FakeSigner) -> None:
     with pytest.raises(TooLargeError):
-        presigner.presign("ada", Declared("image/png", 1001), "request-1")
+        presigner.presign("ada", Declared("image/png", 1001, "declared="), "request-1")
     assert not signer.forms
 
 
 def test_under_tag_a_form_pins_the_token_that_the_presign_returns(signer: FakeSigner) -> None:
     presigner = make_presigner(signer, Tag())
-    tokens = [presigner.presign("ada", Declared("image/png", 500), "request-1").token for _ in range(2)]
+    tokens = [presigner.presign("ada", Declared("image/png", 500, "declared="), "request-1").token for _ in range(2)]
     assert tokens[0] != tokens[1]
     assert [pinned["x-amz-meta-upload-token"] for _, _, pinned, _, _ in signer.forms] == tokens
     assert all(len(token or "") >= 43 for token in tokens)

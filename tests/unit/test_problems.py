@@ -28,7 +28,6 @@ from services.store.clients import error_code, is_transient
 from services.store.table import UnknownUserError
 from services.uploads import app as uploads
 from services.uploads import refusals
-from services.uploads.confirm import KeepsChangingError
 from services.uploads.deadline import DeadlineExceededError
 from services.web.bodies import StrictRequest
 from services.web.callers.identity import ForeignOriginError, KeysUnavailableError, NotLoggedInError, TokenExpiredError
@@ -67,11 +66,13 @@ UPLOADS = CALLER | {
     refusals.OtherStrategyError: ("other-strategy", 409),
     refusals.ExpiredError: ("expired", 410),
     refusals.SupersededError: ("superseded", 409),
+    refusals.RemovedError: ("removed", 409),
+    refusals.DigestMismatchError: ("digest-mismatch", 422),
     refusals.NotAPictureError: ("not-a-picture", 422),
     refusals.TypeMismatchError: ("type-mismatch", 422),
     refusals.UnreadablePictureError: ("unreadable-picture", 422),
     refusals.TooManyPixelsError: ("too-many-pixels", 422),
-    KeepsChangingError: ("changed", 409),
+    refusals.KeepsChangingError: ("changed", 409),
     DeadlineExceededError: ("unavailable", 503),
     UnknownUserError: ("unknown-user", 404),
     TooManyRequestsError: ("too-many-requests", 429),

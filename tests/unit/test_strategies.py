@@ -14,7 +14,8 @@ STORED = Stored(
     etag='"checked"',
     size=500,
     content_type="image/png",
-    metadata={"username": "ada", "request-id": "request-1", "upload-token": "secret"},
+    metadata={"username": "ada", "request-id": "request-1", "sha256": "declared=", "upload-token": "secret"},
+    sha256="declared=",
     format="image/png",
     dimensions=(40, 30),
     tagged=True,
@@ -47,17 +48,19 @@ def test_prefix_copies_the_verified_object_to_a_key_that_no_form_posts_to() -> N
         source=f"{PENDING_PREFIX}{TEXT}",
         target=f"avatars/{TEXT}",
         etag='"checked"',
+        sha256="declared=",
         content_type="image/png",
-        metadata={"username": "ada", "request-id": "request-1"},
+        metadata={"username": "ada", "request-id": "request-1", "sha256": "declared="},
         cache_control="public, max-age=31536000, immutable",
+        if_absent=True,
     )
     assert Prefix().leftovers(UPLOAD) == (f"{PENDING_PREFIX}{TEXT}",)
     assert Prefix().pins("secret") == {}
 
 
 def test_an_object_without_a_request_id_is_promoted_without_one() -> None:
-    stored = replace(STORED, metadata={"username": "ada", "note": "another's"})
-    assert Prefix().promotion(UPLOAD, stored).metadata == {"username": "ada"}
+    stored = replace(STORED, metadata={"username": "ada", "sha256": "declared=", "note": "another's"})
+    assert Prefix().promotion(UPLOAD, stored).metadata == {"username": "ada", "sha256": "declared="}
 
 
 def test_tag_copies_the_verified_object_onto_itself() -> None:
@@ -65,9 +68,11 @@ def test_tag_copies_the_verified_object_onto_itself() -> None:
         source=f"avatars/{TEXT}",
         target=f"avatars/{TEXT}",
         etag='"checked"',
+        sha256="declared=",
         content_type="image/png",
-        metadata={"username": "ada", "request-id": "request-1", "upload-token": "secret"},
+        metadata=STORED.metadata,
         cache_control="no-cache",
+        if_absent=False,
     )
     assert Tag().leftovers(UPLOAD) == ()
 
@@ -77,3 +82,19 @@ def test_a_form_under_tag_pins_the_tag_and_the_token() -> None:
         "x-amz-meta-upload-token": "secret",
         "tagging": "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>",
     }
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        pytest.param(STORED, True, id="tagged"),
+        pytest.param(replace(STORED, tagged=False), False, id="the declared bytes"),
+        pytest.param(replace(STORED, tagged=False, sha256="other="), True, id="other bytes"),
+        pytest.param(replace(STORED, tagged=False, sha256=None), True, id="too large to be read"),
+        pytest.param(replace(STORED, tagged=False, metadata={"username": "ada"}), False, id="of a former version"),
+    ],
+)
+def test_under_tag_an_avatar_that_was_posted_again_needs_repair(stored: Stored, expected: bool) -> None:  # noqa: FBT001 - a table
+    assert Tag().needs_repair(stored) is expected
+    # No form posts to a permanent object.
+    assert not Prefix().needs_repair(stored)

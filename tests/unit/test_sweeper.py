@@ -14,9 +14,9 @@ from services.store.keys import PENDING_PREFIX, PENDING_TAG, UploadId
 from services.uploads.picture import PictureLimits
 from services.uploads.sweep.plan import REPAIR_SECONDS
 from services.uploads.sweep.report import NEED_ATTENTION, Outcome
-from services.uploads.sweep.sweeper import BATCH, Sweeper
+from services.uploads.sweep.sweeper import BATCH, INSPECT_SECONDS, Sweeper
 from tests.fake.aws import Aws, fail, once, refuse
-from tests.fake.world import Call, Object, World
+from tests.fake.world import DIGESTS, Call, Object, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,8 +31,16 @@ LONG_AGO = NOW - 30 * 86_400
 RECENTLY = NOW - REPAIR_SECONDS + 1
 """A live object that was written then can still have the pending tag."""
 
-PICTURE = Object("good", (("upload-token", "secret"), ("username", "ada")))
+
+def make_object(body: str, *, declared: str | None = None) -> Object:
+    """An object as a form lets it be posted, or with other bytes than the declared ones."""
+    metadata = (("sha256", DIGESTS[declared or body]), ("upload-token", "secret"), ("username", "ada"))
+    return Object(body, metadata, has_checksum=True)
+
+
+PICTURE = make_object("good")
 MARKED = replace(PICTURE, tags=(PENDING_TAG,))
+BLANK = replace(make_object("blank"), has_checksum=False)
 
 
 def make_id(number: int, created: int = LONG_AGO) -> UploadId:
@@ -150,20 +158,71 @@ class TestRepair:
     def test_a_live_object_that_is_refused_is_replaced_by_a_blank_picture(
         self, sweeper: Sweeper, aws: Aws, body: str
     ) -> None:
-        put(aws, LIVE.avatar_key, replace(MARKED, body=body), RECENTLY)
+        put(aws, LIVE.avatar_key, replace(make_object(body), tags=(PENDING_TAG,)), RECENTLY)
         report = sweeper.sweep()
         assert found(report) == {Outcome.REPLACED: 1}
         assert not report.needs_attention
         assert aws.writes == [("PutObject", LIVE.avatar_key)]
-        assert aws.objects == {LIVE.avatar_key: replace(PICTURE, body="blank", modified=NOW)}
+        assert aws.objects == {LIVE.avatar_key: replace(BLANK, modified=NOW)}
+        assert found(sweeper.sweep()) == {Outcome.LIVE: 1}
 
     @pytest.mark.parametrize("tags", [{}, {"Status": "Other"}, {"Other": "Pending"}])
     def test_a_live_object_without_the_pending_tag_is_unchanged(
         self, sweeper: Sweeper, aws: Aws, tags: dict[str, str]
     ) -> None:
-        put(aws, LIVE.avatar_key, replace(PICTURE, body="bad", tags=tuple(tags.items())), RECENTLY)
+        put(aws, LIVE.avatar_key, replace(make_object("bad"), tags=tuple(tags.items())), RECENTLY)
         assert found(sweeper.sweep()) == {Outcome.LIVE: 1}
         assert not aws.writes
+
+    @pytest.mark.parametrize("body", ["twin", "other"])
+    @pytest.mark.parametrize("tags", [(), (PENDING_TAG,)])
+    def test_a_live_object_with_other_bytes_than_declared_is_replaced_by_a_blank_picture(
+        self, sweeper: Sweeper, aws: Aws, body: str, tags: tuple[tuple[str, str], ...]
+    ) -> None:
+        put(aws, LIVE.avatar_key, replace(make_object(body, declared="good"), tags=tags), RECENTLY)
+        assert found(sweeper.sweep()) == {Outcome.REPLACED: 1}
+        assert aws.objects == {LIVE.avatar_key: replace(BLANK, modified=NOW)}
+
+    @pytest.mark.parametrize(
+        "stored",
+        [
+            pytest.param(replace(make_object("other", declared="good"), has_checksum=False), id="no checksum"),
+            pytest.param(replace(PICTURE, metadata=(("username", "ada"),)), id="no declared digest"),
+        ],
+    )
+    def test_a_live_object_without_one_of_the_digests_is_unchanged(
+        self, sweeper: Sweeper, aws: Aws, stored: Object
+    ) -> None:
+        put(aws, LIVE.avatar_key, stored, RECENTLY)
+        assert found(sweeper.sweep()) == {Outcome.LIVE: 1}
+        assert not aws.writes
+        assert "GetObject" not in aws.operations
+
+    def test_other_bytes_with_the_same_etag_that_are_posted_during_the_sweep_are_replaced(
+        self, sweeper: Sweeper, aws: Aws
+    ) -> None:
+        twin = replace(make_object("twin", declared="good"), tags=(PENDING_TAG,))
+        assert twin.etag == PICTURE.etag
+        aws.before = once("CopyObject", lambda: put(aws, LIVE.avatar_key, twin, RECENTLY))
+        assert found(sweeper.sweep()) == {Outcome.REPLACED: 1}
+        assert aws.objects == {LIVE.avatar_key: replace(BLANK, modified=NOW)}
+
+    def test_a_live_object_that_takes_too_long_to_read_is_reported(
+        self, sweeper: Sweeper, aws: Aws, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        aws.before = once("GetObject", lambda: aws.wait(INSPECT_SECONDS + 1))
+        report = sweeper.sweep()
+        assert found(report) == {Outcome.FAILED: 1}
+        assert report.names[Outcome.FAILED] == [LIVE.avatar_key]
+        assert LIVE.avatar_key in caplog.text
+        assert not aws.writes
+
+    def test_a_live_object_without_the_pending_tag_that_is_deleted_during_the_sweep_is_gone(
+        self, sweeper: Sweeper, aws: Aws
+    ) -> None:
+        put(aws, LIVE.avatar_key, PICTURE, RECENTLY)
+        aws.before = once("HeadObject", lambda: aws.remove(LIVE.avatar_key))
+        assert found(sweeper.sweep()) == {Outcome.GONE: 1}
 
     @pytest.mark.parametrize("operation", ["GetObjectTagging", "GetObject", "CopyObject"])
     def test_a_live_object_that_is_deleted_during_the_sweep_is_gone(
@@ -178,14 +237,14 @@ class TestRepair:
     def test_a_live_object_that_is_posted_again_during_the_sweep_is_repaired_by_the_next(
         self, sweeper: Sweeper, aws: Aws
     ) -> None:
-        posted = replace(MARKED, body="bad", modified=RECENTLY)
+        posted = replace(make_object("bad"), tags=(PENDING_TAG,), modified=RECENTLY)
         aws.before = once("CopyObject", lambda: put(aws, LIVE.avatar_key, posted, RECENTLY))
         assert found(sweeper.sweep()) == {Outcome.GONE: 1}
         assert aws.objects == {LIVE.avatar_key: posted}
         assert found(sweeper.sweep()) == {Outcome.REPLACED: 1}
 
     def test_a_dry_run_changes_nothing_and_counts_the_same(self, sweeper: Sweeper, aws: Aws) -> None:
-        put(aws, OTHER.avatar_key, replace(MARKED, body="bad"), RECENTLY)
+        put(aws, OTHER.avatar_key, replace(make_object("bad"), tags=(PENDING_TAG,)), RECENTLY)
         aws.point("bob", OTHER.avatar_key)
         planned = sweeper.sweep(dry_run=True)
         assert planned.dry_run
@@ -444,7 +503,9 @@ def test_deletions_without_a_response_count_towards_the_maximum(sweeper: Sweeper
 
 
 @pytest.mark.parametrize("avatars", [{}, {"ada": None}])
-def test_nothing_is_deleted_if_no_row_has_an_avatar(sweeper: Sweeper, aws: Aws, avatars: dict[str, str | None]) -> None:
+def test_nothing_is_deleted_if_no_row_has_or_had_an_avatar(
+    sweeper: Sweeper, aws: Aws, avatars: dict[str, str | None]
+) -> None:
     aws.remove_rows()
     for username, avatar in avatars.items():
         aws.point(username, avatar)
@@ -453,6 +514,15 @@ def test_nothing_is_deleted_if_no_row_has_an_avatar(sweeper: Sweeper, aws: Aws, 
     assert found(report) == {Outcome.SKIPPED: 2}
     assert report.names[Outcome.SKIPPED] == [LIVE.avatar_key, ORPHAN.avatar_key]
     assert not aws.writes
+
+
+def test_the_object_of_the_last_removed_avatar_is_deleted(sweeper: Sweeper, aws: Aws) -> None:
+    # The table is the right one: its row had an avatar.
+    aws.world = aws.world.remove_avatar("ada", OTHER.text)
+    report = sweeper.sweep()
+    assert report.rows == 1
+    assert found(report) == {Outcome.DELETED: 2}
+    assert not aws.objects
 
 
 def test_an_empty_bucket_and_an_empty_table_need_no_attention(executor: Executor) -> None:
@@ -525,4 +595,4 @@ def test_the_progress_of_each_phase_can_be_tracked(sweeper: Sweeper, aws: Aws) -
 
     aws.point("bob", OTHER.avatar_key)
     sweeper.sweep(show_progress=show_progress)
-    assert seen == [("rows", None, 2), ("objects", 2, 2), ("pending", None, 0)]
+    assert seen == [("rows", None, 3), ("objects", 2, 2), ("pending", None, 0)]

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from services.auth import users as auth
-from services.store.table import UnknownUserError
-from services.uploads.objects import Reference
+from services.store.clients import is_transient
+from services.store.keys import UploadId
+from services.store.table import Row, UnknownUserError
 from services.uploads.users import NotForwardError, Users
 
 if TYPE_CHECKING:
     from botocore.stub import Stubber
     from types_boto3_dynamodb import DynamoDBClient
 
-OLD, NEW, LATER = "avatars/1", "avatars/2", "avatars/3"
+OLD, NEW, LATER = (UploadId(f"019b0000-0000-7000-8000-00000000000{number}") for number in (1, 2, 3))
+ROWS = [
+    pytest.param(Row("ada", "Ada"), id="without avatar"),
+    pytest.param(Row("ada", "Ada", OLD.avatar_key), id="with avatar"),
+    pytest.param(Row("ada", "Ada", removed=OLD.text), id="with a removal"),
+    pytest.param(Row("ada", "Ada", NEW.avatar_key, OLD.text), id="with both"),
+]
 
 
 @pytest.fixture
@@ -29,124 +37,185 @@ def login_users(dynamodb_client: DynamoDBClient) -> auth.Users:
     return auth.Users(dynamodb_client, "users")
 
 
-def fail_the_condition(stub: Stubber, row: dict[str, Any]) -> None:
+def make_item(row: Row) -> dict[str, Any]:
+    avatar = {"Avatar": {"S": row.avatar}} if row.avatar is not None else {}
+    removed = {"Removed": {"S": row.removed}} if row.removed is not None else {}
+    return {"Username": {"S": row.username}, "Name": {"S": row.name}} | avatar | removed
+
+
+def fail_the_condition(stub: Stubber, row: Row) -> None:
     stub.add_client_error(
-        "update_item", "ConditionalCheckFailedException", http_status_code=400, modeled_fields={"Item": row}
+        "update_item",
+        "ConditionalCheckFailedException",
+        http_status_code=400,
+        modeled_fields={"Item": make_item(row)},
     )
 
 
-@pytest.mark.parametrize(
-    ("row", "avatar"), [({"Avatar": {"S": OLD}}, OLD), ({}, None)], ids=["with avatar", "without avatar"]
-)
-def test_the_avatar_is_read_consistently(
-    users: Users, dynamodb_stub: Stubber, row: dict[str, Any], avatar: str | None
-) -> None:
-    expected = {
-        "TableName": "users",
-        "Key": {"Username": {"S": "ada"}},
-        "ProjectionExpression": "Avatar",
-        "ConsistentRead": True,
-    }
-    dynamodb_stub.add_response("get_item", {"Item": row}, expected)
-    assert users.find_avatar("ada") == avatar
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_is_read_consistently(users: Users, dynamodb_stub: Stubber, row: Row) -> None:
+    expected = {"TableName": "users", "Key": {"Username": {"S": "ada"}}, "ConsistentRead": True}
+    dynamodb_stub.add_response("get_item", {"Item": make_item(row)}, expected)
+    assert users.find_row("ada") == row
 
 
 def test_a_user_without_a_row_is_unknown(users: Users, dynamodb_stub: Stubber) -> None:
     dynamodb_stub.add_response("get_item", {})
     with pytest.raises(UnknownUserError):
-        users.find_avatar("ada")
+        users.find_row("ada")
 
 
-@pytest.mark.parametrize(
-    ("before", "replaced"), [({"Avatar": {"S": OLD}}, OLD), ({}, None)], ids=["one before", "the first"]
-)
+def expect_update(stub: Stubber, before: Row, **expected: Any) -> None:
+    """Expect an update with these expressions, and respond as DynamoDB does: with the item before it."""
+    stub.add_response(
+        "update_item",
+        {"Attributes": make_item(before)},
+        {
+            "TableName": "users",
+            "Key": {"Username": {"S": "ada"}},
+            "ReturnValues": "ALL_OLD",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **expected,
+        },
+    )
+
+
+@pytest.mark.parametrize("before", ROWS)
 def test_a_later_avatar_replaces_the_row_s_and_the_old_one_is_returned(
-    users: Users, dynamodb_stub: Stubber, before: dict[str, Any], replaced: str | None
+    users: Users, dynamodb_stub: Stubber, before: Row
 ) -> None:
-    expected = {
-        "TableName": "users",
-        "Key": {"Username": {"S": "ada"}},
-        "UpdateExpression": "SET Avatar = :new",
-        "ConditionExpression": "attribute_exists(Username) AND (attribute_not_exists(Avatar) OR Avatar < :new)",
-        "ExpressionAttributeValues": {":new": {"S": NEW}},
-        "ReturnValues": "UPDATED_OLD",
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
-    dynamodb_stub.add_response("update_item", {"Attributes": before} if before else {}, expected)
-    assert users.advance("ada", NEW) == replaced
+    expect_update(
+        dynamodb_stub,
+        before,
+        UpdateExpression="SET Avatar = :new",
+        ConditionExpression=(
+            "attribute_exists(Username) AND (attribute_not_exists(Avatar) OR Avatar < :new)"
+            " AND (attribute_not_exists(Removed) OR Removed < :id)"
+        ),
+        ExpressionAttributeValues={":new": {"S": LATER.avatar_key}, ":id": {"S": LATER.text}},
+    )
+    assert users.advance("ada", LATER) == before.avatar
 
 
-@pytest.mark.parametrize("avatar", [NEW, LATER])
-def test_an_avatar_that_is_not_later_is_refused_with_the_row_s(
-    users: Users, dynamodb_stub: Stubber, avatar: str
+def test_an_avatar_is_removed_with_the_id_of_the_removal(users: Users, dynamodb_stub: Stubber) -> None:
+    expect_update(
+        dynamodb_stub,
+        Row("ada", "Ada", OLD.avatar_key),
+        UpdateExpression="SET Removed = :id REMOVE Avatar",
+        ConditionExpression="Avatar = :old AND (attribute_not_exists(Removed) OR Removed <= :id)",
+        ExpressionAttributeValues={":id": {"S": NEW.text}, ":old": {"S": OLD.avatar_key}},
+    )
+    users.remove("ada", NEW.text, OLD.avatar_key)
+
+
+def test_a_removal_without_an_avatar_requires_a_row_without_one(users: Users, dynamodb_stub: Stubber) -> None:
+    expect_update(
+        dynamodb_stub,
+        Row("ada", "Ada"),
+        UpdateExpression="SET Removed = :id REMOVE Avatar",
+        ConditionExpression=(
+            "attribute_exists(Username) AND attribute_not_exists(Avatar)"
+            " AND (attribute_not_exists(Removed) OR Removed <= :id)"
+        ),
+        ExpressionAttributeValues={":id": {"S": NEW.text}},
+    )
+    users.remove("ada", NEW.text, None)
+
+
+Change = Callable[[Users], object]
+
+
+def advance(users: Users) -> object:
+    return users.advance("ada", NEW)
+
+
+def remove(users: Users) -> object:
+    return users.remove("ada", NEW.text, OLD.avatar_key)
+
+
+def remove_nothing(users: Users) -> object:
+    return users.remove("ada", NEW.text, None)
+
+
+each_change = pytest.mark.parametrize("change", [advance, remove, remove_nothing])
+
+
+@each_change
+@pytest.mark.parametrize("row", ROWS)
+def test_an_update_whose_condition_fails_raises_with_the_row(
+    users: Users, dynamodb_stub: Stubber, change: Change, row: Row
 ) -> None:
-    fail_the_condition(dynamodb_stub, {"Username": {"S": "ada"}, "Avatar": {"S": avatar}})
+    fail_the_condition(dynamodb_stub, row)
     with pytest.raises(NotForwardError) as caught:
-        users.advance("ada", NEW)
-    assert caught.value.avatar == avatar
+        change(users)
+    assert caught.value.row == row
 
 
-def test_a_user_without_a_row_gets_none(users: Users, dynamodb_stub: Stubber) -> None:
+@each_change
+def test_a_user_without_a_row_gets_none(users: Users, dynamodb_stub: Stubber, change: Change) -> None:
     dynamodb_stub.add_client_error("update_item", "ConditionalCheckFailedException", http_status_code=400)
     with pytest.raises(UnknownUserError):
-        users.advance("ada", NEW)
+        change(users)
+
+
+@each_change
+def test_an_update_response_without_the_row_is_transient(users: Users, dynamodb_stub: Stubber, change: Change) -> None:
+    # Without the row the confirm would not know which avatar it replaced.
+    dynamodb_stub.add_response("update_item", {})
+    with pytest.raises(HTTPClientError) as raised:
+        change(users)
+    assert is_transient(raised.value)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ThrottlingException"])
 def test_any_other_error_of_dynamodb_surfaces(
     users: Users, login_users: auth.Users, dynamodb_stub: Stubber, code: str
 ) -> None:
-    for method in ("get_item", "update_item", "get_item"):
+    for method in ("get_item", "update_item", "update_item", "get_item"):
         dynamodb_stub.add_client_error(method, code, http_status_code=400)
     with pytest.raises(ClientError, match=code):
-        users.find_avatar("ada")
-    with pytest.raises(ClientError, match=code):
-        users.advance("ada", NEW)
+        users.find_row("ada")
+    for change in (advance, remove):
+        with pytest.raises(ClientError, match=code):
+            change(users)
     with pytest.raises(ClientError, match=code):
         login_users.require("ada")
 
 
-def expect_scan(
-    stub: Stubber, rows: list[dict[str, Any]], *, last: str | None = None, after: str | None = None
-) -> None:
-    expected: dict[str, Any] = {
-        "TableName": "users",
-        "ProjectionExpression": "Username, Avatar",
-        "ConsistentRead": True,
-    }
+def expect_scan(stub: Stubber, rows: list[Row], *, last: str | None = None, after: str | None = None) -> None:
+    expected: dict[str, Any] = {"TableName": "users", "ConsistentRead": True}
     if after:
         expected["ExclusiveStartKey"] = {"Username": {"S": after}}
-    answer: dict[str, Any] = {"Items": rows}
+    answer: dict[str, Any] = {"Items": [make_item(row) for row in rows]}
     if last:
         answer["LastEvaluatedKey"] = {"Username": {"S": last}}
     stub.add_response("scan", answer, expected)
 
 
-def make_row(username: str, avatar: str | None) -> dict[str, Any]:
-    return {"Username": {"S": username}} | ({"Avatar": {"S": avatar}} if avatar is not None else {})
-
-
-def test_all_rows_with_an_avatar_are_read_consistently(users: Users, dynamodb_stub: Stubber) -> None:
-    expect_scan(dynamodb_stub, [make_row("ada", OLD), make_row("bob", None)], last="bob")
+def test_all_rows_are_read_consistently(users: Users, dynamodb_stub: Stubber) -> None:
+    ada, bob = Row("ada", "Ada", OLD.avatar_key), Row("bob", "Bob")
+    cleo, dan = Row("cleo", "Cleo", removed=OLD.text), Row("dan", "Dan", NEW.avatar_key, OLD.text)
+    expect_scan(dynamodb_stub, [ada, bob], last="bob")
     # An empty page need not be the last one.
     expect_scan(dynamodb_stub, [], last="bea", after="bob")
-    expect_scan(dynamodb_stub, [make_row("cleo", NEW), make_row("dan", ""), make_row("eve", OLD)], after="bea")
-    assert list(users.list_references()) == [Reference(OLD, "ada"), Reference(NEW, "cleo"), Reference(OLD, "eve")]
+    expect_scan(dynamodb_stub, [cleo, dan], after="bea")
+    assert list(users.list_rows()) == [ada, bob, cleo, dan]
 
 
-def test_a_table_without_rows_has_no_references(users: Users, dynamodb_stub: Stubber) -> None:
+def test_a_table_without_rows_has_none(users: Users, dynamodb_stub: Stubber) -> None:
     expect_scan(dynamodb_stub, [])
-    assert list(users.list_references()) == []
+    assert list(users.list_rows()) == []
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ProvisionedThroughputExceededException"])
 def test_an_error_on_a_later_page_of_the_scan_surfaces(users: Users, dynamodb_stub: Stubber, code: str) -> None:
-    expect_scan(dynamodb_stub, [make_row("ada", OLD)], last="ada")
+    ada = Row("ada", "Ada", OLD.avatar_key)
+    expect_scan(dynamodb_stub, [ada], last="ada")
     dynamodb_stub.add_client_error("scan", code, http_status_code=400)
-    references = users.list_references()
-    assert next(references) == Reference(OLD, "ada")
+    rows = users.list_rows()
+    assert next(rows) == ada
     with pytest.raises(ClientError, match=code):
-        next(references)
+        next(rows)
 
 
 def test_a_user_with_a_row_may_log_in(login_users: auth.Users, dynamodb_stub: Stubber) -> None:
