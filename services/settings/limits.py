@@ -18,8 +18,8 @@ PENDING: PendingStrategy = "prefix"
 
 MaxBytes = Annotated[
     int,
-    # A confirm reads the whole picture into memory.
-    msgspec.Meta(ge=1, le=50_000_000, description="Maximum size of a picture, bytes."),
+    # A confirm reads the whole picture into memory. The blank picture of 2.5 KB must be allowed.
+    msgspec.Meta(ge=10_000, le=50_000_000, description="Maximum size of a picture, bytes."),
 ]
 MAX_BYTES = 5_000_000
 

@@ -96,9 +96,10 @@ class Bucket:
             tagged=response.get("TagCount", 0) > 0,
         )
 
-    def copy(self, step: Copy) -> None:
+    def copy(self, step: Copy, deadline: Deadline | None = None) -> None:
         """
         Raises:
+            DeadlineExceededError: it is too late for the call that looks at an earlier copy.
             ChangedError: the source is not the object that was verified.
             OtherBytesError: the bytes at the target are not those that were verified. If this call put them there, a
                 blank picture has taken their place.
@@ -122,6 +123,8 @@ class Bucket:
         except ClientError as error:
             if step.if_absent and error_code(error) == "PreconditionFailed":
                 # S3 does not say which condition failed. An earlier try may have made the copy.
+                if deadline:
+                    deadline.check()
                 self._check_copy(step)
                 return
             _raise_if_changed(error, step.source)

@@ -119,7 +119,7 @@ class Confirmer:
                 self.bucket.repair(decision)
                 raise decision.reason
             case Promote(copy):
-                self.bucket.copy(copy)
+                self.bucket.copy(copy, deadline)
                 deadline.check()
                 return self._advance(username, upload_id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = only_prefix
 
-LOGINS, PRESIGNS = 4, 3
+LOGINS, PRESIGNS, CONFIRMS = 4, 3, 2
 """Allowed calls per minute. The services' clock stands still in these tests."""
 
 
@@ -40,7 +40,7 @@ def stand_still() -> float:
 @pytest.fixture(scope="module")
 def strict_stack(stack: Stack) -> Iterator[Stack]:
     """The same system with two services that have low limits, behind another gateway."""
-    settings = Settings(presigns_per_minute=PRESIGNS, logins_per_minute=LOGINS)
+    settings = Settings(presigns_per_minute=PRESIGNS, confirms_per_minute=CONFIRMS, logins_per_minute=LOGINS)
 
     def read(kind: type[ForService], name: str) -> ForService:
         return read_settings(
@@ -119,3 +119,17 @@ def test_presigns_are_limited_per_user(strict_stack: Stack, usernames: list[str]
     assert statuses == [200] * PRESIGNS
     check_refusal(presign(origin, tokens[2]), PRESIGNS)
     assert presign(origin, tokens[1]).status_code == 200
+
+
+def test_confirms_and_removals_are_limited_per_user_together(strict_stack: Stack, usernames: list[str]) -> None:
+    auth, origin = strict_stack.services["auth"], strict_stack.origin
+
+    def call(username: str, method: str, path: str, **more: Any) -> httpx2.Response:
+        token = log_in(auth, username, "192.0.2.4").json()["access_token"]
+        return web.request(method, f"{origin}/uploads/{path}", headers={"Authorization": f"Bearer {token}"}, **more)
+
+    unknown: dict[str, Any] = {"json": {"key": "no key"}}
+    assert call(usernames[2], "POST", "confirm", **unknown).status_code == 404
+    assert call(usernames[2], "DELETE", "avatar").status_code == 204
+    check_refusal(call(usernames[2], "POST", "confirm", **unknown), CONFIRMS)
+    check_refusal(call(usernames[2], "DELETE", "avatar"), CONFIRMS)

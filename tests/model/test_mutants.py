@@ -122,21 +122,21 @@ class RemovesUpToItsOwnClock(Remover):
 
 
 class UnconditionalCopy(Bucket):
-    def copy(self, step: Copy) -> None:
-        super().copy(replace(step, etag=cast("str", None)))
+    def copy(self, step: Copy, deadline: Deadline | None = None) -> None:
+        super().copy(replace(step, etag=cast("str", None)), deadline)
 
 
 class OverwritingCopy(Bucket):
-    def copy(self, step: Copy) -> None:
-        super().copy(replace(step, if_absent=False))
+    def copy(self, step: Copy, deadline: Deadline | None = None) -> None:
+        super().copy(replace(step, if_absent=False), deadline)
 
 
 class UncomparedCopy(Bucket):
     """Believes every copy."""
 
-    def copy(self, step: Copy) -> None:
+    def copy(self, step: Copy, deadline: Deadline | None = None) -> None:
         with contextlib.suppress(OtherBytesError):
-            super().copy(step)
+            super().copy(step, deadline)
 
     def blank(self, key: str, etag: str, metadata: Mapping[str, str]) -> None:
         pass

@@ -80,9 +80,11 @@ def test_a_setting_that_is_not_set_has_its_default(kind: type[ServiceSettings], 
 
 
 def test_numbers_become_numbers() -> None:
-    settings = read(PORT="9000", MAX_BYTES="1", MAX_WIDTH="2", MAX_HEIGHT="3", FORM_SECONDS="4", CONFIRM_SECONDS="5")
+    settings = read(
+        PORT="9000", MAX_BYTES="10000", MAX_WIDTH="2", MAX_HEIGHT="3", FORM_SECONDS="4", CONFIRM_SECONDS="5"
+    )
     assert settings.port == 9000
-    assert settings.limits == Limits(max_bytes=1, max_width=2, max_height=3, form_seconds=4, confirm_seconds=5)
+    assert settings.limits == Limits(max_bytes=10_000, max_width=2, max_height=3, form_seconds=4, confirm_seconds=5)
 
 
 @pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("false", False), ("0", False)])
@@ -116,7 +118,7 @@ def test_all_missing_variables_are_named_at_once(environ: dict[str, str]) -> Non
         ("TABLE", "ab", "length >= 3"),
         ("BUCKET", "ab", "length >= 3"),
         ("JWKS_URL", "/jwks", "https?://"),
-        ("MAX_BYTES", "0", ">= 1"),
+        ("MAX_BYTES", "9999", ">= 10000"),
         ("MAX_BYTES", "50000001", "<= 50000000"),
         ("MAX_WIDTH", "0", ">= 1"),
         ("MAX_HEIGHT", "-1", ">= 1"),
@@ -217,9 +219,9 @@ def test_the_sweep_has_the_defaults_of_the_uploads_service() -> None:
 
 def test_the_sweep_reads_numbers_as_a_service_does() -> None:
     settings = read_sweep(
-        MAX_BYTES="1", MAX_WIDTH="2", MAX_HEIGHT="3", CONFIRM_SECONDS="4", MARGIN_SECONDS="2700", MAX_DELETIONS="1"
+        MAX_BYTES="10000", MAX_WIDTH="2", MAX_HEIGHT="3", CONFIRM_SECONDS="4", MARGIN_SECONDS="2700", MAX_DELETIONS="1"
     )
-    assert settings.limits == PictureLimits(1, 2, 3)
+    assert settings.limits == PictureLimits(10_000, 2, 3)
     assert (settings.confirm_seconds, settings.margin_seconds, settings.max_deletions) == (4, 2700, 1)
 
 
