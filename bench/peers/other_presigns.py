@@ -27,9 +27,10 @@ from services.web.callers.identity import Audience
 from services.web.callers.key_set import fetch_over_http
 from services.web.callers.verifier import Verifier
 from services.web.metrics import Metrics
+from services.web.problem_response import API_HEADERS
 from services.web.problems import problem_details
 from services.web.rate_limits import RateLimit
-from services.web.server import API_HEADERS, send_always, serve
+from services.web.server import send_always, serve
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send

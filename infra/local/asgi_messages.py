@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
+
+from services.web.problem_response import ProblemResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -26,11 +27,9 @@ async def read_body(receive: Receive) -> AsyncIterator[bytes]:
 async def send_problem(
     send: Send, status: int, slug: str, title: str, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
-    body = json.dumps({"type": f"urn:problem:{slug}", "status": status, "title": title, "detail": title}).encode()
-    sent = [(b"content-type", b"application/problem+json"), *headers]
-    if status >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
-        sent.append((b"retry-after", b"1"))
-    await send_response(send, status, sent, body)
+    # 500 is the first of the server errors of RFC 9110, section 15.6.
+    problem = ProblemResponse(status, slug, title, title, {"Retry-After": "1"} if status >= 500 else {})  # noqa: PLR2004
+    await send_response(send, status, [*problem.encoded_headers, *headers], problem.body)
 
 
 async def send_response(send: Send, status: int, headers: Headers, body: bytes) -> None:

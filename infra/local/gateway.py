@@ -11,12 +11,13 @@ import httpx2
 import uvicorn
 
 from infra.documents.routing import TIMEOUT_SECONDS, find_service
-from infra.local.asgi_messages import Headers, read_body, send_problem, send_response
+from infra.local.asgi_messages import Headers, send_problem, send_response
 from infra.local.controls import ControlEndpoint
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST
 from infra.local.sweep_endpoint import SWEEP_PATH, SweepEndpoint
-from services.web.connection import Connection
+from services.web.connection import MAX_HEAD_BYTES, Connection
+from services.web.gate import Gate, is_http
 from services.web.rate_limits import CLIENT_ADDRESS_HEADER
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 75
 """Keep-alive timeout: longer than that of clients, which might otherwise send a request on a closing connection."""
+MAX_BODY_BYTES = 10_000_000
+"""Maximum request body, bytes, as in API Gateway (AWS: "Quotas for configuring and running an HTTP API")."""
 HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
@@ -52,8 +55,7 @@ class Gateway:
         self._transport = httpx2.AsyncHTTPTransport(limits=httpx2.Limits(max_connections=200))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Litestar's enumeration for this would load all of Litestar, which takes longer than the gateway's own start.
-        if scope["type"] != "http":  # pyright: ignore[reportUnnecessaryComparison]
+        if not is_http(scope):
             raise NotImplementedError(scope["type"])
         if scope["path"] == HEALTH_PATH:
             await send_response(send, 204, [], b"")
@@ -71,11 +73,20 @@ class Gateway:
         return dict(scope["headers"]).get(b"host", b"").decode("latin-1") != self._origin.partition("://")[2]
 
     async def _forward(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        # A connection to a service is taken when the body is complete, as by API Gateway, so that slow clients do not
+        # use up all connections.
+        try:
+            body = await _read_body(receive)
+        except _BodyTooLargeError:
+            await send_problem(send, 413, "body-too-large", "The body is too large")
+            return
+        if body is None:
+            return
         request = httpx2.Request(
             scope["method"],
             self._find_target(scope["path"]),
             headers=[*_select_headers(scope["headers"]), *self._make_forwarding_headers(scope)],
-            content=read_body(receive) if _has_body(scope) else None,
+            content=body if _has_body(scope) else None,
             # The request target is passed on unchanged, so that the service sees its dots, slashes and escapes.
             extensions={"timeout": httpx2.Timeout(TIMEOUT_SECONDS).as_dict(), "target": _target(scope)},
         )
@@ -123,6 +134,28 @@ class Gateway:
         ]
 
 
+class _BodyTooLargeError(Exception):
+    pass
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The request body, or None if the client disconnected before its end.
+
+    Raises:
+        _BodyTooLargeError: the body is longer than `MAX_BODY_BYTES`.
+    """
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message["body"]
+        if len(body) > MAX_BODY_BYTES:
+            raise _BodyTooLargeError
+        if not message["more_body"]:
+            return bytes(body)
+
+
 def _target(scope: HTTPScope) -> bytes:
     query = scope["query_string"]
     return (scope["raw_path"] or scope["path"].encode()) + (b"?" + query if query else b"")
@@ -152,10 +185,14 @@ def main() -> None:
     sweep = SweepEndpoint(variables) if variables else None
     gateway = Gateway(json.loads(os.environ["SERVICES"]), os.environ["EMULATOR"], origin, sweep)
     uvicorn.run(
-        gateway,
+        Gate(gateway),
         host=HOST,
         port=int(os.environ["PORT"]),
         http=Connection,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        ws="none",
+        # Otherwise uvicorn would take the client's address from the client's own headers.
+        proxy_headers=False,
         lifespan="off",
         access_log=False,
         log_level="warning",

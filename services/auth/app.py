@@ -17,9 +17,10 @@ from services.web.callers.identity import Audience
 from services.web.callers.verifier import Verifier
 from services.web.metrics import Metrics
 from services.web.openapi import describe_api
+from services.web.problem_response import API_HEADERS
 from services.web.problems import problem_details
 from services.web.rate_limits import RateLimit
-from services.web.server import API_HEADERS, enlarge_thread_pool, send_always
+from services.web.server import enlarge_thread_pool, send_always
 
 if TYPE_CHECKING:
     from collections.abc import Callable

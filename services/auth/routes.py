@@ -12,7 +12,7 @@ from services.auth import examples
 from services.auth.settings import JWKS_PATH
 from services.auth.tokens import Tokens
 from services.auth.users import Users
-from services.web.callers.guard import Guard, require_own_origin
+from services.web.callers.guard import Guard, find_session_cookie, require_own_origin
 from services.web.callers.identity import Audience, Caller
 from services.web.metrics import Metrics
 from services.web.openapi import CALLER
@@ -69,7 +69,7 @@ def make_routes(
     )
     async def logout(request: Request[Any, Any, Any]) -> Response[None]:
         # A form on another site is sent without the SameSite cookie, but the response would delete the cookie.
-        if "Origin" in request.headers or audience.cookie in request.cookies:
+        if "Origin" in request.headers or find_session_cookie(request, audience) is not None:
             require_own_origin(request, audience)
         return Response(None, cookies=[_make_cookie(audience, "", 0)])
 

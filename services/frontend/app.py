@@ -3,10 +3,11 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
+from litestar.file_system import BaseLocalFileSystem
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 from litestar.template import TemplateConfig
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from botocore.credentials import Credentials
+    from litestar.types import PathType
+    from litestar.types.file_types import FileInfo
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
@@ -48,6 +51,16 @@ READING_THREADS = 40
 """Number of threads that call AWS for all page views: as many as one view has objects and rows, and as a client has
 connections (`services.store.clients`).
 """
+
+
+class StaticFileSystem(BaseLocalFileSystem):
+    """A file whose name the operating system refuses is not found. Litestar would respond 500."""
+
+    async def info(self, path: PathType, **options: Any) -> FileInfo:  # pyright: ignore[reportUnknownParameterType] - a PathLike
+        try:
+            return await super().info(path, **options)
+        except (OSError, ValueError) as error:  # ValueError: the name contains a null character
+            raise FileNotFoundError from error
 
 
 def create_app(
@@ -73,7 +86,11 @@ def create_app(
         [
             *make_routes(guard, view, people, pictures, inspector),
             create_static_files_router(
-                path="/static", directories=[STATIC], cache_control=None, include_in_schema=False
+                path="/static",
+                directories=[STATIC],
+                file_system=StaticFileSystem(),
+                cache_control=None,
+                include_in_schema=False,
             ),
         ],
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from litestar import Response, Router
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
@@ -20,8 +22,9 @@ from litestar.openapi.spec import (
     Server,
 )
 from litestar.openapi.spec.enums import OpenAPIType
+from litestar.status_codes import HTTP_404_NOT_FOUND
 
-from services.web.problems import MEDIA_TYPE
+from services.web.problem_response import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,12 +61,22 @@ def describe_api(title: str, path: str, description: str, audience: Audience) ->
         title=title,
         version="1",
         description=description,
-        path=path,
+        openapi_router=Router(path, route_handlers=[], include_in_schema=False, after_request=_require_found),
         servers=[Server(url=audience.origin)],
         components=Components(security_schemes=schemes),
         # Litestar's HTML pages run scripts from other hosts, on the origin of the session cookie.
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
     )
+
+
+def _require_found(response: Response[Any]) -> Response[Any]:
+    """
+    Raises:
+        NotFoundException: the response is Litestar's HTML page for an unknown path below the document's.
+    """
+    if response.status_code == HTTP_404_NOT_FOUND:
+        raise NotFoundException
+    return response
 
 
 def add_examples(

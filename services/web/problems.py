@@ -16,6 +16,7 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 
 from services.store.clients import AWS_ERRORS, is_transient
 from services.web.bodies import MalformedError
+from services.web.problem_response import MEDIA_TYPE, URN
 from services.web.rate_limits import TooManyRequestsError
 from services.web.request_context import annotate
 
@@ -26,19 +27,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-URN = "urn:problem:"
-
-MEDIA_TYPE = "application/problem+json"
-
-_SLUGS = {
-    400: "invalid-request",
-    401: "unauthenticated",
-    403: "forbidden",
-    404: "not-found",
-    405: "method-not-allowed",
-    413: "body-too-large",
-    415: "unsupported-media-type",
+_HTTP_PROBLEMS = {
+    400: ("invalid-request", "The request is not valid."),
+    401: ("unauthenticated", "The request needs a login."),
+    403: ("forbidden", "The request is not allowed."),
+    404: ("not-found", "There is nothing at this path."),
+    405: ("method-not-allowed", "This path does not accept this method."),
+    413: ("body-too-large", "The body is too large."),
+    415: ("unsupported-media-type", "The body must be application/json."),
 }
+"""The slug and the detail for Litestar's exceptions, whose own texts may contain URLs and file names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,8 @@ class Problem:
             status_code=self.status,
             type_=self.urn,
             title=self.title,
-            detail=str(error) or self.title,
+            # A lone surrogate, which JSON in a token can contain, can't be encoded.
+            detail=(str(error) or self.title).encode(errors="replace").decode(),
             headers=self.headers | retry_after,
         )
 
@@ -170,15 +169,17 @@ def _translate_http_exception(error: HTTPException) -> ProblemDetailsException:
         return MALFORMED_JSON.describe(ValueError("The body is not valid JSON."))
     if error.status_code >= 500:  # noqa: PLR2004 - the server errors of RFC 9110, section 15.6
         return _translate_bug(error)
-    slug = _SLUGS.get(error.status_code, f"http-{error.status_code}")
-    detail = _describe_validation(error) if isinstance(error, ValidationException) else error.detail
-    return Problem(slug, error.status_code, error.detail, error.headers or {}).describe(ValueError(detail))
+    title = HTTPStatus(error.status_code).phrase
+    slug, detail = _HTTP_PROBLEMS.get(error.status_code, (f"http-{error.status_code}", title))
+    if isinstance(error, ValidationException):
+        detail = _describe_validation(error) or detail
+    return Problem(slug, error.status_code, title, error.headers or {}).describe(ValueError(detail))
 
 
 def _describe_validation(error: ValidationException) -> str:
     entries = error.extra if isinstance(error.extra, list) else []
     messages = [f"{entry['key']}: {entry['message']}" if "key" in entry else entry["message"] for entry in entries]
-    return "; ".join(messages) or error.detail
+    return "; ".join(messages)
 
 
 def _translate_aws_error(error: Exception) -> ProblemDetailsException:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import msgspec
 import uvicorn
 from botocore.exceptions import BotoCoreError
-from litestar.enums import ScopeType
 
 from services.settings.environment import ForService, InvalidSettingsError, read_settings
-from services.web.connection import Connection
+from services.web.connection import MAX_HEAD_BYTES, Connection
+from services.web.gate import Gate
 from services.web.logging import RequestLog, set_up_logging
-from services.web.problems import MEDIA_TYPE, UNAVAILABLE, ProblemDetails
-from services.web.request_context import annotate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from litestar import Litestar
-    from litestar.types import ASGIApp, BeforeMessageSendHookHandler, Message, Receive, Scope, Send
+    from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
 GRACE_SECONDS = 10
 """How long running requests may take to finish after SIGTERM. ECS sends SIGKILL later (`stopTimeout`)."""
@@ -32,12 +28,6 @@ HANDLER_THREADS = 40
 """Number of threads for route handlers that wait for AWS. asyncio's default depends on the number of CPUs, and a small
 task has one.
 """
-
-API_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
-"""Headers of a service without pages: a browser runs nothing in the responses and shows them in no frame."""
 
 
 async def enlarge_thread_pool() -> None:
@@ -59,43 +49,7 @@ def send_always(headers: Mapping[str, str]) -> BeforeMessageSendHookHandler:
     return add_headers
 
 
-class Gate:
-    """ASGI middleware that rejects new requests once it is closed, and waits for those that are running.
-
-    It responds to every new request with 503, also to health checks, so that a load balancer uses another task.
-    """
-
-    def __init__(self, application: ASGIApp) -> None:
-        self._application = application
-        self._running = 0
-        self._closed = False
-        self._idle = asyncio.Event()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
-            await self._application(scope, receive, send)
-        elif self._closed:
-            await _send_unavailable(send)
-        else:
-            self._running += 1
-            try:
-                # This call includes the background tasks that run after the response, such as deletions.
-                await self._application(scope, receive, send)
-            finally:
-                self._running -= 1
-                if not self._running:
-                    self._idle.set()
-
-    async def close(self, seconds: float) -> None:
-        """Reject new requests, and return when the running ones have finished or this time is over."""
-        self._closed = True
-        self._idle.clear()
-        if self._running:
-            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), seconds)
-
-
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Keeps its port open while running requests finish. A load balancer understands a 503 better than a refused
     connection.
     """
@@ -107,21 +61,10 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         await super().main_loop()
-        await self._gate.close(self._grace_seconds)
-
-
-async def _send_unavailable(send: Send) -> None:
-    annotate(problem=UNAVAILABLE.slug)
-    details = ProblemDetails(
-        type=UNAVAILABLE.urn,
-        status=UNAVAILABLE.status,
-        title=UNAVAILABLE.title,
-        detail="This task is stopping. Try again.",
-    )
-    headers = {"Content-Type": MEDIA_TYPE, "Connection": "close"} | UNAVAILABLE.headers
-    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": UNAVAILABLE.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": msgspec.json.encode(details), "more_body": False})
+        self._gate.is_closed = True
+        # These include the background tasks that run after a response, such as deletions.
+        if running := set(self.server_state.tasks):
+            await asyncio.wait(running, timeout=self._grace_seconds)
 
 
 def serve(
@@ -149,6 +92,8 @@ def serve(
         host=settings.host,
         port=settings.port,
         http=Connection,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,
@@ -156,7 +101,7 @@ def serve(
         proxy_headers=False,
         # Longer than the load balancer's idle timeout (60 s), so that it never reuses a connection that is closing.
         timeout_keep_alive=75,
-        # `Gate.close` has waited before. uvicorn cancels requests that are still running.
+        # `Server` has waited before. uvicorn cancels requests that are still running.
         timeout_graceful_shutdown=1,
     )
-    _Server(config, gate, grace_seconds).run()
+    Server(config, gate, grace_seconds).run()

@@ -14,6 +14,9 @@ def main() -> None:
         Emulator(os.environ["MINISTACK_REGION"]),
         host=os.environ["BIND_HOST"],
         port=int(os.environ["GATEWAY_PORT"]),
+        # With httptools, uvicorn loses the body of a request that asks for an upgrade to HTTP/2.
+        http="h11",
+        ws="none",
         access_log=False,
         log_level="warning",
         server_header=False,

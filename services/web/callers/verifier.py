@@ -52,7 +52,7 @@ class Verifier:
         try:
             kid = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError as error:
-            raise NotLoggedInError(f"The token can't be read: {error}") from error
+            raise NotLoggedInError("The token can't be read.") from error
         if not isinstance(kid, str):
             raise NotLoggedInError("The token names no key.")
         key = await self._keys.find(kid)
@@ -80,5 +80,5 @@ class Verifier:
         except jwt.ExpiredSignatureError as error:
             raise TokenExpiredError("The session is over.") from error
         except jwt.InvalidTokenError as error:
-            raise NotLoggedInError(f"The token is not valid: {error}") from error
+            raise NotLoggedInError("The token is not valid.") from error
         return self._tokens.add(token, Caller(username=claims["sub"]), int(claims["exp"]))
