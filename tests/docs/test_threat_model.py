@@ -15,6 +15,7 @@ AREAS = {
     "The token": "token",
     "The browser": "browser",
     "The services": "service",
+    "HTTP": "http",
     "The permissions": "permissions",
 }
 

@@ -150,3 +150,9 @@ def _describe(bucket: Bucket, key: str) -> dict[str, Any]:
     head = bucket.head(key)
     tags = bucket.aws.s3.get_object_tagging(Bucket=bucket.name, Key=key)["TagSet"]
     return {"tags": tags} | {name: head.get(name) for name in ("ETag", "ContentType", "Metadata", "CacheControl")}
+
+
+@pytest.fixture
+def servers(stack: Stack) -> list[str]:
+    """The URLs of the services and of the gateway."""
+    return [*stack.services.values(), stack.origin]

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import select
-import socket
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
@@ -18,13 +15,13 @@ from schemathesis import checks as schemathesis_checks
 from schemathesis.specs.openapi import checks
 
 from bench.soak.proxy import CUT, Fault, When, run_proxy
-from infra.local.ports import HOST
 from services.store.keys import PENDING_PREFIX
 from services.web.connection import MAX_HEAD_BYTES, REQUEST_SECONDS
 from tests import web
 from tests.conftest import DECLARED, SOME_DIGEST, only_prefix
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.pictures import make_picture
+from tests.raw_http import Connection, read_statuses
 from tests.security.services import run_service
 
 if TYPE_CHECKING:
@@ -55,53 +52,6 @@ CHECKS: list[Any] = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-
-
-@dataclass
-class Connection:
-    """A TCP connection on which any bytes can be sent."""
-
-    url: str
-    socket: socket.socket = field(init=False)
-
-    def __post_init__(self) -> None:
-        port = urlsplit(self.url).port
-        assert port
-        self.socket = socket.create_connection((HOST, port), timeout=PATIENCE_SECONDS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-
-    def send(self, *lines: str, body: bytes = b"") -> None:
-        """Send a request. `lines`: its request line and headers; the Host header is added as the second line."""
-        request, *headers = lines
-        head = "\r\n".join([request, f"Host: {urlsplit(self.url).netloc}", *headers])
-        self.socket.sendall(head.encode("latin-1") + b"\r\n\r\n" + body)
-
-    def read_all(self) -> bytes:
-        """Read until the server closes. A close with unread data arrives as a reset."""
-        received = bytearray()
-        try:
-            while part := self.socket.recv(65_536):
-                received += part
-        except ConnectionResetError:
-            pass
-        return bytes(received)
-
-
-def statuses(answers: bytes) -> list[int]:
-    """The status codes of all responses, in order."""
-    parts = answers.split(b"HTTP/1.1 ")[1:]
-    return [int(part[:3]) for part in parts]
-
-
-@pytest.fixture
-def servers(stack: Stack) -> list[str]:
-    """The URLs of the services and of the gateway."""
-    return [*stack.services.values(), stack.origin]
 
 
 @pytest.fixture(autouse=True)
@@ -193,7 +143,7 @@ def test_a_huge_chunked_body(stack: Stack, user: User, refused: Refused) -> None
             headers = (token, "Content-Type: application/json", "Transfer-Encoding: chunked", "Connection: close")
             connection.send(f"POST {path} HTTP/1.1", *headers, body=b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
             answer = connection.read_all()
-            assert statuses(answer) == [413]
+            assert read_statuses(answer) == [413]
             assert b"urn:problem:body-too-large" in answer
     refused.record("413 body-too-large")
 
@@ -221,9 +171,8 @@ def test_another_content_type(user: User, path: str, refused: Refused) -> None:
 
 def test_another_method(user: User, refused: Refused) -> None:
     for path in CALLS_WITH_BODY:
-        for method in ("GET", "PUT", "PATCH", "DELETE", "TRACE"):
+        for method in ("GET", "PUT", "PATCH", "DELETE", "TRACE", "BREW"):
             refused.by_service(user.http.request(method, path), 405, "method-not-allowed")
-        assert user.http.request("BREW", path).status_code == 400  # the HTTP parser does not know this method
 
 
 def test_a_response_outside_the_openapi_document(
@@ -283,7 +232,7 @@ def test_headers_above_the_limit(servers: list[str], refused: Refused) -> None:
                 suppress(ConnectionError),
             ):  # the server may close while the test is sending
                 connection.send("GET /auth/me HTTP/1.1", *headers)
-                assert statuses(connection.read_all()) in ([400], [])
+                assert read_statuses(connection.read_all()) in ([400], [])
     refused.record(f"400, and closed, beyond {MAX_HEAD_BYTES // 1024} KiB")
 
 
@@ -293,7 +242,7 @@ def test_headers_above_the_limit_sent_line_by_line(servers: list[str], refused: 
             connection.socket.sendall(b"GET /auth/me HTTP/1.1\r\n")
             for _ in range(4 * MAX_HEAD_BYTES // 1000):
                 connection.socket.sendall(b"X: " + b"a" * 1000 + b"\r\n")
-            assert statuses(connection.read_all()) in ([400], [])
+            assert read_statuses(connection.read_all()) in ([400], [])
     refused.record(f"400, and closed, beyond {MAX_HEAD_BYTES // 1024} KiB")
 
 
@@ -303,11 +252,11 @@ def test_a_long_url(servers: list[str], refused: Refused) -> None:
         for length, expected in ((60_000, {307, 400, 404}), (100_000, {400})):
             with Connection(url) as connection:
                 connection.send(f"GET /users?cursor={'a' * length} HTTP/1.1", "Connection: close")
-                assert set(statuses(connection.read_all())) <= expected
+                assert set(read_statuses(connection.read_all())) <= expected
         with Connection(url) as connection:
             headers = [f"X-{number}: {'a' * 1000}" for number in range(60)]
             connection.send("GET /healthz HTTP/1.1", "Connection: close", *headers)
-            assert statuses(connection.read_all()) == [200]
+            assert read_statuses(connection.read_all()) == [200]
     refused.record("400")
 
 
@@ -332,7 +281,7 @@ SMUGGLING: dict[str, tuple[list[str], bytes]] = {
     "a NUL": (["X: a\0b"], SMUGGLED),
     "a chunk without a size": (["Transfer-Encoding: chunked"], b"\r\n\r\n" + SMUGGLED),
     "a chunk with a negative size": (["Transfer-Encoding: chunked"], b"-1\r\n\r\n" + SMUGGLED),
-    "a chunk with a size that is too large": (["Transfer-Encoding: chunked"], b"10000000000000000\r\n\r\n" + SMUGGLED),
+    "a chunk with a size that is too large": (["Transfer-Encoding: chunked"], b"1" * 21 + b"\r\n\r\n" + SMUGGLED),
     "a chunk longer than its size": (["Transfer-Encoding: chunked"], b"1\r\n{}\r\n0\r\n\r\n" + SMUGGLED),
 }
 
@@ -344,7 +293,7 @@ def test_request_smuggling(servers: list[str], refused: Refused) -> None:
             with Connection(url) as connection:
                 connection.send("POST /auth/login HTTP/1.1", "Content-Type: application/json", *headers, body=body)
                 answers = connection.read_all()
-                assert statuses(answers) == [400], f"{kind} at {url}: {answers!r}"
+                assert read_statuses(answers) == [400], f"{kind} at {url}: {answers!r}"
     refused.record("400, and closed")
 
 
@@ -384,7 +333,7 @@ def test_paths_outside_the_routes(stack: Stack, refused: Refused) -> None:
         with Connection(stack.origin) as connection:
             connection.send(f"GET {target.replace(' ', '%20')} HTTP/1.1", "Connection: close")
             answer = connection.read_all()
-            assert statuses(answer) == [404], f"{target}: {answer!r}"
+            assert read_statuses(answer) == [404], f"{target}: {answer!r}"
             assert b"urn:problem:not-found" in answer
     refused.record("404 not-found")
 
@@ -407,7 +356,7 @@ def test_an_invalid_request_line(servers: list[str], refused: Refused) -> None:
         for line in INVALID_REQUEST_LINES:
             with Connection(url) as connection:
                 connection.send(line, "Connection: close")
-                assert statuses(connection.read_all()) in ([400], []), f"{line} at {url}"
+                assert read_statuses(connection.read_all()) in ([400], []), f"{line} at {url}"
     refused.record("400, and closed")
 
 
@@ -423,7 +372,8 @@ def test_another_host_in_the_request(stack: Stack, user: User, refused: Refused)
         with Connection(stack.origin) as connection:
             connection.send(f"GET {target} HTTP/1.1", "Connection: close", *headers)
             answer = connection.read_all()
-            assert statuses(answer)[0] in (303, 307, 401)
+            # 400: two Host headers (RFC 9112, section 3.2).
+            assert read_statuses(answer)[0] in (303, 307, 400, 401)
             location = answer.lower().partition(b"\r\nlocation: ")[2].partition(b"\r\n")[0].decode()
             assert not location or location.startswith((f"{stack.origin}/", f"{stack.aws.endpoint}/")), location
     refused.record("the other host is ignored")
@@ -433,7 +383,7 @@ def test_options_for_the_whole_server(servers: list[str], refused: Refused) -> N
     for url in servers:
         with Connection(url) as connection:
             connection.send("OPTIONS * HTTP/1.1", "Connection: close")
-            assert statuses(connection.read_all()) == [404]
+            assert read_statuses(connection.read_all()) == [404]
     refused.record("404 not-found")
 
 
@@ -441,7 +391,7 @@ def test_a_header_with_a_control_character(stack: Stack, refused: Refused) -> No
     with Connection(stack.origin) as connection:
         connection.send("GET /users HTTP/1.1", "Connection: close", "X: a\x01b")
         answer = connection.read_all()
-        assert statuses(answer) == [400], answer
+        assert read_statuses(answer) == [400], answer
     refused.record("400")
 
 
@@ -557,7 +507,7 @@ def test_a_request_that_never_ends(stack: Stack, slow_requests: SlowRequests, re
     """The server closes the connection and logs no error. (The frontend has no such route and responds at once.)"""
     for connection in slow_requests.connections:
         slow_requests.trickle()
-        assert statuses(connection.read_all()) in ([], [404], [503])
+        assert read_statuses(connection.read_all()) in ([], [404], [503])
     logged = [process.log.read_text() for process in stack.processes.started]
     assert not [log[log.index("Unexpected error") :] for log in logged if "Unexpected error" in log]
     refused.record(f"closed after {REQUEST_SECONDS} s")
