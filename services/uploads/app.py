@@ -46,9 +46,7 @@ If there is no confirm, the old avatar stays, and a lifecycle rule deletes the p
 """
 
 READ_MEMORY_BYTES = 100_000_000
-"""Memory for the objects that are read at the same time, each of which takes up to twice its size. Further confirms
-wait for a thread.
-"""
+"""Memory for the objects that are read at the same time. Further confirms wait for a thread."""
 
 MAX_READING_THREADS = 40
 """As many as run route handlers, so that no confirm of a small picture waits for another."""
@@ -78,7 +76,7 @@ def create_app(
         presigns=RateLimit(settings.presigns_per_minute, stopwatch),
         confirms=RateLimit(settings.confirms_per_minute, stopwatch),
     )
-    readers = max(1, min(READ_MEMORY_BYTES // (2 * settings.max_bytes), MAX_READING_THREADS))
+    readers = max(1, min(READ_MEMORY_BYTES // settings.max_bytes, MAX_READING_THREADS))
     executor = ThreadPoolExecutor(readers, thread_name_prefix="read")
     bucket = Bucket(s3, settings.bucket)
     strategy = STRATEGIES[settings.pending]

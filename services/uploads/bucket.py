@@ -21,7 +21,6 @@ from services.uploads.objects import Described, Listed, Stored
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from botocore.response import StreamingBody
     from types_boto3_s3 import S3Client
 
     from services.uploads.deadline import Deadline
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BLANK = Path(__file__).parent / "blank.png"
-
-CHUNK_BYTES = 262_144
-"""Bytes of an object that are read between two looks at the deadline."""
 
 
 class ChangedError(Exception):
@@ -70,10 +66,10 @@ class Bucket:
     def inspect(self, key: str, max_bytes: int, deadline: Deadline) -> Stored | None:
         """Read the object once, whole unless it has more than `max_bytes`. None if there is no object.
 
-        GetObject returns what HeadObject would.
+        GetObject returns what HeadObject would. The client's read timeout limits the time of the whole response.
 
         Raises:
-            DeadlineExceededError: S3 was too slow.
+            DeadlineExceededError: it is too late to read it.
         """
         deadline.check()
         try:
@@ -84,7 +80,7 @@ class Bucket:
             raise
         size = response["ContentLength"]
         with contextlib.closing(response["Body"]) as body:
-            content = _read(body, deadline) if size <= max_bytes else None
+            content = body.read() if size <= max_bytes else None
         return Stored(
             etag=response["ETag"],
             size=size,
@@ -238,14 +234,6 @@ class Bucket:
 def _raise_if_changed(error: ClientError, key: str) -> None:
     if error_code(error) in {"NoSuchKey", "PreconditionFailed", "ConditionalRequestConflict"}:
         raise ChangedError(key) from error
-
-
-def _read(body: StreamingBody, deadline: Deadline) -> bytes:
-    content = bytearray()
-    while chunk := body.read(CHUNK_BYTES):
-        content += chunk
-        deadline.check()
-    return bytes(content)
 
 
 def compute_sha256(content: bytes) -> str:

@@ -16,7 +16,6 @@ from services.store.clients import is_transient
 from services.store.keys import PENDING_PREFIX
 from services.uploads.bucket import (
     BLANK,
-    CHUNK_BYTES,
     Bucket,
     ChangedError,
     MissingObjectError,
@@ -31,14 +30,12 @@ from services.uploads.refusals import NotAPictureError
 from tests.pictures import make_picture, push_dimensions_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from botocore.stub import Stubber
     from types_boto3_s3 import S3Client
 
 KEY = f"{PENDING_PREFIX}019b0000-0000-7000-8000-000000000002"
 TARGET = "avatars/019b0000-0000-7000-8000-000000000002"
-LARGE = push_dimensions_back(make_picture("image/jpeg", size=(37, 21)), 2 * CHUNK_BYTES)
+LARGE = push_dimensions_back(make_picture("image/jpeg", size=(37, 21)), 500_000)
 METADATA = {"username": "ada", "sha256": "verified="}
 STEP = Copy(KEY, TARGET, '"checked"', "verified=", "image/png", METADATA, "no-cache", if_absent=False)
 IF_ABSENT = replace(STEP, if_absent=True)
@@ -72,24 +69,18 @@ def bucket(s3_client: S3Client) -> Bucket:
 
 
 class Body(io.BytesIO):
-    """An object's bytes. `on_read` is called with the number of reads so far before each read."""
+    """An object's bytes. `reads`: how often they were read."""
 
-    def __init__(self, content: bytes, on_read: Callable[[int], None]) -> None:
-        super().__init__(content)
-        self.on_read = on_read
-        self.reads = 0
+    reads = 0
 
     def read(self, amount: int | None = -1, /) -> bytes:
-        self.on_read(self.reads)
         self.reads += 1
         return super().read(amount)
 
 
-def answer_with(
-    stub: Stubber, picture: bytes, on_read: Callable[[int], None] = lambda _reads: None, **more: Any
-) -> Body:
+def answer_with(stub: Stubber, picture: bytes, **more: Any) -> Body:
     """Expect one read of the whole object, and return the body of the response."""
-    body = Body(picture, on_read)
+    body = Body(picture)
     stub.add_response(
         "get_object",
         {
@@ -143,7 +134,6 @@ def test_an_object_of_the_maximum_size_is_read_whole(bucket: Bucket, s3_stub: St
     stored = bucket.inspect(KEY, MAX_BYTES, deadline)
     assert stored
     assert (stored.size, stored.sha256) == (MAX_BYTES, compute_sha256(LARGE))
-    # The dimensions are in the last chunk.
     assert (stored.format, stored.dimensions) == ("image/jpeg", (37, 21))
     assert body.closed
 
@@ -162,24 +152,6 @@ def test_no_read_begins_past_the_deadline(bucket: Bucket, deadline: Deadline, wa
     watch.now = 61
     with pytest.raises(DeadlineExceededError):
         bucket.inspect(KEY, MAX_BYTES, deadline)
-
-
-def test_a_read_past_its_deadline_stops_after_a_chunk(
-    bucket: Bucket, s3_stub: Stubber, deadline: Deadline, watch: Watch
-) -> None:
-    def be_slow(reads: int) -> None:
-        watch.now = (0, 61)[reads]
-
-    body = answer_with(s3_stub, LARGE, be_slow)
-    with pytest.raises(DeadlineExceededError):
-        bucket.inspect(KEY, MAX_BYTES, deadline)
-    assert body.reads == 2
-    assert body.closed
-
-
-def test_a_missing_object_is_none(bucket: Bucket, s3_stub: Stubber, deadline: Deadline) -> None:
-    refuse(s3_stub, "get_object", "NoSuchKey", 404)
-    assert bucket.inspect(KEY, MAX_BYTES, deadline) is None
 
 
 @pytest.mark.parametrize(
