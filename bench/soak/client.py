@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -22,10 +20,12 @@ from bench.soak.judge import (
     Circumstances,
     Response,
     judge_confirm,
+    judge_other_post,
     judge_post,
     judge_presign,
 )
 from services.store.keys import AVATAR_PREFIX
+from services.uploads.bucket import compute_sha256
 from services.uploads.strategies import STRATEGIES
 
 if TYPE_CHECKING:
@@ -98,15 +98,13 @@ class Client:
         else:
             self._report(f"{username}: {response.name} for a login")
 
-    async def upload(self, username: str, file: bytes, *, pin: bool = False) -> Upload | None:
-        """Presign and POST. `pin` adds the digest to the form. Return None after a failure, which is reported."""
-        upload = await self.presign(username, file, pin=pin)
+    async def upload(self, username: str, file: bytes) -> Upload | None:
+        """Presign and POST. Return None after a failure, which is reported."""
+        upload = await self.presign(username, file)
         return upload if upload and await self.post(upload, file) else None
 
-    async def presign(self, username: str, file: bytes, *, pin: bool = False) -> Upload | None:
-        body: dict[str, Any] = {"content_type": CONTENT_TYPE, "size": len(file)}
-        if pin:
-            body["sha256"] = base64.b64encode(hashlib.sha256(file).digest()).decode()
+    async def presign(self, username: str, file: bytes) -> Upload | None:
+        body = {"content_type": CONTENT_TYPE, "size": len(file), "sha256": compute_sha256(file)}
         prefix = STRATEGIES[self.shared.strategy].prefix
         for _ in range(TRIES):
             response, outage = await self._ask("presign", "/uploads/presign", body, username)
@@ -128,9 +126,7 @@ class Client:
             self.shared.counts.uploads += 1
         self.shared.history.post(upload.avatar, digest(file))
         for _ in range(TRIES):
-            response = await self._send(
-                "post", upload.url, data=dict(upload.fields), files={"file": ("picture", file, CONTENT_TYPE)}
-            )
+            response = await self._post(upload, file)
             if wrong := judge_post(response, faults=self.shared.faults):
                 self._report(f"{upload.username} {upload.key}: {wrong}")
                 return False
@@ -140,19 +136,28 @@ class Client:
         self._report(f"{upload.username} {upload.key}: not posted in {TRIES} tries")
         return False
 
+    async def post_other(self, upload: Upload, file: bytes) -> None:
+        """POST another file than the declared one. S3 must refuse it."""
+        if wrong := judge_other_post(await self._post(upload, file), faults=self.shared.faults):
+            self._report(f"{upload.username} {upload.key}: {wrong}")
+
+    async def _post(self, upload: Upload, file: bytes) -> Response:
+        files = {"file": ("picture", file, CONTENT_TYPE)}
+        return await self._send("post", upload.url, data=dict(upload.fields), files=files)
+
     async def confirm(self, upload: Upload, case: Case, *, by: str | None = None) -> Response:
         """Confirm as the upload's user, or as the user `by`."""
         username, key, history = by or upload.username, upload.avatar, self.shared.history
         body = {"key": upload.key} | ({"upload_token": upload.token} if upload.token else {})
         response = Response(BROKEN)
-        for number in range(TRIES):
+        for _ in range(TRIES):
             is_superseded = history.is_superseded(username, key)
             if case in CAN_BECOME_THE_AVATAR:
                 history.begin_confirm(username, key)
             begun = time.monotonic()
             response, outage = await self._ask("confirm", "/uploads/confirm", body, username)
             circumstances = Circumstances(
-                self.shared.strategy, history.may_be_superseded(username, key), is_superseded, number > 0, outage
+                self.shared.strategy, history.may_be_superseded(username, key), is_superseded, outage
             )
             if wrong := judge_confirm(case, response, circumstances, {"username": username, "avatar": key}):
                 self._report(f"{username} {upload.key}: {wrong}")

@@ -121,7 +121,7 @@ def _run(plan: Plan) -> int:
 
 def _soak(plan: Plan, stack: Stack, proxy: Proxy) -> int:
     files = make_files()
-    known = Known(plan.pending, find_digests(files), read_rows(stack), History())
+    known = Known(find_digests(files), read_rows(stack), History())
     outages = Outages()
     killer = _make_killer(plan, stack, proxy, outages)
     counts = Counts()

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from PIL import Image
 
 from infra.seed.people import PORTRAITS
-from services.uploads.bucket import BLANK
 
 CONTENT_TYPE = "image/png"
 COLOURS = ("black", "red", "green", "blue", "yellow", "white")
@@ -39,15 +38,7 @@ def digest(file: bytes) -> str:
     return hashlib.sha256(file).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Digests:
-    """The digests that the bytes of an avatar may have."""
-
-    pictures: frozenset[str]
-    """Digests of the uploaded pictures and of the seeded portraits."""
-    blank: str
-
-
-def find_digests(files: Files) -> Digests:
+def find_digests(files: Files) -> frozenset[str]:
+    """Digests of the uploaded pictures and of the seeded portraits: those that an avatar may have."""
     portraits = (portrait.read_bytes() for portrait in PORTRAITS)
-    return Digests(frozenset(map(digest, (*files.good, *portraits))), digest(BLANK.read_bytes()))
+    return frozenset(map(digest, (*files.good, *portraits)))

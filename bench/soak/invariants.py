@@ -10,9 +10,7 @@ from services.store.keys import AVATAR_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bench.soak.files import Digests
     from bench.soak.history import History
-    from services.settings.limits import PendingStrategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,8 @@ class Snapshot:
 class Known:
     """The facts that a snapshot is compared with."""
 
-    strategy: PendingStrategy
-    digests: Digests
+    pictures: frozenset[str]
+    """Digests that the bytes of an avatar may have."""
     seeded: Mapping[str, str]
     """The rows before the first upload."""
     history: History
@@ -88,11 +86,8 @@ def _check_object(username: str, seen: Seen | None) -> Iterator[str]:
 
 def _check_bytes(avatar: str, snapshot: Snapshot, known: Known) -> Iterator[str]:
     seen = snapshot.objects.get(avatar)
-    # Under `tag`, a POST after the confirm tags the object. Until it is repaired, its bytes may be any.
-    if seen is None or (known.strategy == "tag" and seen.tagged):
+    if seen is None:
         return
-    posted = known.history.posted.get(avatar, known.digests.pictures)
-    if known.strategy == "tag" and posted - known.digests.pictures and seen.digest == known.digests.blank:
-        return
-    if seen.digest not in posted & known.digests.pictures:
+    posted = known.history.posted.get(avatar, known.pictures)
+    if seen.digest not in posted & known.pictures:
         yield "the bytes are not those of a picture that was posted for this key"

@@ -55,9 +55,7 @@ class Case(enum.Enum):
 
     GOOD = "a picture of the caller"
     INVALID = "an upload of the caller that is not a picture"
-    OVERWRITTEN = "an avatar that was posted again with bytes that are not a picture"
-    CHANGING = "an upload that other pictures are posted to during the confirm"
-    CHANGING_TO_INVALID = "an upload that pictures and other bytes are posted to during the confirm"
+    CHANGING = "an upload that is posted again during the confirm"
     UNKNOWN = "an upload of another user, or one that was never posted"
     NO_KEY = "a key that belongs to no upload"
     OTHER_STRATEGYS_KEY = "a key of the other strategy"
@@ -67,7 +65,6 @@ _EXPECTED: Mapping[Case, frozenset[str]] = {
     Case.GOOD: frozenset({DONE}),
     Case.INVALID: frozenset({NOT_A_PICTURE}),
     Case.CHANGING: frozenset({DONE, CHANGED}),
-    Case.CHANGING_TO_INVALID: frozenset({DONE, CHANGED, NOT_A_PICTURE}),
     Case.UNKNOWN: frozenset({UNKNOWN_UPLOAD}),
     Case.NO_KEY: frozenset({UNKNOWN_UPLOAD}),
     Case.OTHER_STRATEGYS_KEY: frozenset({OTHER_STRATEGY}),
@@ -75,7 +72,7 @@ _EXPECTED: Mapping[Case, frozenset[str]] = {
 
 _DECIDED_BY_THE_KEY = frozenset({Case.NO_KEY, Case.OTHER_STRATEGYS_KEY})
 
-CAN_BECOME_THE_AVATAR = frozenset({Case.GOOD, Case.OVERWRITTEN, Case.CHANGING, Case.CHANGING_TO_INVALID})
+CAN_BECOME_THE_AVATAR = frozenset({Case.GOOD, Case.CHANGING})
 """The cases in which the row may refer to the upload afterwards."""
 
 
@@ -86,8 +83,6 @@ class Circumstances:
     """The caller sent the confirm of a later upload before this response came."""
     is_superseded: bool = False
     """The row was known to refer to a later upload before the request was sent."""
-    was_ambiguous: bool = False
-    """An earlier try of this confirm had an unknown outcome."""
     outage: bool = False
     """The service was down at some time between the request and the response."""
 
@@ -133,21 +128,20 @@ def judge_post(response: Response, *, faults: bool) -> str | None:
     return f"{response.name} for the POST of a form: {str(response.body)[:300]}"
 
 
+def judge_other_post(response: Response, *, faults: bool) -> str | None:
+    """Judge the response of S3 to a form with another file than the declared one."""
+    if response.status == HTTPStatus.BAD_REQUEST or (response.status == BROKEN and faults):
+        return None
+    return f"{response.name} for the POST of another file"
+
+
 def _expect(case: Case, circumstances: Circumstances) -> frozenset[str]:
     if case in _DECIDED_BY_THE_KEY:
         return _EXPECTED[case]
     if circumstances.is_superseded:
         return frozenset({SUPERSEDED})
-    expected = _expect_overwritten(circumstances) if case is Case.OVERWRITTEN else _EXPECTED[case]
+    expected = _EXPECTED[case]
     return expected | {SUPERSEDED} if circumstances.may_be_superseded else expected
-
-
-def _expect_overwritten(circumstances: Circumstances) -> frozenset[str]:
-    if circumstances.strategy == "prefix":
-        # The POST wrote to the pending key, not to the avatar.
-        return frozenset({DONE})
-    # A confirm replaces the bytes by a blank picture, which a later try accepts.
-    return frozenset({NOT_A_PICTURE, DONE} if circumstances.was_ambiguous else {NOT_A_PICTURE})
 
 
 def _judge_media_type(response: Response) -> str | None:

@@ -10,7 +10,7 @@ import uuid_utils
 
 from bench.soak.client import Upload
 from bench.soak.jobs import Scenario
-from bench.soak.judge import DONE, Case
+from bench.soak.judge import Case
 from services.store.keys import UploadId
 from services.uploads.strategies import STRATEGIES
 
@@ -64,30 +64,24 @@ async def _post_again(client: Client, job: Job, files: Files) -> None:
     if upload is None:
         return
     await client.confirm(upload, Case.GOOD)
-    file = job.dice.choice([first, other, files.invalid])
-    if not await client.post(upload, file) or job.dice.random() < 1 / 2:
-        return
-    response = await client.confirm(upload, Case.OVERWRITTEN if file is files.invalid else Case.GOOD)
-    if response.name != DONE:
-        # The first confirm has replaced the bytes by a blank picture.
+    await client.post_other(upload, job.dice.choice([other, files.invalid]))
+    if await client.post(upload, first) and job.dice.random() < 1 / 2:
         await client.confirm(upload, Case.GOOD)
 
 
 async def _post_during(client: Client, job: Job, files: Files) -> None:
-    upload = await client.upload(job.username, job.dice.choice(files.good))
+    file = job.dice.choice(files.good)
+    upload = await client.upload(job.username, file)
     if upload is None:
         return
-    posts = job.dice.choices([*files.good, files.invalid], k=job.dice.randint(1, MAX_POSTS))
-    case = Case.CHANGING_TO_INVALID if files.invalid in posts else Case.CHANGING
 
     async def post() -> None:
-        for file in posts:
+        for _ in range(job.dice.randint(1, MAX_POSTS)):
             await client.post(upload, file)
 
-    await asyncio.gather(client.confirm(upload, case), post())
+    await asyncio.gather(client.confirm(upload, Case.CHANGING), post())
     if job.dice.random() < 1 / 2:
-        # The first response does not say which of the posted bytes it confirmed.
-        await client.confirm(upload, Case.CHANGING_TO_INVALID if files.invalid in posts else Case.GOOD)
+        await client.confirm(upload, Case.GOOD)
 
 
 async def _invalid(client: Client, job: Job, files: Files) -> None:
@@ -95,8 +89,7 @@ async def _invalid(client: Client, job: Job, files: Files) -> None:
     if upload is None:
         return
     await client.confirm(upload, Case.INVALID)
-    if job.dice.random() < 1 / 2 and await client.post(upload, job.dice.choice(files.good)):
-        await client.confirm(upload, Case.GOOD)
+    await client.post_other(upload, job.dice.choice(files.good))
 
 
 async def _foreign(client: Client, job: Job, files: Files) -> None:
@@ -132,7 +125,7 @@ async def _unknown(client: Client, job: Job, files: Files) -> None:
 
 
 async def _upload_good(client: Client, job: Job, files: Files) -> Upload | None:
-    return await client.upload(job.username, job.dice.choice(files.good), pin=job.dice.random() < 1 / 2)
+    return await client.upload(job.username, job.dice.choice(files.good))
 
 
 _PLAYS: Mapping[Scenario, Play] = {

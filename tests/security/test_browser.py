@@ -235,6 +235,20 @@ def test_the_demos_state_changed_by_another_site(stack: Stack, refused: Refused)
     assert web.get(stack.origin + LIFECYCLE_PATH).json()["days_ahead"] == before
 
 
+def test_the_emulator_called_by_another_site(stack: Stack, refused: Refused) -> None:
+    """A page needs a preflight request before it signs one to DynamoDB, KMS or IAM. Only forms are allowed."""
+    for origin in ("https://evil.example", "null", stack.origin):
+        for names in ("authorization,content-type,x-amz-target", "x-amz-target", "Content-Type, Authorization"):
+            headers = {
+                "Origin": origin,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": names,
+            }
+            answer = web.request("OPTIONS", stack.aws.endpoint, headers=headers)
+            refused.by_service(answer, 403, "foreign-origin")
+            assert not [name for name in answer.headers if name.lower().startswith("access-control-allow")]
+
+
 def test_responses_read_by_another_site(
     attackers: list[Attacker], browser_errors: BrowserErrors, refused: Refused
 ) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 import pytest
 
-from bench.soak.files import Digests
 from bench.soak.history import History
 from bench.soak.invariants import Known, Seen, Snapshot, find_remaining, find_unsafe, find_unswept
 from services.store.keys import PENDING_PREFIX
@@ -18,7 +16,7 @@ OBJECTS = {SECOND: Seen("Ann", "red"), OTHERS: Seen("Bob", "blue")}
 CLEAN = Snapshot(ROWS, OBJECTS)
 
 
-def make_known(strategy: Literal["prefix", "tag"] = "prefix") -> Known:
+def make_known() -> Known:
     """Ann had a portrait and confirmed two uploads. Bob's only confirm has no response yet."""
     history = History()
     for username, key, digest in (("Ann", FIRST, "blue"), ("Ann", SECOND, "red"), ("Bob", OTHERS, "blue")):
@@ -26,16 +24,16 @@ def make_known(strategy: Literal["prefix", "tag"] = "prefix") -> Known:
         history.begin_confirm(username, key)
     history.confirm("Ann", FIRST)
     history.confirm("Ann", SECOND)
-    return Known(strategy, Digests(frozenset({"red", "blue", "portrait"}), "blank"), {"Ann": OLD}, history)
+    return Known(frozenset({"red", "blue", "portrait"}), {"Ann": OLD}, history)
 
 
 def unsafe(rows: dict[str, str], objects: dict[str, Seen], known: Known | None = None) -> list[str]:
     return list(find_unsafe(Snapshot(ROWS | rows, OBJECTS | objects), known or make_known()))
 
 
-def unswept(objects: dict[str, Seen], strategy: Literal["prefix", "tag"] = "prefix") -> list[str]:
+def unswept(objects: dict[str, Seen]) -> list[str]:
     snapshot = Snapshot(ROWS, OBJECTS | objects)
-    return list(find_unswept(snapshot, snapshot, make_known(strategy)))
+    return list(find_unswept(snapshot, snapshot, make_known()))
 
 
 def test_a_correct_snapshot_has_no_violation() -> None:
@@ -77,16 +75,6 @@ def test_bytes_that_were_not_posted_for_the_key_are_found(digest: str) -> None:
     assert unsafe({}, {SECOND: Seen("Ann", digest, tagged=True)}) == [wrong]
 
 
-def test_under_tag_a_tagged_avatar_may_have_any_bytes_and_a_blank_one_follows_an_invalid_post() -> None:
-    known = make_known("tag")
-    assert unsafe({}, {SECOND: Seen("Ann", "text", tagged=True)}, known) == []
-    assert unsafe({}, {SECOND: Seen("Ann", "blank")}, known) != []
-    known.history.post(SECOND, "text")
-    assert unsafe({}, {SECOND: Seen("Ann", "blank")}, known) == []
-    assert unsafe({}, {SECOND: Seen("Ann", "text")}, known) != []
-    assert unsafe({}, {SECOND: Seen("Ann", "blank")}, replace(known, strategy="prefix")) != []
-
-
 def test_a_seeded_portrait_is_allowed() -> None:
     known = replace(make_known(), history=History(), seeded={"Ann": OLD})
     assert list(find_unsafe(Snapshot({"Ann": OLD}, {OLD: Seen("Ann", "portrait")}), known)) == []
@@ -97,7 +85,7 @@ def test_an_orphan_is_found() -> None:
 
 
 def test_an_avatar_that_is_not_restored_is_found() -> None:
-    assert unswept({SECOND: Seen("Ann", "red", tagged=True)}, "tag") == [
+    assert unswept({SECOND: Seen("Ann", "red", tagged=True)}) == [
         f"{SECOND}: a row refers to it, and a lifecycle rule will delete it"
     ]
 

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from bench.soak.judge import BROKEN, Case, Circumstances, Response, judge_confirm, judge_post, judge_presign
+from bench.soak.judge import (
+    BROKEN,
+    Case,
+    Circumstances,
+    Response,
+    judge_confirm,
+    judge_other_post,
+    judge_post,
+    judge_presign,
+)
 from services.store.keys import PENDING_PREFIX
 
 PREFIX, TAG = Circumstances("prefix"), Circumstances("tag")
@@ -46,12 +55,7 @@ ALLOWED: list[tuple[Case, Circumstances, set[str]]] = [
     (Case.GOOD, replace(TAG, may_be_superseded=True, is_superseded=True), {"superseded"}),
     (Case.INVALID, PREFIX, {"not-a-picture"}),
     (Case.INVALID, replace(PREFIX, may_be_superseded=True), {"not-a-picture", "superseded"}),
-    (Case.OVERWRITTEN, PREFIX, {"done"}),
-    (Case.OVERWRITTEN, TAG, {"not-a-picture"}),
-    (Case.OVERWRITTEN, replace(TAG, was_ambiguous=True), {"not-a-picture", "done"}),
-    (Case.OVERWRITTEN, replace(TAG, may_be_superseded=True, is_superseded=True), {"superseded"}),
     (Case.CHANGING, PREFIX, {"done", "changed"}),
-    (Case.CHANGING_TO_INVALID, TAG, {"done", "changed", "not-a-picture"}),
     (Case.UNKNOWN, PREFIX, {"unknown-upload"}),
     (Case.UNKNOWN, replace(PREFIX, may_be_superseded=True), {"unknown-upload", "superseded"}),
     (Case.NO_KEY, replace(PREFIX, may_be_superseded=True, is_superseded=True), {"unknown-upload"}),
@@ -116,3 +120,10 @@ def test_a_post_succeeds_unless_the_proxy_breaks_its_connection() -> None:
     assert judge_post(BROKEN_CONNECTION, faults=True) is None
     assert judge_post(BROKEN_CONNECTION, faults=False)
     assert judge_post(Response(403, "<Error>", "application/xml"), faults=True) == "403 for the POST of a form: <Error>"
+
+
+def test_a_post_of_another_file_is_refused() -> None:
+    assert judge_other_post(Response(400, "<Error>", "application/xml"), faults=False) is None
+    assert judge_other_post(BROKEN_CONNECTION, faults=True) is None
+    assert judge_other_post(BROKEN_CONNECTION, faults=False)
+    assert judge_other_post(Response(204), faults=True) == "204 for the POST of another file"

@@ -140,7 +140,7 @@ export const ATTACKS = {
   },
   bomb: {
     expects: ["service", 422, "too-many-pixels"],
-    why: "The confirm reads the sides from the header and never unpacks a picture.",
+    why: "The confirm reads width and height in the file and never decodes a picture.",
     async run(lab) {
       await lab.complete(await makeBomb());
     },
