@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import http.client
 import time
 from dataclasses import dataclass
@@ -18,7 +16,8 @@ from bench.load import LoadError, read_cpu_seconds
 from bench.servers import USERNAME, Server, make_module_command, start_peer, start_service
 from bench.spread import count_sequential_calls, find_percentile
 from infra.seed.people import PORTRAITS
-from services.store.keys import PENDING_TAG, TOKEN_FIELD, USERNAME_FIELD, UploadId
+from services.store.keys import DIGEST_FIELD, PENDING_TAG, TOKEN_FIELD, USERNAME_FIELD, UploadId
+from services.uploads.bucket import compute_sha256
 from services.uploads.strategies import STRATEGIES
 
 if TYPE_CHECKING:
@@ -149,8 +148,7 @@ def _upload_by_presign(server: Server, setup: Setup, pending: str) -> Callable[[
     connection = connect(server)
     headers = dict([setup.bearer, ("Content-Type", "application/json")])
     body = PICTURE.read_bytes()
-    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
-    declared = msgspec.json.encode({"content_type": "image/png", "size": len(body), "sha256": digest})
+    declared = msgspec.json.encode({"content_type": "image/png", "size": len(body), "sha256": compute_sha256(body)})
 
     def make_body() -> dict[str, Any]:
         form = msgspec.json.decode(send(connection, "POST", "/uploads/presign", declared, headers))
@@ -170,6 +168,9 @@ def _upload_without_presign(setup: Setup, pending: str) -> Callable[[], dict[str
 
 
 def _put(setup: Setup, key: str, token: str | None, pending: str) -> None:
-    metadata = {USERNAME_FIELD: USERNAME} | ({TOKEN_FIELD: token} if token else {})
+    picture = PICTURE.read_bytes()
+    metadata = {USERNAME_FIELD: USERNAME, DIGEST_FIELD: compute_sha256(picture)}
+    if token:
+        metadata[TOKEN_FIELD] = token
     tags = urlencode([PENDING_TAG]) if pending == "tag" else ""
-    setup.aws.add_object(key, PICTURE.read_bytes(), "image/png", metadata, tags)
+    setup.aws.add_object(key, picture, "image/png", metadata, tags)

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from services.frontend.listing import PREFIXES
 from services.store.clients import is_missing
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, TOKEN_FIELD, USERNAME_FIELD
+from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, USERNAME_FIELD
 from services.store.states import State, find_avatar_state, find_state
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from services.settings.limits import PendingStrategy
     from services.store.table import Row
 
-HIDDEN = "(hidden)"
-"""Shown in place of an upload token, which is the proof that a confirm comes from the uploader."""
-
 
 @dataclass(frozen=True, slots=True)
 class InspectedObject:
@@ -40,7 +37,6 @@ class InspectedObject:
     last_modified: datetime
     tags: Mapping[str, str]
     metadata: Mapping[str, str]
-    """As S3 stores it, except that the upload token is hidden."""
     expires: datetime | None
     """When a lifecycle rule will delete the object, according to S3."""
     state: State
@@ -186,7 +182,7 @@ def _inspect(details: _Details, avatars: Mapping[str, str | None]) -> InspectedO
         content_type=headers["ContentType"],
         last_modified=headers["LastModified"],
         tags=details.tags,
-        metadata={name: HIDDEN if name == TOKEN_FIELD else value for name, value in metadata.items()},
+        metadata=metadata,
         expires=read_expiry(headers.get("Expiration")),
         state=find_state(entry.key, details.tags, avatars.get(metadata.get(USERNAME_FIELD, ""))),
     )

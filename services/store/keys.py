@@ -24,7 +24,9 @@ USERNAME_FIELD = "username"
 """Metadata entry (`x-amz-meta-username`): the user to whom the form was issued."""
 
 TOKEN_FIELD = "upload-token"  # noqa: S105 - the name of a field
-"""Metadata entry: the upload token that a confirm must send under the strategy `tag`."""
+"""Metadata entry: the SHA-256 of the upload token that a confirm must send under the strategy `tag`. S3 returns the
+metadata to everybody who loads the picture.
+"""
 
 DIGEST_FIELD = "sha256"
 """Metadata entry: the SHA-256 of the file in base64, as declared at the presign."""

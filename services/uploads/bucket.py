@@ -63,7 +63,7 @@ class Bucket:
         region = form["fields"]["x-amz-credential"].split("/")[-3]
         return Destination(self.name, form["url"], region)
 
-    def inspect(self, key: str, max_bytes: int, deadline: Deadline) -> Stored | None:
+    def inspect(self, key: str, max_bytes: int, deadline: Deadline | None = None) -> Stored | None:
         """Read the object once, whole unless it has more than `max_bytes`. None if there is no object.
 
         GetObject returns what HeadObject would. The client's read timeout limits the time of the whole response.
@@ -71,7 +71,8 @@ class Bucket:
         Raises:
             DeadlineExceededError: it is too late to read it.
         """
-        deadline.check()
+        if deadline:
+            deadline.check()
         try:
             response = self.s3.get_object(Bucket=self.name, Key=key)
         except ClientError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import msgspec
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from services.settings.environment import BucketName, InvalidSettingsError, TableName, read_settings
 from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
@@ -51,7 +51,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return INVALID_SETTINGS
     try:
         removed = Remover(users, time.time).remove(username)
-    except UnknownUserError as error:
+    except (UnknownUserError, NoCredentialsError) as error:
         print(error, file=sys.stderr)
         return FAILED
     except (*AWS_ERRORS, KeepsChangingError, DeadlineExceededError) as error:

@@ -7,6 +7,7 @@ becomes permanent by one copy of the bytes that were verified.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from typing import TYPE_CHECKING, Protocol
 
@@ -116,14 +117,14 @@ class Tag:
     def pins(self, token: str) -> Mapping[str, str]:
         name, value = PENDING_TAG
         return {
-            f"x-amz-meta-{TOKEN_FIELD}": token,
+            f"x-amz-meta-{TOKEN_FIELD}": hash_token(token),
             "tagging": f"<Tagging><TagSet><Tag><Key>{name}</Key><Value>{value}</Value></Tag></TagSet></Tagging>",
         }
 
     def is_proved_by(self, stored: Stored, token: str | None) -> bool:
         expected = stored.metadata.get(TOKEN_FIELD, "")
-        # Bytes, since compare_digest accepts ASCII text only. No token permits confirming an object without one.
-        return bool(expected) and hmac.compare_digest(expected.encode(), (token or "").encode())
+        # No token permits confirming an object without one.
+        return bool(expected) and hmac.compare_digest(expected.encode(), hash_token(token or "").encode())
 
     def promotion(self, upload_id: UploadId, stored: Stored) -> Copy:
         key = upload_id.avatar_key
@@ -138,6 +139,12 @@ class Tag:
 
     def leftovers(self, upload_id: UploadId) -> tuple[str, ...]:  # noqa: ARG002 - the object stays where it is
         return ()
+
+
+def hash_token(token: str) -> str:
+    """The SHA-256 of an upload token, in hexadecimal. A token has 256 random bits, so this hash can't be reversed."""
+    # "replace": JSON can contain lone surrogates, which UTF-8 can't.
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
 STRATEGIES: Mapping[str, Strategy] = {"prefix": Prefix(), "tag": Tag()}

@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 HEALTH_PATHS = frozenset({"/healthz", "/auth/healthz", "/uploads/healthz"})
 """Requests to these paths are not logged. A load balancer sends one every few seconds."""
 
+MAX_METHOD_LENGTH = 20
+"""Maximum number of characters of a method that are logged."""
+
 MAX_PATH_LENGTH = 512
 """Maximum number of characters of a path that are logged, so that clients can't make lines arbitrarily long."""
 
@@ -110,7 +113,7 @@ class RequestLog:
             "error" if status >= SERVER_ERROR else "info",
             self.service,
             context.request_id,
-            scope["method"],
+            scope["method"][:MAX_METHOD_LENGTH],
             scope["path"][:MAX_PATH_LENGTH],
             status,
             round((self.stopwatch() - started) * 1000, 3),

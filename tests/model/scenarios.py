@@ -14,7 +14,7 @@ from services.store.keys import (
     UploadId,
     parse_key,
 )
-from services.uploads.strategies import STRATEGIES
+from services.uploads.strategies import STRATEGIES, hash_token
 from tests.fake.world import DIGESTS, TWINS, Object, World
 from tests.model.programs import LIMITS, MARGIN_SECONDS, Confirm, Program, Remove, Sweep, make_token
 
@@ -210,7 +210,7 @@ def make_post(strategy: str, upload_id: UploadId, body: str = "good", username: 
     declared = "bad" if upload_id == RUBBISH else "good"
     metadata = {USERNAME_FIELD: username, DIGEST_FIELD: DIGESTS[declared]}
     if chosen.with_token:
-        metadata[TOKEN_FIELD] = make_token(upload_id)
+        metadata[TOKEN_FIELD] = hash_token(make_token(upload_id))
     tags = (PENDING_TAG,) if chosen.with_token else ()
     return Post(upload_id, chosen.posted_key(upload_id), Object(body, tuple(sorted(metadata.items())), tags))
 

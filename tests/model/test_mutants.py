@@ -145,7 +145,7 @@ class UncomparedCopy(Bucket):
 class UncheckedBytes(Bucket):
     """Describes every object as a small picture of the declared type."""
 
-    def inspect(self, key: str, max_bytes: int, deadline: Deadline) -> Stored | None:
+    def inspect(self, key: str, max_bytes: int, deadline: Deadline | None = None) -> Stored | None:
         stored = super().inspect(key, max_bytes, deadline)
         return replace(stored, format=stored.content_type, dimensions=(1, 1)) if stored else None
 
@@ -153,7 +153,7 @@ class UncheckedBytes(Bucket):
 class UncomparedDigest(Bucket):
     """Describes every object as the declared file."""
 
-    def inspect(self, key: str, max_bytes: int, deadline: Deadline) -> Stored | None:
+    def inspect(self, key: str, max_bytes: int, deadline: Deadline | None = None) -> Stored | None:
         stored = super().inspect(key, max_bytes, deadline)
         return replace(stored, sha256=stored.metadata.get(DIGEST_FIELD)) if stored else None
 

@@ -247,6 +247,14 @@ def test_the_emulator_called_by_another_site(stack: Stack, refused: Refused) -> 
             answer = web.request("OPTIONS", stack.aws.endpoint, headers=headers)
             refused.by_service(answer, 403, "foreign-origin")
             assert not [name for name in answer.headers if name.lower().startswith("access-control-allow")]
+        credential = "Credential=root/20261126/eu-central-1/iam/aws4_request"
+        signed = {"Authorization": f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature={'0' * 64}"}
+        answer = web.post(stack.aws.endpoint, content=b"{}", headers=signed | {"Origin": origin})
+        refused.by_service(answer, 403, "foreign-origin")
+        query = f"Action=ListUsers&Version=2010-05-08&X-Amz-{credential}&X-Amz-Signature={'0' * 64}"
+        for headers in ({"Origin": origin}, {}):
+            answer = web.get(f"{stack.aws.endpoint}/?{query}", headers=headers)
+            refused.by_service(answer, 403, "foreign-origin")
 
 
 def test_responses_read_by_another_site(

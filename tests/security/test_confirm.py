@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -166,16 +167,17 @@ def test_a_wrong_upload_token(user: User, unconfirmed: dict[str, Any], bucket: B
 def test_an_upload_token_in_the_inspector(
     user: User, unconfirmed: dict[str, Any], bucket: Bucket, refused: Refused
 ) -> None:
-    """Everybody can read the inspector and the page."""
+    """Everybody can read the inspector and the page, and the metadata of a picture. They have the token's hash only."""
     token = unconfirmed["upload_token"]
-    assert bucket.head(unconfirmed["key"])["Metadata"]["upload-token"] == token
+    stored = bucket.head(unconfirmed["key"])["Metadata"]["upload-token"]
+    assert stored == hashlib.sha256(token.encode()).hexdigest()
     answers = [user.http.get("/inspector/objects"), user.http.get("/")]
     shown = next(entry for entry in answers[0].json()["objects"] if entry["key"] == unconfirmed["key"])
-    assert shown["metadata"]["upload-token"] == "(hidden)"
+    assert shown["metadata"]["upload-token"] == stored
     for answer in answers:
         assert unconfirmed["key"] in answer.text
         assert token not in answer.text
-    refused.by_service(user.confirm(unconfirmed, upload_token="(hidden)"), 404, "unknown-upload")
+    refused.by_service(user.confirm(unconfirmed, upload_token=stored), 404, "unknown-upload")
 
 
 # Other spellings of the key

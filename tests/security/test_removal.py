@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from services.web.callers.identity import Audience
 from tests.conftest import post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
@@ -29,7 +30,7 @@ def test_a_removal_of_another_users_avatar(user: User, other_user: User, refused
 def test_a_removal_from_another_website(user: User, http: httpx2.Client, refused: Refused) -> None:
     """A form can't send DELETE, and a script of another origin sends its origin with the cookie."""
     refused.by_service(http.delete("/uploads/avatar"), 401, "not-logged-in")
-    http.cookies.set("session", user.http.headers["Authorization"].split()[1])
+    http.cookies.set(Audience(user.stack.origin).cookie, user.http.headers["Authorization"].split()[1])
     refused.by_service(http.delete("/uploads/avatar"), 403, "foreign-origin")
     for origin in ("https://evil.example", "null"):
         refused.by_service(http.delete("/uploads/avatar", headers={"Origin": origin}), 403, "foreign-origin")

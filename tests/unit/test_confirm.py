@@ -24,7 +24,7 @@ from services.uploads.refusals import (
     TooLargeError,
     UnknownUploadError,
 )
-from services.uploads.strategies import Prefix, Tag
+from services.uploads.strategies import Prefix, Tag, hash_token
 from tests.fake.aws import Aws, do_nothing, fail, once, refuse
 from tests.fake.executors import Lazy
 from tests.fake.world import DIGESTS, Call, Failure, Object, World
@@ -40,7 +40,7 @@ LIMITS = Limits(max_bytes=1000, max_width=80, max_height=60, form_seconds=300, c
 
 def make_object(body: str, *, owner: str = "ada", declared: str | None = None) -> Object:
     """An object as a form lets it be posted, or with other bytes than the declared ones."""
-    metadata = (("sha256", DIGESTS[declared or body]), ("upload-token", "secret"), ("username", owner))
+    metadata = (("sha256", DIGESTS[declared or body]), ("upload-token", hash_token("secret")), ("username", owner))
     return Object(body, metadata, modified=UPLOAD.created + 60)
 
 

@@ -36,7 +36,7 @@ from services.uploads.refusals import (
     UnknownUploadError,
     UnreadablePictureError,
 )
-from services.uploads.strategies import STRATEGIES, Prefix, Strategy, Tag
+from services.uploads.strategies import STRATEGIES, Prefix, Strategy, Tag, hash_token
 
 EARLIER = UploadId("019b0000-0000-7000-8000-000000000001")
 UPLOAD = UploadId("019b0000-0000-7000-8000-000000000002")
@@ -49,12 +49,12 @@ GOOD = Stored(
     etag='"e"',
     size=500,
     content_type="image/png",
-    metadata={"username": "ada", "upload-token": "secret", "sha256": "declared="},
+    metadata={"username": "ada", "upload-token": hash_token("secret"), "sha256": "declared="},
     sha256="declared=",
     format="image/png",
     dimensions=(40, 30),
 )
-UNDECLARED = {"username": "ada", "upload-token": "secret"}
+UNDECLARED = {"username": "ada", "upload-token": hash_token("secret")}
 RUBBISH = replace(GOOD, size=9999, format=None, dimensions=None)
 """Bytes with the declared digest that are no picture."""
 
@@ -199,7 +199,7 @@ def test_a_confirm_is_refused(facts: Facts, error: type[RefusedError], strategy:
 @each_strategy
 @pytest.mark.parametrize("username", ["eve", "Ada", "", None])
 def test_another_user_s_object_counts_as_missing(username: str | None, strategy: Strategy) -> None:
-    metadata = {"upload-token": "secret"} | ({"username": username} if username is not None else {})
+    metadata = {"upload-token": hash_token("secret")} | ({"username": username} if username is not None else {})
     assert if_owned_by(replace(GOOD, metadata=metadata), "ada", "secret", strategy) is None
     assert if_owned_by(None, "ada", "secret", strategy) is None
     assert if_owned_by(GOOD, "ada", "secret", strategy) is GOOD

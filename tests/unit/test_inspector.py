@@ -112,13 +112,6 @@ def test_an_object_is_shown_with_its_metadata_tags_and_expiry(inspector: Inspect
     assert (found.cursor, found.looked_at) == (None, 3)
 
 
-def test_an_upload_token_is_hidden(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_keys(s3_stub, "avatars/1")
-    describe(s3_stub, "avatars/1", Metadata={"username": "ada", "upload-token": "secret"})
-    [shown] = inspector.list_page(10, None).objects
-    assert shown.metadata == {"username": "ada", "upload-token": "(hidden)"}
-
-
 def test_an_object_is_live_by_the_row_of_its_own_user(
     inspector: Inspector, s3_stub: Stubber, people: FakePeople
 ) -> None:

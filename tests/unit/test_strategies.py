@@ -6,7 +6,7 @@ import pytest
 
 from services.store.keys import PENDING_PREFIX, UploadId
 from services.uploads.objects import Copy, Stored
-from services.uploads.strategies import STRATEGIES, Prefix, Strategy, Tag, is_of_some_strategy, parse_upload
+from services.uploads.strategies import STRATEGIES, Prefix, Strategy, Tag, hash_token, is_of_some_strategy, parse_upload
 
 TEXT = "019b0000-0000-7000-8000-000000000002"
 UPLOAD = UploadId(TEXT)
@@ -14,7 +14,12 @@ STORED = Stored(
     etag='"checked"',
     size=500,
     content_type="image/png",
-    metadata={"username": "ada", "request-id": "request-1", "sha256": "declared=", "upload-token": "secret"},
+    metadata={
+        "username": "ada",
+        "request-id": "request-1",
+        "sha256": "declared=",
+        "upload-token": hash_token("secret"),
+    },
     sha256="declared=",
     format="image/png",
     dimensions=(40, 30),
@@ -79,7 +84,7 @@ def test_tag_copies_the_verified_object_onto_itself() -> None:
 
 def test_a_form_under_tag_pins_the_tag_and_the_token() -> None:
     assert Tag().pins("secret") == {
-        "x-amz-meta-upload-token": "secret",
+        "x-amz-meta-upload-token": hash_token("secret"),
         "tagging": "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>",
     }
 

@@ -14,7 +14,7 @@ from services.store.keys import PENDING_PREFIX, PENDING_TAG, UploadId
 from services.uploads.picture import PictureLimits
 from services.uploads.sweep.plan import REPAIR_SECONDS
 from services.uploads.sweep.report import NEED_ATTENTION, Outcome
-from services.uploads.sweep.sweeper import BATCH, INSPECT_SECONDS, Sweeper
+from services.uploads.sweep.sweeper import BATCH, Sweeper
 from tests.fake.aws import Aws, fail, once, refuse
 from tests.fake.world import DIGESTS, Call, Object, World
 
@@ -206,16 +206,6 @@ class TestRepair:
         aws.before = once("CopyObject", lambda: put(aws, LIVE.avatar_key, twin, RECENTLY))
         assert found(sweeper.sweep()) == {Outcome.REPLACED: 1}
         assert aws.objects == {LIVE.avatar_key: replace(BLANK, modified=NOW)}
-
-    def test_a_live_object_that_takes_too_long_to_read_is_reported(
-        self, sweeper: Sweeper, aws: Aws, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        aws.before = once("GetObject", lambda: aws.wait(INSPECT_SECONDS + 1))
-        report = sweeper.sweep()
-        assert found(report) == {Outcome.FAILED: 1}
-        assert report.names[Outcome.FAILED] == [LIVE.avatar_key]
-        assert LIVE.avatar_key in caplog.text
-        assert not aws.writes
 
     def test_a_live_object_without_the_pending_tag_that_is_deleted_during_the_sweep_is_gone(
         self, sweeper: Sweeper, aws: Aws

@@ -16,6 +16,7 @@ from infra.local.controls import ControlEndpoint
 from infra.local.emulator import layer
 from infra.local.emulator.clock import MAX_AHEAD, Clock, TooFarAheadError, run_daily
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
+from services.web.bodies import StrictRequest
 from services.web.problems import Problem, problem_details
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Emulator:
             await self._control(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(INTERNAL_PREFIX):
             await self._internal(scope, receive, send)
-        elif scope["type"] == "http" and _is_preflight_of_signed_request(scope):
+        elif scope["type"] == "http" and _is_signed_by_page(scope):
             await send_problem(send, 403, "foreign-origin", "A page may only post forms")
         else:
             await self._ministack(scope, receive, send)
@@ -100,16 +101,29 @@ class Emulator:
             self._clock.move(timedelta(days=data.days))
             return self._show(self._expire())
 
-        return Litestar([show, move], plugins=[problem_details({TooFarAheadError: TOO_FAR_AHEAD})], openapi_config=None)
+        return Litestar(
+            [show, move],
+            request_class=StrictRequest,
+            plugins=[problem_details({TooFarAheadError: TOO_FAR_AHEAD})],
+            openapi_config=None,
+        )
 
     def _show(self, deleted: list[Deleted]) -> LifecycleClock:
         return LifecycleClock(self._clock.now(), self._clock.ahead / timedelta(days=1), deleted)
 
 
-def _is_preflight_of_signed_request(scope: Any) -> bool:
-    """Whether a page asks to send other headers than a form needs, such as `Authorization` (Fetch: "CORS-preflight
-    request"). MiniStack allows every page to call every service but S3, and does not verify signatures of its root key.
+def _is_signed_by_page(scope: Any) -> bool:
+    """Whether a page signs this request, or asks to in a preflight request. The demo's page posts forms and loads
+    pictures only. MiniStack does not verify signatures of its root key, and allows every page to call every service but
+    S3.
     """
-    wanted = dict(scope["headers"]).get(b"access-control-request-headers", b"").lower()
-    names = {name.strip() for name in wanted.split(b",")}
-    return scope["method"] == "OPTIONS" and not names <= {b"", b"content-type"}
+    headers = dict(scope["headers"])
+    wanted = {name.strip() for name in headers.get(b"access-control-request-headers", b"").lower().split(b",")}
+    if scope["method"] == "OPTIONS" and not wanted <= {b"", b"content-type"}:
+        return True
+    query = scope["query_string"].lower()
+    # An `img` element sends no origin. Only the query API of services such as IAM has an `Action`.
+    if b"x-amz-credential=" in query and (b"origin" in headers or b"action=" in query):
+        return True
+    is_form = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
+    return {b"origin", b"authorization"} <= headers.keys() and not is_form

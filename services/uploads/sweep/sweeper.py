@@ -12,7 +12,6 @@ from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, USERNAME_FIELD
 from services.store.states import State, find_avatar_state, find_state, is_marked
 from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError, OtherBytesError
-from services.uploads.deadline import Deadline, DeadlineExceededError
 from services.uploads.decision import Replace, decide_repair
 from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.ledger import Ledger
@@ -31,9 +30,6 @@ logger = logging.getLogger(__name__)
 
 BATCH = 1000
 """Number of findings that are inspected together; S3 deletes as many objects in one call."""
-
-INSPECT_SECONDS = 60
-"""Maximum time to read one object."""
 
 Item = TypeVar("Item")
 
@@ -125,7 +121,7 @@ class Sweeper:
             return self._find_outcome(finding, dry_run=dry_run)
         except (MissingObjectError, ChangedError):
             return Outcome.GONE
-        except (*AWS_ERRORS, DeadlineExceededError) as error:
+        except AWS_ERRORS as error:
             logger.warning("%s: %s", _name(finding), error)
             return Outcome.FAILED
         except Exception:
@@ -150,8 +146,7 @@ class Sweeper:
         key = upload_id.avatar_key
         if not is_marked(self.bucket.read_tags(key)) and self.bucket.describe(key).is_declared:
             return Outcome.LIVE
-        deadline = Deadline.after(INSPECT_SECONDS, self.clock)
-        stored = self.bucket.inspect(key, self.limits.max_bytes, deadline)
+        stored = self.bucket.inspect(key, self.limits.max_bytes)
         if stored is None:
             raise MissingObjectError(key)
         # Not the configured strategy: only forms of `tag` can post to an avatar's key.

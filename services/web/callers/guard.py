@@ -65,7 +65,7 @@ class Guard:
 
 
 def find_session_cookie(request: Request[Any, Any, Any], audience: Audience) -> str | None:
-    """The value of the session cookie, which contains no quotes.
+    """The value of the last session cookie, which contains no quotes.
 
     `request.cookies` would cache the last 1,024 headers with their tokens, and unquote every cookie, which takes
     quadratic time in Python before 3.11.10 (CVE-2024-7592).
@@ -73,7 +73,8 @@ def find_session_cookie(request: Request[Any, Any, Any], audience: Audience) -> 
     wanted = audience.cookie.encode()
     cookies = b";".join(value for name, value in request.scope["headers"] if name == b"cookie")
     pairs = (cookie.partition(b"=") for cookie in cookies.split(b";"))
-    return next((value.strip().decode("latin-1") for name, _, value in pairs if name.strip() == wanted), None)
+    values = [value.strip().decode("latin-1") for name, _, value in pairs if name.strip() == wanted]
+    return values[-1] if values else None
 
 
 def require_own_origin(request: Request[Any, Any, Any], audience: Audience) -> None:
@@ -82,5 +83,5 @@ def require_own_origin(request: Request[Any, Any, Any], audience: Audience) -> N
     Raises:
         ForeignOriginError: the header is missing or names another origin.
     """
-    if request.headers.get("Origin") != audience.origin:
+    if request.headers.getall("Origin", []) != [audience.origin]:
         raise ForeignOriginError(f"Only pages of {audience.origin} may use the session cookie.")
