@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from playwright.sync_api import expect
 
+from services.pictures.formats import CONTENT_TYPES
+from services.uploads.picture import UNREADABLE as REFUSAL
 from tests.browsing import PHOTOGRAPH
+from tests.conftest import only_prefix
 from tests.docs.snippets import find_snippet
+from tests.pictures import make_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +28,6 @@ if TYPE_CHECKING:
 
 PACKAGES = Path(__file__).with_name("uploading")
 INSTALL_SECONDS = 600
-REFUSAL = "The file's bytes are none of"
-"""The detail of the confirm's problem for a file that is no picture."""
 
 
 @pytest.fixture(scope="session")
@@ -90,9 +92,9 @@ def expect_upload(page: Page, user: User, bucket: Bucket, before: str | None) ->
 
 
 @pytest.fixture
-def no_picture(tmp_path: Path) -> Path:
+def damaged(tmp_path: Path) -> Path:
     file = tmp_path / "photo.jpg"
-    file.write_text("no picture at all")
+    file.write_bytes(b"\xff\xd8\xff and no picture")
     return file
 
 
@@ -103,13 +105,13 @@ def test_the_uppy_client_uploads_and_shows_a_refused_confirm(
     bucket: Bucket,
     bundle: Callable[[str], str],
     version: str,
-    no_picture: Path,
+    damaged: Path,
     browser_errors: BrowserErrors,
 ) -> None:
     before = user.avatar
     open_client(page, user, "Uppy", bundle(version))
     browser_errors.expect("422", REFUSAL)
-    page.get_by_label("Picture").set_input_files(no_picture)
+    page.get_by_label("Picture").set_input_files(damaged)
     expect(page.get_by_role("status")).to_contain_text(REFUSAL)
     assert user.avatar == before
 
@@ -119,12 +121,12 @@ def test_the_uppy_client_uploads_and_shows_a_refused_confirm(
 
 
 def test_the_form_client_uploads_and_shows_a_refused_confirm(
-    page: Page, user: User, bucket: Bucket, no_picture: Path, browser_errors: BrowserErrors
+    page: Page, user: User, bucket: Bucket, damaged: Path, browser_errors: BrowserErrors
 ) -> None:
     before = user.avatar
     open_client(page, user, "A form and fetch", find_snippet("A form and fetch", "js"))
     browser_errors.expect("422")
-    page.get_by_label("Picture").set_input_files(no_picture)
+    page.get_by_label("Picture").set_input_files(damaged)
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("status")).to_contain_text(REFUSAL)
     assert user.avatar == before
@@ -132,3 +134,30 @@ def test_the_form_client_uploads_and_shows_a_refused_confirm(
     page.get_by_label("Picture").set_input_files(PHOTOGRAPH)
     page.get_by_role("button", name="Upload").click()
     expect_upload(page, user, bucket, before)
+
+
+@only_prefix
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+def test_the_form_client_recognizes_each_format_by_its_first_bytes(
+    page: Page, user: User, bucket: Bucket, content_type: str
+) -> None:
+    open_client(page, user, "A form and fetch", find_snippet("A form and fetch", "js"))
+    page.get_by_label("Picture").set_input_files(
+        {"name": "picture", "mimeType": "", "buffer": make_picture(content_type)}
+    )
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_have_text("This is your avatar now.")
+    assert user.avatar is not None
+    assert bucket.head(user.avatar)["ContentType"] == content_type
+
+
+@only_prefix
+def test_the_form_client_refuses_a_file_of_no_format(page: Page, user: User) -> None:
+    before = user.avatar
+    open_client(page, user, "A form and fetch", find_snippet("A form and fetch", "js"))
+    page.get_by_label("Picture").set_input_files(
+        {"name": "picture.png", "mimeType": "image/png", "buffer": b"no picture at all"}
+    )
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_have_text("Choose one of image/png, image/jpeg, image/webp, image/gif.")
+    assert user.avatar == before
