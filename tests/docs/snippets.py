@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 PAGE = (Path(__file__).parents[2] / "docs/uploading.md").read_text()
 
@@ -19,3 +23,10 @@ def find_snippet(heading: str, language: str) -> str:
     blocks = find_snippets(heading, language)
     assert len(blocks) == 1, f"The section {heading!r} has {len(blocks)} blocks in {language}."
     return blocks[0]
+
+
+def skip_or_fail(reason: str) -> NoReturn:
+    """A test that needs a missing program is skipped, and fails with `CI` set."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

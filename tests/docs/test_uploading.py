@@ -21,7 +21,7 @@ from tests.conftest import User, only_prefix
 from tests.containers.engine import is_here
 from tests.containers.images import BUILD_SECONDS, Image
 from tests.docs.port_mapping import map_documented_address
-from tests.docs.snippets import PAGE, find_snippet, find_snippets
+from tests.docs.snippets import PAGE, find_snippet, find_snippets, skip_or_fail
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.pictures import make_picture
 
@@ -109,6 +109,8 @@ def mapping(stack: Stack) -> Iterator[Mapping[str, str]]:
 
 @pytest.fixture
 def shell(program: Program, mapping: Mapping[str, str], tmp_path: Path) -> Shell:
+    if missing := [tool for tool in ("curl", "openssl") if program.name == "upload.sh" and not shutil.which(tool)]:
+        skip_or_fail(f"{' and '.join(missing)} not installed.")
     program.save(tmp_path)
     # `python` is the interpreter of the tests, which has requests.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -144,7 +146,7 @@ def test_a_documented_program_is_installed_and_runs_on_a_slim_image(
 ) -> None:
     """The image has neither curl nor requests, nor a table of MIME types."""
     if not is_here(engine.client):
-        pytest.skip("The engine's containers cannot use the network of this machine")
+        skip_or_fail("The engine's containers cannot use the network of this machine.")
     program.save(tmp_path)
     (tmp_path / "Dockerfile").write_text(
         "FROM python:3.13-slim\n"
