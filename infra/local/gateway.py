@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import uvicorn
 from litestar import Litestar
-from litestar.static_files import create_static_files_router
+from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 
 from infra.documents.routing import TIMEOUT_SECONDS, find_service
 from infra.local.asgi_messages import Headers, send_problem, send_response
@@ -194,7 +194,7 @@ def _has_body(scope: HTTPScope) -> bool:
 
 def main() -> None:
     """Serve with settings from the environment: `PORT`, `ORIGIN`, `EMULATOR` (a URL), `PAGES` (a folder, or empty), and
-    in JSON `SERVICES` (URLs by name) and `SWEEP` (the variables of a sweep; if it is empty, there is no sweep on demand).
+    in JSON `SERVICES` (URLs by name) and `SWEEP` (the variables of a sweep; if it is empty, no sweep is offered).
     """
     origin = os.environ["ORIGIN"]
     variables = json.loads(os.environ["SWEEP"])
