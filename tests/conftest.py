@@ -176,7 +176,12 @@ class StartStack(Protocol):
     """Start all parts of the demo on free ports. A second call with the same arguments returns the same system."""
 
     def __call__(
-        self, aws: Aws, strategy: Literal["prefix", "tag"], purpose: str = "shared", hostname: str = "localhost"
+        self,
+        aws: Aws,
+        strategy: Literal["prefix", "tag"],
+        purpose: str = "shared",
+        hostname: str = "localhost",
+        pages: Path | None = None,
     ) -> Stack: ...
 
 
@@ -196,6 +201,7 @@ def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
             strategy: Literal["prefix", "tag"],
             purpose: str = "shared",  # noqa: ARG001 - a part of the cache's key
             hostname: str = "localhost",
+            pages: Path | None = None,
         ) -> Stack:
             options = Options(
                 port=0,
@@ -204,6 +210,7 @@ def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
                 confirms_per_minute=0,
                 logins_per_minute=0,
                 hostname=hostname,
+                pages=pages,
                 name=f"three-phase-upload-{uuid.uuid4().hex[:12]}",
             )
             processes = running.enter_context(run_processes())

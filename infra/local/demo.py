@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import msgspec
 
+from infra.local.gateway import PAGES_PATH
 from infra.local.ports import PortInUseError
 from infra.local.processes import ProcessError
 from infra.local.stack import Options, run_stack
@@ -35,6 +36,9 @@ def run(arguments: Sequence[str]) -> int:
     options = parse_options(arguments)
     if options.data and not can_keep_state(options.data):
         print(f"{options.data} is not a writable folder.", file=sys.stderr)
+        return 1
+    if options.pages and not options.pages.is_dir():
+        print(f"{options.pages} is not a folder.", file=sys.stderr)
         return 1
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
@@ -69,6 +73,12 @@ def parse_options(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="Folder that keeps the state after a stop. Default: no state is kept."
+    )
+    parser.add_argument(
+        "--pages",
+        type=Path,
+        metavar="DIR",
+        help=f"Folder whose files the demo also serves, at {PAGES_PATH}/.",
     )
     return Options(**vars(parser.parse_args(arguments)))
 

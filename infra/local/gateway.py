@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import uvicorn
+from litestar import Litestar
+from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 
 from infra.documents.routing import TIMEOUT_SECONDS, find_service
 from infra.local.asgi_messages import Headers, send_problem, send_response
@@ -38,19 +40,27 @@ CLIENT_ADDRESS = CLIENT_ADDRESS_HEADER.lower().encode()
 FORWARDING_HEADERS = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", CLIENT_ADDRESS})
 """Headers that the gateway sets. It removes those of the client."""
 HEALTH_PATH = "/_gateway/health"
+PAGES_PATH = "/pages"
+"""Path of the files of the option `--pages`."""
 
 
 class Gateway:
-    """An ASGI application. `services`: base URLs by name of the service."""
+    """An ASGI application. `services`: base URLs by name of the service. `pages`: a folder whose files are served."""
 
     def __init__(
-        self, services: Mapping[str, str], emulator: str, origin: str, sweep: SweepEndpoint | None = None
+        self,
+        services: Mapping[str, str],
+        emulator: str,
+        origin: str,
+        sweep: SweepEndpoint | None = None,
+        pages: str | None = None,
     ) -> None:
         self._services = services
         self._emulator = emulator
         self._origin = origin
         self._sweep = ControlEndpoint(sweep, origin) if sweep else None
         self._lifecycle = ControlEndpoint(self._forward, origin, "GET")
+        self._pages = _make_pages(pages) if pages else None
         # Not an httpx2 client: it would keep the cookies of one user and send them with the requests of others.
         self._transport = httpx2.AsyncHTTPTransport(limits=httpx2.Limits(max_connections=200))
 
@@ -66,6 +76,8 @@ class Gateway:
             await send_response(send, 307, [(b"location", self._origin.encode() + _target(scope))], b"")
         elif scope["path"] == LIFECYCLE_PATH:
             await self._lifecycle(scope, receive, send)
+        elif self._pages and scope["path"].startswith(f"{PAGES_PATH}/"):
+            await self._pages(scope, receive, send)
         else:
             await self._forward(scope, receive, send)
 
@@ -156,6 +168,10 @@ async def _read_body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
+def _make_pages(folder: str) -> Litestar:
+    return Litestar([create_static_files_router(PAGES_PATH, [folder], html_mode=True)], openapi_config=None)
+
+
 def _target(scope: HTTPScope) -> bytes:
     query = scope["query_string"]
     return (scope["raw_path"] or scope["path"].encode()) + (b"?" + query if query else b"")
@@ -177,13 +193,13 @@ def _has_body(scope: HTTPScope) -> bool:
 
 
 def main() -> None:
-    """Serve with settings from the environment: `PORT`, `ORIGIN`, `EMULATOR` (a URL), and in JSON `SERVICES` (URLs by
-    name) and `SWEEP` (the variables of a sweep; if it is empty, there is no sweep on demand).
+    """Serve with settings from the environment: `PORT`, `ORIGIN`, `EMULATOR` (a URL), `PAGES` (a folder, or empty), and
+    in JSON `SERVICES` (URLs by name) and `SWEEP` (the variables of a sweep; if it is empty, no sweep is offered).
     """
     origin = os.environ["ORIGIN"]
     variables = json.loads(os.environ["SWEEP"])
     sweep = SweepEndpoint(variables) if variables else None
-    gateway = Gateway(json.loads(os.environ["SERVICES"]), os.environ["EMULATOR"], origin, sweep)
+    gateway = Gateway(json.loads(os.environ["SERVICES"]), os.environ["EMULATOR"], origin, sweep, os.environ["PAGES"])
     uvicorn.run(
         Gate(gateway),
         host=HOST,

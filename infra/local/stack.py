@@ -49,6 +49,8 @@ class Options:
     pending: limits.PendingStrategy = limits.PENDING
     data: Path | None = None
     """Folder that keeps the state after a stop. Without it no state is kept."""
+    pages: Path | None = None
+    """Folder whose files the gateway serves at `PAGES_PATH`, on the page's origin."""
     uploads_endpoint: str | None = None
     """URL at which the uploads service reaches AWS. Default: that of the emulator."""
     form_seconds: int = limits.FORM_SECONDS
@@ -131,7 +133,7 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
 
     starting = [*_start_services(processes, services, aws, resources, origin, options)]
     sweep = make_program_environ("sweep", services, aws, resources, origin, options.settings)
-    starting.append(start_gateway(processes, services, aws, origin, port, sweep))
+    starting.append(start_gateway(processes, services, aws, origin, port, sweep, options.pages))
     for process in starting:
         process.wait_until_ready()
         announce(process.name, services.get(process.name, origin))
@@ -244,8 +246,11 @@ def start_gateway(
     origin: str,
     port: int,
     sweep: Mapping[str, str] | None = None,
+    pages: Path | None = None,
 ) -> Process:
-    """`sweep`: the variables of a sweep. Without them the gateway offers no sweep on demand."""
+    """`sweep`: the variables of a sweep. Without them the gateway offers no sweep on demand. `pages`: a folder that it
+    serves.
+    """
     return processes.start(
         "gateway",
         "infra.local.gateway",
@@ -257,5 +262,6 @@ def start_gateway(
             "EMULATOR": aws.endpoint,
             "SERVICES": json.dumps(dict(services)),
             "SWEEP": json.dumps(dict(sweep or {})),
+            "PAGES": str(pages or ""),
         },
     )

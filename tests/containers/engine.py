@@ -109,7 +109,7 @@ def use_engine() -> Generator[Engine, None, None]:
     # A process that outlives this one removes everything. The container of testcontainers for this purpose would be one
     # more image to pull, and does not remove images that the run has built.
     testcontainers_config.ryuk_disabled = True
-    if testcontainers_config.connection_mode_override is None and _is_here(engine.client):
+    if testcontainers_config.connection_mode_override is None and is_here(engine.client):
         testcontainers_config.connection_mode_override = ConnectionMode.docker_host
     with subprocess.Popen(  # noqa: S603 - a module of the tests
         [sys.executable, "-m", "tests.containers.reaper", engine.run],
@@ -127,7 +127,7 @@ def use_engine() -> Generator[Engine, None, None]:
             engine.client.close()
 
 
-def _is_here(client: docker.DockerClient) -> bool:
+def is_here(client: docker.DockerClient) -> bool:
     """Whether the engine's ports are ports of this machine, that is, whether it has the address of the engine's bridge.
 
     testcontainers would otherwise treat a machine that is itself a container as a neighbour of those that it starts.

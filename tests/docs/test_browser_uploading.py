@@ -1,31 +1,35 @@
-"""The browser clients of docs/uploading.md, served unchanged at the system's origin."""
+"""The browser clients of docs/uploading.md, run as printed: the option `--pages` serves them on the system's origin."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
 from playwright.sync_api import expect
 
+from infra.local.gateway import PAGES_PATH
+from services.pictures.formats import CONTENT_TYPES
+from services.uploads.picture import UNREADABLE as REFUSAL
 from tests.browsing import PHOTOGRAPH
-from tests.docs.snippets import find_snippet
+from tests.conftest import only_prefix
+from tests.docs.snippets import find_snippet, skip_or_fail
+from tests.pictures import make_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from playwright.sync_api import Page
 
+    from infra.local.clients import Aws
+    from infra.local.stack import Stack
     from tests.browsing import BrowserErrors
-    from tests.conftest import Bucket, User
+    from tests.conftest import Bucket, StartStack, User
 
 PACKAGES = Path(__file__).with_name("uploading")
 INSTALL_SECONDS = 600
-REFUSAL = "The file's bytes are none of"
-"""The detail of the confirm's problem for a file that is no picture."""
 
 
 @pytest.fixture(scope="session")
@@ -44,41 +48,50 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def skip_or_fail(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def bundle(packages: Path) -> Callable[[str], str]:
     """Bundle the documented script with a version of Uppy."""
 
     def bundle(version: str) -> str:
-        script = packages / version / "upload.js"
-        script.write_text(find_snippet("Uppy", "js"))
-        return subprocess.run(  # noqa: S603 - esbuild with the documented script
-            [packages / "node_modules/.bin/esbuild", script, "--bundle", "--format=esm"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        folder = packages / version
+        (folder / "upload.js").write_text(find_snippet("Uppy", "js"))
+        # The first command installs the newest versions. The tests have those of package-lock.json.
+        _install, command = find_snippet("Uppy", "sh").splitlines()
+        subprocess.run(["sh", "-ec", command], cwd=folder, capture_output=True, check=True)  # noqa: S603, S607 - see above
+        return (folder / "pages/upload.js").read_text()
 
     return bundle
 
 
-def open_client(page: Page, user: User, heading: str, script: str) -> None:
-    """Open the client of a section, logged in as this user."""
-    origin = user.stack.origin
-    # Chromium does not consider a page that `route` fulfils as local, but the bucket is (Local Network Access).
-    page.context.grant_permissions(["local-network-access"])
-    page.context.request.post(f"{origin}/auth/login", data={"username": user.username})
-    page.route(
-        f"{origin}/example/",
-        lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=find_snippet(heading, "html")),
-    )
-    page.route(f"{origin}/example/upload.js", lambda route: route.fulfill(content_type="text/javascript", body=script))
-    page.goto(f"{origin}/example/")
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture(scope="session")
+def stack(aws: Aws, strategy: Literal["prefix", "tag"], start_stack: StartStack, pages: Path) -> Stack:
+    """A system that serves the clients."""
+    return start_stack(aws, strategy, "pages", pages=pages)
+
+
+class OpenClient(Protocol):
+    """Open the client of a section, with its script or the bundle of it, logged in as this user."""
+
+    def __call__(self, user: User, heading: str, script: str) -> None: ...
+
+
+@pytest.fixture
+def open_client(page: Page, pages: Path) -> OpenClient:
+    def open_client(user: User, heading: str, script: str) -> None:
+        (pages / "index.html").write_text(find_snippet(heading, "html"))
+        (pages / "upload.js").write_text(script)
+        origin = user.stack.origin
+        # The browser requests it on its own, and the demo has none at this path.
+        page.route(f"{origin}/favicon.ico", lambda route: route.fulfill(status=204))
+        page.context.request.post(f"{origin}/auth/login", data={"username": user.username})
+        page.goto(f"{origin}{PAGES_PATH}/")
+
+    return open_client
 
 
 def expect_upload(page: Page, user: User, bucket: Bucket, before: str | None) -> None:
@@ -90,9 +103,9 @@ def expect_upload(page: Page, user: User, bucket: Bucket, before: str | None) ->
 
 
 @pytest.fixture
-def no_picture(tmp_path: Path) -> Path:
+def damaged(tmp_path: Path) -> Path:
     file = tmp_path / "photo.jpg"
-    file.write_text("no picture at all")
+    file.write_bytes(b"\xff\xd8\xff and no picture")
     return file
 
 
@@ -101,15 +114,16 @@ def test_the_uppy_client_uploads_and_shows_a_refused_confirm(
     page: Page,
     user: User,
     bucket: Bucket,
+    open_client: OpenClient,
     bundle: Callable[[str], str],
     version: str,
-    no_picture: Path,
+    damaged: Path,
     browser_errors: BrowserErrors,
 ) -> None:
     before = user.avatar
-    open_client(page, user, "Uppy", bundle(version))
+    open_client(user, "Uppy", bundle(version))
     browser_errors.expect("422", REFUSAL)
-    page.get_by_label("Picture").set_input_files(no_picture)
+    page.get_by_label("Picture").set_input_files(damaged)
     expect(page.get_by_role("status")).to_contain_text(REFUSAL)
     assert user.avatar == before
 
@@ -119,12 +133,12 @@ def test_the_uppy_client_uploads_and_shows_a_refused_confirm(
 
 
 def test_the_form_client_uploads_and_shows_a_refused_confirm(
-    page: Page, user: User, bucket: Bucket, no_picture: Path, browser_errors: BrowserErrors
+    page: Page, user: User, bucket: Bucket, open_client: OpenClient, damaged: Path, browser_errors: BrowserErrors
 ) -> None:
     before = user.avatar
-    open_client(page, user, "A form and fetch", find_snippet("A form and fetch", "js"))
+    open_client(user, "A form and fetch", find_snippet("A form and fetch", "js"))
     browser_errors.expect("422")
-    page.get_by_label("Picture").set_input_files(no_picture)
+    page.get_by_label("Picture").set_input_files(damaged)
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("status")).to_contain_text(REFUSAL)
     assert user.avatar == before
@@ -132,3 +146,30 @@ def test_the_form_client_uploads_and_shows_a_refused_confirm(
     page.get_by_label("Picture").set_input_files(PHOTOGRAPH)
     page.get_by_role("button", name="Upload").click()
     expect_upload(page, user, bucket, before)
+
+
+@only_prefix
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+def test_the_form_client_recognizes_each_format_by_its_first_bytes(
+    page: Page, user: User, bucket: Bucket, open_client: OpenClient, content_type: str
+) -> None:
+    open_client(user, "A form and fetch", find_snippet("A form and fetch", "js"))
+    page.get_by_label("Picture").set_input_files(
+        {"name": "picture", "mimeType": "", "buffer": make_picture(content_type)}
+    )
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_have_text("This is your avatar now.")
+    assert user.avatar is not None
+    assert bucket.head(user.avatar)["ContentType"] == content_type
+
+
+@only_prefix
+def test_the_form_client_refuses_a_file_of_no_format(page: Page, user: User, open_client: OpenClient) -> None:
+    before = user.avatar
+    open_client(user, "A form and fetch", find_snippet("A form and fetch", "js"))
+    page.get_by_label("Picture").set_input_files(
+        {"name": "picture.png", "mimeType": "image/png", "buffer": b"no picture at all"}
+    )
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_have_text("Choose one of image/png, image/jpeg, image/webp, image/gif.")
+    assert user.avatar == before

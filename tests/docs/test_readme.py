@@ -21,9 +21,11 @@ def test_both_commands_are_on_the_first_screen() -> None:
     assert "uv run pytest" in first_screen
 
 
-@pytest.mark.parametrize("option", ["--port", "--emulator-port", "--users", "--data", "--pending", "--form-seconds"])
+@pytest.mark.parametrize(
+    "option", ["--port", "--emulator-port", "--users", "--data", "--pages", "--pending", "--form-seconds"]
+)
 def test_the_demos_options_are_described(option: str) -> None:
-    value = {"--data": ".", "--pending": "tag"}.get(option, "5")
+    value = {"--data": ".", "--pages": ".", "--pending": "tag"}.get(option, "5")
     assert parse_options([option, value])
     assert f"`{option}" in README
 

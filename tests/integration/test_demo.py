@@ -121,13 +121,14 @@ def test_a_port_in_use_is_reported_in_one_sentence(option: str) -> None:
     assert err == f"Port {port} is in use. Choose another one with {option}.\n"
 
 
-def test_an_unusable_data_folder_is_reported_in_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("option", "kind"), [("--data", "writable folder"), ("--pages", "folder")])
+def test_an_unusable_folder_is_reported_in_one_sentence(option: str, kind: str, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    popen = start("--port", "0", "--emulator-port", "0", "--data", str(file))
+    popen = start("--port", "0", "--emulator-port", "0", option, str(file))
     out, err = popen.communicate(timeout=PATIENCE_SECONDS)
     assert (popen.returncode, out) == (1, "")
-    assert err == f"{file} is not a writable folder.\n"
+    assert err == f"{file} is not a {kind}.\n"
 
 
 @pytest.mark.parametrize("arguments", [["--users", "0"], ["--port", "70000"], ["--port", "x"], ["--nonsense"]])

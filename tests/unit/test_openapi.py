@@ -9,12 +9,16 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from infra.local.stack import Options
+from infra.seed.people import invent_people
 from services.auth import app as auth
 from services.auth import routes as auth_routes
 from services.auth.settings import Settings as AuthSettings
 from services.frontend import app as frontend
 from services.frontend import routes as frontend_routes
 from services.frontend.settings import Settings as FrontendSettings
+from services.store.keys import USERNAME_FIELD
+from services.store.table import USERNAME
 from services.uploads import app as uploads
 from services.uploads import routes as uploads_routes
 from services.uploads.settings import Settings as UploadsSettings
@@ -88,6 +92,18 @@ def list_described(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], A
             yield header["schema"], header["example"]
 
 
+def find_members(value: Any, names: frozenset[str]) -> Iterator[Any]:
+    """The values of all members with one of these names, at any depth."""
+    if isinstance(value, dict):
+        for name, member in cast("dict[str, Any]", value).items():
+            if name in names:
+                yield member
+            yield from find_members(member, names)
+    elif isinstance(value, list):
+        for item in cast("list[Any]", value):
+            yield from find_members(item, names)
+
+
 def list_slugs(operation: dict[str, Any]) -> set[str]:
     return {
         example["value"]["type"].removeprefix("urn:problem:")
@@ -111,6 +127,21 @@ def test_every_example_is_a_struct_without_unknown_fields(service: str, document
         struct = getattr(problems if name == "ProblemDetails" else ROUTES[service], name)
         built = msgspec.json.decode(msgspec.json.encode(msgspec.convert(value, struct)))
         assert {key: built[key] for key in value} == value
+
+
+def test_every_example_names_a_user_of_the_demo(document: dict[str, Any]) -> None:
+    seeded = {person.username for person in invent_people(Options().users)}
+    examples = [
+        {parameter["name"]: example["value"]}
+        for operation in list_operations(document)
+        for parameter in operation.get("parameters", [])
+        for example in parameter["examples"].values()
+    ]
+    examples += [value for _, value in list_described(document)]
+    members = frozenset({"username", USERNAME, f"x-amz-meta-{USERNAME_FIELD}"})
+    named = set(find_members(examples, members))
+    assert named
+    assert named <= seeded
 
 
 def test_every_operation_has_a_summary_and_responses(document: dict[str, Any]) -> None:
