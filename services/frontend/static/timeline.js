@@ -107,7 +107,7 @@ export class Entry {
     item.querySelector(".answer").textContent = `${call.status || "no answer"} · ${milliseconds.toLocaleString("en")} ms`;
     const received = { headers: call.headers, body: call.received };
     item.querySelector(".exchange").append(show(call.status ? `Came back: ${call.status}` : "Nothing came back", received));
-    item.querySelector(".tells").textContent = good ? tell(call) : `${call.error?.code ?? "unreachable"}. ${call.error?.said ?? ""}`;
+    item.querySelector(".tells").textContent = good ? tell(call) : `${call.error.code}. ${call.error.said}`;
     this.#ended = call.ended;
     this.#drawTimes();
   }
