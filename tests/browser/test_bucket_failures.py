@@ -26,7 +26,8 @@ pytestmark = only_prefix
 def fail_with(status: int, code: str | None) -> dict[str, Any]:
     """S3's response; without a code it has no XML, as from a proxy."""
     body = f"<Error><Code>{code}</Code><Message>Said by S3.</Message></Error>" if code else "Oops"
-    return {"status": status, "body": body, "headers": {"Access-Control-Allow-Origin": "*"}}
+    cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag"}
+    return {"status": status, "body": body, "headers": cors}
 
 
 REFUSALS = {

@@ -9,12 +9,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_timeline import hold_posts, wait_for_one
-from tests.browsing import PHOTOGRAPH, read_key
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, read_key
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
 
+    from infra.local.stack import Stack
     from tests.browsing import BrowserErrors, Site
     from tests.conftest import User
 
@@ -35,12 +36,11 @@ class Tabs:
     """Of the shown user and of the other one, before."""
 
     def log_in_elsewhere(self) -> None:
-        login = {"username": self.other.username}
-        assert self.site.page.context.request.post(f"{self.site.origin}/auth/login", data=login).ok
+        self.log_in(self.other)
 
-    def log_in_and_continue(self, route: Route) -> None:
-        self.log_in_elsewhere()
-        route.continue_()
+    def log_in(self, user: User) -> None:
+        login = {"username": user.username}
+        assert self.site.page.context.request.post(f"{self.site.origin}/auth/login", data=login).ok
 
     def expect_refusal(self) -> None:
         """Expect that nothing has changed, and that the page says why and shows the other user."""
@@ -70,10 +70,28 @@ def tabs(site: Site, user: User, other_user: User, browser_errors: BrowserErrors
     return Tabs(site, user, other_user, (user.avatar, other_user.avatar))
 
 
-@pytest.mark.parametrize("pattern", [PRESIGN, CONFIRM], ids=["presign", "confirm"])
-def test_an_upload_is_not_made_for_another_user(tabs: Tabs, pattern: str) -> None:
-    tabs.site.page.route(pattern, tabs.log_in_and_continue, times=1)
+def test_an_upload_is_not_presigned_for_another_user(tabs: Tabs) -> None:
+    tabs.log_in_elsewhere()
     tabs.site.input("confirm").set_input_files(PHOTOGRAPH)
+    tabs.expect_refusal()
+    expect(tabs.site.calls).to_have_count(1)
+    tabs.go_on()
+
+
+def test_an_upload_is_not_confirmed_for_another_user(tabs: Tabs, stack: Stack) -> None:
+    """The login comes between the page's look after the POST and the confirm."""
+
+    def look_and_log_in(route: Route) -> None:
+        answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
+        tabs.log_in_elsewhere()
+        route.fulfill(response=answer)
+
+    with hold_posts(tabs.site.page, f"{stack.aws.endpoint}/**") as held:
+        tabs.site.input("confirm").set_input_files(PHOTOGRAPH)
+        wait_for_one(tabs.site.page, held)
+        tabs.site.page.route(f"{tabs.site.origin}/", look_and_log_in, times=1)
+        held[0].continue_()
+        expect(tabs.site.calls).to_have_count(3)
     tabs.expect_refusal()
     tabs.go_on()
 
@@ -98,15 +116,15 @@ def test_try_again_does_not_act_for_another_user(tabs: Tabs, browser_errors: Bro
     tabs.go_on()
 
 
-def test_a_queued_upload_does_not_act_for_another_user(tabs: Tabs) -> None:
+def test_a_queued_upload_does_not_act_for_another_user(tabs: Tabs, stack: Stack) -> None:
     """The page shows the other user already when the second upload's turn comes."""
-    with hold_posts(tabs.site.page, PRESIGN) as held:
+    with hold_posts(tabs.site.page, f"{stack.aws.endpoint}/**") as held:
         for _ in range(2):
             tabs.site.input("confirm").set_input_files(PHOTOGRAPH)
         wait_for_one(tabs.site.page, held)
         tabs.log_in_elsewhere()
-    held[0].continue_()
-    expect(tabs.site.page.locator("#timeline > li[data-state=failed]")).to_have_count(2)
+        held[0].continue_()
+        expect(tabs.site.page.locator("#timeline > li[data-state=failed]")).to_have_count(2)
     tabs.expect_refusal()
     expect(tabs.site.entry.get_by_role("heading")).to_have_text(f"{PHOTOGRAPH.name} for {tabs.shown.username}")
 
@@ -153,15 +171,12 @@ def test_an_attack_does_not_act_for_another_user(tabs: Tabs, attack: str) -> Non
 
 
 def test_a_page_whose_user_has_logged_in_again_offers_to_try_again(tabs: Tabs) -> None:
-    """The other user has logged out in the meantime, so nobody else is shown."""
-
     def switch_back(route: Route) -> None:
-        tabs.log_in_elsewhere()
-        answer = route.fetch()
-        login = {"username": tabs.shown.username}
-        assert tabs.site.page.context.request.post(f"{tabs.site.origin}/auth/login", data=login).ok
+        answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
+        tabs.log_in(tabs.shown)
         route.fulfill(response=answer)
 
+    tabs.log_in_elsewhere()
     tabs.site.page.route(PRESIGN, switch_back, times=1)
     tabs.site.input("confirm").set_input_files(PHOTOGRAPH)
     tabs.site.expect_entry("failed")

@@ -174,9 +174,10 @@ const BUCKET_ERRORS = {
 
 /** An error of S3 is XML: `<Error><Code>…</Code><Message>…</Message></Error>`. */
 function explainBucketError(status, text) {
-  const document = new DOMParser().parseFromString(text, "application/xml");
-  const code = document.querySelector("Error > Code")?.textContent;
-  const said = document.querySelector("Error > Message")?.textContent ?? "";
+  // For a text that is not XML, Chromium makes a document with inline styles, which the Content Security Policy blocks.
+  const document = text.includes("<Error>") ? new DOMParser().parseFromString(text, "application/xml") : null;
+  const code = document?.querySelector("Error > Code")?.textContent;
+  const said = document?.querySelector("Error > Message")?.textContent ?? "";
   // S3's errors without a fault of the request: 500, 503, and 400 with the code RequestTimeout.
   const isTransient = status >= 500 || code === "RequestTimeout";
   const words = isTransient
