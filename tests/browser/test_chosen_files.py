@@ -51,12 +51,12 @@ def photograph(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("target", INPUTS)
+@pytest.mark.parametrize("place", INPUTS)
 def test_a_file_that_can_not_be_read_any_more_is_told_as_such(
-    site: Site, user: User, photograph: Path, target: str, change: str
+    site: Site, user: User, photograph: Path, place: str, change: str
 ) -> None:
     """The browser has the file of the disk as it was selected. The page reads it when the input hands it over."""
-    selector, message = INPUTS[target]
+    selector, message = INPUTS[place]
     site.log_in(user.username)
     site.page.evaluate(SELECT)
     site.page.locator("#selected").set_input_files(photograph)
@@ -95,9 +95,9 @@ def test_the_editor_uploads_the_original_without_the_file_on_the_disk(
     assert user.avatar == read_key(site.calls.last)
 
 
-@pytest.mark.parametrize("target", INPUTS)
-def test_a_file_that_is_too_large_to_read_is_not_read(site: Site, user: User, tmp_path: Path, target: str) -> None:
-    selector, message = INPUTS[target]
+@pytest.mark.parametrize("place", INPUTS)
+def test_a_file_that_is_too_large_to_read_is_not_read(site: Site, user: User, tmp_path: Path, place: str) -> None:
+    selector, message = INPUTS[place]
     file = tmp_path / "film.png"
     with file.open("wb") as opened:
         opened.truncate(200_000_001)
