@@ -120,7 +120,7 @@ def drop(site: Site, target: Locator, data: dict[str, Any]) -> None:
     place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
     session = site.page.context.new_cdp_session(site.page)
     for kind in ("dragEnter", "dragOver", "drop"):
-        event = {"type": kind, "data": {"items": [], "dragOperationsMask": 1} | data} | place
+        event: dict[str, Any] = {"type": kind, "data": {"items": [], "dragOperationsMask": 1, **data}, **place}
         session.send("Input.dispatchDragEvent", event)
 
 
