@@ -6,7 +6,7 @@ from litestar.openapi import ResponseSpec
 
 from services.auth.problems import ERRORS
 from services.store.table import UnknownUserError
-from services.web.examples import ACCESS_TOKEN, FOREIGN_ORIGIN, NOT_LOGGED_IN, USERNAME
+from services.web.examples import ACCESS_TOKEN, FOREIGN_ORIGIN, NAMED_USER, NOT_LOGGED_IN, OTHER_USER, USERNAME
 from services.web.openapi import add_examples
 from services.web.problems import BODY_ERRORS, describe_problems
 from services.web.rate_limits import TooManyRequestsError
@@ -35,14 +35,15 @@ LOGOUT = add_examples(
             "Deletes the session cookie.",
             '__Host-session=""; HttpOnly; Max-Age=0; Path=/; SameSite=lax; Secure',
         )
-    }
+    },
+    parameters=[NAMED_USER],
 )
-LOGOUT_PROBLEMS = describe_problems(ERRORS, FOREIGN_ORIGIN) | {
+LOGOUT_PROBLEMS = describe_problems(ERRORS, FOREIGN_ORIGIN, OTHER_USER) | {
     204: ResponseSpec(None, description="The session cookie is deleted.")
 }
 
-ME = add_examples({"current user": {"username": USERNAME}})
-ME_PROBLEMS = describe_problems(ERRORS, *NOT_LOGGED_IN)
+ME = add_examples({"current user": {"username": USERNAME}}, parameters=[NAMED_USER])
+ME_PROBLEMS = describe_problems(ERRORS, *NOT_LOGGED_IN, OTHER_USER)
 
 KEY_SET = add_examples(
     {

@@ -12,7 +12,7 @@ from services.auth import examples
 from services.auth.settings import JWKS_PATH
 from services.auth.tokens import Tokens
 from services.auth.users import Users
-from services.web.callers.guard import Guard, find_session_cookie, require_own_origin
+from services.web.callers.guard import Guard, find_session_cookie, require_named_user, require_own_origin
 from services.web.callers.identity import Audience, Caller
 from services.web.metrics import Metrics
 from services.web.openapi import CALLER
@@ -71,6 +71,8 @@ def make_routes(
         # A form on another site is sent without the SameSite cookie, but the response would delete the cookie.
         if "Origin" in request.headers or find_session_cookie(request, audience) is not None:
             require_own_origin(request, audience)
+        if caller := await guard.identify_if_logged_in(request):
+            require_named_user(request, caller)
         return Response(None, cookies=[_make_cookie(audience, "", 0)])
 
     @get(

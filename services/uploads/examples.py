@@ -14,7 +14,9 @@ from services.web.examples import (
     BUCKET_URL,
     CONTENT_TYPE,
     FOREIGN_ORIGIN,
+    NAMED_USER,
     NOT_LOGGED_IN,
+    OTHER_USER,
     REQUEST_ID,
     SHA256,
     SIZE,
@@ -70,12 +72,14 @@ PRESIGN = add_examples(
         },
     },
     bodies={"a file": {"content_type": CONTENT_TYPE, "size": SIZE, "sha256": SHA256}},
+    parameters=[NAMED_USER],
 )
 PRESIGN_PROBLEMS = describe_problems(
     ERRORS,
     *BODY_ERRORS,
     *NOT_LOGGED_IN,
     FOREIGN_ORIGIN,
+    OTHER_USER,
     refusals.TypeNotAllowedError(TYPE_NOT_ALLOWED),
     refusals.EmptyFileError("The file is empty."),
     refusals.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
@@ -88,12 +92,14 @@ CONFIRM = add_examples(
         "strategy prefix": {"key": UPLOAD.pending_key},
         "strategy tag": {"key": UPLOAD.avatar_key, "upload_token": UPLOAD_TOKEN},
     },
+    parameters=[NAMED_USER],
 )
 CONFIRM_PROBLEMS = describe_problems(
     ERRORS,
     *BODY_ERRORS,
     *NOT_LOGGED_IN,
     FOREIGN_ORIGIN,
+    OTHER_USER,
     refusals.UnknownUploadError("There is no upload of that key."),
     UnknownUserError(),
     refusals.OtherStrategyError("The upload was presigned under the other strategy. Upload the picture again."),
@@ -110,10 +116,12 @@ CONFIRM_PROBLEMS = describe_problems(
     TooManyRequestsError(1),
 )
 
+REMOVAL = add_examples(parameters=[NAMED_USER])
 REMOVAL_PROBLEMS = describe_problems(
     ERRORS,
     *NOT_LOGGED_IN,
     FOREIGN_ORIGIN,
+    OTHER_USER,
     UnknownUserError(),
     refusals.KeepsChangingError("The avatar was changed while it was removed. Remove it again."),
     TooManyRequestsError(1),

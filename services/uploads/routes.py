@@ -130,6 +130,7 @@ def make_routes(
         summary="Remove the avatar",
         description="The user has no avatar afterwards, and no upload that was presigned before can become it. "
         "A repeated request returns the same response.",
+        operation_class=examples.REMOVAL,
         responses=examples.REMOVAL_PROBLEMS,
         security=CALLER,
         before_request=guard.require_caller,

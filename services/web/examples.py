@@ -5,10 +5,12 @@ The demo has this user.
 
 from __future__ import annotations
 
-from litestar.openapi.spec import Example
+from litestar.openapi.spec import Example, Parameter, Schema
+from litestar.openapi.spec.enums import OpenAPIType
 
 from services.store.keys import UploadId
-from services.web.callers.identity import ForeignOriginError, NotLoggedInError, TokenExpiredError
+from services.web.callers.guard import USERNAME_HEADER
+from services.web.callers.identity import ForeignOriginError, NotLoggedInError, OtherUserError, TokenExpiredError
 
 ORIGIN = "https://avatars.example.com"
 BUCKET_URL = "https://avatars-example.s3.eu-central-1.amazonaws.com"
@@ -35,6 +37,16 @@ NOT_LOGGED_IN = (
     NotLoggedInError("There is no session cookie and no Bearer token."),
     TokenExpiredError("The session is over."),
 )
+NAMED_USER = Parameter(
+    name=USERNAME_HEADER,
+    param_in="header",
+    schema=Schema(type=OpenAPIType.STRING, max_length=64),
+    description="The user for whom the client makes the request. If the access token is another user's, the response "
+    "is the problem `other-user`, and nothing changes.",
+    examples={"the caller": Example(value=USERNAME)},
+)
+"""The header of the routes that compare the user whom a request names with the caller."""
+OTHER_USER = OtherUserError(f"{USERNAME} is logged in, and the request is for another user.")
 FOREIGN_ORIGIN = ForeignOriginError(f"Only pages of {ORIGIN} may use the session cookie.")
 
 

@@ -16,6 +16,7 @@ from litestar.openapi.spec import (
     OpenAPIMediaType,
     OpenAPIResponse,
     Operation,
+    Parameter,
     RequestBody,
     Schema,
     SecurityScheme,
@@ -27,7 +28,7 @@ from litestar.status_codes import HTTP_404_NOT_FOUND
 from services.web.problem_response import MEDIA_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from services.web.callers.identity import Audience
 
@@ -84,6 +85,7 @@ def add_examples(
     *,
     bodies: Mapping[str, Any] | None = None,
     headers: Mapping[str, tuple[str, str]] | None = None,
+    parameters: Sequence[Parameter] = (),
 ) -> type[Operation]:
     """Make the value of a route handler's `operation_class`.
 
@@ -91,11 +93,13 @@ def add_examples(
         responses: JSON examples of the successful response, by name.
         bodies: JSON examples of the request body, by name.
         headers: headers of the successful response, each with a description and an example.
+        parameters: parameters of the request that the route handler has no arguments for.
     """
 
     @dataclass
     class WithExamples(Operation):
         def __post_init__(self) -> None:
+            self.parameters = [*(self.parameters or []), *parameters] or None
             if isinstance(self.request_body, RequestBody):
                 _add(self.request_body.content, bodies or {})
             # For parameters Litestar adds a response 400 that is no problem details.

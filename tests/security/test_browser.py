@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import httpx2
     from playwright.sync_api import Page, Response
 
     from infra.local.stack import Stack
@@ -560,3 +561,23 @@ def test_a_login_at_another_port_of_the_host(stack: Stack, user: User, tmp_path:
         browser.post(f"{second}/auth/logout", headers={"Origin": "http://localhost:8081"}).raise_for_status()
         refused.by_service(browser.get(f"{second}/auth/me"), 401, "not-logged-in")
         assert browser.get(f"{first}/auth/me").json() == {"username": user.username}
+
+
+@pytest.mark.parametrize("call", ["presign", "confirm", "removal", "logout"])
+def test_a_call_by_a_page_that_shows_another_user(
+    stack: Stack, http: httpx2.Client, user: User, other_user: User, refused: Refused, untouched: Untouched, call: str
+) -> None:
+    """One tab shows a user while another tab logs in as another one: both have the cookie of the latter."""
+    form = user.upload_unconfirmed("image/png", make_picture())
+    untouched.except_object(form["key"])
+    method, path, body = {
+        "presign": ("POST", "/uploads/presign", DECLARED),
+        "confirm": ("POST", "/uploads/confirm", {"key": form["key"]}),
+        "removal": ("DELETE", "/uploads/avatar", None),
+        "logout": ("POST", "/auth/logout", {}),
+    }[call]
+    http.post("/auth/login", json={"username": other_user.username}).raise_for_status()
+    headers = {"Origin": stack.origin, "X-Username": user.username}
+    refused.by_service(http.request(method, path, json=body, headers=headers), 409, "other-user")
+    assert http.get("/auth/me", headers={"X-Username": other_user.username}).json() == {"username": other_user.username}
+    refused.by_service(http.get("/auth/me", headers=headers), 409, "other-user")

@@ -14,6 +14,7 @@ from services.web.callers.identity import (
     ForeignOriginError,
     KeysUnavailableError,
     NotLoggedInError,
+    OtherUserError,
     TokenExpiredError,
 )
 
@@ -62,6 +63,13 @@ def post(headers: dict[str, str]) -> Request[Any, Any, Any]:
     return RequestFactory().post(headers=headers)
 
 
+def name_users(*usernames: bytes) -> Request[Any, Any, Any]:
+    """A request with a Bearer token and, in this order, these headers, some of which no client library would send."""
+    request = post(BEARER)
+    request.scope["headers"] = [*request.scope["headers"], *((b"x-username", username) for username in usernames)]
+    return request
+
+
 @pytest.mark.parametrize(
     ("headers", "token"),
     [
@@ -105,6 +113,34 @@ async def test_a_cookie_authorises_a_request_from_the_own_origin(
     guard: Guard, make: Callable[[dict[str, str]], Request[Any, Any, Any]]
 ) -> None:
     assert await guard.identify(make(COOKIE | {"Origin": ORIGIN})) == Caller("cookie")
+
+
+@pytest.mark.parametrize("token", [BEARER, COOKIE | {"Origin": ORIGIN}], ids=["bearer", "cookie"])
+@pytest.mark.parametrize("name", ["X-Username", "x-username"])
+async def test_a_request_that_names_another_user_is_refused(guard: Guard, token: dict[str, str], name: str) -> None:
+    with pytest.raises(OtherUserError, match="is logged in, and the request is for another user"):
+        await guard.require_caller(post(token | {name: "Cooper12"}))
+
+
+@pytest.mark.parametrize("username", ["", "HEADER", "header ,header", "caf\u00e9"])
+async def test_a_username_is_compared_exactly(guard: Guard, username: str) -> None:
+    request = name_users(username.encode("latin-1"))
+    with pytest.raises(OtherUserError):
+        await guard.require_caller(request)
+
+
+@pytest.mark.parametrize("usernames", [[b"Cooper12", b"header"], [b"header", b"Cooper12"]])
+async def test_every_named_user_must_be_the_caller(guard: Guard, usernames: list[bytes]) -> None:
+    request = name_users(*usernames)
+    with pytest.raises(OtherUserError):
+        await guard.require_caller(request)
+
+
+@pytest.mark.parametrize("named", [{}, {"X-Username": "header"}])
+async def test_a_request_that_names_its_caller_or_nobody_is_accepted(guard: Guard, named: dict[str, str]) -> None:
+    request = post(BEARER | named)
+    await guard.require_caller(request)
+    assert request.user == Caller("header")
 
 
 async def test_a_token_in_the_header_needs_no_origin(guard: Guard) -> None:

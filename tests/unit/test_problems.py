@@ -30,7 +30,13 @@ from services.uploads import app as uploads
 from services.uploads import refusals
 from services.uploads.deadline import DeadlineExceededError
 from services.web.bodies import StrictRequest
-from services.web.callers.identity import ForeignOriginError, KeysUnavailableError, NotLoggedInError, TokenExpiredError
+from services.web.callers.identity import (
+    ForeignOriginError,
+    KeysUnavailableError,
+    NotLoggedInError,
+    OtherUserError,
+    TokenExpiredError,
+)
 from services.web.problems import problem_details
 from services.web.rate_limits import TooManyRequestsError
 
@@ -47,6 +53,7 @@ CALLER: dict[type[Exception], tuple[str, int]] = {
     NotLoggedInError: ("not-logged-in", 401),
     TokenExpiredError: ("token-expired", 401),
     ForeignOriginError: ("foreign-origin", 403),
+    OtherUserError: ("other-user", 409),
     KeysUnavailableError: ("unavailable", 503),
 }
 AUTH = CALLER | {

@@ -67,7 +67,7 @@ export const ATTACKS = {
       const victim = lab.findSomebodyElse();
       const { access_token: token } = await lab.logInElsewhere(victim);
       const file = await drawTile();
-      const form = await lab.presign(file, { token });
+      const form = await lab.presign(file, { username: victim, token });
       await lab.post(form, file);
       await lab.confirm(form);
     },
@@ -161,11 +161,11 @@ export class Lab {
   }
 
   presign(file, options) {
-    return presign(file, { observe: this.entry.observe("Presign"), ...options });
+    return presign(file, { username: this.username, observe: this.entry.observe("Presign"), ...options });
   }
 
   declare(declared) {
-    return callService("/uploads/presign", declared, { observe: this.entry.observe("Presign") });
+    return callService("/uploads/presign", declared, { username: this.username, observe: this.entry.observe("Presign") });
   }
 
   async post(form, file) {
@@ -174,7 +174,7 @@ export class Lab {
   }
 
   async confirm(form) {
-    const confirmed = await confirm(form, { observe: this.entry.observe("Confirm") });
+    const confirmed = await confirm(form, { username: this.username, observe: this.entry.observe("Confirm") });
     await this.settle(this.entry, form.key, confirmed.avatar);
     return confirmed;
   }

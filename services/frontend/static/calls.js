@@ -1,36 +1,54 @@
 // HTTP calls to the services and to the bucket. `observe` is called when a call begins and when it has ended, with what
 // was sent, what was received and how long it took.
 
+/** Seconds after which a call without a response is given up. API Gateway responds after 30 at the latest. */
+const CALL_SECONDS = 60;
+/** Seconds after which an upload is given up: without progress, and altogether. The first is long, since a slow connection
+ * goes on sending what the operating system holds after the browser has reported it as sent. */
+const IDLE_SECONDS = 60;
+const UPLOAD_SECONDS = 900;
+
 /** A call that failed. The message is for the user. */
 export class CallError extends Error {
-  /** `code`: a problem's slug, S3's error code, or "unreachable". `said`: the exact message in the response. */
-  constructor(message, { status = 0, code = "unreachable", said = "" } = {}) {
+  /** `status`: 0 without a response. `code`: a problem's slug, S3's error code, "no-answer" or "unreachable". `said`: the
+   * exact message in the response. `isTransient`: the same call may succeed a moment later. */
+  constructor(message, { status = 0, code = "unreachable", said = "", isTransient = false } = {}) {
     super(message);
-    Object.assign(this, { status, code, said });
+    Object.assign(this, { status, code, said, isTransient });
   }
 }
 
 /**
  * @param options.method the method; by default POST if there is a body, and GET otherwise
  * @param options.requestId the request id, which is also in the services' logs
+ * @param options.username the user for whom the call is made. If another user is logged in, the service refuses it
  * @param options.token an access token that is sent instead of this browser's session cookie; empty for neither
  */
-export async function callService(path, body, { method = body ? "POST" : "GET", signal, requestId, token, observe } = {}) {
+export async function callService(path, body, { method = body ? "POST" : "GET", signal, requestId, username, token, observe } = {}) {
   const headers = {
     "Content-Type": "application/json",
     ...(requestId && { "X-Request-Id": requestId }),
+    ...(username && { "X-Username": username }),
     ...(token && { Authorization: `Bearer ${token}` }),
   };
   signal?.throwIfAborted();
   const call = begin(method, new URL(path, location.href), { headers, body }, observe);
-  const options = { method, headers, signal, credentials: token === undefined ? "same-origin" : "omit" };
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), 1000 * CALL_SECONDS);
+  const stop = () => limit.abort();
+  signal?.addEventListener("abort", stop);
+  const options = { method, headers, signal: limit.signal, credentials: token === undefined ? "same-origin" : "omit" };
   let answer, text;
   try {
     answer = await fetch(path, body ? { ...options, body: JSON.stringify(body) } : options);
     text = await answer.text();
   } catch (error) {
-    end(call, observe);
-    throw signal?.aborted ? error : unreachable(call.url);
+    const failure = limit.signal.aborted ? silent(call.url) : unreachable(call.url);
+    end(call, observe, { error: failure });
+    throw signal?.aborted ? error : failure;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
   }
   const received = parse(text);
   const error = answer.ok ? null : explainProblem(answer.status, received);
@@ -51,11 +69,12 @@ export async function postForm(form, file, { signal, observe, progress } = {}) {
   body.append("file", file);
   const sent = { fields: { ...form.fields, file: `${file.size.toLocaleString("en")} bytes` } };
   const call = begin(form.method, new URL(form.url), sent, observe);
-  const answer = await transfer(form, body, { signal, progress });
+  const { answer, isGivenUp } = await transfer(form, body, { signal, progress });
   if (!answer.status) {
-    end(call, observe);
+    const failure = isGivenUp ? silent(call.url) : unreachable(call.url);
+    end(call, observe, { error: failure });
     signal?.throwIfAborted();
-    throw unreachable(call.url);
+    throw failure;
   }
   const { status, responseText: received } = answer;
   const error = status < 300 ? null : explainBucketError(status, received);
@@ -68,8 +87,23 @@ export async function postForm(form, file, { signal, observe, progress } = {}) {
 function transfer(form, body, { signal, progress }) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
-    if (progress) request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 1);
-    request.onloadend = () => resolve(request);
+    let isGivenUp = false;
+    const giveUp = () => {
+      isGivenUp = true;
+      request.abort();
+    };
+    const whole = setTimeout(giveUp, 1000 * UPLOAD_SECONDS);
+    let idle = setTimeout(giveUp, 1000 * IDLE_SECONDS);
+    request.upload.onprogress = ({ loaded, total }) => {
+      clearTimeout(idle);
+      idle = setTimeout(giveUp, 1000 * IDLE_SECONDS);
+      progress?.(total ? loaded / total : 1);
+    };
+    request.onloadend = () => {
+      clearTimeout(whole);
+      clearTimeout(idle);
+      resolve({ answer: request, isGivenUp });
+    };
     signal?.addEventListener("abort", () => request.abort());
     request.open(form.method, form.url);
     request.send(body);
@@ -100,7 +134,13 @@ function unreachable(url) {
   return new CallError(`${url.host} can't be reached. Check the connection and try again.`);
 }
 
+/** The call was given up. */
+function silent(url) {
+  return new CallError(`${url.host} did not answer. Check the connection and try again.`, { code: "no-answer" });
+}
+
 const ADVICE = {
+  "other-user": "Nothing was changed.",
   "not-logged-in": "Log in again, and then try again.",
   "token-expired": "Log in again, and then try again.",
   "not-a-picture": "Choose another file.",
@@ -125,20 +165,24 @@ function explainProblem(status, problem) {
 }
 
 const BUCKET_ERRORS = {
-  EntityTooLarge: "The file is larger than it was declared to be. Choose it again.",
-  EntityTooSmall: "The file is smaller than it was declared to be. Choose it again.",
+  EntityTooLarge: "The file is larger than it was declared to be. Try again, with a new form.",
+  EntityTooSmall: "The file is smaller than it was declared to be. Try again, with a new form.",
   AccessDenied: "The form does not allow this file, or its time is over. Try again, with a new form.",
-  BadDigest: "The file arrived damaged or is not the one that was announced. Choose it again.",
+  BadDigest: "The file arrived damaged or is not the one that was announced. Try again, with a new form.",
   SignatureDoesNotMatch: "The form's signature is wrong. Try again, with a new form.",
-  SlowDown: "The bucket is busy. Try again in a moment.",
 };
 
 /** An error of S3 is XML: `<Error><Code>…</Code><Message>…</Message></Error>`. */
 function explainBucketError(status, text) {
-  const document = new DOMParser().parseFromString(text, "application/xml");
-  const code = document.querySelector("Error > Code")?.textContent;
-  if (!code) return new CallError(`The bucket refused the file (${status}).`, { status, code: `http-${status}` });
-  const said = document.querySelector("Error > Message")?.textContent ?? "";
-  const words = BUCKET_ERRORS[code] ?? "The bucket refused the file.";
-  return new CallError(`${words} (${status}, ${code}: ${said})`, { status, code, said });
+  // For a text that is not XML, Chromium makes a document with inline styles, which the Content Security Policy blocks.
+  const document = text.includes("<Error>") ? new DOMParser().parseFromString(text, "application/xml") : null;
+  const code = document?.querySelector("Error > Code")?.textContent;
+  const said = document?.querySelector("Error > Message")?.textContent ?? "";
+  // S3's errors without a fault of the request: 500, 503, and 400 with the code RequestTimeout.
+  const isTransient = status >= 500 || code === "RequestTimeout";
+  const words = isTransient
+    ? "The bucket did not answer. Try again in a moment."
+    : (BUCKET_ERRORS[code] ?? "The bucket refused the form. Try again, with a new form.");
+  const details = code ? `${status}, ${code}: ${said}` : status;
+  return new CallError(`${words} (${details})`, { status, code: code ?? `http-${status}`, said, isTransient });
 }

@@ -8,7 +8,7 @@ import { nameFormatsWithoutRemover, warnOfMetadata } from "./formats.js";
 import { passDay, showClock, sweep } from "./lifecycle.js";
 import { fitToLimits } from "./scaling.js";
 import { Entry } from "./timeline.js";
-import { Upload, confirm, removeAvatar, withoutMetadata } from "./upload.js";
+import { Upload, confirm, readOnce, removeAvatar, withoutMetadata } from "./upload.js";
 import { countDown, fetchNewest, reload, remember } from "./view.js";
 
 const AFTERMATH = {
@@ -16,9 +16,12 @@ const AFTERMATH = {
   tag: "The live avatar is pending again, and a lifecycle rule would delete it. A repeat of the confirm restores it, and so does the hourly sweep.",
 };
 
-/** The actions, which run one after the other. */
-let queue = Promise.resolve();
+/** Uploads and attacks run one after the other, and so do all other actions, which don't wait for an upload. */
+const queues = { uploads: Promise.resolve(), others: Promise.resolve() };
 let waiting = 0;
+/** The file in the editor, and the number of files that were chosen for it. */
+let edited = null;
+let choices = 0;
 /** The bucket and the table before the last upload. The tables mark the differences from it. */
 let before = null;
 
@@ -42,14 +45,14 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   const { login, attack } = button.dataset;
   if (login) perform(() => callService("/auth/login", { username: login }));
-  else if ("logout" in button.dataset) perform(() => callService("/auth/logout", {}));
+  else if ("logout" in button.dataset) perform((username) => callService("/auth/logout", {}, { username }));
   else if ("removeAvatar" in button.dataset) perform(remove);
   else if ("scale" in button.dataset) document.querySelector("#scale-offer").close(button.dataset.scale);
   else if ("passDay" in button.dataset) perform(passDay);
   else if ("sweep" in button.dataset) perform(sweep);
   else if (attack) tryAttack(attack);
   else if ("allAttacks" in button.dataset) tryAll();
-  else if ("start" in button.dataset) perform(startEdited);
+  else if ("start" in button.dataset) startEdited(button);
   else if ("another" in button.dataset) editor.close();
 });
 
@@ -58,8 +61,9 @@ document.addEventListener("change", (event) => {
   const [file] = input?.files ?? [];
   if (!file) return;
   if (input.dataset.flow) {
-    document.querySelector("#metadata-warning").textContent = isRemovingMetadata() ? warnOfMetadata(file) : "";
-    perform(() => uploadAtOnce(file, input.dataset.flow));
+    const isRemoving = isRemovingMetadata();
+    document.querySelector("#metadata-warning").textContent = isRemoving ? warnOfMetadata(file) : "";
+    performUpload(readOnce(file), (read, username) => uploadAtOnce(read, { flow: input.dataset.flow, username, isRemoving }));
   } else {
     edit(file);
   }
@@ -74,32 +78,40 @@ document.addEventListener("input", (event) => {
 // Dropped and pasted files
 
 document.addEventListener("dragover", (event) => {
-  const zone = findZone(event);
-  if (!zone) return;
+  if (isFileInput(event)) return;
+  // Otherwise the browser would leave the page and open the file that is dropped beside the zone.
   event.preventDefault();
-  zone.classList.add("is-over");
+  const zone = findZone(event);
+  if (zone) zone.classList.add("is-over");
+  else event.dataTransfer.dropEffect = "none";
 });
 
 document.addEventListener("dragleave", (event) => findZone(event)?.classList.remove("is-over"));
 
 document.addEventListener("drop", (event) => {
-  const zone = findZone(event);
-  if (!zone) return;
+  if (isFileInput(event)) return;
   event.preventDefault();
-  zone.classList.remove("is-over");
-  takeFirst(event.dataTransfer.files);
+  const zone = findZone(event);
+  zone?.classList.remove("is-over");
+  if (zone) takeFirst(event.dataTransfer);
 });
 
 document.addEventListener("paste", (event) => {
-  if (document.querySelector("#drop")) takeFirst(event.clipboardData.files);
+  if (document.querySelector("#drop")) takeFirst(event.clipboardData);
 });
 
 function findZone({ target }) {
   return target instanceof Element ? target.closest("#picture") : null;
 }
 
-function takeFirst([file]) {
+/** The browser itself puts a dropped file into a file input. */
+function isFileInput({ target }) {
+  return target instanceof Element && target.matches("input[data-flow]");
+}
+
+function takeFirst({ files: [file], types }) {
   if (file) edit(file);
+  else tellEditor(`This is ${types.includes("text/uri-list") ? "a link" : "text"} and no file. Save the picture as a file, and choose that.`);
 }
 
 // The editor
@@ -119,13 +131,25 @@ document.addEventListener("keydown", (event) => {
 });
 
 async function edit(file) {
+  const choice = ++choices;
   try {
-    await editor.open(file);
+    const read = await readOnce(file);
+    // A later choice may have been read sooner.
+    if (choice !== choices) return;
+    await editor.open(read);
+    edited = read;
     tellEditor("");
   } catch (error) {
-    if (error.name !== "EncodingError") throw error;
-    tellEditor(error.message);
+    if (!isForUsers(error)) throw error;
+    if (choice === choices) tellEditor(error.message);
   }
+}
+
+/** Keep the chosen file if the server's page has replaced the editor, as it does for another user. */
+function keepEdited() {
+  const element = document.querySelector("#editor");
+  if (!element) edited = null;
+  else if (edited && editor.isOpen() && element.hidden) edit(edited);
 }
 
 function tellEditor(text) {
@@ -133,40 +157,56 @@ function tellEditor(text) {
   if (line) line.textContent = text;
 }
 
-async function startEdited() {
-  // A first click has closed the editor.
-  if (!editor.isOpen()) return;
-  const { file, isOriginal } = await editor.take();
-  editor.close();
-  await (isOriginal ? uploadAtOnce(file, "confirm") : upload(file, "confirm", "Cut and scaled here."));
+function startEdited(button) {
+  const isRemoving = isRemovingMetadata();
+  // Otherwise a second click would upload the picture twice.
+  button.disabled = true;
+  const taken = editor.take().finally(() => {
+    button.disabled = false;
+  });
+  const closed = taken.then((result) => {
+    editor.close();
+    return result;
+  });
+  performUpload(closed, ({ file, isOriginal }, username) => {
+    const options = { flow: "confirm", username, isRemoving };
+    return isOriginal ? uploadAtOnce(file, options) : upload(file, { ...options, note: "Cut and scaled here." });
+  });
 }
 
 // Uploads
 
-async function uploadAtOnce(chosen, flow) {
+/** Perform an upload of what is prepared from now on, for the user whom the page shows now. */
+function performUpload(prepared, start) {
+  // Until the queue comes to it, a failure is not unhandled.
+  prepared.catch(() => {});
+  return perform(async (username) => start(await prepared, username), "uploads");
+}
+
+async function uploadAtOnce(chosen, { flow, username, isRemoving }) {
   const fitted = await fitToLimits(chosen);
   if (!fitted) return;
   if (fitted !== chosen) {
     // A scaled picture has no metadata.
-    await upload(fitted, flow, "Scaled down here.");
+    await upload(fitted, { flow, username, note: "Scaled down here." });
     return;
   }
-  const isRemoving = isRemovingMetadata();
   const file = isRemoving ? await withoutMetadata(chosen) : chosen;
   const removed = chosen.size - file.size;
   const warning = isRemoving ? warnOfMetadata(file) : "";
-  await upload(file, flow, removed ? `${bytes(removed)} of hidden details stay with you.` : warning);
+  await upload(file, { flow, username, note: removed ? `${bytes(removed)} of hidden details stay with you.` : warning });
 }
 
 function isRemovingMetadata() {
   return document.querySelector("#remove-metadata").checked;
 }
 
-async function upload(file, flow, note) {
-  const username = currentUser();
+async function upload(file, { flow, username, note }) {
   const watch = { look: () => see(entry) };
-  const going = new Upload(file, { watch, withConfirm: flow !== "skip" });
-  const entry = new Entry(`${file.name || "Picture"} for ${username}`);
+  const going = new Upload(file, { username, watch, withConfirm: flow !== "skip" });
+  const name = file.name || "Picture";
+  const entry = new Entry(`${name} for ${username}`);
+  watch.pause = () => entry.say("running", "2 of 3: the bucket did not answer; posting again in a moment");
   watch.progress = (part) => entry.progress(part);
   watch.phase = (phase) => {
     entry.say("running", PHASES[phase].says);
@@ -184,7 +224,7 @@ async function upload(file, flow, note) {
       if (avatar) await finish(avatar);
       else leaveOut();
     } catch (error) {
-      fail(error);
+      await fail(error);
     }
   }
 
@@ -204,19 +244,37 @@ async function upload(file, flow, note) {
     await postForm(form, file, { observe: entry.observe("POST again", () => "The same form was still good.") });
     await see(entry);
     entry.note("left-out", AFTERMATH[strategy()]);
+    const observe = entry.observe("Confirm again", () => "Nothing will delete it.");
     entry.offer("Confirm again", () => perform(async () => {
-      const { avatar } = await confirm(form, { observe: entry.observe("Confirm again", () => "Nothing will delete it.") });
+      const { avatar } = await confirm(form, { username: going.username, observe });
       await settle(entry, form.key, avatar);
       entry.offerNothing();
-    }));
+    }, "uploads"));
   }
 
-  function fail(error) {
+  async function fail(error) {
     const cancelled = error.name === "AbortError";
     entry.say(cancelled ? "left-out" : "failed", cancelled ? "Cancelled. The avatar is as it was, unless the confirm was through." : explain(error));
-    if (going.canTryAgain(error)) entry.offer("Try again", () => perform(run));
-    else entry.offerNothing();
+    entry.offerNothing();
+    const other = error.code === "other-user" && (await seeCurrentUser());
+    if (other && other !== going.username) entry.offer(`Go on as ${other}`, () => goOn(other));
+    else if (going.canTryAgain(error)) entry.offer("Try again", () => perform(run, "uploads"));
   }
+
+  function goOn(other) {
+    perform(() => {
+      going.actFor(other);
+      entry.users.add(other);
+      entry.heading.textContent = `${name} for ${other}`;
+      return run();
+    }, "uploads");
+  }
+}
+
+/** Show who is logged in now. Returns the username, if somebody is. */
+async function seeCurrentUser() {
+  await show().catch(report);
+  return currentUser();
 }
 
 const PHASES = {
@@ -233,19 +291,20 @@ const PHASES = {
   },
 };
 
-async function remove() {
-  const username = currentUser();
+async function remove(username) {
   const entry = new Entry(`Removal of ${username}'s avatar`, { withProgress: false });
   entry.element.scrollIntoView({ block: "nearest" });
   await begin(entry, username);
   const old = entry.seen.rows.get(username);
   entry.say("running", "Removing the avatar");
   try {
-    await removeAvatar({ observe: entry.observe("Remove", () => "The user has no avatar, and no earlier upload can become one.") });
+    await removeAvatar({ username, observe: entry.observe("Remove", () => "The user has no avatar, and no earlier upload can become one.") });
     await settle(entry, old);
     entry.say("done", "Done: the avatar is removed.");
   } catch (error) {
     entry.say("failed", explain(error));
+    const other = error.code === "other-user" && (await seeCurrentUser());
+    if (other) entry.offer(`Remove the avatar of ${other}`, () => perform(() => remove(other)));
   }
 }
 
@@ -283,22 +342,22 @@ async function settle(entry, key, avatar) {
 // The attack lab
 
 async function tryAll() {
+  const username = currentUser();
   const names = Object.keys(ATTACKS);
   // Attacks that wait start first and continue while the others run.
   names.sort((one, other) => Boolean(ATTACKS[other].background) - Boolean(ATTACKS[one].background));
-  for (const name of names) await tryAttack(name);
+  for (const name of names) await tryAttack(name, username);
 }
 
-async function tryAttack(name) {
+async function tryAttack(name, username = currentUser()) {
   const attack = ATTACKS[name];
   const card = document.querySelector(`[data-attack="${name}"]`)?.closest("li");
   if (!card || card.dataset.verdict === "running") return;
-  if (attack.background) runAttack(attack, card).catch(report);
-  else await perform(() => runAttack(attack, card));
+  if (attack.background) runAttack(attack, card, username).catch(report);
+  else await perform(() => runAttack(attack, card, username), "uploads");
 }
 
-async function runAttack(attack, card) {
-  const username = currentUser();
+async function runAttack(attack, card, username) {
   const entry = new Entry(`Attack: ${card.querySelector("h3").textContent}`, { withProgress: false });
   const judge = (verdict, said, why) => {
     card.dataset.verdict = verdict;
@@ -343,25 +402,28 @@ const PARTS = { service: "The uploads service", bucket: "The bucket" };
 
 // The page itself
 
-/** Run one action at a time, and reload the page's sections after each. */
-function perform(action) {
+/** Run the actions of a queue one at a time, each for the user whom the page shows now, and reload the page's sections
+ * after each. */
+function perform(action, queue = "others") {
+  const username = currentUser();
   waiting += 1;
   document.body.dataset.busy = "true";
-  queue = queue.then(async () => {
+  queues[queue] = queues[queue].then(async () => {
     say("");
-    await action().catch(report);
+    await action(username).catch(report);
     // Also after a failure, since the object may already be in the bucket.
     await show().catch(report);
     waiting -= 1;
     document.body.dataset.busy = String(waiting > 0);
   });
-  return queue;
+  return queues[queue];
 }
 
 /** Show the current content, with marks at the changes since before the last upload. */
 async function show() {
   const fresh = await reload();
   nameFormatsWithoutRemover();
+  keepEdited();
   if (before) mark(before, document);
   return fresh;
 }
@@ -383,15 +445,16 @@ function explain(error) {
 
 /** Whether the error's message is written for users. */
 function isForUsers(error) {
-  return error instanceof CallError || error.name === "EncodingError";
+  return error instanceof CallError || ["EncodingError", "NotReadableError"].includes(error.name);
 }
 
 function say(text) {
   document.querySelector("#failure").textContent = text;
 }
 
+/** The user whom the page shows as logged in, if there is one. */
 function currentUser() {
-  return document.querySelector("#users .current").dataset.user;
+  return document.querySelector("#users .current")?.dataset.user;
 }
 
 function strategy() {

@@ -3,6 +3,8 @@
 const list = () => document.querySelector("#timeline");
 const MOST = 24;
 const SHOWN = 16;
+/** Pixels above an entry that is scrolled to. */
+const MARGIN = 12;
 
 /** The parts of the system by the paths of their calls. */
 const PLACES = {
@@ -42,6 +44,8 @@ export class Entry {
     this.status.className = `entry-status ${kind}`;
     this.status.textContent = text;
     this.element.dataset.state = kind;
+    // The calls may have scrolled the reason and the buttons away.
+    if (kind === "failed") list().parentElement.scrollTop = this.element.offsetTop - MARGIN;
   }
 
   progress(part) {
@@ -107,7 +111,7 @@ export class Entry {
     item.querySelector(".answer").textContent = `${call.status || "no answer"} · ${milliseconds.toLocaleString("en")} ms`;
     const received = { headers: call.headers, body: call.received };
     item.querySelector(".exchange").append(show(call.status ? `Came back: ${call.status}` : "Nothing came back", received));
-    item.querySelector(".tells").textContent = good ? tell(call) : `${call.error?.code ?? "unreachable"}. ${call.error?.said ?? ""}`;
+    item.querySelector(".tells").textContent = good ? tell(call) : `${call.error.code}. ${call.error.said}`;
     this.#ended = call.ended;
     this.#drawTimes();
   }

@@ -3,6 +3,29 @@
 import { CallError, callService, postForm } from "./calls.js";
 import { removeMetadata } from "./metadata.js";
 
+/** Maximum size of a chosen file, bytes: many times that of an avatar, since a picture can be scaled down first. */
+const MAX_BYTES = 200_000_000;
+
+/** How often a form is posted while the bucket does not answer, and the first pause between two posts, which doubles. */
+const MAX_POSTS = 3;
+const PAUSE_MILLISECONDS = 1000;
+
+/**
+ * A copy of the file in memory. The file on the disk may change or vanish while the copy waits for its upload.
+ * Throws a NotReadableError with a message for the user.
+ */
+export async function readOnce(file) {
+  if (file.size > MAX_BYTES) {
+    const [size, limit] = [file.size, MAX_BYTES].map((count) => count.toLocaleString("en"));
+    throw new DOMException(`The file has ${size} bytes; this page reads up to ${limit}. Choose a smaller one.`, "NotReadableError");
+  }
+  try {
+    return new File([await file.arrayBuffer()], file.name, { type: file.type });
+  } catch {
+    throw new DOMException("The file has changed or is gone. Choose it again.", "NotReadableError");
+  }
+}
+
 /** The picture without its metadata; the same file if the page can't remove it. */
 export async function withoutMetadata(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
@@ -33,10 +56,8 @@ export function removeAvatar(options = {}) {
 const HOPELESS = new Set([
   "type-not-allowed", "empty-file", "too-large", "not-a-picture", "type-mismatch", "unreadable-picture", "too-many-pixels",
 ]);
-/** Codes of errors after which the upload starts again with a presign. After any other error it continues. */
-const OVER = new Set([
-  "expired", "unknown-upload", "superseded", "removed", "digest-mismatch", "other-strategy", "AccessDenied", "SignatureDoesNotMatch",
-]);
+/** Codes of a confirm's errors after which the upload starts again with a presign. After any other one it continues. */
+const OVER = new Set(["expired", "unknown-upload", "superseded", "removed", "digest-mismatch", "other-strategy"]);
 
 /** The upload of one file. If it failed or was cancelled, `run` continues where it stopped. */
 export class Upload {
@@ -45,10 +66,10 @@ export class Upload {
   #posted = false;
   #abort = null;
 
-  /** `watch.phase(name)` returns the phase's `observe`, `watch.progress(part)` gets the progress from 0 to 1, and
-   * `watch.look()` is called between POST and confirm. */
-  constructor(file, { watch, withConfirm = true }) {
-    Object.assign(this, { file, watch, withConfirm });
+  /** `watch.phase(name)` returns the phase's `observe`, `watch.progress(part)` gets the progress from 0 to 1,
+   * `watch.pause()` is called before the file is posted again, and `watch.look()` between POST and confirm. */
+  constructor(file, { username, watch, withConfirm = true }) {
+    Object.assign(this, { file, username, watch, withConfirm });
   }
 
   get form() {
@@ -65,7 +86,7 @@ export class Upload {
       if (!this.withConfirm) return null;
       watch.progress(0.9);
       const observe = watch.phase("confirm");
-      const { avatar } = await confirm(this.#form, { signal, observe });
+      const { avatar } = await confirm(this.#form, { username: this.username, signal, observe });
       watch.progress(1);
       return avatar;
     } catch (error) {
@@ -78,30 +99,63 @@ export class Upload {
     this.#abort?.abort();
   }
 
+  /** Make it an upload of this user. It starts again with a presign, since a form belongs to its user. */
+  actFor(username) {
+    this.username = username;
+    this.#forget();
+  }
+
   /** Whether another run may succeed after this error. */
   canTryAgain(error) {
     return error.name === "AbortError" || (error instanceof CallError && !HOPELESS.has(error.code));
   }
 
   async #post(signal) {
-    const { file, watch } = this;
-    if (!this.#form || performance.now() > this.#expires) {
-      watch.progress(0);
-      const began = performance.now();
-      this.#form = await presign(file, { signal, observe: watch.phase("presign") });
-      this.#expires = began + this.#form.expires * 1000;
+    for (let posts = 1; !this.#posted; posts += 1) {
+      if (!this.#form || performance.now() > this.#expires) await this.#presign(signal);
+      try {
+        await this.#postOnce(signal);
+      } catch (error) {
+        // Without a response the form is still good. A refused form is refused again.
+        if (error.status && !error.isTransient) this.#forget();
+        if (!error.isTransient || posts === MAX_POSTS) throw error;
+        this.watch.pause();
+        await pause(PAUSE_MILLISECONDS * 2 ** (posts - 1), signal);
+      }
     }
+    await this.watch.look();
+  }
+
+  async #presign(signal) {
+    const { file, username, watch } = this;
+    watch.progress(0);
+    const began = performance.now();
+    this.#form = await presign(file, { username, signal, observe: watch.phase("presign") });
+    this.#expires = began + this.#form.expires * 1000;
+  }
+
+  async #postOnce(signal) {
+    const { file, watch } = this;
     watch.progress(0.1);
     const observe = watch.phase("post");
     await postForm(this.#form, file, { signal, observe, progress: (part) => watch.progress(0.1 + 0.8 * part) });
     this.#posted = true;
-    await watch.look();
   }
 
   #forget() {
     this.#form = null;
     this.#posted = false;
   }
+}
+
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
 }
 
 /** The request id for all calls of an upload. Browsers have crypto.randomUUID only on HTTPS and localhost. */

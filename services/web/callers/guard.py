@@ -1,17 +1,31 @@
-"""Finds the caller of a request, and checks the origin of a request with a session cookie."""
+"""Finds the caller of a request, and checks its origin if it has a session cookie, and its user if it names one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from services.web.bodies import require_json
-from services.web.callers.identity import Audience, Caller, ForeignOriginError, KeysUnavailableError, NotLoggedInError
+from services.web.callers.identity import (
+    Audience,
+    Caller,
+    ForeignOriginError,
+    KeysUnavailableError,
+    NotLoggedInError,
+    OtherUserError,
+)
 from services.web.request_context import annotate
 
 if TYPE_CHECKING:
     from litestar import Request
 
     from services.web.callers.verifier import Verifier
+
+USERNAME_HEADER = "X-Username"
+"""A request header with the username for whom the client makes the request. It is optional, and it grants nothing:
+docs/decisions/0025-a-request-names-its-user.md.
+"""
+
+_USERNAME_HEADER = USERNAME_HEADER.lower().encode()
 
 
 class Guard:
@@ -28,9 +42,11 @@ class Guard:
         Raises:
             HTTPException: see `require_json`.
             NotLoggedInError, TokenExpiredError, KeysUnavailableError, ForeignOriginError: see `identify`.
+            OtherUserError: see `require_named_user`.
         """
         await require_json(request)
-        request.scope["user"] = await self.identify(request)
+        request.scope["user"] = caller = await self.identify(request)
+        require_named_user(request, caller)
 
     async def identify(self, request: Request[Any, Any, Any]) -> Caller:
         """The caller by Bearer token or session cookie. A Bearer token takes precedence.
@@ -62,6 +78,19 @@ class Guard:
         if request.method not in {"GET", "HEAD"}:
             require_own_origin(request, self._audience)
         return cookie
+
+
+def require_named_user(request: Request[Any, Any, Any], caller: Caller) -> None:
+    """A page shows one user while another one logs in with the same cookie, in another tab. Its requests name the user
+    whom it shows, so that they don't act for the other one.
+
+    Raises:
+        OtherUserError: the header `X-Username` names another user than the caller.
+    """
+    # Every such header is compared, not only the first or the last one.
+    named = [value for name, value in request.scope["headers"] if name == _USERNAME_HEADER]
+    if any(value.decode("latin-1") != caller.username for value in named):
+        raise OtherUserError(f"{caller.username} is logged in, and the request is for another user.")
 
 
 def find_session_cookie(request: Request[Any, Any, Any], audience: Audience) -> str | None:

@@ -49,6 +49,10 @@ class TokenExpiredError(NotLoggedInError):
     """The token was valid and has expired."""
 
 
+class OtherUserError(Exception):
+    """The request names a user, and the token is another user's."""
+
+
 class ForeignOriginError(Exception):
     """The session cookie came with a request from a page of another origin."""
 
@@ -63,5 +67,6 @@ PROBLEMS: dict[type[Exception], Problem] = {
     ),
     NotLoggedInError: Problem("not-logged-in", 401, "Log in first", {"WWW-Authenticate": "Bearer"}),
     ForeignOriginError: Problem("foreign-origin", 403, "This call came from another site's page"),
+    OtherUserError: Problem("other-user", 409, "Another user is logged in"),
     KeysUnavailableError: UNAVAILABLE,
 }

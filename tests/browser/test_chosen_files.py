@@ -1,0 +1,160 @@
+"""Files that change or vanish on the disk, and drops that are no file or miss the zone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browsing import PHOTOGRAPH, read_key
+from tests.conftest import only_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Locator
+
+    from tests.browsing import BrowserErrors, Site
+    from tests.conftest import User
+
+# The behaviour is the same under both strategies.
+pytestmark = only_prefix
+
+UNREADABLE = "The file has changed or is gone. Choose it again."
+TOO_LARGE = "The file has 200,000,001 bytes; this page reads up to 200,000,000. Choose a smaller one."
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "changed": lambda file: file.write_bytes(file.read_bytes() + b"\0"),
+    "gone": lambda file: file.unlink(),
+}
+INPUTS = {"at-once": ("[data-flow=confirm]", "#failure"), "editor": ("#choose", "#picture-problem")}
+"""File inputs, each with the place of its messages."""
+
+SELECT = """() => {
+    const input = Object.assign(document.createElement("input"), { type: "file", id: "selected" });
+    input.addEventListener("change", (event) => event.stopPropagation());
+    document.body.append(input);
+}"""
+HAND_OVER = """(input) => {
+    input.files = document.querySelector("#selected").files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+}"""
+
+
+@pytest.fixture
+def photograph(tmp_path: Path) -> Path:
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(PHOTOGRAPH.read_bytes())
+    return file
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("place", INPUTS)
+def test_a_file_that_can_not_be_read_any_more_is_told_as_such(
+    site: Site, user: User, photograph: Path, place: str, change: str
+) -> None:
+    """The browser has the file of the disk as it was selected. The page reads it when the input hands it over."""
+    selector, message = INPUTS[place]
+    site.log_in(user.username)
+    site.page.evaluate(SELECT)
+    site.page.locator("#selected").set_input_files(photograph)
+    CHANGES[change](photograph)
+    site.page.locator(selector).evaluate(HAND_OVER)
+    expect(site.page.locator(message)).to_have_text(UNREADABLE)
+    expect(site.page.locator("#timeline > li")).to_have_count(0)
+    expect(site.page.locator("#drop")).to_be_visible()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_failed_upload_continues_without_the_file_on_the_disk(
+    site: Site, user: User, browser_errors: BrowserErrors, photograph: Path, change: str
+) -> None:
+    site.log_in(user.username)
+    browser_errors.expect("net::ERR_FAILED")
+    site.page.route("**/uploads/presign", lambda route: route.abort(), times=1)
+    site.input("confirm").set_input_files(photograph)
+    site.expect_entry("failed")
+    CHANGES[change](photograph)
+    site.entry.get_by_role("button", name="Try again").click()
+    site.expect_entry("done")
+    assert user.avatar == read_key(site.calls.last)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_editor_uploads_the_original_without_the_file_on_the_disk(
+    site: Site, user: User, photograph: Path, change: str
+) -> None:
+    site.log_in(user.username)
+    site.page.locator("#choose").set_input_files(photograph)
+    site.editor.get_by_label("the original file").check()
+    CHANGES[change](photograph)
+    site.editor.get_by_role("button", name="Upload").click()
+    site.expect_entry("done")
+    assert user.avatar == read_key(site.calls.last)
+
+
+@pytest.mark.parametrize("place", INPUTS)
+def test_a_file_that_is_too_large_to_read_is_not_read(site: Site, user: User, tmp_path: Path, place: str) -> None:
+    selector, message = INPUTS[place]
+    file = tmp_path / "film.png"
+    with file.open("wb") as opened:
+        opened.truncate(200_000_001)
+    site.log_in(user.username)
+    site.page.locator(selector).set_input_files(file)
+    expect(site.page.locator(message)).to_have_text(TOO_LARGE)
+
+
+# Drops
+
+LINK = {"items": [{"mimeType": "text/uri-list", "data": "https://example.com/cat.jpg"}]}
+TEXT = {"items": [{"mimeType": "text/plain", "data": "a cat"}]}
+
+
+def drop(site: Site, target: Locator, data: dict[str, Any]) -> None:
+    """Drop it in the middle of the element, as from another window."""
+    target.scroll_into_view_if_needed()
+    box = target.bounding_box()
+    assert box
+    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    session = site.page.context.new_cdp_session(site.page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        event: dict[str, Any] = {"type": kind, "data": {"items": [], "dragOperationsMask": 1, **data}, **place}
+        session.send("Input.dispatchDragEvent", event)
+
+
+@pytest.mark.parametrize("is_logged_in", [True, False])
+def test_a_file_dropped_beside_the_zone_leaves_the_page_as_it_is(site: Site, user: User, *, is_logged_in: bool) -> None:
+    if is_logged_in:
+        site.log_in(user.username)
+    site.page.evaluate("window.isThisDocument = true")
+    drop(site, site.page.locator("h1"), {"files": [str(PHOTOGRAPH)]})
+    drop(site, site.page.locator("#upload-heading"), {"files": [str(PHOTOGRAPH)]})
+    # A second request to the page: a navigation would have begun before it.
+    site.page.wait_for_function("fetch('/healthz').then(() => true)")
+    assert site.page.url == f"{site.origin}/"
+    assert site.page.evaluate("window.isThisDocument")
+    expect(site.page.locator("#timeline > li")).to_have_count(0)
+
+
+def test_a_file_dropped_in_the_zone_is_edited(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    drop(site, site.page.locator("#drop"), {"files": [str(PHOTOGRAPH)]})
+    expect(site.editor).to_contain_text(PHOTOGRAPH.name)
+
+
+def test_a_file_dropped_on_an_input_is_uploaded(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    drop(site, site.input("skip"), {"files": [str(PHOTOGRAPH)]})
+    site.expect_entry("left-out")
+
+
+@pytest.mark.parametrize(("data", "kind"), [(LINK, "a link"), (TEXT, "text")], ids=["link", "text"])
+def test_a_drop_that_is_no_file_is_told_as_such(site: Site, user: User, data: dict[str, Any], kind: str) -> None:
+    site.log_in(user.username)
+    drop(site, site.page.locator("#drop"), data)
+    expect(site.page.locator("#picture-problem")).to_have_text(
+        f"This is {kind} and no file. Save the picture as a file, and choose that."
+    )
+    assert site.page.url == f"{site.origin}/"

@@ -1,0 +1,186 @@
+"""Another tab logs in as another user, with the same cookie, while this page still shows the first one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_timeline import hold_posts, wait_for_one
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, read_key
+from tests.conftest import only_prefix
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
+    from infra.local.stack import Stack
+    from tests.browsing import BrowserErrors, Site
+    from tests.conftest import User
+
+# The behaviour is the same under both strategies.
+pytestmark = only_prefix
+
+PRESIGN, CONFIRM = "**/uploads/presign", "**/uploads/confirm"
+
+
+@dataclass(frozen=True)
+class Tabs:
+    """A page that shows one user, and a login as another one in another tab."""
+
+    site: Site
+    shown: User
+    other: User
+    avatars: tuple[str | None, str | None]
+    """Of the shown user and of the other one, before."""
+
+    def log_in_elsewhere(self) -> None:
+        self.log_in(self.other)
+
+    def log_in(self, user: User) -> None:
+        login = {"username": user.username}
+        assert self.site.page.context.request.post(f"{self.site.origin}/auth/login", data=login).ok
+
+    def expect_refusal(self) -> None:
+        """Expect that nothing has changed, and that the page says why and shows the other user."""
+        expect(self.site.failure).to_have_text(
+            f"{self.other.username} is logged in, and the request is for another user. Nothing was changed. "
+            "(409, urn:problem:other-user)"
+        )
+        expect(self.site.card(self.other.username)).to_contain_text("Current user")
+        expect(self.site.page.get_by_text("Current user")).to_have_count(1)
+        expect(self.site.page.locator("body")).to_have_attribute("data-busy", "false")
+        assert (self.shown.avatar, self.other.avatar) == self.avatars
+
+    def go_on(self) -> None:
+        """Upload for the other user, and expect that the picture becomes that user's avatar."""
+        self.site.entry.get_by_role("button", name=f"Go on as {self.other.username}").click()
+        self.site.expect_entry("done")
+        expect(self.site.entry.get_by_role("heading")).to_have_text(f"{PHOTOGRAPH.name} for {self.other.username}")
+        assert self.other.avatar == read_key(self.site.calls.last)
+        assert self.other.avatar != self.avatars[1]
+        assert self.shown.avatar == self.avatars[0]
+
+
+@pytest.fixture
+def tabs(site: Site, user: User, other_user: User, browser_errors: BrowserErrors) -> Tabs:
+    site.log_in(user.username)
+    browser_errors.expect("status of 409")
+    return Tabs(site, user, other_user, (user.avatar, other_user.avatar))
+
+
+def test_an_upload_is_not_presigned_for_another_user(tabs: Tabs) -> None:
+    tabs.log_in_elsewhere()
+    tabs.site.input("confirm").set_input_files(PHOTOGRAPH)
+    tabs.expect_refusal()
+    expect(tabs.site.calls).to_have_count(1)
+    tabs.go_on()
+
+
+def test_an_upload_is_not_confirmed_for_another_user(tabs: Tabs, stack: Stack) -> None:
+    """The login comes between the page's look after the POST and the confirm."""
+
+    def look_and_log_in(route: Route) -> None:
+        answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
+        tabs.log_in_elsewhere()
+        route.fulfill(response=answer)
+
+    with hold_posts(tabs.site.page, f"{stack.aws.endpoint}/**") as held:
+        tabs.site.input("confirm").set_input_files(PHOTOGRAPH)
+        wait_for_one(tabs.site.page, held)
+        tabs.site.page.route(f"{tabs.site.origin}/", look_and_log_in, times=1)
+        held[0].continue_()
+        expect(tabs.site.calls).to_have_count(3)
+    tabs.expect_refusal()
+    tabs.go_on()
+
+
+def test_an_edited_picture_is_not_uploaded_for_another_user(tabs: Tabs) -> None:
+    tabs.site.page.locator("#choose").set_input_files(PHOTOGRAPH)
+    expect(tabs.site.editor).to_be_visible()
+    tabs.log_in_elsewhere()
+    tabs.site.editor.get_by_role("button", name="Upload").click()
+    tabs.expect_refusal()
+    tabs.go_on()
+
+
+def test_try_again_does_not_act_for_another_user(tabs: Tabs, browser_errors: BrowserErrors) -> None:
+    browser_errors.expect("net::ERR_FAILED")
+    tabs.site.page.route(CONFIRM, lambda route: route.abort(), times=1)
+    tabs.site.input("confirm").set_input_files(PHOTOGRAPH)
+    tabs.site.expect_entry("failed")
+    tabs.log_in_elsewhere()
+    tabs.site.entry.get_by_role("button", name="Try again").click()
+    tabs.expect_refusal()
+    tabs.go_on()
+
+
+def test_a_queued_upload_does_not_act_for_another_user(tabs: Tabs, stack: Stack) -> None:
+    """The page shows the other user already when the second upload's turn comes."""
+    with hold_posts(tabs.site.page, f"{stack.aws.endpoint}/**") as held:
+        for _ in range(2):
+            tabs.site.input("confirm").set_input_files(PHOTOGRAPH)
+        wait_for_one(tabs.site.page, held)
+        tabs.log_in_elsewhere()
+        held[0].continue_()
+        expect(tabs.site.page.locator("#timeline > li[data-state=failed]")).to_have_count(2)
+    tabs.expect_refusal()
+    expect(tabs.site.entry.get_by_role("heading")).to_have_text(f"{PHOTOGRAPH.name} for {tabs.shown.username}")
+
+
+def test_a_repeated_confirm_is_not_made_for_another_user(tabs: Tabs) -> None:
+    tabs.site.input("repeat").set_input_files(PHOTOGRAPH)
+    tabs.site.expect_entry("done")
+    tabs = Tabs(tabs.site, tabs.shown, tabs.other, (tabs.shown.avatar, tabs.other.avatar))
+    tabs.log_in_elsewhere()
+    tabs.site.entry.get_by_role("button", name="Confirm again").click()
+    tabs.expect_refusal()
+
+
+def test_the_avatar_of_another_user_is_not_removed(tabs: Tabs) -> None:
+    tabs.log_in_elsewhere()
+    tabs.site.page.get_by_role("button", name="Remove avatar").click()
+    tabs.expect_refusal()
+    tabs.site.entry.get_by_role("button", name=f"Remove the avatar of {tabs.other.username}").click()
+    expect(tabs.site.page.locator("#timeline > li")).to_have_count(2)
+    tabs.site.expect_entry("done")
+    assert (tabs.shown.avatar, tabs.other.avatar) == (tabs.avatars[0], None)
+
+
+def test_another_user_is_not_logged_out_and_the_editor_keeps_its_file(tabs: Tabs) -> None:
+    tabs.site.page.locator("#choose").set_input_files(PHOTOGRAPH)
+    expect(tabs.site.editor).to_be_visible()
+    tabs.log_in_elsewhere()
+    tabs.site.page.get_by_role("button", name="Log out").click()
+    tabs.expect_refusal()
+    expect(tabs.site.editor).to_contain_text(PHOTOGRAPH.name)
+    expect(tabs.site.editor).to_be_visible()
+    # The button is that of the user whom the page shows now.
+    tabs.site.page.get_by_role("button", name="Log out").click()
+    expect(tabs.site.page.get_by_text("Current user")).to_have_count(0)
+    assert tabs.site.page.context.cookies() == []
+
+
+@pytest.mark.parametrize("attack", ["large", "replay", "older"])
+def test_an_attack_does_not_act_for_another_user(tabs: Tabs, attack: str) -> None:
+    tabs.site.page.locator("#attack-lab summary").click()
+    tabs.log_in_elsewhere()
+    tabs.site.page.locator(f'[data-attack="{attack}"]').click()
+    tabs.expect_refusal()
+
+
+def test_a_page_whose_user_has_logged_in_again_offers_to_try_again(tabs: Tabs) -> None:
+    def switch_back(route: Route) -> None:
+        answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
+        tabs.log_in(tabs.shown)
+        route.fulfill(response=answer)
+
+    tabs.log_in_elsewhere()
+    tabs.site.page.route(PRESIGN, switch_back, times=1)
+    tabs.site.input("confirm").set_input_files(PHOTOGRAPH)
+    tabs.site.expect_entry("failed")
+    tabs.site.entry.get_by_role("button", name="Try again").click()
+    tabs.site.expect_entry("done")
+    assert tabs.shown.avatar == read_key(tabs.site.calls.last)
+    assert tabs.other.avatar == tabs.avatars[1]
