@@ -18,7 +18,7 @@ from playwright.sync_api import FilePayload, expect
 from services.pictures.formats import FORMATS, identify, measure
 from tests.browsing import SAME, difference, draw_avatar, read_key
 from tests.conftest import only_prefix
-from tests.pictures import draw_scene, make_camera_photograph, make_picture
+from tests.pictures import draw_scene, make_camera_photograph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

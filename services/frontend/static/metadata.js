@@ -72,9 +72,12 @@ function readJpeg(bytes) {
   if (!startsWith(bytes, "\xff\xd8")) return null;
   const parts = [bytes.subarray(0, 2)];
   const seen = new Set();
+  /** Whether a marker follows the coded data, although its segment may be left out. */
+  let isMarked = false;
   let at = findMarker(bytes, 2, isSkipped);
   while (at < bytes.length) {
     const marker = bytes[at + 1];
+    isMarked = true;
     if (marker === END_OF_IMAGE) return seen.has(START_OF_SCAN) ? [...parts, bytes.subarray(at, at + 2)] : null;
     const isFrame = FRAME_HEADERS.has(marker);
     const isMetadata = isApplication(marker) || marker === COMMENT;
@@ -84,8 +87,9 @@ function readJpeg(bytes) {
     if (length < 2 && !isMetadata) return null;
     let end = at + 2 + Math.max(length, 2);
     if (!(end <= bytes.length)) {
-      if (!isMetadata) parts.push(bytes.subarray(at));
-      break;
+      if (isMetadata) break;
+      parts.push(bytes.subarray(at));
+      return seen.has(START_OF_SCAN) ? parts : null;
     }
     const segment = bytes.subarray(at, end);
     if (isExif(marker, segment)) {
@@ -102,10 +106,13 @@ function readJpeg(bytes) {
       const start = end;
       end = findMarker(bytes, start, isCoded);
       parts.push(bytes.subarray(start, end));
+      isMarked = false;
     }
     at = findMarker(bytes, end, isSkipped);
   }
-  return seen.has(START_OF_SCAN) ? parts : null;
+  if (!seen.has(START_OF_SCAN)) return null;
+  // A decoder ends the coded data at a marker, and shows less of it if there is none.
+  return isMarked ? [...parts, Uint8Array.of(0xff, END_OF_IMAGE)] : parts;
 }
 
 /** The position of the next marker for which `isPassed` is false, or the end of the file. Any number of fill bytes 0xFF
