@@ -188,11 +188,7 @@ VERDICTS = {
 """What becomes of each file in `tests/cases`: it is the avatar, the service refuses it, or the page asks."""
 
 
-def test_every_case_has_a_verdict() -> None:
-    assert set(VERDICTS) == {file.name for file in CASES.iterdir()}
-
-
-@pytest.mark.parametrize("name", VERDICTS)
+@pytest.mark.parametrize("name", sorted(file.name for file in CASES.iterdir()))
 def test_a_case_has_its_verdict_on_the_page(
     site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors, name: str
 ) -> None:
