@@ -206,7 +206,7 @@ ODD: dict[str, tuple[str, bytes]] = {
     "image/png: wrong checksum": ("image/png", begin_png(PNG, chunk(b"eXIf", make_exif(1))[:-1] + b"?")),
     "image/jpeg: stray bytes": (
         "image/jpeg",
-        begin_jpeg(JPEG, SECRET, exif_segment(1), b"\0\0", segment(0xFE, SECRET), SECRET),
+        begin_jpeg(JPEG, exif_segment(1), SECRET, b"\0\0", segment(0xFE, SECRET), SECRET),
     ),
     "image/jpeg: FF 00 between segments": (
         "image/jpeg",
