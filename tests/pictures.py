@@ -49,6 +49,29 @@ def make_picture(content_type: str = "image/png", *, size: tuple[int, int] = (96
     return file.getvalue()
 
 
+def make_animation(content_type: str, *, size: tuple[int, int] = (96, 96)) -> bytes:
+    """A picture of two frames, which repeat."""
+    file = io.BytesIO()
+    second = draw_scene(*size, seed=2)
+    draw_scene(*size, seed=1).save(
+        file, FORMATS[content_type], save_all=True, append_images=[second], duration=100, loop=0
+    )
+    return file.getvalue()
+
+
+def make_dense_picture(*, size: tuple[int, int], density: tuple[int, int]) -> bytes:
+    """A JPEG whose EXIF data tells browsers to show it with this many pixels in each CSS pixel (HTML standard,
+    "density-corrected natural width and height").
+    """
+    exif = Image.Exif()
+    exif[0x011A], exif[0x011B], exif[0x0128] = 72 * density[0], 72 * density[1], 2
+    details = exif.get_ifd(0x8769)
+    details[0xA002], details[0xA003] = size[0] // density[0], size[1] // density[1]
+    file = io.BytesIO()
+    draw_scene(*size, seed=1).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
 def make_camera_photograph(*, maker_note_bytes: int = 20_000, size: tuple[int, int] = (3000, 2250)) -> bytes:
     """A JPEG like those of cameras: several megabytes with noise, EXIF with GPS, and a maker note."""
     scene = draw_scene(*size, seed=7)

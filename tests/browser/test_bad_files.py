@@ -24,30 +24,36 @@ if TYPE_CHECKING:
 # The behaviour is the same under both strategies.
 pytestmark = only_prefix
 
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="96"><rect width="96" height="96"/></svg>'
-
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 
 BY_CONFIRM: dict[str, tuple[str, Callable[[], bytes]]] = {
-    problem: (f"photo{SUFFIXES[content_type]}", make) for problem, (content_type, make) in BAD_PICTURES.items()
+    problem: (f"photo{SUFFIXES[content_type]}", make)
+    for problem, (content_type, make) in BAD_PICTURES.items()
+    # The page declares the content type of the file's bytes.
+    if problem != "type-mismatch"
 }
 """Files that the confirm refuses: name and bytes, by problem type."""
 
 BY_PRESIGN: dict[str, tuple[str, str, Callable[[], bytes]]] = {
     "empty": ("empty-file", "photo.png", lambda: b""),
-    # A GIF, since the page removes bytes after the end of a PNG.
-    "one-byte-too-many": ("too-large", "photo.gif", lambda: make_picture("image/gif").ljust(5_000_001, b"\0")),
-    "svg": ("type-not-allowed", "drawing.svg", lambda: SVG),
+    "one-byte-too-many": ("too-large", "photo.gif", lambda: make_large_picture(5_000_001)),
     "text": ("type-not-allowed", "letter.txt", lambda: b"Dear Sir or Madam"),
-    "no-suffix": ("type-not-allowed", "photo", make_picture),
 }
 """Files that the presign refuses: problem type, name and bytes."""
+
+
+def make_large_picture(size: int) -> bytes:
+    """A GIF of this size. The bytes are the data of its frame, after the end of the pixels."""
+    gif = make_picture("image/gif")
+    blocks, rest = divmod(size - len(gif), 256)
+    # The blocks go before the empty one and the trailer.
+    return gif[:-2] + (b"\xff" + bytes(255)) * blocks + (bytes([rest - 1]) + bytes(rest - 1)) * (rest > 1) + gif[-2:]
+
 
 STATUS = {"empty-file": 422, "too-large": 413, "type-not-allowed": 415}
 
 MESSAGES = {
     "not-a-picture": "The file's bytes are none of image/png,",
-    "type-mismatch": "The file was declared as image/png and is image/jpeg.",
     "too-many-pixels": f"The picture has 30000 x 30000 pixels; {MAX_WIDTH} x {MAX_HEIGHT} are allowed.",
     "unreadable-picture": "The picture is cut off or damaged, or has a structure that browsers do not show.",
     "empty-file": "The file is empty.",
@@ -94,7 +100,8 @@ def test_the_object_of_a_refused_confirm_is_shown_in_the_bucket(
 
 def test_a_file_of_the_maximum_size_becomes_the_avatar(site: Site, user: User, tmp_path: Path) -> None:
     file = tmp_path / "photo.gif"
-    file.write_bytes(make_picture("image/gif").ljust(5_000_000, b"\0"))
+    file.write_bytes(make_large_picture(5_000_000))
+    assert file.stat().st_size == 5_000_000
     old = user.avatar
     site.log_in(user.username)
     site.input("confirm").set_input_files(file)
@@ -132,6 +139,9 @@ def expect_refusal(
     before = site.see_picture(user.username)
     browser_errors.expect(f"status of {status}")
     site.input("confirm").set_input_files(file)
+    if problem == "unreadable-picture":
+        # The page can't remove metadata from it either.
+        site.page.get_by_role("button", name="Upload it as it is").click()
     expect(site.failure).to_contain_text(f"({status}, urn:problem:{problem})")
     expect(site.failure).to_have_text(re.compile("^" + re.escape(MESSAGES[problem])))
     expect(site.calls).to_have_count(calls)

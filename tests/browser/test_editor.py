@@ -7,15 +7,26 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 from playwright.sync_api import expect
 
 from services.pictures.formats import FORMATS
+from services.settings.limits import MAX_HEIGHT, MAX_WIDTH
 from tests.browsing import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, read_key
 from tests.conftest import only_prefix
-from tests.pictures import make_camera_photograph, make_picture
+from tests.pictures import (
+    CASES,
+    cut_off,
+    draw_scene,
+    make_animation,
+    make_bomb,
+    make_camera_photograph,
+    make_gif,
+    make_picture,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from playwright.sync_api import Page
@@ -27,6 +38,14 @@ if TYPE_CHECKING:
 pytestmark = only_prefix
 
 SIDE = 512
+
+TURNED = 15.0
+"""A smaller difference means that the editor's preview, which has round corners and other pixels, is turned in the same
+way: any other orientation of the scene differs more."""
+
+CHOOSE_ANOTHER = "Choose a {} or {}.".format(
+    ", ".join(known.name for known in [*FORMATS.values()][:-1]), [*FORMATS.values()][-1].name
+)
 
 INSERT = """([kind, name, type, file]) => {
     const bytes = Uint8Array.from(atob(file), (character) => character.charCodeAt());
@@ -193,21 +212,6 @@ def test_another_picture_can_be_chosen_instead(site: Site, user: User, bucket: B
     assert difference(picture.convert("RGB"), ImageOps.fit(Image.open(other).convert("RGB"), picture.size)) < SAME
 
 
-def test_a_file_that_is_no_picture_is_reported_before_any_call(site: Site, user: User, tmp_path: Path) -> None:
-    letter = tmp_path / "letter.png"
-    letter.write_text("Dear Sir or Madam")
-    site.log_in(user.username)
-    site.page.locator("#choose").set_input_files(letter)
-    *others, last = (known.name for known in FORMATS.values())
-    expect(site.page.get_by_role("alert").first).to_have_text(
-        f"letter.png can't be read as a picture. Choose a {', '.join(others)} or {last}."
-    )
-    expect(site.editor).to_be_hidden()
-    expect(site.calls).to_have_count(0)
-    choose(site, PHOTOGRAPH)
-    expect(site.page.locator("#picture-problem")).to_be_empty()
-
-
 def test_a_file_that_is_chosen_during_an_upload_is_uploaded_after_it(site: Site, user: User, tmp_path: Path) -> None:
     second = tmp_path / "second.png"
     second.write_bytes(make_picture(seed=6))
@@ -219,3 +223,171 @@ def test_a_file_that_is_chosen_during_an_upload_is_uploaded_after_it(site: Site,
     expect(site.entry).to_contain_text("second.png")
     assert user.avatar == read_key(site.calls.nth(2))
     assert difference(site.see_picture(user.username), draw_avatar(second)) < SAME
+
+
+def make_transparent_picture() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGBA", (60, 60), (255, 0, 0, 0)).save(file, "WEBP", lossless=True)
+    return file.getvalue()
+
+
+def test_a_transparent_webp_with_the_name_of_a_jpeg_stays_transparent(
+    site: Site, user: User, bucket: Bucket, tmp_path: Path
+) -> None:
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(make_transparent_picture())
+    site.log_in(user.username)
+    choose(site, file)
+    start(site)
+    picture, head = read_avatar(user, bucket)
+    assert (picture.format, head["ContentType"]) == ("WEBP", "image/webp")
+    assert picture.convert("RGBA").getchannel("A").getextrema() == (0, 0)
+
+
+@pytest.mark.parametrize("case", ["jpeg-no-eoi.jpg", "png-no-iend.png"])
+def test_a_picture_without_its_end_is_shown_and_cropped(site: Site, user: User, bucket: Bucket, case: str) -> None:
+    site.log_in(user.username)
+    choose(site, CASES / case)
+    width, height = (120, 90) if case.startswith("jpeg") else (120, 120)
+    expect(site.editor).to_contain_text(f"{width} × {height} pixels")
+    start(site)
+    picture, _ = read_avatar(user, bucket)
+    assert picture.size == (height, height)
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        assert difference(site.see_picture(user.username), draw_avatar(CASES / case)) < SAME
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+@pytest.mark.parametrize("side", [1, 2])
+def test_a_tiny_picture_can_be_zoomed(site: Site, user: User, bucket: Bucket, tmp_path: Path, side: int) -> None:
+    file = tmp_path / "dot.png"
+    Image.new("RGB", (side, side), "lime").save(file)
+    site.log_in(user.username)
+    choose(site, file)
+    site.editor.get_by_label("Zoom").fill("5")
+    expect(site.editor).to_contain_text("Uploaded: 1 × 1 pixels")
+    start(site)
+    picture, _ = read_avatar(user, bucket)
+    assert picture.size == (1, 1)
+    assert picture.convert("RGB").getpixel((0, 0)) == (0, 255, 0)
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "image/webp", "image/gif"])
+def test_an_animation_is_uploaded_as_the_original(
+    site: Site, user: User, bucket: Bucket, tmp_path: Path, content_type: str
+) -> None:
+    file = tmp_path / "moving"
+    file.write_bytes(make_animation(content_type))
+    site.log_in(user.username)
+    choose(site, file)
+    expect(site.editor.get_by_label("the original file")).to_be_checked()
+    expect(site.editor).to_contain_text("Uploaded: the file as it is, with its animation.")
+    site.editor.get_by_label("a square").check()
+    expect(site.editor).to_contain_text("Uploaded: 96 × 96 pixels of the first frame, without the animation")
+    site.editor.get_by_label("the original file").check()
+    start(site)
+    picture, head = read_avatar(user, bucket)
+    assert head["ContentType"] == content_type
+    assert getattr(picture, "n_frames", 1) == 2
+
+
+def test_a_still_picture_after_an_animation_is_cropped(site: Site, user: User, tmp_path: Path) -> None:
+    file = tmp_path / "moving.gif"
+    file.write_bytes(make_animation("image/gif"))
+    site.log_in(user.username)
+    choose(site, file)
+    site.editor.get_by_role("button", name="Another picture").click()
+    choose(site, PHOTOGRAPH)
+    expect(site.editor.get_by_label("a square")).to_be_checked()
+    expect(site.editor).to_contain_text("Uploaded: 300 × 300 pixels, and nothing else")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_editor_shows_each_orientation_as_it_is_uploaded(
+    site: Site, user: User, bucket: Bucket, tmp_path: Path, orientation: int
+) -> None:
+    file = tmp_path / "turned.jpg"
+    scene = draw_scene(160, 120, seed=3)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    scene.save(file, exif=exif)
+    site.log_in(user.username)
+    width, height = scene.size if orientation < 5 else scene.size[::-1]
+    for form in ("the original file", "a square"):
+        choose(site, file)
+        expect(site.editor).to_contain_text(f"{width} × {height} pixels")
+        site.editor.get_by_label(form).check()
+        shown = Image.open(io.BytesIO(site.editor.locator("canvas").screenshot()))
+        assert difference(shrink(shown, 66), draw_avatar(file)) < TURNED
+        start(site)
+        assert difference(site.see_picture(user.username), draw_avatar(file)) < SAME
+    picture, _ = read_avatar(user, bucket)
+    assert dict(picture.getexif()) == {}
+
+
+def test_the_editor_shows_the_pixels_of_a_picture_with_a_resolution(site: Site, user: User) -> None:
+    file = CASES / "jpeg-density-anisotropic.jpg"
+    site.log_in(user.username)
+    choose(site, file)
+    expect(site.editor).to_contain_text("120 × 120 pixels")
+    site.editor.get_by_label("the original file").check()
+    start(site)
+    natural = site.picture(user.username).evaluate("async (image) => image.decode().then(() => image.naturalWidth)")
+    assert natural == 120
+    assert difference(site.see_picture(user.username), draw_avatar(file)) < SAME
+
+
+def make_wide_picture(content_type: str, side: int) -> bytes:
+    """A picture of one colour with very many pixels and few bytes."""
+    file = io.BytesIO()
+    Image.new("L", (side, side)).save(file, FORMATS[content_type].name)
+    return file.getvalue()
+
+
+SCALE_DOWN = "Scale it down in another program, and choose that file."
+
+
+def say_too_many(side: str) -> str:
+    limit = f"the limit is {MAX_WIDTH:,} × {MAX_HEIGHT:,}."
+    return f"has {side} × {side} pixels, more than this browser can show; {limit} {SCALE_DOWN}"
+
+
+UNSHOWN: dict[str, tuple[Callable[[], bytes], str]] = {
+    "png-of-too-many-pixels": (
+        make_bomb,
+        say_too_many("30,000"),
+    ),
+    "jpeg-of-too-many-pixels": (
+        lambda: make_wide_picture("image/jpeg", 30_000),
+        say_too_many("30,000"),
+    ),
+    "gif-of-too-many-pixels": (
+        lambda: make_gif((20_000, 20_000), (0, 0, 20_000, 20_000)),
+        say_too_many("20,000"),
+    ),
+    "damaged": (
+        lambda: cut_off(make_picture()),
+        "is damaged: this browser can't show it as a PNG. Choose another file.",
+    ),
+    "empty": (bytes, f"is empty. {CHOOSE_ANOTHER}"),
+    "text": (lambda: b"Dear Sir or Madam", f"can't be read as a picture. {CHOOSE_ANOTHER}"),
+}
+"""Files that the editor can't open: bytes, and the rest of the sentence that begins with the file's name."""
+
+
+@pytest.mark.parametrize("case", UNSHOWN)
+def test_each_file_that_the_editor_cannot_open_has_its_own_sentence(
+    site: Site, user: User, tmp_path: Path, case: str
+) -> None:
+    make, sentence = UNSHOWN[case]
+    file = tmp_path / "photo.png"
+    file.write_bytes(make())
+    site.log_in(user.username)
+    site.page.locator("#choose").set_input_files(file)
+    expect(site.page.locator("#picture-problem")).to_have_text(f"photo.png {sentence}")
+    expect(site.editor).to_be_hidden()
+    expect(site.calls).to_have_count(0)
+    choose(site, PHOTOGRAPH)
+    expect(site.page.locator("#picture-problem")).to_be_empty()

@@ -1,6 +1,7 @@
 // The editor: shows a picture before its upload as the avatar will be, crops it to a square and scales it down.
 
-import { CHOOSE_ANOTHER, findEditedType, warnOfMetadata } from "./formats.js";
+import { explainUnshown, findEditedType, hasSeveralFrames, recognize, refuseOther } from "./formats.js";
+import { withoutMetadata } from "./upload.js";
 
 /** Maximum width and height of the uploaded square, pixels. The page shows a fifth of it; other pages may show more. */
 const SIDE = 512;
@@ -8,19 +9,24 @@ const SIDE = 512;
 const VIEW = 288;
 const STEP = 0.02;
 
-const editor = { file: null, bitmap: null, turn: 0 };
+const editor = { file: null, bitmap: null, isAnimated: false, turn: 0 };
 
 /** Show the file. Throws an EncodingError if this browser can't decode it as a picture. */
-export async function open(file) {
+export async function open(chosen) {
   const turn = ++editor.turn;
+  const kind = await recognize(chosen);
+  refuseOther(kind);
+  const { file, format } = kind;
   const bitmap = await decode(file);
+  const isAnimated = await hasSeveralFrames(file);
   if (turn !== editor.turn) return;
   close();
-  Object.assign(editor, { file, bitmap });
+  Object.assign(editor, { file, bitmap, isAnimated });
   find("[data-name]").textContent = file.name;
   find("[data-size]").textContent = `${bitmap.width.toLocaleString("en")} × ${bitmap.height.toLocaleString("en")} pixels, ${file.size.toLocaleString("en")} bytes`;
   for (const slider of sliders()) slider.value = slider.defaultValue;
-  find("[value=square]").checked = true;
+  find("[value=original]").disabled = !format;
+  find(isAnimated ? "[value=original]" : "[value=square]").checked = true;
   document.querySelector("#drop").hidden = true;
   find("").hidden = false;
   draw();
@@ -44,7 +50,7 @@ export async function take() {
   if (!isSquare()) return { file, isOriginal: true };
   const { left, top, side } = cut();
   const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = Math.min(SIDE, Math.round(side));
+  canvas.width = canvas.height = countPixels(side);
   paint(canvas, left, top, side);
   return { file: await encode(canvas, file), isOriginal: false };
 }
@@ -65,10 +71,10 @@ export function draw() {
   const canvas = find("canvas");
   canvas.width = canvas.height = VIEW * Math.min(devicePixelRatio, 2);
   paint(canvas, left, top, side);
-  const pixels = Math.min(SIDE, Math.round(side));
+  const pixels = countPixels(side);
   find("[data-result]").textContent = square
-    ? `Uploaded: ${pixels} × ${pixels} pixels, and nothing else that the file says.`
-    : `Uploaded: the file as it is. The page shows its middle. ${warnOfMetadata(editor.file)}`;
+    ? `Uploaded: ${pixels} × ${pixels} pixels${editor.isAnimated ? " of the first frame, without the animation" : ""}, and nothing else that the file says.`
+    : `Uploaded: the file as it is${editor.isAnimated ? ", with its animation" : ""}. The page shows its middle.`;
 }
 
 /** Move the picture by this many pixels on the screen. */
@@ -91,13 +97,36 @@ export function nudge(key) {
   return true;
 }
 
-/** Throws an EncodingError if this browser can't decode the file as a picture. */
+/** The pixels, upright, of the file as it is uploaded: without its metadata. Throws an EncodingError if this
+ * browser can't show it. */
 export async function decode(file) {
+  const shown = (await withoutMetadata(file)) ?? file;
   try {
-    return await createImageBitmap(file, { imageOrientation: "from-image" });
+    // A file that is cut off makes createImageBitmap fail, and is shown by an image.
+    return await createImageBitmap(shown, { imageOrientation: "from-image" }).catch(() => decodeAsImage(shown));
   } catch {
-    throw new DOMException(`${file.name} can't be read as a picture. ${CHOOSE_ANOTHER}`, "EncodingError");
+    throw await explainUnshown(file);
   }
+}
+
+async function decodeAsImage(file) {
+  const image = new Image();
+  image.src = URL.createObjectURL(file);
+  try {
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    return await createImageBitmap(canvas);
+  } finally {
+    URL.revokeObjectURL(image.src);
+  }
+}
+
+/** Width and height of the uploaded square, pixels. */
+function countPixels(side) {
+  return Math.min(SIDE, Math.max(1, Math.round(side)));
 }
 
 /** The shown square, in pixels of the picture. */

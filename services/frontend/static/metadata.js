@@ -2,47 +2,95 @@
 //
 // It edits the file's container and decodes nothing: the parts that are needed to show the picture are copied unchanged,
 // and all others are left out. Each format has a list of the parts to keep, since private parts can't be listed.
+//
+// The readers follow what decoders do, as those of the service do (services/pictures): many files violate their format
+// and are shown. If a file is cut off after its first pixels, the rest is copied, and so it is shown as before.
 
-/** The file without its metadata; the same array if its type has no remover or the file violates its format. */
+/** The file without its metadata. Null if its type has no reader or the reader can't tell where its parts begin. */
 export function removeMetadata(bytes, type) {
-  const parts = REMOVERS.get(type)?.(bytes);
-  return parts ? join(parts) : bytes;
+  const parts = READERS.get(type)?.(bytes);
+  return parts ? join(parts) : null;
 }
 
-/** Functions by content type. Each returns the parts to keep, or null for a file that violates its format. The page says
- * that it uploads other formats unchanged (formats.js). */
-export const REMOVERS = new Map([
+/** Whether the file has more than one frame. */
+export function isAnimated(bytes, type) {
+  const parts = READERS.get(type)?.(bytes) ?? [];
+  return parts.filter((part) => startsWith(part, ...FRAMES.get(type))).length > 1;
+}
+
+/** Width and height that the file's header states. Null if its type has no reader or the header is not where it should be. */
+export function readSize(bytes, type) {
+  const parts = READERS.get(type)?.(bytes);
+  return parts ? SIZES.get(type)(parts) : null;
+}
+
+/** Functions by content type. Each returns the parts to keep, or null. */
+export const READERS = new Map([
   ["image/jpeg", readJpeg],
   ["image/png", readPng],
   ["image/webp", readWebp],
+  ["image/gif", readGif],
 ]);
 
-// JPEG: ITU-T T.81, annex B.
+/** The text with which the part of a frame begins, and its position in the part. */
+const FRAMES = new Map([
+  ["image/jpeg", ["\xff\xd8"]],
+  ["image/png", ["fcTL", 4]],
+  ["image/webp", ["ANMF"]],
+  ["image/gif", [","]],
+]);
+
+/** Functions by content type, which read width and height from the parts. */
+const SIZES = new Map([
+  ["image/jpeg", (parts) => {
+    const frame = parts.find((part) => part[0] === 0xff && FRAME_HEADERS.has(part[1]));
+    return frame ? { width: bigEndian(frame, 7, 2), height: bigEndian(frame, 5, 2) } : null;
+  }],
+  ["image/png", ([, header]) => ({ width: bigEndian(header, 8, 4), height: bigEndian(header, 12, 4) })],
+  ["image/webp", ([, , , first]) => {
+    if (!startsWith(first, "VP8X")) return null;
+    return { width: littleEndian(first, 12, 3) + 1, height: littleEndian(first, 15, 3) + 1 };
+  }],
+  ["image/gif", ([screen]) => ({ width: littleEndian(screen, 6, 2), height: littleEndian(screen, 8, 2) })],
+]);
+
+// JPEG: ITU-T T.81, annex B, as libjpeg reads it (services/pictures/jpeg.py).
 
 const END_OF_IMAGE = 0xd9;
 const START_OF_SCAN = 0xda;
 const APP1 = 0xe1;
 const COMMENT = 0xfe;
 
-/** Markers of the segments that a decoder needs (table B.1). */
-const CODING = new Set([...range(0xc0, 0xc7), ...range(0xc9, 0xcf), ...range(START_OF_SCAN, 0xdf)]);
+/** Markers of the frame headers that a browser shows. There is one in a file. */
+const FRAME_HEADERS = new Set([0xc0, 0xc1, 0xc2, 0xc9, 0xca]);
+/** Markers of the other segments that a decoder needs: tables, start of scan, number of lines, restart interval. */
+const CODING = new Set([0xc4, 0xcc, START_OF_SCAN, 0xdb, 0xdc, 0xdd]);
 
-/** Reads the segments, some of which are followed by the coded data of a scan. Data after the image's end is left out. */
+/** Reads the segments, some of which are followed by the coded data of a scan. Data after the image's end is left out, and
+ * so are the bytes and the markers without a segment that decoders skip between two segments. */
 function readJpeg(bytes) {
   if (!startsWith(bytes, "\xff\xd8")) return null;
   const parts = [bytes.subarray(0, 2)];
   const seen = new Set();
-  let at = 2;
-  for (;;) {
-    if (bytes[at] !== 0xff) return null;
-    // Any number of fill bytes may come before a marker.
-    while (bytes[at + 1] === 0xff) at += 1;
+  /** Whether a marker follows the coded data, although its segment may be left out. */
+  let isMarked = false;
+  let at = findMarker(bytes, 2, isSkipped);
+  while (at < bytes.length) {
     const marker = bytes[at + 1];
+    isMarked = true;
     if (marker === END_OF_IMAGE) return seen.has(START_OF_SCAN) ? [...parts, bytes.subarray(at, at + 2)] : null;
-    // The length counts itself; it is NaN past the end of the file, and then neither comparison holds.
+    const isFrame = FRAME_HEADERS.has(marker);
+    const isMetadata = isApplication(marker) || marker === COMMENT;
+    if (!(isMetadata || CODING.has(marker) || (isFrame && !seen.has("frame")))) return null;
+    // The length counts itself. Decoders continue after it if it says less.
     const length = bigEndian(bytes, at + 2, 2);
-    const end = at + 2 + length;
-    if (!(length >= 2 && end <= bytes.length)) return null;
+    if (length < 2 && !isMetadata) return null;
+    let end = at + 2 + Math.max(length, 2);
+    if (!(end <= bytes.length)) {
+      if (isMetadata) break;
+      parts.push(bytes.subarray(at));
+      return seen.has(START_OF_SCAN) ? parts : null;
+    }
     const segment = bytes.subarray(at, end);
     if (isExif(marker, segment)) {
       // If there are several, browsers use the first.
@@ -50,19 +98,46 @@ function readJpeg(bytes) {
       seen.add("Exif");
     } else if (isApplication(marker)) {
       parts.push(...keepApplication(marker, segment.subarray(4)));
-    } else if (CODING.has(marker)) {
+    } else if (!isMetadata) {
       parts.push(segment);
-    } else if (marker !== COMMENT) {
-      return null;
     }
-    seen.add(marker);
-    at = end;
+    seen.add(isFrame ? "frame" : marker);
     if (marker === START_OF_SCAN) {
-      at = findMarker(bytes, end);
-      if (at < 0) return null;
-      parts.push(bytes.subarray(end, at));
+      const start = end;
+      end = findMarker(bytes, start, isCoded);
+      parts.push(bytes.subarray(start, end));
+      isMarked = false;
     }
+    at = findMarker(bytes, end, isSkipped);
   }
+  if (!seen.has(START_OF_SCAN)) return null;
+  // A decoder ends the coded data at a marker, and shows less of it if there is none.
+  return isMarked ? [...parts, Uint8Array.of(0xff, END_OF_IMAGE)] : parts;
+}
+
+/** The position of the next marker for which `isPassed` is false, or the end of the file. Any number of fill bytes 0xFF
+ * may come before a marker. */
+function findMarker(bytes, start, isPassed) {
+  let at = bytes.indexOf(0xff, start);
+  while (at >= 0 && at + 1 < bytes.length && (bytes[at + 1] === 0xff || isPassed(bytes[at + 1]))) {
+    at = bytes.indexOf(0xff, at + 1);
+  }
+  return at >= 0 && at + 1 < bytes.length ? at : bytes.length;
+}
+
+/** Whether a decoder skips the marker between two segments: FF 00, TEM and the restart markers have no segment. */
+function isSkipped(marker) {
+  return marker <= 0x01 || isRestart(marker);
+}
+
+/** Whether the marker is within the coded data: FF 00 is a byte of data, and a decoder that reads one of those that follow
+ * it in table B.1 continues with the next restart marker. */
+function isCoded(marker) {
+  return marker < 0xc0 || isRestart(marker);
+}
+
+function isRestart(marker) {
+  return marker >= 0xd0 && marker <= 0xd7;
 }
 
 function isExif(marker, segment) {
@@ -91,19 +166,6 @@ function jpegSegment(marker, data) {
   return join([Uint8Array.of(0xff, marker, length >> 8, length & 0xff), data]);
 }
 
-/** The end of the coded data: a 0xFF that no zero (which makes it data), restart marker or fill byte follows. */
-function findMarker(bytes, start) {
-  let at = bytes.indexOf(0xff, start);
-  while (at >= 0 && (bytes[at + 1] === 0 || bytes[at + 1] === 0xff || isRestart(bytes[at + 1]))) {
-    at = bytes.indexOf(0xff, at + 1);
-  }
-  return at;
-}
-
-function isRestart(marker) {
-  return marker >= 0xd0 && marker <= 0xd7;
-}
-
 // PNG: the W3C's specification, third edition, section 5.
 
 const PNG_SIGNATURE = "\x89PNG\r\n\x1a\n";
@@ -119,22 +181,23 @@ function readPng(bytes) {
   const parts = [bytes.subarray(0, 8)];
   const seen = new Set();
   let at = 8;
-  for (;;) {
+  while (at < bytes.length) {
     const end = at + 12 + bigEndian(bytes, at, 4);
-    if (!(end <= bytes.length)) return null;
     const name = fromLatin1(bytes.subarray(at + 4, at + 8));
-    if (!/^[A-Za-z]{4}$/.test(name) || (name === "IHDR") !== (at === 8)) return null;
+    const isWhole = end <= bytes.length;
+    if (isWhole && (!/^[A-Za-z]{4}$/.test(name) || (name === "IHDR") !== (at === 8))) return null;
     if (PNG_CHUNKS.has(name)) {
       parts.push(bytes.subarray(at, end));
-    } else if (isCritical(name)) {
+    } else if (isWhole && isCritical(name)) {
       return null;
-    } else if (name === "eXIf" && !seen.has(name) && isSound(bytes.subarray(at + 4, end))) {
+    } else if (name === "eXIf" && !seen.has(name) && isWhole && isSound(bytes.subarray(at + 4, end))) {
       parts.push(...keepOrientation(bytes.subarray(at + 8, end - 4)).map((exif) => pngChunk(name, exif)));
     }
-    if (name === "IEND") return seen.has("IDAT") ? parts : null;
     seen.add(name);
+    if (name === "IEND" || !isWhole) break;
     at = end;
   }
+  return seen.has("IDAT") ? parts : null;
 }
 
 /** Whether a decoder must not show the picture if it doesn't know the chunk: its name begins with a capital letter. */
@@ -171,14 +234,13 @@ const HAS_XMP = 0x04;
 function readWebp(bytes) {
   if (!startsWith(bytes, "RIFF") || !startsWith(bytes, "WEBP", 8)) return null;
   const end = 8 + littleEndian(bytes, 4, 4);
-  if (!(end <= bytes.length)) return null;
   const chunks = [];
   const seen = new Set();
   let flags = null;
-  for (let at = 12; at < end; ) {
+  for (let at = 12; at + 8 <= Math.min(end, bytes.length); ) {
     const size = littleEndian(bytes, at + 4, 4);
     const next = at + 8 + size + (size % 2);
-    if (!(next <= end)) return null;
+    if (next > end) return null;
     const name = fromLatin1(bytes.subarray(at, at + 4));
     if (at === 12 && !["VP8 ", "VP8L", "VP8X"].includes(name)) return null;
     if (name === "VP8X") {
@@ -190,7 +252,7 @@ function readWebp(bytes) {
       chunks.push(header);
     } else if (WEBP_CHUNKS.has(name)) {
       chunks.push(bytes.subarray(at, next));
-    } else if (name === "EXIF" && flags && !seen.has(name)) {
+    } else if (name === "EXIF" && flags && !seen.has(name) && next <= bytes.length) {
       for (const exif of keepOrientation(bytes.subarray(at + 8, at + 8 + size))) {
         chunks.push(webpChunk(name, exif));
         flags[0] |= HAS_EXIF;
@@ -200,12 +262,56 @@ function readWebp(bytes) {
     at = next;
   }
   if (!["VP8 ", "VP8L", "ANMF"].some((name) => seen.has(name))) return null;
-  const body = join([toLatin1("WEBP"), ...chunks]);
-  return [toLatin1("RIFF"), toLittleEndian(body.length, 4), body];
+  // A file that is cut off stays so.
+  const missing = Math.max(0, end - bytes.length);
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 4 + missing);
+  return [toLatin1("RIFF"), toLittleEndian(length, 4), toLatin1("WEBP"), ...chunks];
 }
 
 function webpChunk(name, data) {
   return join([toLatin1(name), toLittleEndian(data.length, 4), data, new Uint8Array(data.length % 2)]);
+}
+
+// GIF: CompuServe, "Graphics Interchange Format", version 89a.
+
+const [EXTENSION, IMAGE, TRAILER] = [0x21, 0x2c, 0x3b];
+const [GRAPHIC_CONTROL, APPLICATION] = [0xf9, 0xff];
+
+/** Application extensions that say how often an animation repeats, or contain the ICC profile. */
+const GIF_APPLICATIONS = ["NETSCAPE2.0", "ANIMEXTS1.0", "ICCRGBG1012"];
+
+/** Reads the frames and the extensions that belong to them. A decoder ends at a byte that introduces neither. */
+function readGif(bytes) {
+  if (!startsWith(bytes, "GIF87a") && !startsWith(bytes, "GIF89a")) return null;
+  let at = 13 + countColourBytes(bytes[10]);
+  const parts = [bytes.subarray(0, at)];
+  let found = false;
+  while (bytes[at] === EXTENSION || bytes[at] === IMAGE) {
+    const isImage = bytes[at] === IMAGE;
+    // The byte before the blocks is an extension's label, or a frame's code size.
+    const end = skipBlocks(bytes, isImage ? at + 11 + countColourBytes(bytes[at + 9]) : at + 2);
+    const isKept =
+      isImage ||
+      bytes[at + 1] === GRAPHIC_CONTROL ||
+      (bytes[at + 1] === APPLICATION && GIF_APPLICATIONS.some((name) => startsWith(bytes, name, at + 3)));
+    if (isKept) parts.push(bytes.subarray(at, end));
+    found ||= isImage;
+    at = end;
+  }
+  if (!found) return null;
+  return at < bytes.length ? [...parts, Uint8Array.of(TRAILER)] : parts;
+}
+
+/** The size of the colour table that these flags announce. */
+function countColourBytes(flags) {
+  return flags & 0x80 ? 3 << ((flags & 7) + 1) : 0;
+}
+
+/** The position after a sequence of data sub-blocks. Each begins with its length; an empty one is the last. */
+function skipBlocks(bytes, start) {
+  let at = start;
+  while (bytes[at]) at += 1 + bytes[at];
+  return at + 1;
 }
 
 // EXIF is a TIFF file: TIFF 6.0, section 2.
@@ -280,8 +386,4 @@ function join(parts) {
     at += part.length;
   }
   return whole;
-}
-
-function range(first, last) {
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

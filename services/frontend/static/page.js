@@ -4,8 +4,9 @@ import { ATTACKS, Lab, isRefused } from "./attacks.js";
 import { CallError, callService, postForm } from "./calls.js";
 import { compare, look, mark } from "./changes.js";
 import * as editor from "./editor.js";
-import { nameFormatsWithoutRemover, warnOfMetadata } from "./formats.js";
+import { recognize, refuseUnedited } from "./formats.js";
 import { passDay, showClock, sweep } from "./lifecycle.js";
+import { ask } from "./question.js";
 import { fitToLimits } from "./scaling.js";
 import { Entry } from "./timeline.js";
 import { Upload, confirm, readOnce, removeAvatar, withoutMetadata } from "./upload.js";
@@ -27,7 +28,6 @@ let before = null;
 
 remember();
 countDown();
-nameFormatsWithoutRemover();
 setInterval(countDown, 30_000);
 showClock().catch(report);
 
@@ -47,7 +47,6 @@ document.addEventListener("click", (event) => {
   if (login) perform(() => callService("/auth/login", { username: login }));
   else if ("logout" in button.dataset) perform((username) => callService("/auth/logout", {}, { username }));
   else if ("removeAvatar" in button.dataset) perform(remove);
-  else if ("scale" in button.dataset) document.querySelector("#scale-offer").close(button.dataset.scale);
   else if ("passDay" in button.dataset) perform(passDay);
   else if ("sweep" in button.dataset) perform(sweep);
   else if (attack) tryAttack(attack);
@@ -62,7 +61,6 @@ document.addEventListener("change", (event) => {
   if (!file) return;
   if (input.dataset.flow) {
     const isRemoving = isRemovingMetadata();
-    document.querySelector("#metadata-warning").textContent = isRemoving ? warnOfMetadata(file) : "";
     performUpload(readOnce(file), (read, username) => uploadAtOnce(read, { flow: input.dataset.flow, username, isRemoving }));
   } else {
     edit(file);
@@ -183,18 +181,23 @@ function performUpload(prepared, start) {
   return perform(async (username) => start(await prepared, username), "uploads");
 }
 
-async function uploadAtOnce(chosen, { flow, username, isRemoving }) {
-  const fitted = await fitToLimits(chosen);
+async function uploadAtOnce(given, { flow, username, isRemoving }) {
+  const kind = await recognize(given);
+  refuseUnedited(kind);
+  const chosen = kind.file;
+  // The service refuses a file that is in no listed format.
+  const cleaned = kind.format && isRemoving ? await withoutMetadata(chosen) : chosen;
+  const file = cleaned ?? chosen;
+  const fitted = await fitToLimits(file);
   if (!fitted) return;
-  if (fitted !== chosen) {
+  if (fitted !== file) {
     // A scaled picture has no metadata.
     await upload(fitted, { flow, username, note: "Scaled down here." });
     return;
   }
-  const file = isRemoving ? await withoutMetadata(chosen) : chosen;
+  if (!cleaned && !(await ask("Hidden details stay in", `Place, time, camera and the like can't be taken out of ${file.name}, since it is damaged or unusual.`, "Upload it as it is"))) return;
   const removed = chosen.size - file.size;
-  const warning = isRemoving ? warnOfMetadata(file) : "";
-  await upload(file, { flow, username, note: removed ? `${bytes(removed)} of hidden details stay with you.` : warning });
+  await upload(file, { flow, username, note: removed ? `${bytes(removed)} of hidden details stay with you.` : "" });
 }
 
 function isRemovingMetadata() {
@@ -422,7 +425,6 @@ function perform(action, queue = "others") {
 /** Show the current content, with marks at the changes since before the last upload. */
 async function show() {
   const fresh = await reload();
-  nameFormatsWithoutRemover();
   keepEdited();
   if (before) mark(before, document);
   return fresh;

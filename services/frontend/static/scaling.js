@@ -1,15 +1,16 @@
 // Scales down a picture that has more pixels than the uploads service accepts, if the user agrees.
 
 import { decode, encode } from "./editor.js";
-
-/** The limits of the uploads service: `width` and `height` in pixels, and `bytes`. */
-const LIMITS = JSON.parse(document.body.dataset.limits);
+import { LIMITS, exceedsLimits, hasSeveralFrames, show } from "./formats.js";
+import { ask } from "./question.js";
 
 /** The file if it is within the limits or can't be measured, a smaller picture if the user agrees, and null otherwise. */
 export async function fitToLimits(file) {
   const size = await measure(file);
-  if (!size || (size.width <= LIMITS.width && size.height <= LIMITS.height)) return file;
-  return (await ask(file, size)) ? scaleDown(file) : null;
+  if (!size || !exceedsLimits(size)) return file;
+  const animation = (await hasSeveralFrames(file)) ? " Only the first frame of the animation stays." : "";
+  const text = `This picture has ${show(size)} pixels; the limit is ${show(LIMITS)}.${animation}`;
+  return (await ask("Too many pixels", text, "Scale it down")) ? scaleDown(file) : null;
 }
 
 /** Width and height, read without decoding the pixels. Null if the browser can't read the file as a picture. */
@@ -25,17 +26,6 @@ async function measure(file) {
   return size;
 }
 
-async function ask({ type }, size) {
-  const dialog = document.querySelector("#scale-offer");
-  const animation = type === "image/jpeg" ? "" : " An animated picture loses its animation.";
-  dialog.querySelector("p").textContent = `This picture has ${show(size)} pixels; the limit is ${show(LIMITS)}.${animation}`;
-  dialog.returnValue = "";
-  dialog.showModal();
-  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
-  return dialog.returnValue === "scale";
-}
-
-/** Throws an EncodingError if this browser can't decode the picture. */
 async function scaleDown(file) {
   const bitmap = await decode(file);
   const canvas = document.createElement("canvas");
@@ -52,8 +42,4 @@ async function scaleDown(file) {
   } while (scaled.size > LIMITS.bytes && scale > 0.01);
   bitmap.close();
   return scaled;
-}
-
-function show({ width, height }) {
-  return `${width.toLocaleString("en")} × ${height.toLocaleString("en")}`;
 }

@@ -26,11 +26,10 @@ export async function readOnce(file) {
   }
 }
 
-/** The picture without its metadata; the same file if the page can't remove it. */
+/** The picture without its metadata; null if the page can't remove it. */
 export async function withoutMetadata(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const kept = removeMetadata(bytes, file.type);
-  return kept === bytes ? file : new File([kept], file.name, { type: file.type });
+  const kept = removeMetadata(new Uint8Array(await file.arrayBuffer()), file.type);
+  return kept && new File([kept], file.name, { type: file.type });
 }
 
 /** 1. Ask the uploads service for a form that allows this one file. */

@@ -1,0 +1,214 @@
+"""What the page says about a file by its first bytes, whatever its name is."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from playwright.sync_api import FilePayload, expect
+
+from services.pictures.formats import FORMATS, identify
+from tests.browsing import SAME, difference
+from tests.conftest import only_prefix
+from tests.pictures import CASES, draw_scene, make_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from infra.local.stack import Stack
+    from tests.browsing import BrowserErrors, Site
+    from tests.conftest import Bucket, User
+
+# The page recognizes files in the same way under both strategies.
+pytestmark = only_prefix
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="96"><rect width="96" height="96"/></svg>'
+
+
+def make_ftyp(major: bytes, *compatible: bytes) -> bytes:
+    brands = b"".join(compatible)
+    return struct.pack(">I", 16 + len(brands)) + b"ftyp" + major + bytes(4) + brands + bytes(50)
+
+
+def save(format_name: str) -> bytes:
+    file = io.BytesIO()
+    draw_scene(60, 40, seed=1).save(file, format_name)
+    return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Kind:
+    what: str
+    content: bytes
+    advice: str | None = None
+    """What the page says if no browser shows the file as a picture. None for a picture."""
+    is_shown: bool = False
+    """Whether Chromium shows the file."""
+
+
+EXPORT = "Export it as a PNG, and choose that file."
+SAVE_PAGE = "Save the page that you want as a PNG, and choose that file."
+SAVE_FRAME = "Save one of its frames as a PNG or JPEG, and choose that file."
+
+KINDS = {
+    "AVIF": Kind("an AVIF picture", save("AVIF"), is_shown=True),
+    "AVIF by a compatible brand": Kind("an AVIF picture", make_ftyp(b"mif1", b"mif1", b"avif")),
+    "moving AVIF": Kind("an AVIF picture", make_ftyp(b"avis", b"msf1")),
+    "HEIC": Kind("a HEIC picture", make_ftyp(b"heic", b"mif1", b"heic")),
+    "HEIC by a general brand": Kind("a HEIC picture", make_ftyp(b"mif1", b"heic")),
+    "JPEG XL": Kind("a JPEG XL picture", b"\xff\x0a" + bytes(50)),
+    "JPEG XL in a container": Kind("a JPEG XL picture", b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50)),
+    "TIFF": Kind("a TIFF or raw picture", save("TIFF")),
+    "BMP": Kind("a BMP picture", save("BMP"), is_shown=True),
+    "SVG": Kind("an SVG drawing", SVG, EXPORT),
+    "SVG with a declaration": Kind("an SVG drawing", b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- x -->" + SVG, EXPORT),
+    "PDF": Kind("a PDF document", b"%PDF-1.7\n" + bytes(50), SAVE_PAGE),
+    "MP4": Kind("a video", make_ftyp(b"isom", b"mp42"), SAVE_FRAME),
+    "QuickTime": Kind("a video", make_ftyp(b"qt  "), SAVE_FRAME),
+    "WebM": Kind("a video", b"\x1a\x45\xdf\xa3" + bytes(50), SAVE_FRAME),
+    "AVI": Kind("a video", b"RIFF\0\0\0\0AVI LIST" + bytes(50), SAVE_FRAME),
+    "MPEG": Kind("a video", b"\0\0\x01\xba" + bytes(50), SAVE_FRAME),
+}
+
+
+def pack(content: bytes, name: str = "photo.jpg", content_type: str = "image/jpeg") -> FilePayload:
+    return FilePayload(name=name, mimeType=content_type, buffer=content)
+
+
+@pytest.mark.parametrize("case", KINDS)
+def test_each_kind_of_file_that_is_not_accepted_has_its_own_sentence(site: Site, user: User, case: str) -> None:
+    kind = KINDS[case]
+    old = user.avatar
+    site.log_in(user.username)
+    advice = kind.advice or "which is not accepted as it is. Choose it in the box above"
+    site.input("confirm").set_input_files(pack(kind.content))
+    expect(site.page.locator("#failure")).to_contain_text(
+        f"photo.jpg is {kind.what}{'.' if kind.advice else ','} {advice}"
+    )
+    site.page.locator("#choose").set_input_files(pack(kind.content))
+    if kind.is_shown:
+        expect(site.editor).to_be_visible()
+    else:
+        save_as = "which this browser can't show. Save it as a JPEG or PNG in another program, and choose that file."
+        expect(site.page.locator("#picture-problem")).to_have_text(
+            f"photo.jpg is {kind.what}{'.' if kind.advice else ','} {kind.advice or save_as}"
+        )
+    expect(site.calls).to_have_count(0)
+    assert user.avatar == old
+
+
+@pytest.mark.parametrize("case", [case for case, kind in KINDS.items() if kind.is_shown])
+def test_the_editor_converts_what_the_browser_shows(site: Site, user: User, bucket: Bucket, case: str) -> None:
+    site.log_in(user.username)
+    site.page.locator("#choose").set_input_files(pack(KINDS[case].content, f"photo.{case.lower()}", ""))
+    expect(site.editor).to_contain_text("60 × 40 pixels")
+    expect(site.editor.get_by_label("the original file")).to_be_disabled()
+    site.editor.get_by_role("button", name="Upload").click()
+    site.expect_entry("done")
+    assert user.avatar
+    with Image.open(io.BytesIO(bucket.read(user.avatar))) as picture:
+        assert (picture.format, picture.size) == ("PNG", (40, 40))
+        shown = Image.open(io.BytesIO(KINDS[case].content)).convert("RGB").crop((10, 0, 50, 40))
+        assert difference(picture.convert("RGB"), shown) < SAME
+
+
+@pytest.mark.parametrize("content_type", FORMATS)
+@pytest.mark.parametrize(("name", "declared"), [("photo", ""), ("photo.png", "image/png"), ("photo.jpg", "image/jpeg")])
+def test_the_content_type_is_that_of_the_first_bytes(
+    site: Site, user: User, bucket: Bucket, content_type: str, name: str, declared: str
+) -> None:
+    content = make_picture(content_type)
+    site.log_in(user.username)
+    site.input("confirm").set_input_files(pack(content, name, declared))
+    site.expect_entry("done")
+    assert user.avatar
+    assert bucket.head(user.avatar)["ContentType"] == content_type
+    with Image.open(io.BytesIO(bucket.read(user.avatar))) as picture:
+        assert picture.format == FORMATS[content_type].name.upper()
+
+
+RECOGNIZE = """async (file) => {
+    const { recognize } = await import("/static/formats.js");
+    const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
+    const { file: found, format, other } = await recognize(new File([bytes], "photo.tiff", { type: "image/tiff" }));
+    return [format?.content_type ?? null, other?.what ?? null, found.type];
+}"""
+
+HEADS = [
+    *(make_picture(content_type) for content_type in FORMATS),
+    *(kind.content for kind in KINDS.values()),
+    *(b"", b"\xff\xd8", b"\x89PNG\r\n\x1a", b"GIF87a", b"GIF88a", b"RIFF\x10\0\0\0WEBP", b"RIFF\x10\0\0\0WEBPVP8L"),
+    *(
+        b"RIFF\x10\0\0\0WEBPEXIF",
+        b"RIFF\n\0\0\0WEBPVP8X",
+        b" \xff\xd8\xff",
+        b"<!doctype html><svg></svg>",
+        b"BMW is a car",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def frame(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """A page in which the tests import the module, without the user of the fixture `page`."""
+    page = browser.new_page()
+    page.goto(stack.origin)
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("head", HEADS, ids=repr)
+def test_the_page_recognizes_the_formats_that_the_service_recognizes(frame: Page, head: bytes) -> None:
+    content_type = identify(head)
+    whats = {kind.content: kind.what for kind in KINDS.values()}
+    found = frame.evaluate(RECOGNIZE, base64.b64encode(head).decode())
+    assert found == [content_type, whats.get(head), content_type or "image/tiff"]
+
+
+VERDICTS = {
+    "apng-trns-after-idat.png": "unreadable-picture",
+    "gif-screen-0x0.gif": "done",
+    "gif-screen-40000.gif": "Too many pixels",
+    "jpeg-comment-length-0.jpg": "done",
+    "jpeg-density-anisotropic.jpg": "done",
+    "jpeg-ff00.jpg": "done",
+    "jpeg-lossless-sof3.jpg": "unreadable-picture",
+    "jpeg-no-eoi.jpg": "done",
+    "jpeg-two-stray-bytes.jpg": "done",
+    "png-bit-depth-0.png": "unreadable-picture",
+    "png-no-iend.png": "done",
+    "webp-vp8-scale-bit.webp": "done",
+}
+"""What becomes of each file in `tests/cases`: it is the avatar, the service refuses it, or the page asks."""
+
+
+@pytest.mark.parametrize("name", sorted(file.name for file in CASES.iterdir()))
+def test_a_case_has_its_verdict_on_the_page(
+    site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors, name: str
+) -> None:
+    verdict = VERDICTS[name]
+    old = user.avatar
+    site.log_in(user.username)
+    if verdict == "unreadable-picture":
+        browser_errors.expect("status of 422")
+    site.input("confirm").set_input_files(CASES / name)
+    if name == "jpeg-lossless-sof3.jpg":
+        site.page.get_by_role("button", name="Upload it as it is").click()
+    if verdict == "done":
+        site.expect_entry("done")
+        assert user.avatar
+        assert user.avatar != old
+        assert identify(bucket.read(user.avatar)) == identify((CASES / name).read_bytes())
+    elif verdict == "unreadable-picture":
+        expect(site.failure).to_contain_text(f"(422, urn:problem:{verdict})")
+        assert user.avatar == old
+    else:
+        expect(site.page.get_by_role("dialog", name=verdict)).to_be_visible()
+        assert user.avatar == old
