@@ -1,7 +1,7 @@
 """Starts Firefox for Playwright and relays the WebDriver BiDi messages between them.
 
-Playwright 1.65 sends a command that Firefox 153 does not know (docs/upstream.md). The relay responds to it and passes all
-other messages on unchanged. Playwright runs this file in place of Firefox, with Firefox's path and its arguments.
+Playwright 1.65 sends a command that Firefox 153 does not know (docs/upstream.md). The relay responds to it and passes
+all other messages on unchanged. Playwright runs this file in place of Firefox, with Firefox's path and its arguments.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import shlex
 import shutil
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import connect
@@ -21,6 +20,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 FIREFOX_NAMES = ("firefox-esr", "firefox")
 

@@ -69,7 +69,12 @@ def run_webkit(browser: Path, folder: Path) -> Generator[webdriver.WebKitGTK, No
     options.binary_location = str(browser)
     options.add_argument("--automation")
     with run_display() as display:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder), "DISPLAY": display}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "XDG_RUNTIME_DIR": str(folder),
+            "DISPLAY": display,
+        }
         driver = webdriver.WebKitGTK(options, Service(shutil.which(DRIVER), env=environment))
         try:
             driver.set_window_rect(0, 0, WIDTH, HEIGHT)
@@ -148,7 +153,9 @@ class WebKitSite:
         """Follow the section's "Next page" links until the wanted element is there."""
         while self.count(wanted) == 0:
             link = next(
-                link for link in self.driver.find_elements(By.CSS_SELECTOR, f"{section} .pager a") if "Next" in link.text
+                link
+                for link in self.driver.find_elements(By.CSS_SELECTOR, f"{section} .pager a")
+                if "Next" in link.text
             )
             address = link.get_dom_attribute("href")
             link.click()
