@@ -60,8 +60,10 @@ SCROLL_TO = "(element) => scrollTo(0, Math.floor(scrollY + element.getBoundingCl
 BrowserName = Literal["chromium", "firefox"]
 
 PLAYWRIGHT_STYLE = ("style-src-elem blocked inline", "sha256-YjaKGiklmzC6wjXA513HAMmzus8VE61XCOT+SmwNZWA=")
-"""Parts of the two reports of the style `body {}`, which Playwright inserts into the page for a screenshot in Firefox and
-the page's Content Security Policy blocks. The report of any other style has another digest."""
+"""Parts of the two reports of the style `body {}`, which Playwright inserts into the page for a screenshot in Firefox.
+
+The page's Content Security Policy blocks it. The report of any other style has another digest.
+"""
 
 only_chromium = pytest.mark.parametrize("browser_name", ["chromium"], indirect=True, scope="session")
 only_firefox = pytest.mark.parametrize("browser_name", ["firefox"], indirect=True, scope="session")
@@ -76,8 +78,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _runs(item: pytest.Item) -> bool:
-    """Firefox shows the page under one strategy: its scripts are the same under both. Chromium runs the attacks by other
-    sites and the documented clients."""
+    """Whether this test runs in its browser.
+
+    Firefox shows the page under one strategy, since its scripts are the same under both. The attacks by other sites and
+    the documented clients run in Chromium only.
+    """
     parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     if parameters.get("browser_name") != "firefox":
         return True
