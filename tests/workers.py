@@ -26,13 +26,13 @@ def rank(nodeid: str) -> int:
 
 
 def find_group(nodeid: str) -> str:
-    """The group of a test: the tests of a file with one strategy, or all tests that start containers."""
+    """The group of a test: the tests of a file with one strategy in one browser, or all tests that start containers."""
     file, _, test = nodeid.partition("::")
     parameters = re.split(r"[-\[\]]", test)
     is_in_containers = file.startswith("tests/containers/") and "test_files" not in file
     if is_in_containers or {"localstack", "ministack"} & set(parameters):
         return CONTAINERS
-    return " ".join([file, *(each for each in ("prefix", "tag") if each in parameters)])
+    return " ".join([file, *(each for each in ("firefox", "prefix", "tag") if each in parameters)])
 
 
 class Scheduler(LoadScopeScheduling):

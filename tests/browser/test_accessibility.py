@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 import services.frontend
 from services.settings.limits import MAX_WIDTH
-from tests.browsing import PHOTOGRAPH, SAME, Site, difference, draw_avatar
+from tests.browsing import PHOTOGRAPH, SAME, Site, difference, draw_avatar, only_chromium
 from tests.conftest import only_prefix
 from tests.pictures import make_picture
 
@@ -239,6 +239,7 @@ def test_the_page_is_no_wider_than_a_phone(
         assert box["x"] + box["width"] <= PHONE["viewport"]["width"]
 
 
+@only_chromium
 @pytest.mark.parametrize(("scheme", "ground"), [("light", range(200, 256)), ("dark", range(60))])
 def test_the_colours_follow_the_preferred_colour_scheme(
     open_page: OpenPage, stack: Stack, scheme: Literal["light", "dark"], ground: range
@@ -251,6 +252,7 @@ def test_the_colours_follow_the_preferred_colour_scheme(
         assert all(channel in ground for channel in channels), colour
 
 
+@only_chromium
 def test_the_page_and_its_files_are_small(site: Site) -> None:
     """The page, its style sheet and its scripts, without pictures, as transferred."""
     loaded: list[Request] = []

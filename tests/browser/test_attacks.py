@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from services.uploads.objects import Declared
-from tests.browsing import PATIENCE_MILLISECONDS
+from tests.attack_lab import HOLD_PRESIGN, OUTCOMES, make_expired_form
 from tests.conftest import only_prefix
-from tests.forms import presign_as
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Route
@@ -20,23 +18,6 @@ if TYPE_CHECKING:
     from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
 
-POLICY = r"The bucket: 403 AccessDenied\. Invalid according to Policy: "
-OUTCOMES = {
-    "skip": ("harmless", r"The bucket took it, and your row is as it was\."),
-    "again": ("harmless", r"(It lies beside the avatar and expires|It was marked as pending, and is restored)\."),
-    "replay": ("harmless", r"The same answer again, and the same avatar: avatars/[0-9a-f-]{36}"),
-    "older": ("refused", r"The uploads service: 409 superseded\. A later upload is the avatar already\."),
-    "foreign": ("refused", r"The uploads service: 404 unknown-upload\. There is no upload of that key\."),
-    "user": ("refused", POLICY + r"Policy Condition failed: .*x-amz-meta-username.*"),
-    "key": ("refused", POLICY + r"Policy Condition failed: .*\$key.*"),
-    "late": ("refused", POLICY + r"Policy expired.*"),
-    "svg": ("refused", r"The uploads service: 415 type-not-allowed\. An avatar is one of .*"),
-    "disguise": ("refused", r"The uploads service: 422 not-a-picture\. The file's bytes are none of .*"),
-    "empty": ("refused", r"The uploads service: 422 empty-file\. The file is empty\."),
-    "large": ("refused", r"The uploads service: 413 too-large\. The file has 6,000,000,000 bytes; 5,000,000 are .*"),
-    "larger": ("refused", r"The bucket: 400 EntityTooLarge\. .*"),
-    "bomb": ("refused", r"The uploads service: 422 too-many-pixels\. The picture has 20000 x 20000 pixels; .*"),
-}
 EXPECTED_ERRORS = [f"status of {status}" for status in (400, 403, 404, 409, 413, 415, 422)]
 
 
@@ -64,17 +45,12 @@ def test_every_attack_is_refused_or_harmless(
     assert names == list(OUTCOMES)
     old = user.avatar
 
-    def respond_with_an_expired_form(route: Route) -> None:
-        """Replace the form by one that has expired, so that the test does not wait."""
-        answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
-        asked = json.loads(route.request.post_data or "")
-        declared = Declared("image/png", asked["size"], asked["sha256"])
-        form = presign_as(stack, strategy, user.username, declared, service="uploads", seconds=-1)
-        route.fulfill(response=answer, json=answer.json() | form | {"expires": 0})
-
-    site.page.route("**/uploads/presign", respond_with_an_expired_form, times=1)
+    site.page.evaluate(f"() => {{ {HOLD_PRESIGN} }}")
     browser_errors.expect(*EXPECTED_ERRORS)
     find_attack(site, "late").get_by_role("button").click()
+    eventually(lambda: site.page.evaluate("'declared' in window"))
+    expired = make_expired_form(stack, strategy, user.username, site.page.evaluate("declared"))
+    site.page.evaluate("(changes) => respond(changes)", expired)
     expect_outcome(site, "late")
     site.page.get_by_role("button", name="Try all of them").click()
     for name in OUTCOMES.keys() - {"late"}:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, difference, read_key
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, difference, only_chromium, read_key
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ TAMPERED_DECLARATIONS: dict[str, Tampering] = {
 """Changes of the presign's request before it reaches the service, S3's error code, and the page's message."""
 
 
+@only_chromium
 @pytest.mark.parametrize("case", TAMPERED_FORMS)
 def test_a_form_refused_by_the_bucket_is_explained(
     site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors, case: str
@@ -75,6 +76,7 @@ def test_a_form_refused_by_the_bucket_is_explained(
     assert bucket.keys(user.username) == [user.avatar]
 
 
+@only_chromium
 @pytest.mark.parametrize("case", TAMPERED_DECLARATIONS)
 def test_a_file_refused_by_the_bucket_is_explained(
     site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors, case: str

@@ -13,7 +13,7 @@ import pytest
 
 from infra.seed.people import invent_people
 from services.frontend.app import STATIC
-from tests.browsing import HOSTNAME, PHOTOGRAPH, read_key
+from tests.browsing import HOSTNAME, PHOTOGRAPH, only_chromium, read_key
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def stack(aws: Aws, strategy: Literal["prefix", "tag"], start_stack: StartStack)
 
 
 @only_prefix
+@only_chromium
 def test_the_page_uploads_an_avatar_on_an_insecure_origin(
     site: Site, bucket: Bucket, browser_errors: BrowserErrors
 ) -> None:

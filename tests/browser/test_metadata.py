@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import FilePayload, expect
 
 from services.pictures.formats import FORMATS, identify, measure
-from tests.browsing import SAME, difference, draw_avatar, read_key
+from tests.browsing import SAME, difference, draw_avatar, only_chromium, read_key
 from tests.conftest import only_prefix
 from tests.pictures import draw_scene, make_camera_photograph
 
@@ -242,7 +242,8 @@ ODD: dict[str, tuple[str, bytes]] = {
 """Files that violate their format, and that Chromium shows. Pillow refuses most of them."""
 
 MAKE_WITH_EXIF: dict[str, Callable[[bytes], bytes]] = {
-    "image/jpeg": lambda exif: begin_jpeg(JPEG, XMP, segment(0xE1, b"Exif\0\0" + exif)),
+    # XMP follows: Firefox ignores an orientation after it (test_editor_input.py has the other order).
+    "image/jpeg": lambda exif: begin_jpeg(JPEG, segment(0xE1, b"Exif\0\0" + exif), XMP),
     "image/png": lambda exif: begin_png(PNG, chunk(b"eXIf", exif)),
     "image/webp": lambda exif: save("WEBP", exif=exif, xmp=SECRET),
 }
@@ -534,6 +535,7 @@ def test_random_bytes_are_not_cleaned(frame: Page, content_type: str) -> None:
     assert compare(frame, content_type, files) == {"cleaned": 0, "shown": 0}
 
 
+@only_chromium
 @pytest.mark.parametrize("content_type", MAKE_WITH_EXIF)
 def test_a_damaged_file_looks_the_same_after_the_removal(frame: Page, content_type: str) -> None:
     dice = random.Random(content_type)  # noqa: S311 - places, not secrets

@@ -15,7 +15,7 @@ import uuid_utils
 from playwright.sync_api import expect
 
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, UploadId
-from tests.browsing import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, read_key
+from tests.browsing import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, only_chromium, read_key
 from tests.conftest import POSTED_PREFIXES, make_user, only_prefix
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
@@ -58,6 +58,7 @@ def record_calls(page: Page) -> list[Request | Response]:
     return calls
 
 
+@only_chromium
 def test_the_page_presigns_posts_and_confirms_a_photograph(site: Site, user: User, strategy: str) -> None:
     site.log_in(user.username)
     calls: list[Any] = record_calls(site.page)

@@ -10,6 +10,7 @@ from tests.workers import find_group, rank
     [
         ("tests/unit/test_keys.py::test_a[x-1]", "tests/unit/test_keys.py"),
         ("tests/faults/test_kills.py::test_a[tag]", "tests/faults/test_kills.py tag"),
+        ("tests/browser/test_a.py::test_b[firefox-prefix]", "tests/browser/test_a.py firefox prefix"),
         ("tests/integration/test_a.py::TestB::test_c[prefix-embedded-image/png]", "tests/integration/test_a.py prefix"),
         ("tests/integration/test_a.py::test_b[tag-localstack]", "containers"),
         ("tests/integration/test_a.py::test_b[ministack-prefix-x]", "containers"),

@@ -9,7 +9,7 @@ const SIDE = 512;
 const VIEW = 288;
 const STEP = 0.02;
 
-const editor = { file: null, bitmap: null, isAnimated: false, turn: 0 };
+const editor = { file: null, bitmap: null, isAnimated: false, turn: 0, grip: null };
 
 /** Show the file. Throws an EncodingError if this browser can't decode it as a picture. */
 export async function open(chosen) {
@@ -77,28 +77,35 @@ export function draw() {
     : `Uploaded: the file as it is${editor.isAnimated ? ", with its animation" : ""}. The page shows its middle.`;
 }
 
-/** Move the picture by this many pixels on the screen. */
-export function move(right, down) {
+/** A drag begins: the pointer holds the picture at this point. */
+export function grab({ clientX, clientY }) {
+  editor.grip = { clientX, clientY, ...readSliders() };
+}
+
+/** The picture follows the pointer. The distance is that from the point where the drag began: a slider rounds each value
+ * to its step, so the short distances of a slow drag would be lost. */
+export function drag({ clientX, clientY }) {
   if (!isSquare()) return;
   const { side } = cut();
-  const { bitmap } = editor;
+  const { bitmap, grip } = editor;
   const scale = side / find("canvas").clientWidth;
-  shift("x", (-right * scale) / (bitmap.width - side));
-  shift("y", (-down * scale) / (bitmap.height - side));
+  slide("x", grip.x - ((clientX - grip.clientX) * scale) / (bitmap.width - side));
+  slide("y", grip.y - ((clientY - grip.clientY) * scale) / (bitmap.height - side));
   draw();
 }
 
 /** Move the picture by an arrow key. Returns whether the key was one. */
 export function nudge(key) {
-  const by = { ArrowLeft: ["x", -STEP], ArrowRight: ["x", STEP], ArrowUp: ["y", -STEP], ArrowDown: ["y", STEP] }[key];
-  if (!by || !isSquare()) return false;
-  shift(...by);
+  const step = { ArrowLeft: ["x", -STEP], ArrowRight: ["x", STEP], ArrowUp: ["y", -STEP], ArrowDown: ["y", STEP] }[key];
+  if (!step || !isSquare()) return false;
+  const [name, by] = step;
+  slide(name, readSliders()[name] + by);
   draw();
   return true;
 }
 
-/** The pixels, upright, of the file as it is uploaded: without its metadata. Throws an EncodingError if this
- * browser can't show it. */
+/** The pixels, upright, of the file as it is uploaded, without its metadata: Firefox ignores an EXIF orientation after
+ * XMP. Throws an EncodingError if this browser can't show it. */
 export async function decode(file) {
   const shown = (await withoutMetadata(file)) ?? file;
   try {
@@ -130,15 +137,19 @@ function countPixels(side) {
 }
 
 /** The shown square, in pixels of the picture. */
-function cut({ zoom, x, y } = Object.fromEntries(sliders().map((slider) => [slider.name, Number(slider.value)]))) {
+function cut({ zoom, x, y } = readSliders()) {
   const { width, height } = editor.bitmap;
   const side = Math.min(width, height) / zoom;
   return { left: (width - side) * x, top: (height - side) * y, side };
 }
 
-function shift(name, by) {
-  const slider = find(`[name=${name}]`);
-  if (Number.isFinite(by)) slider.value = Number(slider.value) + by;
+function readSliders() {
+  return Object.fromEntries(sliders().map((slider) => [slider.name, Number(slider.value)]));
+}
+
+function slide(name, value) {
+  // A picture that is no wider or higher than the square can't move in that direction.
+  if (Number.isFinite(value)) find(`[name=${name}]`).value = value;
 }
 
 function paint(canvas, left, top, side) {

@@ -115,13 +115,13 @@ function takeFirst({ files: [file], types }) {
 // The editor
 
 document.addEventListener("pointerdown", (event) => {
-  if (event.target.matches("#editor canvas")) event.target.setPointerCapture(event.pointerId);
+  if (!event.target.matches("#editor canvas")) return;
+  event.target.setPointerCapture(event.pointerId);
+  editor.grab(event);
 });
 
 document.addEventListener("pointermove", (event) => {
-  if (event.target.matches("#editor canvas") && event.target.hasPointerCapture(event.pointerId)) {
-    editor.move(event.movementX, event.movementY);
-  }
+  if (event.target.matches("#editor canvas") && event.target.hasPointerCapture(event.pointerId)) editor.drag(event);
 });
 
 document.addEventListener("keydown", (event) => {

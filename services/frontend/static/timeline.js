@@ -75,6 +75,7 @@ export class Entry {
   note(kind, text) {
     const item = build("li", { className: `call ${kind}` }, build("p", { className: "tells", textContent: text }));
     this.list.append(item);
+    follow(item);
     return item;
   }
 
