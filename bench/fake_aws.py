@@ -78,6 +78,8 @@ class Stored:
     tags: Mapping[str, str]
     modified: datetime
     etag: str
+    checksum: str | None = None
+    """The SHA-256 that a copy computed, in base64."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -127,6 +129,8 @@ class S3:
         stored = self.objects.get(request.key)
         if stored is None:
             return _s3_error(operation, 404, "NoSuchKey")
+        if request.method == "HEAD" and stored.checksum and "x-amz-checksum-mode" in request.headers:
+            return Response(operation, 200, b"", stored.headers | {"x-amz-checksum-sha256": stored.checksum})
         span = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
         if span is None:
             return Response(operation, 200, stored.body, stored.headers)
@@ -159,8 +163,8 @@ class S3:
             stored = replace(stored, tags=_tags(request))
         if request.headers.get("if-none-match") == "*" and request.key in self.objects:
             return _s3_error("CopyObject", 412, "PreconditionFailed")
-        self.objects[request.key] = replace(stored, modified=_now())
         checksum = base64.b64encode(hashlib.sha256(stored.body).digest()).decode()
+        self.objects[request.key] = replace(stored, modified=_now(), checksum=checksum)
         return _xml(
             "CopyObject",
             f"<CopyObjectResult><ETag>{escape(stored.etag)}</ETag><ChecksumSHA256>{checksum}</ChecksumSHA256>"

@@ -119,6 +119,8 @@ def test_the_steps_of_a_confirm_work_on_the_fake_aws(aws: FakeAwsServer, pending
     assert (stored.size, stored.content_type, stored.tagged) == (len(PNG), "image/png", pending == "tag")
 
     bucket.copy(strategy.promotion(ID, stored))
+    # A concurrent confirm finds the copy that was made, and its checksum.
+    bucket.copy(strategy.promotion(ID, stored))
     bucket.delete(strategy.leftovers(ID))
     listed = [listed.key for listed in bucket.list_objects("")]
     assert listed == [ID.avatar_key]
