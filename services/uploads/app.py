@@ -49,7 +49,7 @@ READ_MEMORY_BYTES = 100_000_000
 """Memory for the objects that are read at the same time. Further confirms wait for a thread."""
 
 MAX_READING_THREADS = 40
-"""As many as run route handlers, so that no confirm of a small picture waits for another."""
+"""As many as run route handlers. With the default `MAX_BYTES`, the memory allows fewer: twenty."""
 
 
 def create_app(

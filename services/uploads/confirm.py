@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from services.uploads.bucket import Bucket, ChangedError, OtherBytesError
-from services.uploads.deadline import Deadline
+from services.uploads.deadline import LAST_CALL_SECONDS, Deadline
 from services.uploads.decision import (
     AlreadyConfirmed,
     Decision,
@@ -45,11 +45,6 @@ logger = logging.getLogger(__name__)
 MAX_TRIES = 3
 """How often a confirm is tried when the object changes between the check and the copy. That happens only if the user
 keeps posting to the same form.
-"""
-
-LAST_CALL_SECONDS = 20
-"""How long after the request a confirm may still start a call to AWS. A call takes at most nine seconds
-(`services.store.clients`), so the response is sent before API Gateway's timeout of 30 s.
 """
 
 

@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+LAST_CALL_SECONDS = 20
+"""How long after the request a confirm or a removal may still start a call to AWS. A call takes at most nine seconds
+(`services.store.clients`), so the response is sent before API Gateway's timeout of 30 s.
+"""
+
+
 class DeadlineExceededError(Exception):
     """AWS was so slow that the response would be late."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.uploads.deadline import Deadline
+from services.uploads.deadline import LAST_CALL_SECONDS, Deadline
 from services.uploads.decision import decide_removal
 from services.uploads.refusals import KeepsChangingError
 from services.uploads.users import NotForwardError, Users
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 MAX_TRIES = 3
 """How often a removal is tried when the row changes between its read and its update."""
-
-LAST_CALL_SECONDS = 20
-"""How long after the request a removal may still start a call to AWS (`services.uploads.confirm`)."""
 
 
 @dataclass(frozen=True, slots=True)

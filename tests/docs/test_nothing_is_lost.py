@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from services.store.clients import CLIENT_CONFIG
-from services.uploads.confirm import LAST_CALL_SECONDS, MAX_TRIES
+from services.uploads.confirm import MAX_TRIES
+from services.uploads.deadline import LAST_CALL_SECONDS
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.__main__ import DONE, INVALID_SETTINGS, NEEDS_ATTENTION
 from services.uploads.sweep.plan import REPAIR_SECONDS

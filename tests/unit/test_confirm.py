@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from services.store.keys import PENDING_PREFIX, PENDING_TAG, UploadId
 from services.store.table import UnknownUserError
-from services.uploads.confirm import LAST_CALL_SECONDS, MAX_TRIES, Confirmed, Confirmer
-from services.uploads.deadline import DeadlineExceededError
+from services.uploads.confirm import MAX_TRIES, Confirmed, Confirmer
+from services.uploads.deadline import LAST_CALL_SECONDS, DeadlineExceededError
 from services.uploads.decision import Limits
 from services.uploads.refusals import (
     DigestMismatchError,

@@ -7,9 +7,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from services.store.keys import UploadId
 from services.store.table import UnknownUserError
-from services.uploads.deadline import DeadlineExceededError
+from services.uploads.deadline import LAST_CALL_SECONDS, DeadlineExceededError
 from services.uploads.refusals import KeepsChangingError
-from services.uploads.removal import LAST_CALL_SECONDS, MAX_TRIES, Remover
+from services.uploads.removal import MAX_TRIES, Remover
 from services.uploads.remove import run
 from tests.fake.aws import Aws, do_nothing, fail, once, refuse
 from tests.fake.world import Call, World
