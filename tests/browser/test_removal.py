@@ -89,6 +89,40 @@ def test_an_upload_that_was_presigned_before_a_removal_is_refused(
     assert user.avatar == read_key(site.calls.last)
 
 
+def test_a_repeated_confirm_after_a_removal_has_failed(site: Site, user: User, browser_errors: BrowserErrors) -> None:
+    site.log_in(user.username)
+    site.input("repeat").set_input_files(PHOTOGRAPH)
+    site.expect_entry("done")
+    assert user.http.delete("/uploads/avatar").status_code == 204
+    browser_errors.expect("status of 409")
+    site.entry.get_by_role("button", name="Confirm again").click()
+    site.expect_entry("failed")
+    expect(site.failure).to_have_text(
+        "The avatar was removed after this upload was presigned. Upload the picture again. (409, urn:problem:removed)"
+    )
+    expect(site.entry.get_by_role("button")).to_have_count(0)
+    expect(placeholder(site, user)).to_be_visible()
+    assert user.avatar is None
+
+
+@only_prefix
+def test_a_repeated_confirm_without_a_response_can_be_tried_again(
+    site: Site, user: User, browser_errors: BrowserErrors
+) -> None:
+    site.log_in(user.username)
+    site.input("repeat").set_input_files(PHOTOGRAPH)
+    site.expect_entry("done")
+    site.page.route("**/uploads/confirm", lambda route: route.abort(), times=1)
+    browser_errors.expect("net::ERR_FAILED")
+    site.entry.get_by_role("button", name="Confirm again").click()
+    site.expect_entry("failed")
+    expect(site.failure).to_have_text(re.compile(r"can't be reached\. Check the connection and try again\.$"))
+    site.entry.get_by_role("button", name="Confirm again").click()
+    site.expect_entry("done")
+    expect(site.calls.last).to_contain_text("Nothing will delete it")
+    expect(site.entry.get_by_role("button")).to_have_count(0)
+
+
 @only_prefix
 def test_a_failed_removal_is_explained(site: Site, user: User, browser_errors: BrowserErrors) -> None:
     old = user.avatar

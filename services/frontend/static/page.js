@@ -247,12 +247,22 @@ async function upload(file, { flow, username, note }) {
     await postForm(form, file, { observe: entry.observe("POST again", () => "The same form was still good.") });
     await see(entry);
     entry.note("left-out", AFTERMATH[strategy()]);
-    const observe = entry.observe("Confirm again", () => "Nothing will delete it.");
-    entry.offer("Confirm again", () => perform(async () => {
+    entry.offer("Confirm again", () => perform(confirmAgain, "uploads"));
+  }
+
+  async function confirmAgain() {
+    const { form } = going;
+    entry.offerNothing();
+    entry.say("running", "Confirming again");
+    try {
+      const observe = entry.observe("Confirm again", () => "Nothing will delete it.");
       const { avatar } = await confirm(form, { username: going.username, observe });
       await settle(entry, form.key, avatar);
-      entry.offerNothing();
-    }, "uploads"));
+      entry.say("done", "Done: it is the avatar.");
+    } catch (error) {
+      entry.say("failed", explain(error));
+      if (going.canConfirmAgain(error)) entry.offer("Confirm again", () => perform(confirmAgain, "uploads"));
+    }
   }
 
   async function fail(error) {

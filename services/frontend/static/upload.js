@@ -109,6 +109,11 @@ export class Upload {
     return error.name === "AbortError" || (error instanceof CallError && !HOPELESS.has(error.code));
   }
 
+  /** Whether a confirm of the same form may succeed after this error of a confirm. */
+  canConfirmAgain(error) {
+    return this.canTryAgain(error) && !OVER.has(error.code);
+  }
+
   async #post(signal) {
     for (let posts = 1; !this.#posted; posts += 1) {
       if (!this.#form || performance.now() > this.#expires) await this.#presign(signal);
