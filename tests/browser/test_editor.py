@@ -54,7 +54,10 @@ INSERT = """([kind, name, type, file]) => {
     const target = document.querySelector("#drop b");
     const options = { bubbles: true, cancelable: true };
     if (kind === "paste") {
-        document.body.dispatchEvent(new ClipboardEvent("paste", { ...options, clipboardData: transfer }));
+        const event = new ClipboardEvent("paste", options);
+        // The constructor in Firefox drops the files of its option `clipboardData`.
+        Object.defineProperty(event, "clipboardData", { value: transfer });
+        document.body.dispatchEvent(event);
         return [];
     }
     const events = ["dragover", "drop"].map((name) => new DragEvent(name, { ...options, dataTransfer: transfer }));

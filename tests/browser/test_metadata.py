@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import FilePayload, expect
 
 from services.pictures.formats import FORMATS, identify, measure
-from tests.browsing import SAME, difference, draw_avatar, only_chromium, read_key
+from tests.browsing import SAME, difference, draw_avatar, read_key
 from tests.conftest import only_prefix
 from tests.pictures import draw_scene, make_camera_photograph
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
     from infra.local.stack import Stack
-    from tests.browsing import Site
+    from tests.browsing import BrowserName, Site
     from tests.conftest import Bucket, User
 
 # The removal is the same under both strategies.
@@ -535,16 +535,24 @@ def test_random_bytes_are_not_cleaned(frame: Page, content_type: str) -> None:
     assert compare(frame, content_type, files) == {"cleaned": 0, "shown": 0}
 
 
-@only_chromium
 @pytest.mark.parametrize("content_type", MAKE_WITH_EXIF)
-def test_a_damaged_file_looks_the_same_after_the_removal(frame: Page, content_type: str) -> None:
+def test_a_damaged_file_looks_the_same_after_the_removal(
+    frame: Page, browser_name: BrowserName, content_type: str
+) -> None:
     dice = random.Random(content_type)  # noqa: S311 - places, not secrets
-    file = MAKE_WITH_EXIF[content_type](make_exif(6))
+    exif = make_exif(6)
+    file = MAKE_WITH_EXIF[content_type](exif)
+    places = [*range(len(file))]
+    if browser_name == "firefox":
+        # It ignores an orientation that follows an invalid entry (docs/upstream.md). The removal keeps the orientation
+        # and no other entry, so Firefox turns the picture afterwards, as Chromium does before.
+        start = file.index(exif)
+        del places[start : start + len(exif)]
     damaged: list[bytes] = []
     for _ in range(300):
         copy = bytearray(file)
         for _ in range(dice.choice([1, 1, 2, 5])):
-            copy[dice.randrange(len(copy))] = dice.choice([0, 0xFF, dice.randrange(256)])
+            copy[dice.choice(places)] = dice.choice([0, 0xFF, dice.randrange(256)])
         damaged.append(bytes(copy))
     counts = compare(frame, content_type, damaged)
     assert counts["cleaned"] > 50
