@@ -106,6 +106,8 @@ function transfer(form, body, { signal, progress }) {
     };
     signal?.addEventListener("abort", () => request.abort());
     request.open(form.method, form.url);
+    // Otherwise Firefox parses a response without a Content-Type as XML, and reports an error in the console.
+    request.responseType = "text";
     request.send(body);
   });
 }
