@@ -203,7 +203,7 @@ ODD: dict[str, tuple[str, bytes]] = {
     "image/png: no end": ("image/png", begin_png(PNG, chunk(b"eXIf", make_exif(1)))[:-12]),
     "image/png: cut off in the pixels": ("image/png", begin_png(PNG, chunk(b"eXIf", make_exif(1)))[:-100]),
     "image/png: cut off in a text": ("image/png", PNG[:-12] + chunk(b"tEXt", SECRET)[:-2]),
-    "image/png: wrong checksum": ("image/png", begin_png(PNG, chunk(b"eXIf", make_exif(1))[:-1] + b"?")),
+    "image/png: wrong checksum": ("image/png", begin_png(PNG, chunk(b"eXIf", make_exif(6))[:-1] + b"?")),
     "image/jpeg: stray bytes": (
         "image/jpeg",
         begin_jpeg(JPEG, exif_segment(1), SECRET, b"\0\0", segment(0xFE, SECRET), SECRET),
