@@ -106,6 +106,7 @@ def test_the_editor_shows_a_picture_before_its_upload(site: Site, user: User, bu
     picture, head = read_avatar(user, bucket)
     assert (picture.format, picture.size, head["ContentType"]) == ("JPEG", (300, 300), "image/jpeg")
     expect(site.editor).to_be_hidden()
+    expect(site.page.locator("#choose")).to_be_focused()
     assert difference(site.see_picture(user.username), draw_avatar(PHOTOGRAPH)) < SAME
 
 
@@ -208,6 +209,7 @@ def test_another_picture_can_be_chosen_instead(site: Site, user: User, bucket: B
     choose(site, PHOTOGRAPH)
     site.editor.get_by_role("button", name="Another picture").click()
     expect(site.editor).to_be_hidden()
+    expect(site.page.locator("#choose")).to_be_focused()
     choose(site, other)
     expect(site.editor).to_contain_text("other.png")
     start(site)

@@ -151,6 +151,7 @@ HEADS = [
         b" \xff\xd8\xff",
         b"<!doctype html><svg></svg>",
         b"BMW is a car",
+        make_ftyp(b"M4A ", b"isom"),
     ),
 ]
 

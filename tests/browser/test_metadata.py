@@ -203,7 +203,7 @@ ODD: dict[str, tuple[str, bytes]] = {
     "image/png: no end": ("image/png", begin_png(PNG, chunk(b"eXIf", make_exif(1)))[:-12]),
     "image/png: cut off in the pixels": ("image/png", begin_png(PNG, chunk(b"eXIf", make_exif(1)))[:-100]),
     "image/png: cut off in a text": ("image/png", PNG[:-12] + chunk(b"tEXt", SECRET)[:-2]),
-    "image/png: wrong checksum": ("image/png", begin_png(PNG, chunk(b"eXIf", make_exif(1))[:-1] + b"?")),
+    "image/png: wrong checksum": ("image/png", begin_png(PNG, chunk(b"eXIf", make_exif(6))[:-1] + b"?")),
     "image/jpeg: stray bytes": (
         "image/jpeg",
         begin_jpeg(JPEG, exif_segment(1), SECRET, b"\0\0", segment(0xFE, SECRET), SECRET),
@@ -240,6 +240,7 @@ ODD: dict[str, tuple[str, bytes]] = {
     "image/gif: something instead of a trailer": ("image/gif", GIF[:-1] + b"?" + SECRET),
 }
 """Files that violate their format, and that Chromium shows. Pillow refuses most of them."""
+NOT_SHOWN_BY_FIREFOX = "image/webp: cut off in the pixels"
 
 MAKE_WITH_EXIF: dict[str, Callable[[bytes], bytes]] = {
     # XMP follows: Firefox ignores an orientation after it (test_editor_input.py has the other order).
@@ -442,14 +443,17 @@ def test_metadata_is_removed_and_pixels_are_kept(frame: Page, case: str) -> None
 
 
 @pytest.mark.parametrize("case", ODD)
-def test_metadata_is_removed_from_an_odd_file_that_browsers_show(frame: Page, case: str) -> None:
+def test_metadata_is_removed_from_an_odd_file_that_browsers_show(
+    frame: Page, browser_name: BrowserName, case: str
+) -> None:
     content_type, file = ODD[case]
     assert SECRET in file
     cleaned = remove(frame, content_type, file)
     assert cleaned is not None
     assert SECRET not in cleaned
     assert remove(frame, content_type, cleaned) == cleaned
-    assert compare(frame, content_type, [file]) == {"cleaned": 1, "shown": 1}
+    is_shown = (browser_name, case) != ("firefox", NOT_SHOWN_BY_FIREFOX)
+    assert compare(frame, content_type, [file]) == {"cleaned": 1, "shown": int(is_shown)}
 
 
 @pytest.mark.parametrize(

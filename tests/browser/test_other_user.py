@@ -170,6 +170,18 @@ def test_an_attack_does_not_act_for_another_user(tabs: Tabs, attack: str) -> Non
     tabs.expect_refusal()
 
 
+def test_an_attack_does_not_confirm_for_another_user(tabs: Tabs, stack: Stack) -> None:
+    """The login comes after the attack's presign."""
+    tabs.site.page.locator("#attack-lab summary").click()
+    with hold_posts(tabs.site.page, f"{stack.aws.endpoint}/**") as held:
+        tabs.site.page.locator('[data-attack="replay"]').click()
+        wait_for_one(tabs.site.page, held)
+        tabs.log_in_elsewhere()
+        held[0].continue_()
+        expect(tabs.site.calls).to_have_count(3)
+    tabs.expect_refusal()
+
+
 def test_a_page_whose_user_has_logged_in_again_offers_to_try_again(tabs: Tabs) -> None:
     def switch_back(route: Route) -> None:
         answer = route.fetch(timeout=PATIENCE_MILLISECONDS)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = only_prefix
 
 LARGE = (MAX_WIDTH + 800, 3000)
-LIMIT = f"the limit is {MAX_WIDTH:,} × {MAX_HEIGHT:,}."
+LIMIT = f"the limit is {MAX_WIDTH:,} × {MAX_HEIGHT:,}. Scaled down, it has at most {MAX_WIDTH:,} ×"
 ANIMATION = " Only the first frame of the animation stays."
 
 
@@ -53,7 +53,7 @@ def test_a_too_large_picture_is_scaled_down_and_becomes_the_avatar(
     before = site.see_picture(user.username)
     choose(site, file, way)
     expect(offer(site).get_by_role("paragraph").first).to_have_text(
-        f"This picture has {LARGE[0]:,} × 3,000 pixels; {LIMIT}"
+        f"This picture has {LARGE[0]:,} × 3,000 pixels; {LIMIT} {3000 * MAX_WIDTH // LARGE[0]:,}."
     )
     expect(site.calls).to_have_count(0)
 
@@ -106,6 +106,7 @@ def test_a_cancelled_offer_uploads_nothing(site: Site, user: User, tmp_path: Pat
     file.write_bytes(make_picture("image/jpeg", size=(MAX_WIDTH + 1, 10)))
     old = user.avatar
     site.log_in(user.username)
+    site.input("confirm").focus()
     site.input("confirm").set_input_files(file)
     expect(offer(site).get_by_role("button", name="Scale it down")).to_be_focused()
     if way == "Cancel":
@@ -113,6 +114,7 @@ def test_a_cancelled_offer_uploads_nothing(site: Site, user: User, tmp_path: Pat
     else:
         site.page.keyboard.press("Escape")
     expect(offer(site)).to_be_hidden()
+    expect(site.input("confirm")).to_be_focused()
     expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
     expect(site.page.locator("#timeline > li")).to_have_count(0)
     assert user.avatar == old
@@ -129,7 +131,7 @@ def test_the_offer_says_that_an_animation_is_lost(
     site.log_in(user.username)
     site.input("confirm").set_input_files(file)
     expect(offer(site).get_by_role("paragraph").first).to_have_text(
-        f"This picture has {MAX_WIDTH + 1:,} × 10 pixels; {LIMIT}{ANIMATION if animated else ''}"
+        f"This picture has {MAX_WIDTH + 1:,} × 10 pixels; {LIMIT} 9.{ANIMATION if animated else ''}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
@@ -13,7 +14,7 @@ from tests.conftest import only_prefix, only_tag
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
-    from tests.browsing import Site
+    from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
 
 
@@ -80,3 +81,20 @@ def test_unconfirmed_objects_are_deleted_after_days(site: Site, user: User, buck
     expect(lifecycle.locator("[data-clock]")).to_contain_text("ahead")
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
     assert key != user.avatar
+
+
+@only_prefix
+@pytest.mark.parametrize(("button", "path"), [("Let a day pass", "_lifecycle"), ("Sweep now", "_sweep")])
+def test_a_failed_sweep_or_day_shows_no_earlier_result(
+    site: Site, browser_errors: BrowserErrors, button: str, path: str
+) -> None:
+    lifecycle = site.page.locator("#lifecycle")
+    lifecycle.get_by_role("button", name="Sweep now").click()
+    expect(lifecycle.locator("[data-told]")).to_have_text("The sweep has been through the table and the bucket.")
+    expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
+    site.page.route(f"**/{path}", lambda route: route.abort(), times=1)
+    browser_errors.expect("net::ERR_FAILED")
+    lifecycle.get_by_role("button", name=button).click()
+    expect(site.failure).to_have_text(re.compile(r"can't be reached\. Check the connection and try again\.$"))
+    expect(lifecycle.locator("[data-told]")).to_be_empty()
+    expect(lifecycle.locator("[data-deleted]")).to_be_empty()

@@ -33,11 +33,13 @@ export async function open(chosen) {
   find("[data-start]").focus();
 }
 
+/** Close it. The focus goes to the file input, since it would be lost with the button that was clicked. */
 export function close() {
   editor.bitmap?.close();
   Object.assign(editor, { file: null, bitmap: null, turn: editor.turn + 1 });
   document.querySelector("#drop").hidden = false;
   find("").hidden = true;
+  document.querySelector("#choose").focus({ preventScroll: true });
 }
 
 export function isOpen() {

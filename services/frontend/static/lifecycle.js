@@ -12,12 +12,14 @@ export async function showClock() {
 
 /** Move the clock ahead by a day. S3 then deletes the expired objects. */
 export async function passDay() {
+  clear();
   const clock = await callService(CLOCK, { days: 1 });
   show(clock);
   tell("A day has passed.", clock.deleted.map(({ key, rule }) => `S3 deleted ${key} by its rule ${rule}.`), "Nothing was over yet.");
 }
 
 export async function sweep() {
+  clear();
   const { outcomes } = await callService(SWEEP, {});
   const lines = outcomes.flatMap(({ outcome, count, meaning, names }) => [
     `${count.toLocaleString("en")} ${outcome}: ${meaning}`,
@@ -33,9 +35,18 @@ function show({ now, days_ahead: days }) {
   setClock(days);
 }
 
+/** Remove the result of the call before, since this one can fail. */
+function clear() {
+  showResult("", []);
+}
+
 function tell(title, lines, otherwise) {
+  showResult(title, lines.length ? lines : [otherwise]);
+}
+
+function showResult(title, lines) {
   document.querySelector("#lifecycle [data-told]").textContent = title;
-  document.querySelector("#lifecycle [data-deleted]").replaceChildren(...(lines.length ? lines : [otherwise]).map(toItem));
+  document.querySelector("#lifecycle [data-deleted]").replaceChildren(...lines.map(toItem));
 }
 
 function toItem(text) {

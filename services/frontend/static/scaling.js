@@ -9,7 +9,8 @@ export async function fitToLimits(file) {
   const size = await measure(file);
   if (!size || !exceedsLimits(size)) return file;
   const animation = (await hasSeveralFrames(file)) ? " Only the first frame of the animation stays." : "";
-  const text = `This picture has ${show(size)} pixels; the limit is ${show(LIMITS)}.${animation}`;
+  const scaled = show(scale(size, findFactor(size)));
+  const text = `This picture has ${show(size)} pixels; the limit is ${show(LIMITS)}. Scaled down, it has at most ${scaled}.${animation}`;
   return (await ask("Too many pixels", text, "Scale it down")) ? scaleDown(file) : null;
 }
 
@@ -26,20 +27,28 @@ async function measure(file) {
   return size;
 }
 
+/** The largest factor by which a picture is within the limits in pixels. */
+function findFactor({ width, height }) {
+  return Math.min(LIMITS.width / width, LIMITS.height / height);
+}
+
+function scale({ width, height }, factor) {
+  return { width: Math.max(1, Math.floor(width * factor)), height: Math.max(1, Math.floor(height * factor)) };
+}
+
 async function scaleDown(file) {
   const bitmap = await decode(file);
   const canvas = document.createElement("canvas");
-  let scale = Math.min(LIMITS.width / bitmap.width, LIMITS.height / bitmap.height);
+  let factor = findFactor(bitmap);
   let scaled;
   do {
-    canvas.width = Math.max(1, Math.floor(bitmap.width * scale));
-    canvas.height = Math.max(1, Math.floor(bitmap.height * scale));
+    Object.assign(canvas, scale(bitmap, factor));
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
     scaled = await encode(canvas, file);
-    scale *= 0.8;
-  } while (scaled.size > LIMITS.bytes && scale > 0.01);
+    factor *= 0.8;
+  } while (scaled.size > LIMITS.bytes && factor > 0.01);
   bitmap.close();
   return scaled;
 }
