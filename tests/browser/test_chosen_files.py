@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import PHOTOGRAPH, read_key
+from tests.browsing import PHOTOGRAPH, only_chromium, read_key
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "changed": lambda file: file.write_bytes(file.read_bytes() + b"\0"),
     "gone": lambda file: file.unlink(),
 }
+changes_that_are_noticed = pytest.mark.parametrize(
+    ("browser_name", "change"),
+    [("chromium", "changed"), ("chromium", "gone"), ("firefox", "gone")],
+    indirect=["browser_name"],
+    scope="session",
+)
+"""Firefox reads a changed file as it is now."""
+
 INPUTS = {"at-once": ("[data-flow=confirm]", "#failure"), "editor": ("#choose", "#picture-problem")}
 """File inputs, each with the place of its messages."""
 
@@ -50,7 +58,7 @@ def photograph(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@changes_that_are_noticed
 @pytest.mark.parametrize("place", INPUTS)
 def test_a_file_that_can_not_be_read_any_more_is_told_as_such(
     site: Site, user: User, photograph: Path, place: str, change: str
@@ -106,7 +114,7 @@ def test_a_file_that_is_too_large_to_read_is_not_read(site: Site, user: User, tm
     expect(site.page.locator(message)).to_have_text(TOO_LARGE)
 
 
-# Drops
+# Drops, which Playwright can simulate by Chromium's own protocol only
 
 LINK = {"items": [{"mimeType": "text/uri-list", "data": "https://example.com/cat.jpg"}]}
 TEXT = {"items": [{"mimeType": "text/plain", "data": "a cat"}]}
@@ -124,6 +132,7 @@ def drop(site: Site, target: Locator, data: dict[str, Any]) -> None:
         session.send("Input.dispatchDragEvent", event)
 
 
+@only_chromium
 @pytest.mark.parametrize("is_logged_in", [True, False])
 def test_a_file_dropped_beside_the_zone_leaves_the_page_as_it_is(site: Site, user: User, *, is_logged_in: bool) -> None:
     if is_logged_in:
@@ -138,18 +147,21 @@ def test_a_file_dropped_beside_the_zone_leaves_the_page_as_it_is(site: Site, use
     expect(site.page.locator("#timeline > li")).to_have_count(0)
 
 
+@only_chromium
 def test_a_file_dropped_in_the_zone_is_edited(site: Site, user: User) -> None:
     site.log_in(user.username)
     drop(site, site.page.locator("#drop"), {"files": [str(PHOTOGRAPH)]})
     expect(site.editor).to_contain_text(PHOTOGRAPH.name)
 
 
+@only_chromium
 def test_a_file_dropped_on_an_input_is_uploaded(site: Site, user: User) -> None:
     site.log_in(user.username)
     drop(site, site.input("skip"), {"files": [str(PHOTOGRAPH)]})
     site.expect_entry("left-out")
 
 
+@only_chromium
 @pytest.mark.parametrize(("data", "kind"), [(LINK, "a link"), (TEXT, "text")], ids=["link", "text"])
 def test_a_drop_that_is_no_file_is_told_as_such(site: Site, user: User, data: dict[str, Any], kind: str) -> None:
     site.log_in(user.username)
