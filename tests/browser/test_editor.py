@@ -298,13 +298,16 @@ def test_an_animation_is_uploaded_as_the_original(
     assert getattr(picture, "n_frames", 1) == 2
 
 
-def test_a_still_picture_after_an_animation_is_cropped(site: Site, user: User, tmp_path: Path) -> None:
-    file = tmp_path / "moving.gif"
-    file.write_bytes(make_animation("image/gif"))
+@pytest.mark.parametrize("still", ["JPEG", "GIF"])
+def test_a_still_picture_after_an_animation_is_cropped(site: Site, user: User, tmp_path: Path, still: str) -> None:
+    """The GIF has the extensions of an animation, and one frame."""
+    moving, file = tmp_path / "moving.gif", tmp_path / "still"
+    moving.write_bytes(make_animation("image/gif"))
+    draw_scene(300, 300, seed=1).save(file, still, loop=0, duration=100)
     site.log_in(user.username)
-    choose(site, file)
+    choose(site, moving)
     site.editor.get_by_role("button", name="Another picture").click()
-    choose(site, PHOTOGRAPH)
+    choose(site, file)
     expect(site.editor.get_by_label("a square")).to_be_checked()
     expect(site.editor).to_contain_text("Uploaded: 300 × 300 pixels, and nothing else")
 
