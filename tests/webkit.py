@@ -152,14 +152,15 @@ class WebKitSite:
     def turn_pages_to(self, section: str, wanted: str) -> None:
         """Follow the section's "Next page" links until the wanted element is there."""
         while self.count(wanted) == 0:
-            link = next(
-                link
-                for link in self.driver.find_elements(By.CSS_SELECTOR, f"{section} .pager a")
-                if "Next" in link.text
+            # One script reads the link, since the page can replace its sections between two commands.
+            address = self.run(
+                """const links = [...document.querySelectorAll(arguments[0])];
+                return links.find((link) => link.textContent.includes("Next")).getAttribute("href");""",
+                f"{section} .pager a",
             )
-            address = link.get_dom_attribute("href")
-            link.click()
-            self.expect_none(f'{section} .pager a[href="{address}"]')
+            link = f'{section} .pager a[href="{address}"]'
+            self.click(link)
+            self.expect_none(link)
 
     def see(self, selector: str) -> Image.Image:
         """The element as the browser draws it."""

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_timeline import hold_posts, wait_for_one
-from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, read_key
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, only_chromium, read_key
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
@@ -182,6 +182,7 @@ def test_an_attack_does_not_confirm_for_another_user(tabs: Tabs, stack: Stack) -
     tabs.expect_refusal()
 
 
+@only_chromium
 def test_a_page_whose_user_has_logged_in_again_offers_to_try_again(tabs: Tabs) -> None:
     def switch_back(route: Route) -> None:
         answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
