@@ -35,7 +35,7 @@ PNG_FRAME = make_chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 9, 9, 0, 0, 1, 1, 0
 GIF_HEAD = b"GIF89a\x09\0\x09\0\0\0\0"
 GIF_FRAME = b",\0\0\0\0\x09\0\x09\0\0\x08"
 JPEG_HEAD = b"\xff\xd8\xff\xfe\0\2"
-WEBP_HEAD = b"RIFF\xff\xff\xff\0WEBPVP8X\x0a\0\0\0\2\0\0\0\x08\0\0\x08\0\0"
+WEBP_HEAD = b"RIFF\0\x40\x4c\0WEBPVP8X\x0a\0\0\0\2\0\0\0\x08\0\0\x08\0\0"
 WEBP_FRAME = b"ANMF\x10\0\0\0" + bytes(16)
 WEBP_PICTURE = b"VP8 \x0a\0\0\0\x10\0\0\x9d\x01\x2a\1\0\1\0"
 

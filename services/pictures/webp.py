@@ -33,11 +33,15 @@ def measure(content: bytes, steps: Steps) -> tuple[int, int] | None:
 
     Chromium, Firefox and Pillow decode with libwebp, which refuses a frame beyond the canvas, and a still picture whose
     size is not that of its canvas. It ignores a further picture; the reader refuses one that is larger than the first.
+    Chromium draws nothing of a file that is cut off or has something else than whole chunks.
     """
     canvas: tuple[int, int] | None = None
     shown = PICTURES
     found = False
-    for kind, header in _read_chunks(content, steps):
+    for chunk in _read_chunks(content, steps):
+        if chunk is None:
+            return None
+        kind, header = chunk
         read = EXTENTS.get(kind)
         extent = read(header) if read else canvas
         if extent is None:
@@ -54,8 +58,8 @@ def measure(content: bytes, steps: Steps) -> tuple[int, int] | None:
     return canvas if found else None
 
 
-def _read_chunks(content: bytes, steps: Steps) -> Iterator[tuple[bytes, bytes]]:
-    """Type and first bytes of each chunk (RFC 9649, section 2.3) until the file is cut off, or its size is reached.
+def _read_chunks(content: bytes, steps: Steps) -> Iterator[tuple[bytes, bytes] | None]:
+    """Type and first bytes of each chunk (RFC 9649, section 2.3), and None for anything else within the file's size.
 
     The chunks in an animation's frame are read as if they followed it. libwebp does the same (`ParseAnimationFrame`).
     """
@@ -64,15 +68,20 @@ def _read_chunks(content: bytes, steps: Steps) -> Iterator[tuple[bytes, bytes]]:
     (size,) = RIFF.unpack_from(content)
     end = CHUNK.size + size
     at = RIFF.size
-    while at + CHUNK.size <= min(end, len(content)):
+    while at < end <= len(content):
         steps.take()
+        if at + CHUNK.size > end:
+            yield None
+            return
         kind, length = CHUNK.unpack_from(content, at)
         at += CHUNK.size
-        header_end = at + min(length, FRAME_HEADER_LENGTH)
-        if at + length > end or header_end > len(content):
+        next_at = at + length + length % 2
+        if next_at > end:
+            yield None
             return
+        header_end = at + min(length, FRAME_HEADER_LENGTH)
         yield kind, content[at:header_end]
-        at = header_end if kind == FRAME else at + length + length % 2
+        at = header_end if kind == FRAME else next_at
 
 
 def _read_canvas(header: bytes) -> tuple[int, int] | None:

@@ -18,7 +18,7 @@ from playwright.sync_api import FilePayload, expect
 from services.pictures.formats import FORMATS, identify, measure
 from tests.browsing import SAME, difference, draw_avatar, read_key
 from tests.conftest import only_prefix
-from tests.pictures import draw_scene, make_camera_photograph
+from tests.pictures import draw_scene, make_camera_photograph, make_webp, make_webp_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,6 +105,17 @@ def begin_webp(exif: bytes) -> bytes:
     return webp[:30] + webp[start:] + webp[30:start]
 
 
+def put_into_frames(webp: bytes, more: bytes) -> bytes:
+    """The animated WebP with this chunk at the end of each frame."""
+    chunks, at = b"", 12
+    while at < len(webp):
+        (size,) = struct.unpack_from("<I", webp, at + 4)
+        name, data = webp[at : at + 4], webp[at + 8 : at + 8 + size]
+        chunks += make_webp_chunk(name, data + more if name == b"ANMF" else data)
+        at += 8 + size + size % 2
+    return make_webp(chunks)
+
+
 def end_gif(gif: bytes, extension: bytes) -> bytes:
     """The GIF with one more extension at its end."""
     return gif[:-1] + extension + gif[-1:]
@@ -181,6 +192,7 @@ WEBPS: dict[str, bytes] = {
     "with a profile": save("WEBP", icc_profile=PROFILE, exif=make_exif(1), xmp=SECRET),
     "transparent": save("WEBP", Image.merge("RGBA", (*SCENE.split(), SCENE.convert("L"))), xmp=SECRET),
     "animated": save("WEBP", exif=make_exif(1), xmp=SECRET, **ANIMATION),
+    "in the frames of an animation": put_into_frames(save("WEBP", **ANIMATION), make_webp_chunk(b"EXIF", make_exif(1))),
     "unknown chunk": end_webp(save("WEBP", exif=make_exif(1)), b"prvt", SECRET),
     "plain, with a chunk behind it": end_webp(LOSSY, b"EXIF", make_exif(1)),
     "lossless, with a chunk behind it": end_webp(LOSSLESS, b"XMP ", SECRET),
@@ -239,7 +251,7 @@ ODD: dict[str, tuple[str, bytes]] = {
     "image/gif: cut off in a comment": ("image/gif", end_gif(GIF, b"!\xfe" + bytes([len(SECRET)]) + SECRET)[:-1]),
     "image/gif: something instead of a trailer": ("image/gif", GIF[:-1] + b"?" + SECRET),
 }
-"""Files that violate their format, and that Chromium shows. Pillow refuses most of them."""
+"""Files that violate their format, and that Chromium shows or decodes without an error. Pillow refuses most of them."""
 NOT_SHOWN_BY_FIREFOX = "image/webp: cut off in the pixels"
 
 MAKE_WITH_EXIF: dict[str, Callable[[bytes], bytes]] = {
@@ -274,6 +286,10 @@ UNREADABLE: dict[str, tuple[str, bytes]] = {
     "webp without pixels": ("image/webp", end_webp(WEBPS["lossy"][:30], b"EXIF", make_exif(1))),
     "webp with a chunk beyond its end": ("image/webp", end_webp(LOSSY, b"EXIF", b"")[:-4] + b"\xff\0\0\0"),
     "gif without a frame": ("image/gif", GIF[:13] + b"!\xfe" + bytes([len(SECRET)]) + SECRET + b"\0;"),
+    "webp with a chunk beyond its frame": (
+        "image/webp",
+        put_into_frames(save("WEBP", **ANIMATION), b"EXIF\xff\0\0\0" + SECRET + b"!"),
+    ),
     "webp with two headers": ("image/webp", end_webp(WEBPS["lossy"], b"VP8X", WEBPS["lossy"][20:30])),
     "webp with a short header": ("image/webp", end_webp(b"RIFF\0\0\0\0WEBPVP8X\2\0\0\0\x0c\0", b"VP8 ", LOSSY[20:])),
 }

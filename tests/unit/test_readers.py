@@ -66,7 +66,7 @@ def test_a_file_is_measured_as_browsers_show_it(name: str, dimensions: tuple[int
     assert measure((CASES / name).read_bytes()) == dimensions
 
 
-@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+@pytest.mark.parametrize("content_type", sorted({*CONTENT_TYPES} - {"image/webp"}))
 def test_a_cut_off_picture_has_its_own_dimensions_or_none(content_type: str) -> None:
     picture = make_picture(content_type, size=(37, 21))
     assert measure(picture) == (37, 21)
@@ -420,8 +420,6 @@ UNKNOWN = make_webp_chunk(b"test", b"abc")
         pytest.param(make_webp(PICTURE, PICTURE), id="a second picture of the same size"),
         pytest.param(make_webp(MOVING, START, make_webp_frame(PICTURE), make_webp_frame(LOSSLESS)), id="animation"),
         pytest.param(make_webp(MOVING, START, make_webp_frame(PICTURE), make_webp_frame()), id="an empty frame"),
-        pytest.param(make_webp(MOVING, START, make_webp_frame(PICTURE), make_webp_frame(PICTURE))[:-30], id="cut off"),
-        pytest.param(b"RIFF\xff\0\0\0" + make_webp(PICTURE)[8:], id="cut off before its size"),
     ],
 )
 def test_a_webp_that_browsers_show_has_the_dimensions_of_its_canvas(webp: bytes) -> None:
@@ -453,6 +451,11 @@ def test_a_webp_that_browsers_show_has_the_dimensions_of_its_canvas(webp: bytes)
         pytest.param(make_webp(make_webp_chunk(b"VP8L", b"\x2f" + bytes(3) + b"\x20")), id="version 1 of VP8L"),
         pytest.param(b"RIFF\x08\0\0\0" + make_webp(PICTURE)[8:], id="a size that ends before the picture"),
         pytest.param(b"RIFF\x15\0\0\0" + make_webp(PICTURE)[8:], id="a size that ends within the picture"),
+        pytest.param(make_webp(MOVING, START, make_webp_frame(PICTURE), make_webp_frame(PICTURE))[:-30], id="cut off"),
+        pytest.param(b"RIFF\xff\0\0\0" + make_webp(PICTURE)[8:], id="cut off before its size"),
+        pytest.param(make_webp(PICTURE, UNKNOWN[:-1]), id="a last chunk without its padding"),
+        pytest.param(make_webp(CANVAS, PICTURE, b"test\x10\0\0\0abc"), id="a last chunk longer than the file"),
+        pytest.param(make_webp(PICTURE, b"test\0"), id="a last chunk without its length"),
         pytest.param(
             make_webp(make_webp_canvas(17, 17, animated=True), START, make_webp_frame(PICTURE, 2)),
             id="a frame one pixel beyond the canvas",

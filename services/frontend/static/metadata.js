@@ -227,7 +227,9 @@ function crc32(bytes) {
 
 // WebP: RFC 9649, section 2.
 
-const WEBP_CHUNKS = new Set(["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICCP"]);
+const WEBP_CHUNKS = new Set(["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ICCP"]);
+/** The chunks within a frame, which begins with a header of 16 bytes. */
+const WEBP_FRAME_CHUNKS = new Set(["VP8 ", "VP8L", "ALPH"]);
 const HAS_EXIF = 0x08;
 const HAS_XMP = 0x04;
 
@@ -252,6 +254,10 @@ function readWebp(bytes) {
       chunks.push(header);
     } else if (WEBP_CHUNKS.has(name)) {
       chunks.push(bytes.subarray(at, next));
+    } else if (name === "ANMF") {
+      const frame = keepWebpFrame(bytes.subarray(at + 8, at + 8 + size));
+      if (!frame) return null;
+      chunks.push(frame);
     } else if (name === "EXIF" && flags && !seen.has(name) && next <= bytes.length) {
       for (const exif of keepOrientation(bytes.subarray(at + 8, at + 8 + size))) {
         chunks.push(webpChunk(name, exif));
@@ -266,6 +272,19 @@ function readWebp(bytes) {
   const missing = Math.max(0, end - bytes.length);
   const length = chunks.reduce((sum, chunk) => sum + chunk.length, 4 + missing);
   return [toLatin1("RIFF"), toLittleEndian(length, 4), toLatin1("WEBP"), ...chunks];
+}
+
+/** The frame with its header and pixels only. Null if one of its chunks does not end within it. */
+function keepWebpFrame(frame) {
+  const parts = [frame.subarray(0, 16)];
+  for (let at = 16; at < frame.length; ) {
+    const size = littleEndian(frame, at + 4, 4);
+    const next = at + 8 + size + (size % 2);
+    if (!(next <= frame.length)) return null;
+    if (WEBP_FRAME_CHUNKS.has(fromLatin1(frame.subarray(at, at + 4)))) parts.push(frame.subarray(at, next));
+    at = next;
+  }
+  return webpChunk("ANMF", join(parts));
 }
 
 function webpChunk(name, data) {
