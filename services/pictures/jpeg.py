@@ -11,6 +11,8 @@ import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from services.pictures.steps import Steps
 
 MAGIC = b"\xff\xd8\xff"
@@ -23,6 +25,7 @@ FRAME_MARKERS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 arithmetic coding. No browser shows a lossless, hierarchical or differential one.
 """
 SCAN_MARKER = 0xDA
+HUFFMAN_MARKER, QUANTIZATION_MARKER = 0xC4, 0xDB
 TABLE_MARKERS = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD})
 """Segments with Huffman tables, arithmetic conditioning, quantization tables, number of lines, restart interval."""
 METADATA_MARKERS = frozenset({*range(0xE0, 0xF0), 0xFE})
@@ -39,6 +42,11 @@ FRAME = struct.Struct(">HBHHB")
 PRECISION = 8
 """Bits of a sample. No browser shows 12."""
 COMPONENTS = (1, 3, 4)
+MAX_COMPONENTS_OF_A_SCAN = 4
+TABLES = 4
+"""Numbers of tables of each kind (sections B.2.4.1 and B.2.4.2)."""
+CODE_LENGTHS, MAX_CODES = 16, 256
+"""Of a Huffman table (section B.2.4.2): the lengths that its codes can have, and the number of codes."""
 SAMPLING_FACTORS = frozenset(horizontal << 4 | vertical for horizontal in range(1, 5) for vertical in range(1, 5))
 
 
@@ -57,6 +65,7 @@ def measure(content: bytes, steps: Steps) -> tuple[int, int] | None:
     segment, or follow the end of the picture.
     """
     dimensions: tuple[int, int] | None = None
+    frame = b""
     at = 2
     while marker := _find_marker(content, at):
         steps.take()
@@ -66,15 +75,65 @@ def measure(content: bytes, steps: Steps) -> tuple[int, int] | None:
         if code not in SEGMENT_MARKERS or len(content) < at + 2:
             return None
         (length,) = LENGTH.unpack_from(content, at)
+        segment = content[at : at + length]
         if code == SCAN_MARKER:
-            return dimensions if len(content) >= at + length else None
+            return dimensions if len(segment) == length and _is_scan(segment, frame) else None
         if code in FRAME_MARKERS:
-            if dimensions or (dimensions := _read_frame(content[at : at + length])) is None:
+            if dimensions or (dimensions := _read_frame(segment)) is None:
+                return None
+            frame = segment
+        elif code in CHECKS:
+            if not CHECKS[code](segment[LENGTH.size :], steps):
                 return None
         elif length < LENGTH.size and code not in METADATA_MARKERS:
             return None
         at += max(length, LENGTH.size)
     return None
+
+
+def _is_scan(segment: bytes, frame: bytes) -> bool:
+    """Whether the scan has components of the frame, each once (`get_sos`)."""
+    count = segment[LENGTH.size] if len(segment) > LENGTH.size else 0
+    components = set(segment[LENGTH.size + 1 : LENGTH.size + 1 + 2 * count : 2])
+    return (
+        1 <= count <= MAX_COMPONENTS_OF_A_SCAN
+        and len(segment) == LENGTH.size + 1 + 2 * count + 3
+        and len(components) == count
+        and components <= set(frame[FRAME.size :: 3])
+    )
+
+
+def _has_quantization_tables(data: bytes, steps: Steps) -> bool:
+    """Whether the segment consists of whole tables (`get_dqt`). Each has 64 values of one or two bytes."""
+    at = 0
+    while at < len(data):
+        steps.take()
+        precision, index = data[at] >> 4, data[at] & 0xF
+        if index >= TABLES:
+            return False
+        at += 1 + 64 * (2 if precision else 1)
+    return at == len(data)
+
+
+def _has_huffman_tables(data: bytes, steps: Steps) -> bool:
+    """Whether the segment consists of whole tables (`get_dht`). Each has the numbers of its codes of 1 to 16 bits, and
+    a byte for each code. The bit 0x10 of its index says that it is for AC coefficients.
+    """
+    at = 0
+    while at < len(data):
+        steps.take()
+        numbers = data[at + 1 : at + 1 + CODE_LENGTHS]
+        codes = sum(numbers)
+        if len(numbers) < CODE_LENGTHS or codes > MAX_CODES or data[at] & ~0x10 >= TABLES:
+            return False
+        at += 1 + CODE_LENGTHS + codes
+    return at == len(data)
+
+
+CHECKS: dict[int, Callable[[bytes, Steps], bool]] = {
+    QUANTIZATION_MARKER: _has_quantization_tables,
+    HUFFMAN_MARKER: _has_huffman_tables,
+}
 
 
 def _find_marker(content: bytes, at: int) -> tuple[int, int] | None:

@@ -327,6 +327,33 @@ def test_a_photograph_has_its_stored_dimensions_whatever_its_orientation() -> No
     assert measure(photograph) == (300, 200)
 
 
+SCAN = JPEG[SCAN_AT : SCAN_AT + 14]
+"""The header of a scan with the components 1, 2 and 3."""
+QUANTIZATION, HUFFMAN = b"\xff\xdb", b"\xff\xc4"
+
+
+@pytest.mark.parametrize(
+    "jpeg",
+    [
+        pytest.param(JPEG.replace(SCAN, SCAN[:4] + b"\0" + SCAN[5:]), id="a scan without components"),
+        pytest.param(JPEG.replace(SCAN, SCAN[:4] + b"\2" + SCAN[5:]), id="a scan that is too long"),
+        pytest.param(JPEG.replace(SCAN, SCAN[:5] + b"\x09" + SCAN[6:]), id="a component that the frame does not have"),
+        pytest.param(JPEG.replace(SCAN, SCAN[:5] + b"\2" + SCAN[6:]), id="a component twice"),
+        pytest.param(JPEG[:2] + QUANTIZATION + b"\0\x43\4" + bytes(64) + JPEG[2:], id="a fifth quantization table"),
+        pytest.param(JPEG[:2] + QUANTIZATION + b"\0\x42\0" + bytes(63) + JPEG[2:], id="a short quantization table"),
+        pytest.param(JPEG[:2] + HUFFMAN + b"\0\x13\4" + bytes(16) + JPEG[2:], id="a fifth Huffman table"),
+        pytest.param(JPEG[:2] + HUFFMAN + b"\0\x12\0" + bytes(15) + JPEG[2:], id="a short Huffman table"),
+        pytest.param(JPEG[:2] + HUFFMAN + b"\0\x14\0\5" + bytes(15) + b"x" + JPEG[2:], id="codes beyond the segment"),
+        pytest.param(
+            JPEG[:2] + HUFFMAN + b"\1\x23\0" + b"\xff\x11" + bytes(14) + bytes(272) + JPEG[2:], id="too many codes"
+        ),
+    ],
+)
+def test_a_jpeg_with_a_scan_or_table_that_decoders_refuse_is_refused(jpeg: bytes) -> None:
+    assert identify(jpeg) == "image/jpeg"
+    assert measure(jpeg) is None
+
+
 def test_a_thumbnail_of_a_jpeg_does_not_count() -> None:
     thumbnail = make_picture("image/jpeg", size=(300, 300))
     segment = b"\xff\xe1" + struct.pack(">H", 2 + len(thumbnail)) + thumbnail
