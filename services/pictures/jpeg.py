@@ -75,6 +75,8 @@ def measure(content: bytes, steps: Steps) -> tuple[int, int] | None:
         if code not in SEGMENT_MARKERS or len(content) < at + 2:
             return None
         (length,) = LENGTH.unpack_from(content, at)
+        if length < LENGTH.size and code not in METADATA_MARKERS:
+            return None
         segment = content[at : at + length]
         if code == SCAN_MARKER:
             return dimensions if len(segment) == length and _is_scan(segment, frame) else None
@@ -82,10 +84,7 @@ def measure(content: bytes, steps: Steps) -> tuple[int, int] | None:
             if dimensions or (dimensions := _read_frame(segment)) is None:
                 return None
             frame = segment
-        elif code in CHECKS:
-            if not CHECKS[code](segment[LENGTH.size :], steps):
-                return None
-        elif length < LENGTH.size and code not in METADATA_MARKERS:
+        elif code in CHECKS and not CHECKS[code](segment[LENGTH.size :], steps):
             return None
         at += max(length, LENGTH.size)
     return None
