@@ -320,7 +320,6 @@ def test_a_blank_picture_is_sent_over_https_without_a_trailing_checksum(
     [request] = sent
     headers = {name.lower(): value for name, value in request.headers.items()}
     assert str(request.url).startswith("https://pictures.s3.eu-central-1.amazonaws.com/")
-    assert request.body == BLANK.read_bytes()
     assert {"content-encoding", "x-amz-trailer"}.isdisjoint(headers)
     assert headers["x-amz-checksum-sha256"] in {BLANK_SHA256, BLANK_SHA256.encode()}
 
