@@ -33,11 +33,12 @@ MAX_HEIGHT = 4200
 (4032 x 3024) is within the limits.
 """
 
+# A form is refused after its credentials have expired. botocore replaces temporary credentials 15 minutes before, and
+# must have done so 10 minutes before.
+MAX_FORM_SECONDS = 600
 FormSeconds = Annotated[
     Seconds,
-    # A form is refused after its credentials have expired. botocore replaces temporary credentials 15 minutes before,
-    # and must have done so 10 minutes before.
-    msgspec.Meta(le=600, description="How long a form is valid, in seconds from its presign."),
+    msgspec.Meta(le=MAX_FORM_SECONDS, description="How long a form is valid, in seconds from its presign."),
 ]
 FORM_SECONDS = 300
 
