@@ -17,7 +17,7 @@ from infra.check.outcome import Check, CheckFailedError, Line, NotCheckedError
 from infra.check.visit import CannotCheckError, Visit, choose_users, log_in, read_former
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 TIMEOUT_SECONDS = 35
 """Longer than the 30 s after which an HTTP API responds."""
@@ -35,33 +35,44 @@ CHECKS = (
 
 PUT_BACK = Check("put-back", "The user has the former picture again, and nothing else is left", Visit.put_back)
 
+UNREADABLE = (httpx2.HTTPError, httpx2.InvalidURL, ValueError, LookupError, TypeError)
+"""Errors of a request without a response, and of a response that is not one of this project's services."""
+
 OK, FAILED, CANNOT_CHECK = 0, 1, 2
 """Exit statuses. argparse ends with the last one for wrong arguments."""
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(CANNOT_CHECK)
 
 
 def run(arguments: Sequence[str], transport: httpx2.BaseTransport | None = None) -> int:
     """Check a deployment and print the outcome. `transport`: sends the requests, in place of httpx2's own."""
     options = parse_arguments(arguments)
     show = _show_json if options.json else _show_text
+    lines: list[Line] = []
     with httpx2.Client(timeout=TIMEOUT_SECONDS, transport=transport) as http:
         try:
             visit = begin(Deployment(options.url, http), options.user, wait=options.wait)
         except CannotCheckError as error:
             print(error, file=sys.stderr)
             return CANNOT_CHECK
-        except httpx2.HTTPError as error:
-            print(f"{options.url} can't be reached: {error}", file=sys.stderr)
+        except UNREADABLE as error:
+            print(f"{options.url} can't be reached, or is not this project: {error}", file=sys.stderr)
             return CANNOT_CHECK
         if not options.json:
             _introduce(visit)
-        lines: list[Line] = []
-        for line in check_all(visit):
+        try:
+            for check in CHECKS:
+                show(line := run_check(check, visit))
+                lines.append(line)
+        finally:
+            # Also after Ctrl-C.
+            show(line := run_check(PUT_BACK, visit))
             lines.append(line)
-            show(line)
     if not options.json:
         print(_summarize(lines))
     return FAILED if any(line.outcome == "failed" for line in lines) else OK
@@ -92,23 +103,12 @@ def begin(deployment: Deployment, wanted: str | None, *, wait: bool) -> Visit:
     """Log the two users in and keep the picture that the first one has.
 
     Raises:
-        CannotCheckError, HTTPError: that fails.
+        CannotCheckError: that fails.
     """
     username, another = choose_users(deployment, wanted)
     user = log_in(deployment, username)
     other = log_in(deployment, another) if another else None
     return Visit(deployment, user, other, read_former(user), time.time, time.sleep if wait else None)
-
-
-def check_all(visit: Visit) -> Iterator[Line]:
-    """Run the checks. Whatever happens, the user gets the former picture back."""
-    try:
-        for check in CHECKS:
-            yield run_check(check, visit)
-    finally:
-        # Also after Ctrl-C: then nobody reads the line.
-        line = run_check(PUT_BACK, visit)
-    yield line
 
 
 def run_check(check: Check, visit: Visit) -> Line:
@@ -118,8 +118,7 @@ def run_check(check: Check, visit: Visit) -> Line:
         return Line(check.name, check.sentence, "failed", str(error))
     except NotCheckedError as error:
         return Line(check.name, check.sentence, "not checked", str(error))
-    except (httpx2.HTTPError, ValueError, LookupError, TypeError) as error:
-        # The last three: the response is not what this project's services send.
+    except UNREADABLE as error:
         return Line(check.name, check.sentence, "failed", f"expected a response, got {type(error).__name__}: {error}")
     return Line(check.name, check.sentence, "ok")
 
