@@ -5,9 +5,10 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from infra.check.outcome import Check, CheckFailedError, NotCheckedError, require
+from infra.check.outcome import CheckFailedError, NotCheckedError, require
 from infra.check.picture import make_picture
 from infra.check.uploads import read_id
+from infra.check.visit import Check
 
 if TYPE_CHECKING:
     import httpx2

@@ -13,8 +13,8 @@ import httpx2
 
 from infra.check import clocks, forms, logins, responses, storage, uploads
 from infra.check.deployment import Deployment
-from infra.check.outcome import Check, CheckFailedError, Line, NotCheckedError
-from infra.check.visit import CannotCheckError, Visit, choose_users, log_in, read_former
+from infra.check.outcome import CheckFailedError, Line, NotCheckedError
+from infra.check.visit import CannotCheckError, Check, Visit, choose_users, log_in, read_former
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

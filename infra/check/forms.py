@@ -6,8 +6,9 @@ import base64
 from typing import TYPE_CHECKING
 
 from infra.check.deployment import describe, expect, expect_refusal
-from infra.check.outcome import Check, NotCheckedError
+from infra.check.outcome import NotCheckedError
 from infra.check.picture import make_picture
+from infra.check.visit import Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable

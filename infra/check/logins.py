@@ -7,8 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from infra.check.deployment import OK, describe, expect, obtain
-from infra.check.outcome import Check, require
+from infra.check.outcome import require
 from infra.check.responses import ATTACKER
+from infra.check.visit import Check
 
 if TYPE_CHECKING:
     from infra.check.visit import Visit

@@ -1,26 +1,11 @@
-"""What a check is, and how it ends."""
+"""How a check ends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from infra.check.visit import Visit
+from typing import Literal
 
 Outcome = Literal["ok", "failed", "not checked"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """`run` raises one of the two errors below, or the check is ok."""
-
-    name: str
-    sentence: str
-    """What is true of a correct deployment."""
-    run: Callable[[Visit], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from infra.check.deployment import REDIRECT, describe, expect, obtain
-from infra.check.outcome import Check, CheckFailedError, NotCheckedError, require
+from infra.check.outcome import CheckFailedError, NotCheckedError, require
+from infra.check.visit import Check
 
 if TYPE_CHECKING:
     from infra.check.visit import Visit

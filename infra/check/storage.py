@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from infra.check.deployment import describe, expect_refusal
-from infra.check.outcome import Check, NotCheckedError, require
+from infra.check.outcome import NotCheckedError, require
 from infra.check.picture import make_picture
 from infra.check.responses import ATTACKER, HTTP_SECONDS
+from infra.check.visit import Check
 
 if TYPE_CHECKING:
     from infra.check.visit import Visit

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.check.deployment import NO_CONTENT, OK, REDIRECT, expect, obtain
-from infra.check.outcome import Check, NotCheckedError, require
+from infra.check.outcome import NotCheckedError, require
 from infra.check.picture import make_picture
+from infra.check.visit import Check
 from services.settings.limits import MAX_FORM_SECONDS
 from services.store.keys import AVATAR_PREFIX, UploadId
 

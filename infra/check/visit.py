@@ -80,6 +80,16 @@ class Visit:
             self.user.confirm(form)
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`run` raises `CheckFailedError` or `NotCheckedError`, or the check is ok."""
+
+    name: str
+    sentence: str
+    """What is true of a correct deployment."""
+    run: Callable[[Visit], None]
+
+
 def log_in(deployment: Deployment, username: str) -> Session:
     """
     Raises:
