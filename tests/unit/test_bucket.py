@@ -315,7 +315,8 @@ def test_a_blank_picture_is_sent_over_https_without_a_trailing_checksum(
         return AWSResponse(str(request.url), 200, {"ETag": '"new"'}, HTTPResponse(io.BytesIO(), preload_content=False))
 
     client = make_s3_client("eu-central-1")
-    client.meta.events.register("before-send.s3.PutObject", respond)
+    events: Any = client.meta.events
+    events.register("before-send.s3.PutObject", respond)
     Bucket(client, "pictures").blank(TARGET, '"checked"', METADATA)
     [request] = sent
     headers = {name.lower(): value for name, value in request.headers.items()}
