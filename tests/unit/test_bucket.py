@@ -312,7 +312,8 @@ def test_a_blank_picture_is_sent_over_https_without_a_trailing_checksum(
 
     def respond(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         sent.append(request)
-        return AWSResponse(str(request.url), 200, {"ETag": '"new"'}, HTTPResponse(io.BytesIO(), preload_content=False))
+        headers: Any = {"ETag": '"new"'}
+        return AWSResponse(str(request.url), 200, headers, HTTPResponse(io.BytesIO(), preload_content=False))
 
     client = make_s3_client("eu-central-1")
     events: Any = client.meta.events

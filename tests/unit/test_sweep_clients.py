@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-
-import pytest
+from typing import TYPE_CHECKING
 
 from services.store.clients import CLIENT_CONFIG
 from services.uploads.sweep.__main__ import make_sweeper
 from services.uploads.sweep.settings import Settings
 from tests.unit.conftest import REGION
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_a_sweep_waits_longer_for_s3_than_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
