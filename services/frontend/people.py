@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.frontend.cursor import decode_cursor, encode_cursor
 from services.store.keys import USERNAME_PATTERN
+from services.store.responses import IncompleteResponseError
 from services.store.table import USERNAME, Row, UnknownUserError, make_key, read_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from types_boto3_dynamodb import DynamoDBClient
 
 BATCH = 100
 """Maximum number of keys in one BatchGetItem (AWS: BatchGetItem)."""
+
+PAUSE_SECONDS = 0.05
+"""Pause before unprocessed keys are requested again. It doubles with each response that has no key processed."""
+
+MAX_STALLED = 5
+"""How many such responses in a row end the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class PeoplePage:
 class People:
     dynamodb: DynamoDBClient
     table: str
+    pause: Callable[[float], object] = time.sleep
 
     def find(self, username: str) -> Row:
         """
@@ -58,16 +67,26 @@ class People:
         return PeoplePage([read_row(row) for row in page["Items"]], encode_cursor(last) if last else None)
 
     def find_avatars(self, usernames: Iterable[str]) -> Mapping[str, str | None]:
-        """The avatars of these users. Users without a row are left out."""
+        """The avatars of these users. Users without a row are left out.
+
+        Raises:
+            IncompleteResponseError: DynamoDB goes on leaving keys unprocessed.
+        """
         wanted = sorted(set(usernames))
-        found: dict[str, str | None] = {}
-        for start in range(0, len(wanted), BATCH):
-            keys: list[Any] = [make_key(username) for username in wanted[start : start + BATCH]]
-            while keys:
-                response = self.dynamodb.batch_get_item(
-                    RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}}
-                )
-                people = [read_row(row) for row in response["Responses"].get(self.table, [])]
-                found |= {person.username: person.avatar for person in people}
-                keys = list(response["UnprocessedKeys"].get(self.table, {"Keys": []})["Keys"])
-        return found
+        batches = (wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH))
+        return {row.username: row.avatar for batch in batches for row in self._read_batch(batch)}
+
+    def _read_batch(self, usernames: Iterable[str]) -> Iterator[Row]:
+        keys: list[Any] = [make_key(username) for username in usernames]
+        stalled = 0
+        while keys:
+            response = self.dynamodb.batch_get_item(RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}})
+            yield from map(read_row, response["Responses"].get(self.table, []))
+            unprocessed = list(response["UnprocessedKeys"].get(self.table, {"Keys": []})["Keys"])
+            stalled = stalled + 1 if len(unprocessed) == len(keys) else 0
+            if stalled == MAX_STALLED:
+                raise IncompleteResponseError(error=f"{len(unprocessed)} keys are unprocessed")
+            if unprocessed:
+                # DynamoDB throttles, and a repeat at once would be throttled as well (AWS: BatchGetItem).
+                self.pause(PAUSE_SECONDS * 2**stalled)
+            keys = unprocessed

@@ -18,8 +18,9 @@ PENDING: PendingStrategy = "prefix"
 
 MaxBytes = Annotated[
     int,
-    # A confirm reads the whole picture into memory. The blank picture of 2.5 KB must be allowed.
-    msgspec.Meta(ge=10_000, le=50_000_000, description="Maximum size of a picture, bytes."),
+    # GetObject and CopyObject of the whole picture must each end within the client's read timeout of 3 s
+    # (docs/decisions/0031-bounds-by-aws-times.md). The blank picture of 2.5 KB must be allowed.
+    msgspec.Meta(ge=10_000, le=20_000_000, description="Maximum size of a picture, bytes."),
 ]
 MAX_BYTES = 5_000_000
 
@@ -32,8 +33,12 @@ MAX_HEIGHT = 4200
 (4032 x 3024) is within the limits.
 """
 
+# A form is refused after its credentials have expired. botocore replaces temporary credentials 15 minutes before, and
+# must have done so 10 minutes before.
+MAX_FORM_SECONDS = 600
 FormSeconds = Annotated[
-    Seconds, msgspec.Meta(le=3600, description="How long a form is valid, in seconds from its presign.")
+    Seconds,
+    msgspec.Meta(le=MAX_FORM_SECONDS, description="How long a form is valid, in seconds from its presign."),
 ]
 FORM_SECONDS = 300
 

@@ -18,8 +18,10 @@ from urllib3.exceptions import HTTPError as BrokenResponseError
 
 CLIENT_CONFIG = Config(
     # In one region a response takes tens of milliseconds. Two attempts of at most 1 s to connect and 3 s to respond
-    # (to the last byte, see `WholeResponse`), with a pause of at most 1 s between them, take at most 9 s.
+    # (to the last byte, see `WholeResponse`), with a pause of at most 1 s between them, take 9 s.
     # A call that starts within 20 s of its request therefore ends before the 30 s after which an HTTP API times out.
+    # This is no hard limit: a name look-up, a TLS handshake and a refresh of the credentials have limits of their own.
+    # If one of them is slow as well, the client gets the HTTP API's 503 and repeats the call, which is safe.
     connect_timeout=1,
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 2},
@@ -46,6 +48,11 @@ _TRANSIENT_CODES = frozenset(
     {
         "SlowDown",
         "RequestTimeout",
+        # Another call for the same object is in progress (S3, 409).
+        "OperationAborted",
+        # The credentials expired between signing and arrival, or their refresh is late. The next call has new ones.
+        "ExpiredToken",
+        "ExpiredTokenException",
         "ThrottlingException",
         "Throttling",
         "ProvisionedThroughputExceededException",

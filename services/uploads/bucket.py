@@ -151,14 +151,19 @@ class Bucket:
         Raises:
             ChangedError: the object was deleted or replaced since it was read.
         """
+        blank = BLANK.read_bytes()
+        digest = compute_sha256(blank)
         try:
             self.s3.put_object(
                 Bucket=self.name,
                 Key=key,
-                Body=(blank := BLANK.read_bytes()),
+                Body=blank,
                 IfMatch=etag,
                 ContentType="image/png",
-                Metadata={**metadata, DIGEST_FIELD: compute_sha256(blank)},
+                Metadata={**metadata, DIGEST_FIELD: digest},
+                # Otherwise botocore appends a checksum to the body, but only over HTTPS (`aws-chunked`), which an
+                # emulator never sees.
+                ChecksumSHA256=digest,
             )
         except ClientError as error:
             _raise_if_changed(error, key)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 LAST_CALL_SECONDS = 20
 """How long after the request a confirm or a removal may still start a call to AWS. A call takes at most nine seconds
-(`services.store.clients`), so the response is sent before API Gateway's timeout of 30 s.
+except when a DNS server or the source of the credentials is slow (`services.store.clients`), so the response is sent
+before API Gateway's timeout of 30 s.
 """
 
 

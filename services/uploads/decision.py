@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from services.uploads.strategies import Strategy
 
 
+MAX_AHEAD_SECONDS = 300
+"""How far the time of an id may be ahead of the confirm's clock. The row would refuse every other upload until then.
+AWS refuses most calls of a task whose clock is further off, so such a task can't confirm anything itself.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits(PictureLimits):
     form_seconds: int
@@ -79,6 +85,8 @@ def decide(upload_id: UploadId, facts: Facts, limits: Limits, strategy: Strategy
     check_forward(upload_id, facts.row)
     if facts.now > upload_id.created + limits.confirm_seconds:
         raise ExpiredError("The upload was not confirmed in time. Upload the picture again.")
+    if upload_id.created > facts.now + MAX_AHEAD_SECONDS:
+        raise ExpiredError("The clock of the presign was ahead. Upload the picture again.")
     if stored is None:
         raise UnknownUploadError("There is no upload of that key.")
     verify_picture(stored, limits)

@@ -120,14 +120,40 @@ def test_an_unreachable_bucket_is_explained(
     assert bucket.keys(user.username) == [user.avatar]
 
 
+EDGE_RESPONSES = {
+    "throttle": (
+        429,
+        "application/json",
+        '{"message": "Too Many Requests"}',
+        "There are too many requests at the moment",
+    ),
+    "no-task": (503, "text/html", "<h1>503 Service Temporarily Unavailable</h1>", "The service can't be reached"),
+    "VPC-link": (503, "application/json", '{"message": "Service Unavailable"}', "The service can't be reached"),
+    "task-ended": (502, "text/html", "<h1>502 Bad Gateway</h1>", "The service can't be reached"),
+    "timeout": (
+        504,
+        "application/json",
+        '{"message": "Endpoint request timed out"}',
+        "The service did not answer in time",
+    ),
+    "firewall": (403, "application/json", '{"message": "Forbidden"}', "The service refused the request without saying"),
+}
+"""Responses of API Gateway and of an Application Load Balancer, and the page's message."""
+
+
+@only_chromium
 @pytest.mark.parametrize("pattern", [PRESIGN, CONFIRM])
+@pytest.mark.parametrize("case", EDGE_RESPONSES)
 def test_a_response_that_is_no_problem_document_is_explained(
-    site: Site, user: User, browser_errors: BrowserErrors, pattern: str
+    site: Site, user: User, browser_errors: BrowserErrors, pattern: str, case: str
 ) -> None:
-    site.page.route(pattern, lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Oops</h1>"))
-    expect_failure(
-        site, user, browser_errors, re.compile(r"^The service answered 502 without saying why\."), "status of 502"
-    )
+    status, content_type, body, message = EDGE_RESPONSES[case]
+    site.page.route(pattern, lambda route: route.fulfill(status=status, content_type=content_type, body=body))
+    expected = re.compile(rf"^{message}.*\. Try again in a moment\. \({status}\)$")
+    expect_failure(site, user, browser_errors, expected, f"status of {status}")
+    site.page.unroute(pattern)
+    site.entry.get_by_role("button", name="Try again").click()
+    site.expect_entry("done")
 
 
 def test_a_rate_limited_upload_shows_how_long_to_wait(site: Site, user: User, browser_errors: BrowserErrors) -> None:
@@ -135,13 +161,6 @@ def test_a_rate_limited_upload_shows_how_long_to_wait(site: Site, user: User, br
     site.page.route(PRESIGN, lambda route: route.fulfill(status=429, json=problem))
     message = re.compile(r"^Try again in 7 s\. \(429, urn:problem:too-many-requests\)$")
     expect_failure(site, user, browser_errors, message, "status of 429")
-
-
-def test_a_response_of_api_gateway_is_explained(site: Site, user: User, browser_errors: BrowserErrors) -> None:
-    site.page.route(PRESIGN, lambda route: route.fulfill(status=429, json={"message": "Too Many Requests"}))
-    expect_failure(
-        site, user, browser_errors, re.compile(r"^The service answered 429 without saying why\."), "status of 429"
-    )
 
 
 def test_a_missing_session_is_explained(site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors) -> None:

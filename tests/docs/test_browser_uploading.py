@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -146,6 +147,41 @@ def test_the_form_client_uploads_and_shows_a_refused_confirm(
     page.get_by_label("Picture").set_input_files(PHOTOGRAPH)
     page.get_by_role("button", name="Upload").click()
     expect_upload(page, user, bucket, before)
+
+
+@only_prefix
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [("application/json", '{"message": "Service Unavailable"}'), ("text/html", "<h1>Service Unavailable</h1>")],
+)
+@pytest.mark.parametrize("call", ["presign", "confirm"])
+def test_the_form_client_explains_a_response_of_api_gateway_or_a_load_balancer(
+    page: Page,
+    user: User,
+    open_client: OpenClient,
+    browser_errors: BrowserErrors,
+    content_type: str,
+    body: str,
+    call: str,
+) -> None:
+    before = user.avatar
+    open_client(user, "A form and fetch", find_snippet("A form and fetch", "js"))
+    page.route(f"**/uploads/{call}", lambda route: route.fulfill(status=503, content_type=content_type, body=body))
+    browser_errors.expect("503")
+    page.get_by_label("Picture").set_input_files(PHOTOGRAPH)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_have_text("The service responded 503. Try again in a moment.")
+    assert user.avatar == before
+
+
+def test_both_clients_make_their_calls_alike() -> None:
+    calls = {
+        heading: re.search(r"^async function call\(.+?^}$", find_snippet(heading, "js"), re.MULTILINE | re.DOTALL)
+        for heading in ("Uppy", "A form and fetch")
+    }
+    sources = [found and found[0] for found in calls.values()]
+    assert sources[0]
+    assert sources[0] == sources[1]
 
 
 @only_prefix

@@ -77,8 +77,11 @@ class S3(Client):
         Body: bytes,  # noqa: N803
         ContentType: str,  # noqa: N803
         Metadata: Mapping[str, str],  # noqa: N803
+        ChecksumSHA256: str,  # noqa: N803
         IfMatch: str | None = None,  # noqa: N803
     ) -> dict[str, Any]:
+        if ChecksumSHA256 != Metadata["sha256"]:
+            raise NotImplementedError
         made = Object(NAMES[Body], tuple(sorted(Metadata.items())), content_type=ContentType)
         self._call("PutObject", Key, IfMatch, made)
         return {}

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.response import StreamingBody
+from urllib3 import HTTPResponse
 
 from services.pictures.formats import identify, measure
 from services.store.clients import is_transient
@@ -30,6 +32,9 @@ from services.uploads.refusals import NotAPictureError
 from tests.pictures import make_picture, push_dimensions_back
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.awsrequest import AWSPreparedRequest
     from botocore.stub import Stubber
     from types_boto3_s3 import S3Client
 
@@ -200,6 +205,7 @@ def expect_blank(stub: Stubber) -> None:
             "IfMatch": '"checked"',
             "ContentType": "image/png",
             "Metadata": {"username": "ada", "sha256": BLANK_SHA256},
+            "ChecksumSHA256": BLANK_SHA256,
         },
     )
 
@@ -296,6 +302,28 @@ def test_any_other_error_of_copy_object_surfaces(
 def test_a_blank_picture_replaces_exactly_the_object_that_was_read(bucket: Bucket, s3_stub: Stubber) -> None:
     expect_blank(s3_stub)
     bucket.blank(TARGET, '"checked"', METADATA)
+
+
+def test_a_blank_picture_is_sent_over_https_without_a_trailing_checksum(
+    make_s3_client: Callable[[str], S3Client],
+) -> None:
+    # Emulators are reached over plain HTTP, over which botocore never appends a checksum to a body.
+    sent: list[AWSPreparedRequest] = []
+
+    def respond(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        sent.append(request)
+        headers: Any = {"ETag": '"new"'}
+        return AWSResponse(str(request.url), 200, headers, HTTPResponse(io.BytesIO(), preload_content=False))
+
+    client = make_s3_client("eu-central-1")
+    events: Any = client.meta.events
+    events.register("before-send.s3.PutObject", respond)
+    Bucket(client, "pictures").blank(TARGET, '"checked"', METADATA)
+    [request] = sent
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    assert str(request.url).startswith("https://pictures.s3.eu-central-1.amazonaws.com/")
+    assert {"content-encoding", "x-amz-trailer"}.isdisjoint(headers)
+    assert headers["x-amz-checksum-sha256"] in {BLANK_SHA256, BLANK_SHA256.encode()}
 
 
 def test_the_blank_picture_is_a_picture() -> None:

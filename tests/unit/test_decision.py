@@ -8,6 +8,7 @@ from services.pictures.formats import CONTENT_TYPES
 from services.store.keys import UploadId
 from services.store.table import Row
 from services.uploads.decision import (
+    MAX_AHEAD_SECONDS,
     AlreadyConfirmed,
     Facts,
     Limits,
@@ -44,6 +45,8 @@ LATER = UploadId("019b0000-0000-7000-8000-000000000003")
 LIMITS = Limits(max_bytes=1000, max_width=80, max_height=60, form_seconds=300, confirm_seconds=3600)
 LAST_MOMENT = UPLOAD.created + LIMITS.confirm_seconds
 TOO_LATE = LAST_MOMENT + 0.001
+FIRST_MOMENT = UPLOAD.created - MAX_AHEAD_SECONDS
+TOO_EARLY = FIRST_MOMENT - 0.001
 
 GOOD = Stored(
     etag='"e"',
@@ -80,6 +83,7 @@ def with_stored(stored: Stored | None) -> Facts:
         pytest.param(replace(READY, row=NEW), id="the first avatar"),
         pytest.param(replace(READY, row=replace(NEW, removed=EARLIER.text)), id="after a removal"),
         pytest.param(replace(READY, now=LAST_MOMENT), id="at the last moment"),
+        pytest.param(replace(READY, now=FIRST_MOMENT), id="at the first moment"),
         pytest.param(replace(READY, now=UPLOAD.created - 5), id="by a clock that is behind"),
         pytest.param(with_stored(replace(GOOD, size=1000)), id="as large as allowed"),
         pytest.param(with_stored(replace(GOOD, dimensions=(80, 60))), id="as many pixels as allowed"),
@@ -167,6 +171,7 @@ def test_a_live_avatar_with_the_pending_tag_that_is_no_picture_is_replaced(
         pytest.param(replace(READY, now=TOO_LATE), ExpiredError, id="past the window"),
         pytest.param(Facts(TOO_LATE, NEW, None), ExpiredError, id="expired and missing"),
         pytest.param(Facts(TOO_LATE, NEW, replace(GOOD, format=None)), ExpiredError, id="expired and rubbish"),
+        pytest.param(Facts(TOO_EARLY, BEFORE, GOOD), ExpiredError, id="presigned by a clock that is ahead"),
         pytest.param(with_stored(None), UnknownUploadError, id="missing"),
         pytest.param(with_stored(replace(GOOD, size=1001)), TooLargeError, id="a byte too large"),
         pytest.param(with_stored(replace(GOOD, size=1001, format=None)), TooLargeError, id="large and no picture"),

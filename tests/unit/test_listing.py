@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.listing import Listing
+from services.frontend.listing import PREFIXES, Listing
 from services.store.keys import PENDING_PREFIX
 from tests.fake.aws import Aws
 from tests.fake.executors import Eager
@@ -152,3 +154,14 @@ def test_forged_hints_in_a_cursor_change_nothing(hints: dict[str, str]) -> None:
         _, after, _ = call.given
         assert after.isprintable()
         assert len(after) < 60
+
+
+def test_the_page_s_link_to_later_pages_fits_into_the_header_section_of_an_http_api() -> None:
+    """An HTTP API refuses a request line and headers of more than 10,240 bytes (AWS: "Quotas for HTTP APIs")."""
+    token_and_browser_headers = 4000
+    longest_keys = [prefix + f"{number}".ljust(1024 - len(prefix), '"') for prefix in PREFIXES for number in range(9)]
+    _, objects = read_page(make_listing(make_aws(*longest_keys), batch=5), 3, None)
+    users = rows = encode_cursor("u" * 64)
+    query = urlencode({"users": users, "objects": objects, "rows": rows, "object_state": "pending", "row_state": "all"})
+    assert len(query) > 2 * len(users) + 1024
+    assert len(query) + token_and_browser_headers <= 10_240

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from operator import methodcaller
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.people import People, PeoplePage
+from services.frontend.people import PAUSE_SECONDS, People, PeoplePage
+from services.store.clients import is_transient
+from services.store.responses import IncompleteResponseError
 from services.store.table import Row, UnknownUserError
 from tests.fake.aws import Aws, refuse
 from tests.fake.world import PAGE, World
@@ -28,8 +30,13 @@ def aws() -> Aws:
 
 
 @pytest.fixture
-def people(aws: Aws) -> People:
-    return People(aws.dynamodb, "users")
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def people(aws: Aws, pauses: list[float]) -> People:
+    return People(aws.dynamodb, "users", pauses.append)
 
 
 @pytest.mark.parametrize("row", [ADA, BOB])
@@ -83,10 +90,26 @@ def test_users_without_a_row_have_no_entry(people: People) -> None:
     assert people.find_avatars(["ada", "nobody"]) == {"ada": "avatars/1"}
 
 
-def test_unprocessed_keys_are_requested_again(people: People, aws: Aws) -> None:
+def test_unprocessed_keys_are_requested_again_after_a_pause(people: People, aws: Aws, pauses: list[float]) -> None:
     aws.world = replace(aws.world, rows=(ADA, BOB, Row("cy", "Cy N", "avatars/2")))
     assert people.find_avatars(["ada", "bob", "cy"]) == {"ada": "avatars/1", "bob": None, "cy": "avatars/2"}
     assert [call.given for call in aws.calls] == [("ada", "bob", "cy"), ("cy",)]
+    assert pauses == [PAUSE_SECONDS]
+
+
+def test_the_pauses_double_while_no_key_is_processed_and_then_the_request_ends(pauses: list[float]) -> None:
+    people = People(ThrottledTable(), "users", pauses.append)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(IncompleteResponseError, match="2 keys are unprocessed") as raised:
+        people.find_avatars(["ada", "bob"])
+    assert is_transient(raised.value)
+    assert pauses == [2 * PAUSE_SECONDS, 4 * PAUSE_SECONDS, 8 * PAUSE_SECONDS, 16 * PAUSE_SECONDS]
+
+
+class ThrottledTable:
+    """DynamoDB that processes no key."""
+
+    def batch_get_item(self, **asked: Any) -> dict[str, Any]:
+        return {"Responses": {}, "UnprocessedKeys": asked["RequestItems"]}
 
 
 def test_no_call_names_more_than_a_hundred_users(people: People, aws: Aws) -> None:

@@ -154,12 +154,20 @@ const ADVICE = {
   "empty-file": "Choose another file.",
 };
 
+/** Responses of API Gateway and of the load balancer, which are no problem documents and say nothing to a user. */
+const EDGE_ERRORS = {
+  429: "There are too many requests at the moment.",
+  502: "The service can't be reached at the moment.",
+  503: "The service can't be reached at the moment.",
+  504: "The service did not answer in time.",
+};
+
 /** A service responds with problem+json (RFC 9457). Any other body comes from a proxy between browser and service. */
 function explainProblem(status, problem) {
   const { type, title, detail } = problem ?? {};
   if (!type) {
-    const message = `The service answered ${status} without saying why. Try again in a moment.`;
-    return new CallError(message, { status, code: `http-${status}` });
+    const words = EDGE_ERRORS[status] ?? "The service refused the request without saying why.";
+    return new CallError(`${words} Try again in a moment. (${status})`, { status, code: `http-${status}` });
   }
   const code = type.replace("urn:problem:", "");
   const words = [detail || title, ADVICE[code]].filter(Boolean).join(" ");

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 THREADS = 32
 """Number of objects that are inspected at the same time; fewer than the connections in a client's pool."""
+
+PATIENT = Config(read_timeout=30)
+"""Nobody waits for a sweep, and DeleteObjects of 1,000 keys may take longer than the 3 s of the services."""
 
 DONE, NEEDS_ATTENTION, INVALID_SETTINGS, INTERRUPTED = 0, 1, 2, 130
 
@@ -74,7 +78,7 @@ def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], flo
         BotoCoreError, ValueError: one of boto3's own settings is invalid.
     """
     return Sweeper(
-        Bucket(check_responses(boto3.client("s3", config=S3_CONFIG)), settings.bucket),
+        Bucket(check_responses(boto3.client("s3", config=S3_CONFIG.merge(PATIENT))), settings.bucket),
         Users(check_responses(boto3.client("dynamodb", config=CLIENT_CONFIG)), settings.table),
         settings.limits,
         settings.confirm_seconds + settings.margin_seconds,

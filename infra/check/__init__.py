@@ -1,0 +1,1 @@
+"""`uv run check-deployment URL`: checks a deployment from the outside, as a browser and an attacker see it."""

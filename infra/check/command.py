@@ -1,0 +1,147 @@
+"""`uv run check-deployment URL`: one line for each check, and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx2
+
+from infra.check import clocks, forms, logins, responses, storage, uploads
+from infra.check.deployment import Deployment
+from infra.check.outcome import CheckFailedError, Line, NotCheckedError
+from infra.check.visit import CannotCheckError, Check, Visit, choose_users, log_in, read_former
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TIMEOUT_SECONDS = 35
+"""Longer than the 30 s after which an HTTP API responds."""
+
+CHECKS = (
+    *responses.CHECKS_BEFORE,
+    *logins.CHECKS,
+    *uploads.CHECKS,
+    *responses.CHECKS_WITH_PICTURE,
+    *storage.CHECKS,
+    *clocks.CHECKS,
+    *forms.CHECKS,
+    *uploads.REFUSED_CONFIRMS,
+)
+
+PUT_BACK = Check("put-back", "The user has the former picture again, and nothing else is left", Visit.put_back)
+
+UNREADABLE = (httpx2.HTTPError, httpx2.InvalidURL, ValueError, LookupError, TypeError)
+"""Errors of a request without a response, and of a response that is not one of this project's services."""
+
+OK, FAILED, CANNOT_CHECK = 0, 1, 2
+"""Exit statuses. argparse ends with the last one for wrong arguments."""
+
+
+def main() -> None:
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(CANNOT_CHECK)
+
+
+def run(arguments: Sequence[str], transport: httpx2.BaseTransport | None = None) -> int:
+    """Check a deployment and print the outcome. `transport`: sends the requests, in place of httpx2's own."""
+    options = parse_arguments(arguments)
+    show = _show_json if options.json else _show_text
+    lines: list[Line] = []
+    with httpx2.Client(timeout=TIMEOUT_SECONDS, transport=transport) as http:
+        try:
+            visit = begin(Deployment(options.url, http), options.user, wait=options.wait)
+        except CannotCheckError as error:
+            print(error, file=sys.stderr)
+            return CANNOT_CHECK
+        except UNREADABLE as error:
+            print(f"{options.url} can't be reached, or is not this project: {error}", file=sys.stderr)
+            return CANNOT_CHECK
+        if not options.json:
+            _introduce(visit)
+        try:
+            for check in CHECKS:
+                show(line := run_check(check, visit))
+                lines.append(line)
+        finally:
+            # Also after Ctrl-C.
+            show(line := run_check(PUT_BACK, visit))
+            lines.append(line)
+    if not options.json:
+        print(_summarize(lines))
+    return FAILED if any(line.outcome == "failed" for line in lines) else OK
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="check-deployment",
+        description="Checks a deployment, or the demo, from the outside: the three phases, forged forms, tokens, "
+        "headers, CORS and clocks. It uploads pictures as a user and puts the former picture back at the end.",
+        epilog="Exit status: 0 if no check failed, 1 if one failed, 2 if nothing could be checked.",
+    )
+    parser.add_argument("url", type=read_origin, help="The address of the page, such as the stack's output `url`.")
+    parser.add_argument("--user", help="The user whose avatar is replaced until the end. Default: the first.")
+    parser.add_argument("--wait", action="store_true", help="Also wait until a form has expired (minutes).")
+    parser.add_argument("--json", action="store_true", help="Print each line as JSON.")
+    return parser.parse_args(arguments)
+
+
+def read_origin(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise argparse.ArgumentTypeError(f"{text} is no URL that begins with https:// or http://")
+    return f"{url.scheme}://{url.netloc}"
+
+
+def begin(deployment: Deployment, wanted: str | None, *, wait: bool) -> Visit:
+    """Log the two users in and keep the picture that the first one has.
+
+    Raises:
+        CannotCheckError: that fails.
+    """
+    username, another = choose_users(deployment, wanted)
+    user = log_in(deployment, username)
+    other = log_in(deployment, another) if another else None
+    return Visit(deployment, user, other, read_former(user), time.time, time.sleep if wait else None)
+
+
+def run_check(check: Check, visit: Visit) -> Line:
+    try:
+        check.run(visit)
+    except CheckFailedError as error:
+        return Line(check.name, check.sentence, "failed", str(error))
+    except NotCheckedError as error:
+        return Line(check.name, check.sentence, "not checked", str(error))
+    except UNREADABLE as error:
+        return Line(check.name, check.sentence, "failed", f"expected a response, got {type(error).__name__}: {error}")
+    return Line(check.name, check.sentence, "ok")
+
+
+def _introduce(visit: Visit) -> None:
+    print(f"Checking {visit.deployment.origin}.")
+    print(f"{visit.user.username} gets other avatars during the check, and the former one back at the end.", flush=True)
+
+
+def _show_text(line: Line) -> None:
+    sentence = f"{line.sentence}: {line.detail}" if line.detail else line.sentence
+    print(f"{line.outcome:<12} {line.name:<16} {' '.join(sentence.split())}", flush=True)
+
+
+def _show_json(line: Line) -> None:
+    content = {"name": line.name, "outcome": line.outcome, "sentence": line.sentence, "detail": line.detail}
+    print(json.dumps(content), flush=True)
+
+
+def _summarize(lines: Sequence[Line]) -> str:
+    counts = {outcome: sum(line.outcome == outcome for line in lines) for outcome in ("ok", "failed", "not checked")}
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) + "."
+
+
+if __name__ == "__main__":
+    main()

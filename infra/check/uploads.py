@@ -1,0 +1,147 @@
+"""Checks of the three phases, of confirms that must be refused, and of the removal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.check.deployment import NO_CONTENT, OK, REDIRECT, expect, obtain
+from infra.check.outcome import NotCheckedError, require
+from infra.check.picture import make_picture
+from infra.check.visit import Check
+from services.settings.limits import MAX_FORM_SECONDS
+from services.store.keys import AVATAR_PREFIX, UploadId
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from infra.check.visit import Visit
+
+
+def read_id(key: str) -> UploadId | None:
+    return UploadId.parse(key.rpartition("/")[2])
+
+
+def check_presign(visit: Visit) -> None:
+    form: dict[str, Any] = expect(visit.user.presign(make_picture()), "200").json()
+    missing = {"method", "url", "fields", "key", "expires"} - form.keys()
+    require(not missing, "a form", f"no {', '.join(sorted(missing))}")
+    require(read_id(form["key"]), "a key that ends with a UUIDv7", form["key"])
+    seconds = form["expires"]
+    require(0 < seconds <= MAX_FORM_SECONDS, f"a form that is valid for at most {MAX_FORM_SECONDS} s", f"{seconds} s")
+
+
+def check_post(visit: Visit) -> None:
+    picture = make_picture()
+    form = visit.user.obtain_form(picture)
+    expect(visit.user.post(form, picture), str(NO_CONTENT))
+
+
+def check_confirm(visit: Visit) -> None:
+    picture = make_picture()
+    form = visit.user.store(picture)
+    response = expect(visit.user.confirm(form), "200")
+    _expect_avatar(response.json(), visit, form)
+    visit.form, visit.picture = form, picture
+
+
+def check_confirm_again(visit: Visit) -> None:
+    response = expect(visit.user.confirm(visit.confirmed), "200")
+    _expect_avatar(response.json(), visit, visit.confirmed)
+
+
+def _expect_avatar(response: Any, visit: Visit, form: dict[str, Any]) -> None:
+    upload = read_id(form["key"])
+    expected = {"username": visit.user.username, "avatar": upload.avatar_key if upload else AVATAR_PREFIX}
+    require(response == expected, str(expected), response)
+
+
+def check_picture(visit: Visit) -> None:
+    _ = visit.confirmed
+    found = expect(visit.user.find_picture(), str(REDIRECT))
+    response = visit.deployment.call("GET", found.headers["Location"])
+    expect(response, "200")
+    require(response.content == visit.picture, "the bytes that were uploaded", f"{len(response.content)} other bytes")
+    for name, value in {"Content-Type": "image/png", "Content-Disposition": "attachment"}.items():
+        require(response.headers.get(name) == value, f"{name}: {value}", response.headers.get(name))
+
+
+def check_other_user(visit: Visit) -> None:
+    other = visit.need_other()
+    before = describe_avatar(visit, other.username)
+    form = visit.user.store(make_picture())
+    expect(other.confirm(form), "404 unknown-upload")
+    after = describe_avatar(visit, other.username)
+    require(before == after, f"{other.username} with the avatar as before", after)
+
+
+def check_unposted(visit: Visit) -> None:
+    form = visit.user.obtain_form(make_picture())
+    expect(visit.user.confirm(form), "404 unknown-upload")
+
+
+def check_no_picture(visit: Visit) -> None:
+    file = b"\x89PNG\r\n\x1a\n and no picture"
+    form = visit.user.store(file)
+    expect(visit.user.confirm(form), "422 unreadable-picture")
+
+
+def check_older(visit: Visit) -> None:
+    older, newer = visit.user.store(make_picture()), visit.user.store(make_picture())
+    obtain(visit.user.confirm(newer), OK, "confirm of the newer upload")
+    expect(visit.user.confirm(older), "409 superseded")
+    avatar = describe_avatar(visit, visit.user.username)
+    upload = read_id(newer["key"])
+    require(upload and avatar == upload.avatar_key, "the newer upload as the avatar", avatar)
+
+
+def check_removal(visit: Visit) -> None:
+    expect(visit.user.remove(), "204")
+    expect(visit.user.find_picture(), "404 no-avatar")
+
+
+def check_removed(visit: Visit) -> None:
+    earlier = visit.user.store(make_picture())
+    obtain(visit.user.remove(), NO_CONTENT, "removal")
+    expect(visit.user.confirm(earlier), "409 removed")
+
+
+def check_upload_after_removal(visit: Visit) -> None:
+    obtain(visit.user.remove(), NO_CONTENT, "removal")
+    form = visit.user.store(make_picture())
+    expect(visit.user.confirm(form), "200")
+
+
+def describe_avatar(visit: Visit, username: str) -> str:
+    """The key of the user's avatar.
+
+    Raises:
+        NotCheckedError: the users can't be listed.
+    """
+    cursor: str | None = None
+    while True:
+        params = {"limit": "100", **({"cursor": cursor} if cursor else {})}
+        page = obtain(visit.deployment.call("GET", "/users", params=params), OK, "/users").json()
+        for user in page["users"]:
+            if user["username"] == username:
+                return user["avatar"] or "no avatar"
+        cursor = page["cursor"]
+        if cursor is None:
+            raise NotCheckedError(f"{username} is not listed")
+
+
+CHECKS = (
+    Check("presign", "Phase 1: a presign returns a form", check_presign),
+    Check("post", "Phase 2: the bucket stores a picture that is posted with the form", check_post),
+    Check("confirm", "Phase 3: a confirm makes the picture the avatar", check_confirm),
+    Check("confirm-again", "A repeat of the confirm gets the same response", check_confirm_again),
+    Check("picture", "The avatar's URL redirects to the picture", check_picture),
+)
+REFUSED_CONFIRMS = (
+    Check("other-user", "Another user can't confirm the upload", check_other_user),
+    Check("unposted", "An upload that was not posted can't be confirmed", check_unposted),
+    Check("no-picture", "A file that is no picture can't be confirmed", check_no_picture),
+    Check("older", "An earlier upload does not replace a later one", check_older),
+    Check("removal", "A removal removes the avatar", check_removal),
+    Check("removed", "An upload from before a removal can't be confirmed after it", check_removed),
+    Check("after-removal", "A new upload after a removal becomes the avatar", check_upload_after_removal),
+)
