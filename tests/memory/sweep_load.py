@@ -95,6 +95,7 @@ def main() -> None:
             limits=PictureLimits(max_bytes=1000, max_width=80, max_height=60),
             settle_seconds=7200,
             max_deletions=count,
+            max_deleted_share=1.0,
             clock=lambda: NOW,
             executor=executor,
         )
