@@ -86,8 +86,7 @@ class Sweeper:
             ClientError, BotoCoreError, ResponseParserError, HTTPError: the table or the bucket could not be read to the
                 end. The complete batches before that are repaired, and nothing is deleted.
         """
-        now = self.clock()
-        rules = Rules(now, self.settle_seconds, full=self.full or is_full_hour(now))
+        rules = self._make_rules(self.clock())
         report = Report(dry_run)
         with Ledger() as ledger:
             # The whole table is read first. If no row referred to an object by then and one does later, a confirm wrote
@@ -104,6 +103,9 @@ class Sweeper:
             # Lifecycle rules delete these. Their number shows how many uploads are abandoned.
             report.add(Outcome.PENDING if rules.is_settled(entry.modified) else Outcome.YOUNG, entry.key)
         return report
+
+    def _make_rules(self, now: float) -> Rules:
+        return Rules(now, self.settle_seconds, full=self.full or is_full_hour(now))
 
     def _inspect_batch(self, batch: Sequence[Finding], ledger: Ledger, report: Report) -> bool:
         """Inspect and repair, and note the orphans. Return whether the object of some row is missing, or may be."""
