@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from services.uploads.sweep.__main__ import DONE, NEEDS_ATTENTION, TOO_MANY_ORPHANS, choose_status
 from services.uploads.sweep.report import MAX_NAMES, MEANINGS, NAMED, Outcome, Report
 
 
@@ -128,3 +129,12 @@ def test_the_report_says_why_no_orphan_was_deleted() -> None:
     )
     assert report.as_json()["excess"] == report.excess
     assert "excess" not in Report(dry_run=False).as_json()
+
+
+def test_each_kind_of_report_has_an_exit_status() -> None:
+    report = Report(dry_run=False)
+    assert choose_status(report) == DONE
+    report.add(Outcome.WITHHELD, "avatars/1")
+    assert choose_status(report) == NEEDS_ATTENTION
+    report.excess = "too many"
+    assert choose_status(report) == TOO_MANY_ORPHANS

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
+    from services.uploads.sweep.report import Report
+
 THREADS = 32
 """Number of objects that are inspected at the same time; fewer than the connections in a client's pool."""
 
@@ -65,6 +67,10 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if not report.dry_run:
         Metrics("sweep", settings.metrics).record(report.as_metrics())
     print(json.dumps(report.as_json()) if options.json else report.as_text())
+    return choose_status(report)
+
+
+def choose_status(report: Report) -> int:
     if report.excess:
         return TOO_MANY_ORPHANS
     return NEEDS_ATTENTION if report.needs_attention else DONE
