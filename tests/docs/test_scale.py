@@ -1,4 +1,4 @@
-"""The figures of the sweep in docs/scale.md follow from the code, and from the calls that were counted on the emulator."""
+"""The figures of the sweep in docs/scale.md follow from the code, and from the calls counted on the emulator."""
 
 from __future__ import annotations
 
