@@ -12,7 +12,7 @@ from tests.infra.policies import documents_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
     from infra.local.clients import Aws
 

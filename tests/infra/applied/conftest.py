@@ -18,7 +18,7 @@ from tests.infra.cloud import Cloud
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
 ACCOUNT = "000000000000"
 """The emulator's."""
