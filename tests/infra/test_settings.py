@@ -69,7 +69,8 @@ SETTINGS: tuple[tuple[dict[str, str], Effect], ...] = (
     ({"pending": "tag"}, deploys("uploads", "frontend")),
     ({"maxBytes": "4000000", "maxWidth": "100", "maxHeight": "100"}, deploys("uploads", "frontend", "sweep")),
     ({"formSeconds": "100", "confirmSeconds": "1800"}, deploys("uploads", "sweep")),
-    ({"marginSeconds": "7000", "maxDeletions": "10"}, deploys("sweep")),
+    ({"marginSeconds": "7000", "maxDeletions": "10", "maxDeletedShare": "0.5"}, deploys("sweep")),
+    ({"hourlySweep": "false"}, updates("Schedule sweep")),
 )
 ALARM_TOPIC = {"alarmTopic": "arn:aws:sns:eu-central-1:123456789012:alarms"}
 
@@ -108,6 +109,12 @@ def test_all_settings_can_be_changed_at_once(live: Stack) -> None:
     running = {each.name: each.inputs["taskDefinition"] for each in live.cloud.resources("aws:ecs/service:Service")}
     newest = {each.name: each.outputs["arn"] for each in live.cloud.resources("aws:ecs/taskDefinition:TaskDefinition")}
     assert running == {name: newest[name] for name in SERVICES}
+
+
+def test_the_sweep_can_be_switched_off_and_on(live: Stack) -> None:
+    for value, state in (("false", "DISABLED"), ("true", "ENABLED")):
+        live.up({"hourlySweep": value})
+        assert live.cloud.one("aws:scheduler/schedule:Schedule", "sweep").inputs["state"] == state
 
 
 def test_changed_code_is_built_and_deployed(live: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
