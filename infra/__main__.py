@@ -113,7 +113,7 @@ def main() -> None:
     auth = Service("auth", task=auth_task, hosting=hosting, opts=opts)
     uploads = Service("uploads", task=uploads_task, hosting=hosting, opts=opts)
     frontend = Service("frontend", task=frontend_task, hosting=hosting, opts=opts)
-    SweepSchedule("sweep", task=sweep_task, cluster=cluster, network=network, opts=opts)
+    SweepSchedule("sweep", task=sweep_task, cluster=cluster, network=network, enabled=settings.hourly_sweep, opts=opts)
     alarms = Alarms(
         NAME,
         api_id=edge.api_id,
@@ -154,4 +154,5 @@ def main() -> None:
     pulumi.export("dashboard", alarms.dashboard_name)
 
 
-main()
+if __name__ == "__main__":
+    main()

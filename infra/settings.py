@@ -65,6 +65,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     confirm_seconds: limits.ConfirmSeconds = limits.CONFIRM_SECONDS
     margin_seconds: limits.MarginSeconds = limits.MARGIN_SECONDS
     max_deletions: limits.MaxDeletions = limits.MAX_DELETIONS
+    max_deleted_share: limits.MaxDeletedShare = limits.MAX_DELETED_SHARE
+    hourly_sweep: Annotated[
+        bool,
+        msgspec.Meta(description="Whether the sweep runs every hour. Set it to `false` while you restore the table."),
+    ] = True
     token_seconds: limits.TokenSeconds = limits.TOKEN_SECONDS
     log_days: Annotated[
         Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365],

@@ -50,8 +50,10 @@ def open_sweeper(stack: Stack, later: float = LATER_SECONDS) -> Generator[Sweepe
             settings.limits,
             settings.confirm_seconds + settings.margin_seconds,
             settings.max_deletions,
+            1.0,  # The faults of a load leave more orphans than a deployment has.
             lambda: clock() + later,
             executor,
+            full=True,
         )
 
 

@@ -80,7 +80,7 @@ class Alarms(pulumi.ComponentResource):
             )
         for finding, description in {
             "Dangling": "The sweep found a row whose object is missing.",
-            "Skipped": "The sweep found more orphans than one sweep may delete.",
+            "Skipped": "The sweep found more orphans than one sweep may delete, and deleted none.",
             "Failed": "The sweep could not read, repair or delete an object.",
         }.items():
             self._alarm(f"sweep-{finding.lower()}", description, _sweep_metric(finding), at_least=1)

@@ -17,7 +17,14 @@ class SweepSchedule(pulumi.ComponentResource):
     """The EventBridge schedule that starts a sweep task every hour."""
 
     def __init__(
-        self, name: str, *, task: Task, cluster: aws.ecs.Cluster, network: Network, opts: pulumi.ResourceOptions
+        self,
+        name: str,
+        *,
+        task: Task,
+        cluster: aws.ecs.Cluster,
+        network: Network,
+        enabled: bool,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("three-phase-upload:infra:SweepSchedule", name, None, opts)
         child_opts = pulumi.ResourceOptions(parent=self)
@@ -46,6 +53,7 @@ class SweepSchedule(pulumi.ComponentResource):
             name,
             description="Deletes orphans and repairs avatars of three-phase-upload",
             schedule_expression="rate(1 hour)",
+            state="ENABLED" if enabled else "DISABLED",
             flexible_time_window={"mode": "FLEXIBLE", "maximum_window_in_minutes": 10},
             target={
                 "arn": cluster.arn,

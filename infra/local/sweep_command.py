@@ -47,7 +47,7 @@ def main() -> None:
     logging.basicConfig(format="%(message)s")
     now = time.time() + read_seconds_ahead(os.environ["AWS_ENDPOINT_URL"])
     with ThreadPoolExecutor(THREADS) as executor:
-        report = make_sweeper(read_settings(Settings, os.environ), executor, lambda: now).sweep()
+        report = make_sweeper(read_settings(Settings, os.environ), executor, lambda: now, full=True).sweep()
     sys.stdout.buffer.write(msgspec.json.encode(explain(report, datetime.fromtimestamp(now, UTC))))
 
 

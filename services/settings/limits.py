@@ -60,9 +60,22 @@ MARGIN_SECONDS = 3600
 
 MaxDeletions = Annotated[
     int,
-    msgspec.Meta(ge=1, description="Maximum number of orphans that one sweep deletes. It reports any further ones."),
+    msgspec.Meta(
+        ge=1, description="Maximum number of orphans that one sweep deletes. If there are more, it deletes none."
+    ),
 ]
 MAX_DELETIONS = 10_000
+
+MaxDeletedShare = Annotated[
+    float,
+    msgspec.Meta(
+        gt=0,
+        le=1,
+        description="Maximum share of the listed objects that one sweep deletes. If there are more orphans, and more"
+        " than 20, it deletes none.",
+    ),
+]
+MAX_DELETED_SHARE = 0.1
 
 TokenSeconds = Annotated[
     Seconds, msgspec.Meta(le=86_400, description="How long an access token and the session cookie are valid.")

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from services.store.clients import error_code
 from services.store.responses import require
-from services.store.table import AVATAR, REMOVED, USERNAME, Row, UnknownUserError, make_key, read_avatar, read_row
+from services.store.table import AVATAR, NAME, REMOVED, USERNAME, Row, UnknownUserError, make_key, read_avatar, read_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,6 +83,39 @@ class Users:
             self._update(username, REMOVE, NO_AVATAR, values)
         else:
             self._update(username, REMOVE, THIS_AVATAR, values | {":old": {"S": avatar}})
+
+    def restore(self, before: Row | None, after: Row) -> None:
+        """Give the row these attributes, if it is as it was read before. Without `before` the row must be missing.
+
+        Raises:
+            NotForwardError: the row is not as it was read, and is unchanged.
+        """
+        wanted = {AVATAR: after.avatar, REMOVED: after.removed} | ({} if before else {NAME: after.name})
+        set_ = [f"#{name} = :{name}" for name, value in wanted.items() if value is not None]
+        removed = [f"#{name}" for name, value in wanted.items() if value is None]
+        update = " ".join(f"{verb} {', '.join(parts)}" for verb, parts in (("SET", set_), ("REMOVE", removed)) if parts)
+        expected = {AVATAR: before.avatar, REMOVED: before.removed} if before else {}
+        conditions = [f"attribute_exists({USERNAME})" if before else f"attribute_not_exists({USERNAME})"]
+        conditions += [
+            f"#{name} = :old{name}" if value is not None else f"attribute_not_exists(#{name})"
+            for name, value in expected.items()
+        ]
+        values = {f":{name}": {"S": value} for name, value in wanted.items() if value is not None}
+        values |= {f":old{name}": {"S": value} for name, value in expected.items() if value is not None}
+        try:
+            self.dynamodb.update_item(
+                TableName=self.table,
+                Key=make_key(after.username),
+                UpdateExpression=update,
+                ConditionExpression=" AND ".join(conditions),
+                # `Name` is a reserved word.
+                ExpressionAttributeNames={f"#{name}": name for name in wanted},
+                ExpressionAttributeValues=values,
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            raise NotForwardError(after) from error
 
     def _update(self, username: str, update: str, condition: str, values: Mapping[str, Any]) -> str | None:
         """Update the row on this condition, and return the avatar before."""

@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.settings import limits
 from services.store.clients import CLIENT_CONFIG
 from services.uploads.confirm import MAX_TRIES
 from services.uploads.deadline import LAST_CALL_SECONDS
 from services.uploads.settings import Settings as UploadsSettings
-from services.uploads.sweep.__main__ import DONE, INVALID_SETTINGS, NEEDS_ATTENTION
-from services.uploads.sweep.plan import REPAIR_SECONDS
+from services.uploads.sweep.__main__ import DONE, INVALID_SETTINGS, NEEDS_ATTENTION, TOO_MANY_ORPHANS
+from services.uploads.sweep.plan import FULL_HOURS, MIN_DELETIONS, RECENT_SECONDS, REPAIR_SECONDS
 from services.uploads.sweep.settings import Settings as SweepSettings
 from services.web.server import GRACE_SECONDS
 
@@ -51,6 +52,10 @@ FORM, WINDOW, MARGIN = (
         f"| {DONE} | nothing needs attention |",
         f"| {NEEDS_ATTENTION} | a row is dangling",
         f"| {INVALID_SETTINGS} | a setting is wrong |",
+        f"| {TOO_MANY_ORPHANS} | there were too many orphans",
+        f"(and more than {MIN_DELETIONS})",
+        "in the last three hours",
+        "In every sixth hour (0, 6, 12 and 18 UTC)",
         "in the last four days",
     ],
 )
@@ -61,6 +66,12 @@ def test_the_page_states_the_figures_of_the_code(said: str) -> None:
 def test_the_figures_that_the_page_writes_in_words() -> None:
     assert MAX_TRIES == 3
     assert REPAIR_SECONDS == 4 * 86_400
+    assert RECENT_SECONDS == 3 * 3600
+    assert FULL_HOURS == 6
+
+
+def test_the_description_of_the_share_has_the_number_that_is_always_deleted() -> None:
+    assert f"more than {MIN_DELETIONS}," in str(limits.MaxDeletedShare)
 
 
 def test_a_confirm_responds_before_the_gateway_times_out() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.soak.sweeping import open_sweeper
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.stack import Options, Stack, run_stack
+from services.uploads.sweep.report import Outcome
 from tests import web
 from tests.conftest import Bucket, make_user, only_tag
 from tests.eventually import eventually
@@ -89,3 +92,33 @@ def test_a_change_of_strategy_keeps_avatars_and_leaves_no_orphans(
         assert other.confirm(form).status_code == 200
         eventually(lambda: avatar not in Bucket(stack.aws, stack.resources.bucket).keys(username))
         clean(stack)
+
+
+@pytest.mark.parametrize("before", ["prefix", "tag"])
+def test_the_sweep_repairs_what_a_form_does_after_a_change_of_strategy(
+    tmp_path: Path, before: Literal["prefix", "tag"]
+) -> None:
+    after: Literal["prefix", "tag"] = "tag" if before == "prefix" else "prefix"
+
+    def started(pending: Literal["prefix", "tag"]) -> Any:
+        options = Options(port=0, emulator_port=0, pending=pending, data=tmp_path)
+        return run_stack(options, lambda _part, _where: None)
+
+    with started(before) as stack, make_user(stack) as user:
+        form = user.upload_unconfirmed("image/png", PICTURE)
+        user.confirm(form).raise_for_status()
+        username, avatar = user.username, user.avatar or ""
+    with started(after) as stack:
+        bucket = Bucket(stack.aws, stack.resources.bucket)
+        assert tags(bucket, avatar) == {}
+        # The emulator has other keys after its restart, so it would refuse the signature.
+        bucket.post_unchecked(form, PICTURE)
+        assert tags(bucket, avatar) == ({"Status": "Pending"} if before == "tag" else {})
+        # An hourly sweep. It has no setting for the strategy.
+        with open_sweeper(stack, later=0) as sweeper:
+            hourly = replace(sweeper, full=False)
+            assert hourly.sweep().counts[Outcome.RESTORED] == (1 if before == "tag" else 0)
+        assert tags(bucket, avatar) == {}
+        web.post(stack.origin + LIFECYCLE_PATH, json={"days": 3}).raise_for_status()
+        assert bucket.keys(username) == [avatar]
+        assert bucket.read(avatar) == PICTURE

@@ -11,7 +11,7 @@ import termios
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,12 @@ from services.store.table import Row, make_key, write_row
 from services.uploads.bucket import Bucket as SweptBucket
 from services.uploads.bucket import compute_sha256
 from services.uploads.strategies import STRATEGIES
+from services.uploads.sweep.__main__ import TOO_MANY_ORPHANS, choose_status
+from services.uploads.sweep.plan import is_full_hour
 from services.uploads.sweep.report import Outcome
+from services.uploads.sweep.settings import Settings as SweepSettings
+from services.uploads.sweep.sweeper import Sweeper
+from services.uploads.users import Users
 from tests.conftest import only_prefix, only_tag, post_form
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.metric_lines import read_counts
@@ -41,7 +46,6 @@ if TYPE_CHECKING:
     from infra.local.clients import Aws
     from infra.local.stack import Stack
     from services.uploads.sweep.report import Report
-    from services.uploads.sweep.sweeper import Sweeper
     from tests.conftest import Bucket, User
 
 
@@ -185,6 +189,76 @@ def test_the_copy_of_a_killed_confirm_is_deleted_once_it_is_old(sweeper: Sweeper
     assert set(bucket.keys(user.username)) == {user.avatar, *pending}
 
 
+def test_too_many_orphans_are_reported_and_none_is_deleted(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
+    orphans = {put_orphan(bucket, user.username) for _ in range(2)}
+    report = replace(sweeper, max_deletions=1).sweep()
+    assert report.excess
+    assert choose_status(report) == TOO_MANY_ORPHANS
+    assert orphans <= set(report.names[Outcome.SKIPPED])
+    assert report.as_metrics()["Skipped"] >= 2  # the metric of the alarm
+    assert set(bucket.keys(user.username)) == {user.avatar, *orphans}
+    sweeper.sweep()
+    assert bucket.keys(user.username) == [user.avatar]
+
+
+@dataclass
+class Counter:
+    """Counts the calls of a client by operation."""
+
+    calls: dict[str, int] = field(default_factory=dict[str, int])
+
+    def attach(self, client: Any) -> None:
+        client.meta.events.register("before-call", self._count)
+
+    def _count(self, model: Any, **_: Any) -> None:
+        self.calls[model.name] = self.calls.get(model.name, 0) + 1
+
+    def take(self) -> dict[str, int]:
+        """The calls but those that list, since the last time."""
+        taken = {name: count for name, count in self.calls.items() if name not in {"Scan", "ListObjectsV2"}}
+        self.calls.clear()
+        return taken
+
+
+@pytest.mark.one_aws
+@only_prefix
+def test_the_calls_of_a_sweep_for_each_object(sandbox: Sandbox) -> None:
+    """The figures of "The sweep's calls" in docs/scale.md follow from these."""
+    for name in ("ada", "bob", "cleo"):
+        sandbox.add_user(name)
+    for _ in range(2):
+        sandbox.add_abandoned()
+    aws, counter = sandbox.root, Counter()
+    counter.attach(aws.s3)
+    counter.attach(aws.dynamodb)
+    settings = SweepSettings(bucket=sandbox.name, table=sandbox.name)
+    with ThreadPoolExecutor(4) as executor:
+
+        def count(hours: float, *, full: bool) -> dict[str, int]:
+            clock = time.time() + 3600 * hours
+            clock += 3600 if is_full_hour(clock) and not full else 0
+            counter.take()
+            Sweeper(
+                SweptBucket(aws.s3, sandbox.name),
+                Users(aws.dynamodb, sandbox.name),
+                settings.limits,
+                settings.confirm_seconds + settings.margin_seconds,
+                settings.max_deletions,
+                settings.max_deleted_share,
+                lambda: clock,
+                executor,
+                full=full,
+            ).sweep()
+            return counter.take()
+
+        # Three avatars, and two uploads under `tag` that were never confirmed.
+        assert count(0.5, full=False) == {"GetObjectTagging": 3, "HeadObject": 3}
+        assert count(2.5, full=True) == {"GetObjectTagging": 3 + 2, "HeadObject": 3}
+        assert count(10, full=False) == {}
+        assert count(10, full=True) == {"GetObjectTagging": 3 + 2}
+        assert count(5 * 24, full=True) == {"GetObjectTagging": 2}
+
+
 def test_two_concurrent_sweeps_both_succeed(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
     for _ in range(5):
         put_orphan(bucket, user.username)
@@ -290,6 +364,16 @@ class Sandbox:
             )
         self.root.dynamodb.put_item(TableName=self.name, Item={"Username": {"S": username}, "Avatar": {"S": avatar}})
         return avatar
+
+    def add_abandoned(self) -> None:
+        """Add an upload under the strategy `tag` that was never confirmed."""
+        self.root.s3.put_object(
+            Bucket=self.name,
+            Key=make_id().avatar_key,
+            Body=PICTURE,
+            Metadata={"username": "ada"},
+            Tagging="Status=Pending",
+        )
 
     def tags(self, key: str) -> list[Any]:
         return list(self.root.s3.get_object_tagging(Bucket=self.name, Key=key)["TagSet"])

@@ -65,11 +65,11 @@ class Generated:
                 yield Listed(upload_id(number).avatar_key, NOW - 10_000)
 
     def describe(self, key: str) -> Described:
-        """Describe an orphan, whose owner is a user who now has another avatar."""
+        """Describe an orphan, whose owner is a user who now has a later avatar, or that avatar."""
         found = parse_key(key, AVATAR_PREFIX)
         if found is None or not exists(round((found.created - FIRST) * 1000)):
             raise MissingObjectError(key)
-        return Described({USERNAME_FIELD: f"user{1:060}"}, None)
+        return Described({USERNAME_FIELD: f"user{self.count - 1:060}"}, None)
 
     def read_tags(self, key: str) -> Mapping[str, str]:
         assert key.startswith(AVATAR_PREFIX)
@@ -95,6 +95,7 @@ def main() -> None:
             limits=PictureLimits(max_bytes=1000, max_width=80, max_height=60),
             settle_seconds=7200,
             max_deletions=count,
+            max_deleted_share=1.0,
             clock=lambda: NOW,
             executor=executor,
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
 from services.store.states import is_marked
+from services.uploads.sweep.plan import is_full_hour
 from tests.fake.aws import Aws
 from tests.fake.world import WRITES, Call, Object, Step, Timeout, World, take_step
 from tests.model.programs import ANSWER, CLOCK, Code, Confirm, Direct, Remove, Sweep, find_next
@@ -51,7 +52,7 @@ class State(NamedTuple):
     posts: tuple[int, ...]
     """The scenario's posts that have not happened yet."""
     swept: bool
-    """Whether a sweep has run since the forms expired."""
+    """Whether a full sweep has run since the forms expired."""
 
 
 Said = tuple["str | Call", ...]
@@ -264,7 +265,7 @@ class Explorer:
 
     def _began_late_enough(self, node: int) -> bool:
         clock = self._nodes[node].answers[0]
-        return clock >= self.scenario.settled
+        return clock >= self.scenario.settled and is_full_hour(clock)
 
     # The surroundings
 
@@ -286,7 +287,7 @@ class Explorer:
         """Time passes, but not beyond the margin of an upload that is being confirmed."""
         world = self._worlds[state.world]
         later = next((moment for moment in self.scenario.moments if moment > world.now), None)
-        # A sweep always runs before lifecycle rules do: it runs every hour, and they run once a day.
+        # A full sweep always runs before lifecycle rules do: it runs every six hours, and they run once a day.
         if later is None or (later >= self.scenario.last and not state.swept):
             return
         for index, place in enumerate(state.places):
@@ -378,7 +379,7 @@ class Explorer:
 
     def _find_problem_at_last(self, aws: Aws) -> str | None:
         """After a sweep, lifecycle rules and another sweep only referenced objects remain."""
-        for moment in (max(aws.now, self.scenario.settled), self.scenario.last):
+        for moment in (find_full_hour(max(aws.now, self.scenario.settled)), self.scenario.last):
             aws.world = replace(aws.world, now=moment)
             for key, stored in aws.objects.items():
                 if is_expired(key, stored, moment):
@@ -406,6 +407,13 @@ def is_expired(key: str, stored: Object, now: float) -> bool:
     """Whether a rule in `infra.documents.bucket` deletes the object: two days after it was written at the latest."""
     is_pending = key.startswith(PENDING_PREFIXES) or (key.startswith(AVATAR_PREFIX) and is_marked(dict(stored.tags)))
     return is_pending and now >= stored.modified + 2 * DAY
+
+
+def find_full_hour(moment: float) -> float:
+    """The first moment from this one on at which a full sweep runs, if sweeps run once an hour."""
+    while not is_full_hour(moment):
+        moment += 3600
+    return moment
 
 
 def _set(places: tuple[Any, ...], index: int, place: Any) -> tuple[Any, ...]:

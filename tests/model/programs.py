@@ -123,6 +123,7 @@ class Sweep:
             LIMITS,
             code.settle_seconds,
             1000,
+            1.0,
             lambda: carry(CLOCK),
             Eager(),
         )

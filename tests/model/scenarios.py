@@ -15,6 +15,7 @@ from services.store.keys import (
     parse_key,
 )
 from services.uploads.strategies import STRATEGIES, hash_token
+from services.uploads.sweep.plan import RECENT_SECONDS
 from tests.fake.world import DIGESTS, TWINS, Object, World
 from tests.model.programs import LIMITS, MARGIN_SECONDS, Confirm, Program, Remove, Sweep, make_token
 
@@ -28,8 +29,8 @@ DAY = 86_400
 
 PICTURES = frozenset({"good", "other", "blank"})
 
-START = 1_750_000_000
-"""When the first upload is presigned, in seconds since the epoch."""
+START = 1_750_003_600
+"""When the first upload is presigned, in seconds since the epoch. A sweep at `SETTLED` or `D_SETTLED` is a full one."""
 
 
 def make_id(seconds: float) -> UploadId:
@@ -51,7 +52,9 @@ LATE = START + LIMITS.confirm_seconds + 30.0
 """After their confirm window. A confirm that read the clock earlier may still be running."""
 SETTLED = START + SETTLE_SECONDS + 60.0
 """After the margin. D can be confirmed."""
-D_SETTLED = START + 3 * SETTLE_SECONDS
+LATER = START + RECENT_SECONDS + 3600.0
+"""Too late for a sweep to read the tags of A, unless it is a full one."""
+D_SETTLED = START + 4.0 * SETTLE_SECONDS
 LAST = START + 12 * DAY
 """After lifecycle rules have deleted everything pending."""
 
@@ -288,6 +291,14 @@ def make_scenarios(strategy: str) -> tuple[Scenario, ...]:
         scene("a sweep beside a confirm", a, sweep, world=only_a, posts=(again,), mishaps=1, **night),
         scene("a sweep, rubbish, and the night", a, sweep, world=only_a, posts=(rubbish,), mishaps=1, **night),
         scene("a sweep beside a confirm and its repeat", a, a_row_first, sweep, world=only_a, **night),
+        scene(
+            "a sweep after hours without any",
+            a,
+            sweep,
+            world=only_a,
+            posts=(again,),
+            moments=(OPEN, LATER, D_SETTLED, LAST),
+        ),
         scene("two sweeps at once", a, sweep, sweep, world=only_a, posts=(rubbish,), **night),
         scene("a sweep beside a later upload", a, d, sweep, posts=(d_first,), moments=(OPEN, SETTLED, D_SETTLED, LAST)),
         scene("a sweep beside two uploads", a, b, sweep, posts=(again,), **night),

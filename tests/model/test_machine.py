@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from services.uploads.sweep.plan import FULL_HOURS
 from tests.fake.aws import Aws
 from tests.fake.world import WRITES, Call, Timeout, take_step
 from tests.model.explore import is_expired
@@ -156,9 +157,11 @@ class Uploads(RuleBasedStateMachine):
 
     @rule()
     def let_days_pass(self) -> None:
-        """One sweep runs to its end; then the lifecycle rules run."""
+        """One sweep an hour runs to its end; then the lifecycle rules run."""
         self.wait(SETTLE_SECONDS + 1)
-        self._sweep_alone()
+        for _ in range(FULL_HOURS):
+            self._sweep_alone()
+            self.wait(3600)
         self.wait(3 * DAY)
         for key, stored in self.world.objects:
             if is_expired(key, stored, self.world.now):

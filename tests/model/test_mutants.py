@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from services.uploads.deadline import Deadline
     from services.uploads.objects import Copy, Listed, Stored
+    from services.uploads.sweep.plan import Live, Rules
     from tests.model.scenarios import Scenario
 
 PREFIX, TAG, BOTH = ("prefix",), ("tag",), ("prefix", "tag")
@@ -171,8 +172,13 @@ class DeletesNothing(Sweeper):
 
 
 class RepairsNothing(Sweeper):
-    def _inspect_live(self, upload_id: UploadId, *, dry_run: bool) -> Outcome:  # noqa: ARG002
+    def _inspect_live(self, live: Live, *, dry_run: bool) -> Outcome:  # noqa: ARG002
         return Outcome.LIVE
+
+
+class ReadsRecentTags(Sweeper):
+    def _make_rules(self, now: float) -> Rules:
+        return replace(super()._make_rules(now), full=False)
 
 
 MUTANTS = [
@@ -200,6 +206,7 @@ MUTANTS = [
     Mutant("the sweep doesn't wait for the confirm window", Code(settle_seconds=0), PREFIX, "I1"),
     Mutant("the sweep deletes nothing", Code(sweeper=DeletesNothing), BOTH, "I5"),
     Mutant("the sweep removes no tag", Code(sweeper=RepairsNothing), TAG, "I1"),
+    Mutant("the sweep reads the tags of recent objects only", Code(sweeper=ReadsRecentTags), TAG, "I1"),
 ]
 
 

@@ -205,6 +205,7 @@ def test_the_sweep_requires_only_bucket_and_table() -> None:
         confirm_seconds=3600,
         margin_seconds=3600,
         max_deletions=10_000,
+        max_deleted_share=0.1,
         metrics=False,
     )
     with pytest.raises(InvalidSettingsError, match=r"^Missing from the environment: BUCKET, TABLE$"):
@@ -219,10 +220,17 @@ def test_the_sweep_has_the_defaults_of_the_uploads_service() -> None:
 
 def test_the_sweep_reads_numbers_as_a_service_does() -> None:
     settings = read_sweep(
-        MAX_BYTES="10000", MAX_WIDTH="2", MAX_HEIGHT="3", CONFIRM_SECONDS="4", MARGIN_SECONDS="2700", MAX_DELETIONS="1"
+        MAX_BYTES="10000",
+        MAX_WIDTH="2",
+        MAX_HEIGHT="3",
+        CONFIRM_SECONDS="4",
+        MARGIN_SECONDS="2700",
+        MAX_DELETIONS="1",
+        MAX_DELETED_SHARE="1",
     )
     assert settings.limits == PictureLimits(10_000, 2, 3)
     assert (settings.confirm_seconds, settings.margin_seconds, settings.max_deletions) == (4, 2700, 1)
+    assert settings.max_deleted_share == 1
 
 
 @pytest.mark.parametrize(
@@ -235,6 +243,9 @@ def test_the_sweep_reads_numbers_as_a_service_does() -> None:
         ("MARGIN_SECONDS", "1h", "int"),
         ("MAX_DELETIONS", "0", ">= 1"),
         ("MAX_DELETIONS", "all", "int"),
+        ("MAX_DELETED_SHARE", "0", "> 0"),
+        ("MAX_DELETED_SHARE", "1.1", "<= 1"),
+        ("MAX_DELETED_SHARE", "a tenth", "float"),
         ("CONFIRM_SECONDS", "0", ">= 1"),
         ("CONFIRM_SECONDS", "43201", "<= 43200"),
         ("MAX_BYTES", "20000001", "<= 20000000"),

@@ -10,18 +10,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.store.table import Row
 from services.uploads.objects import Listed, Reference
 from services.uploads.sweep.plan import (
+    FULL_HOURS,
+    MIN_DELETIONS,
+    RECENT_SECONDS,
     REPAIR_SECONDS,
+    Deferred,
     Finding,
     Foreign,
     Live,
     Missing,
+    Orphan,
     Rules,
     Unreferenced,
     Young,
     compare,
+    decide_orphan,
+    find_excess,
+    is_full_hour,
 )
+from services.uploads.sweep.report import Outcome, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +40,7 @@ FIRST = UploadId("019b0000-0000-7000-8000-000000000001")
 SECOND = UploadId("019b0000-0000-7000-8000-000000000002")
 THIRD = UploadId("019b0000-0000-7000-8000-000000000003")
 SETTLE = 7200
-RULES = Rules(FIRST.created + 365 * 86_400, SETTLE)
+RULES = Rules(FIRST.created + 365 * 86_400, SETTLE, full=False)
 OLD = FIRST.created
 
 
@@ -51,7 +61,7 @@ def test_an_empty_table_and_an_empty_bucket_have_no_findings() -> None:
 
 
 def test_an_object_that_a_row_refers_to_is_live() -> None:
-    assert find([reference(FIRST)], [listed(FIRST)]) == [Live(FIRST, recent=False)]
+    assert find([reference(FIRST)], [listed(FIRST)]) == [Live(FIRST, read_tags=False, read_checksum=False)]
 
 
 def test_an_old_object_that_no_row_refers_to_is_unreferenced() -> None:
@@ -66,14 +76,17 @@ def test_findings_come_in_the_order_of_the_keys() -> None:
     rows = [reference(FIRST), reference(SECOND, "bob")]
     assert find(rows, [listed(SECOND), listed(THIRD)]) == [
         Missing(reference(FIRST)),
-        Live(SECOND, recent=False),
+        Live(SECOND, read_tags=False, read_checksum=False),
         Unreferenced(THIRD),
     ]
 
 
 def test_an_object_that_two_rows_refer_to_is_found_once() -> None:
     rows = [reference(FIRST, "ada"), reference(FIRST, "bob"), reference(SECOND, "cleo")]
-    assert find(rows, [listed(FIRST), listed(SECOND)]) == [Live(FIRST, recent=False), Live(SECOND, recent=False)]
+    assert find(rows, [listed(FIRST), listed(SECOND)]) == [
+        Live(FIRST, read_tags=False, read_checksum=False),
+        Live(SECOND, read_tags=False, read_checksum=False),
+    ]
 
 
 def test_two_rows_that_refer_to_one_missing_object_are_both_found() -> None:
@@ -83,7 +96,11 @@ def test_two_rows_that_refer_to_one_missing_object_are_both_found() -> None:
 
 def test_a_row_that_refers_to_a_key_outside_avatars_is_a_missing_object() -> None:
     rows = [Reference("aaa", "ada"), reference(FIRST), Reference(SECOND.pending_key, "bob")]
-    assert find(rows, [listed(FIRST)]) == [Missing(rows[0]), Live(FIRST, recent=False), Missing(rows[2])]
+    assert find(rows, [listed(FIRST)]) == [
+        Missing(rows[0]),
+        Live(FIRST, read_tags=False, read_checksum=False),
+        Missing(rows[2]),
+    ]
 
 
 @pytest.mark.parametrize("is_referenced", [True, False])
@@ -131,19 +148,53 @@ def test_an_object_is_young_until_its_id_and_its_modification_are_old_enough(
 
 
 @pytest.mark.parametrize(
-    ("written_age", "recent"),
-    [(REPAIR_SECONDS, False), (REPAIR_SECONDS - 0.001, True), (0, True), (-60, True), (10 * REPAIR_SECONDS, False)],
+    ("written_age", "full", "read_tags"),
+    [
+        (-60, False, True),
+        (0, False, True),
+        (RECENT_SECONDS - 0.001, False, True),
+        (RECENT_SECONDS, False, False),
+        (RECENT_SECONDS, True, True),
+        (REPAIR_SECONDS - 0.001, False, False),
+        (REPAIR_SECONDS - 0.001, True, True),
+        (REPAIR_SECONDS, True, False),
+        (10 * REPAIR_SECONDS, True, False),
+    ],
 )
-def test_a_live_object_is_recent_for_some_days_after_it_was_written(
+def test_tags_are_read_for_some_hours_and_by_a_full_sweep_for_some_days(
     written_age: float,
-    recent: bool,  # noqa: FBT001 - a table
+    full: bool,  # noqa: FBT001 - a table
+    read_tags: bool,  # noqa: FBT001 - a table
 ) -> None:
-    assert find([reference(FIRST)], [listed(FIRST, RULES.now - written_age)]) == [Live(FIRST, recent)]
+    rules, written = replace(RULES, full=full), RULES.now - written_age
+    read_checksum = written_age < RECENT_SECONDS
+    assert find([reference(FIRST)], [listed(FIRST, written)], rules) == [Live(FIRST, read_tags, read_checksum)]
+    # An object without a row that is old enough to be an orphan is inspected at the same times, and always when it is
+    # too old to have the tag.
+    if written_age >= SETTLE:
+        inspected = read_tags or written_age >= REPAIR_SECONDS
+        assert find([], [listed(FIRST, written)], rules) == [Unreferenced(FIRST) if inspected else Deferred(FIRST)]
+
+
+def test_one_hour_in_six_is_that_of_a_full_sweep() -> None:
+    midnight = 1_799_971_200
+    assert midnight % 86_400 == 0
+    full = [hour for hour in range(24) if is_full_hour(midnight + 3600 * hour)]
+    assert full == [hour for hour in range(24) if is_full_hour(midnight + 3600 * hour + 3599.9)] == [0, 6, 12, 18]
+
+
+def test_hourly_sweeps_read_a_tag_long_before_its_lifecycle_rule_deletes_the_object() -> None:
+    # The rule deletes an object a day after it was written at the earliest. The tag is read by each sweep of the first
+    # hours; if all of those fail, by the full sweeps of the rest of that day.
+    assert RECENT_SECONDS // 3600 == 3
+    assert (24 - RECENT_SECONDS // 3600) // FULL_HOURS == 3
 
 
 def test_a_live_object_with_a_young_id_is_live() -> None:
     rules = replace(RULES, now=FIRST.created)
-    assert find([reference(FIRST)], [listed(FIRST, rules.now)], rules) == [Live(FIRST, recent=True)]
+    assert find([reference(FIRST)], [listed(FIRST, rules.now)], rules) == [
+        Live(FIRST, read_tags=True, read_checksum=True)
+    ]
 
 
 def test_an_object_is_recent_for_longer_than_the_lifecycle_rule_takes() -> None:
@@ -173,16 +224,21 @@ def compare_naively(references: list[Reference], objects: list[Listed], rules: R
         if upload_id is None:
             found.add(Foreign(entry.key))
         elif entry.key in referenced:
-            found.add(Live(upload_id, recent=rules.now - entry.modified < REPAIR_SECONDS))
+            age = rules.now - entry.modified
+            found.add(Live(upload_id, age < (REPAIR_SECONDS if rules.full else RECENT_SECONDS), age < RECENT_SECONDS))
         elif rules.now - upload_id.created < SETTLE or rules.now - entry.modified < SETTLE:
             found.add(Young(upload_id))
+        elif not rules.full and RECENT_SECONDS <= rules.now - entry.modified < REPAIR_SECONDS:
+            found.add(Deferred(upload_id))
         else:
             found.add(Unreferenced(upload_id))
     return found
 
 
 NOW = 1_800_000_000
-ID_SCALE = st.sampled_from([0, 60, SETTLE - 1, SETTLE, SETTLE + 1, REPAIR_SECONDS - 1, REPAIR_SECONDS, 10**7])
+ID_SCALE = st.sampled_from(
+    [0, 60, *(edge + by for edge in (SETTLE, RECENT_SECONDS, REPAIR_SECONDS) for by in (-1, 0, 1)), 10**7]
+)
 
 
 def make_id(age: int, number: int) -> UploadId:
@@ -198,11 +254,11 @@ OBJECTS = st.dictionaries(KEYS, ID_SCALE.map(NOW.__sub__))
 ROWS = st.dictionaries(NAMES, KEYS | NAMES)
 
 
-@given(ROWS, OBJECTS)
-def test_the_findings_equal_a_comparison_of_sets(rows: dict[str, str], objects: dict[str, int]) -> None:
+@given(ROWS, OBJECTS, st.booleans())
+def test_the_findings_equal_a_comparison_of_sets(rows: dict[str, str], objects: dict[str, int], full: bool) -> None:  # noqa: FBT001 - given by Hypothesis
     references = sorted((Reference(avatar, name) for name, avatar in rows.items()), key=lambda row: row.avatar.encode())
     entries = [Listed(key, objects[key]) for key in sorted(objects, key=str.encode)]
-    rules = Rules(NOW, SETTLE)
+    rules = Rules(NOW, SETTLE, full=full)
     found = find(references, entries, rules)
     assert set(found) == compare_naively(references, entries, rules)
     assert len(set(found)) == len(found)
@@ -212,3 +268,58 @@ def test_the_findings_equal_a_comparison_of_sets(rows: dict[str, str], objects: 
             key = finding.upload_id.avatar_key
             assert key not in rows.values()
             assert max(finding.upload_id.created, objects[key]) <= NOW - SETTLE
+
+
+@pytest.mark.parametrize(
+    ("orphans", "rows", "listed_objects", "excess"),
+    [
+        (0, 0, 0, None),
+        (1, 1, 1, None),
+        (1, 0, 1, "no row has or had an avatar"),
+        (1000, 1, 10_000, None),
+        (1001, 1, 10_010, "MAX_DELETIONS, which is 1,000"),
+        (1001, 1, 100_000, "MAX_DELETIONS, which is 1,000"),
+        (1000, 1, 9_999, "1,000 orphans among 9,999 objects are more than MAX_DELETED_SHARE, which is 0.1"),
+        (MIN_DELETIONS, 1, MIN_DELETIONS, None),
+        (MIN_DELETIONS + 1, 1, MIN_DELETIONS + 1, "MAX_DELETED_SHARE"),
+        (MIN_DELETIONS + 1, 1, 10 * (MIN_DELETIONS + 1), None),
+    ],
+)
+def test_a_number_and_a_share_of_the_listed_objects_bound_the_deletions(
+    orphans: int, rows: int, listed_objects: int, excess: str | None
+) -> None:
+    found = find_excess(orphans, Report(dry_run=False, rows=rows, listed=listed_objects), 1000, 0.1)
+    assert found is None if excess is None else excess in (found or "")
+
+
+KEPT, GONE = True, False
+
+
+@pytest.mark.parametrize(
+    ("row", "is_there", "decided", "if_doubtful"),
+    [
+        (Row("ada", "", SECOND.avatar_key), KEPT, Outcome.LIVE, Outcome.LIVE),
+        # The row refers to a later picture, or the user removed this one: any former row proves it.
+        (Row("ada", "", THIRD.avatar_key), KEPT, Outcome.DELETED, Outcome.DELETED),
+        (Row("ada", "", removed=SECOND.text), GONE, Outcome.DELETED, Outcome.DELETED),
+        (Row("ada", "", removed=THIRD.text), GONE, Outcome.DELETED, Outcome.DELETED),
+        # A confirm stopped before it updated the row, or the table was restored to a state before it did.
+        (Row("ada", "", FIRST.avatar_key), KEPT, Outcome.DELETED, Outcome.WITHHELD),
+        (Row("ada", ""), GONE, Outcome.DELETED, Outcome.WITHHELD),
+        (Row("ada", "", removed=FIRST.text), GONE, Outcome.DELETED, Outcome.WITHHELD),
+        (None, GONE, Outcome.DELETED, Outcome.WITHHELD),
+        # The owner's own row has no object.
+        (Row("ada", "", FIRST.avatar_key), GONE, Outcome.WITHHELD, Outcome.WITHHELD),
+        (Row("ada", "", THIRD.avatar_key), GONE, Outcome.WITHHELD, Outcome.WITHHELD),
+        (Row("ada", "", THIRD.avatar_key, SECOND.text), GONE, Outcome.WITHHELD, Outcome.WITHHELD),
+    ],
+)
+def test_an_orphan_is_deleted_if_its_owners_row_permits_it(
+    row: Row | None,
+    is_there: bool,  # noqa: FBT001 - a table
+    decided: Outcome,
+    if_doubtful: Outcome,
+) -> None:
+    orphan = Orphan(SECOND.avatar_key, "ada")
+    assert decide_orphan(orphan, row, is_there=is_there, is_doubtful=False) is decided
+    assert decide_orphan(orphan, row, is_there=is_there, is_doubtful=True) is if_doubtful

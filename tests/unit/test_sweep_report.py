@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from services.uploads.sweep.__main__ import DONE, NEEDS_ATTENTION, TOO_MANY_ORPHANS, choose_status
 from services.uploads.sweep.report import MAX_NAMES, MEANINGS, NAMED, Outcome, Report
 
 
@@ -32,7 +33,7 @@ def test_a_report_needs_attention_for_each_of_these_outcomes(outcome: Outcome) -
     report = Report(dry_run=False)
     assert not report.needs_attention
     report.add(outcome, "x")
-    assert report.needs_attention is (outcome in {Outcome.SKIPPED, Outcome.DANGLING, Outcome.FAILED})
+    assert report.needs_attention is (outcome in {Outcome.SKIPPED, Outcome.WITHHELD, Outcome.DANGLING, Outcome.FAILED})
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -49,6 +50,7 @@ def test_the_named_outcomes() -> None:
         Outcome.RESTORED,
         Outcome.REPLACED,
         Outcome.SKIPPED,
+        Outcome.WITHHELD,
         Outcome.DANGLING,
         Outcome.FAILED,
     }
@@ -75,7 +77,7 @@ def test_the_report_keeps_the_first_names_up_to_a_limit(outcome: Outcome) -> Non
 
 
 def test_the_json_has_every_count_and_is_one_line() -> None:
-    report = Report(dry_run=True, rows=3)
+    report = Report(dry_run=True, rows=3, listed=7)
     report.add(Outcome.LIVE, "avatars/1")
     report.add(Outcome.DANGLING, "ada -> avatars/2")
     line = json.dumps(report.as_json())
@@ -83,8 +85,10 @@ def test_the_json_has_every_count_and_is_one_line() -> None:
     assert json.loads(line) == {
         "dry_run": True,
         "rows": 3,
+        "listed": 7,
         "live": 1,
         "young": 0,
+        "deferred": 0,
         "pending": 0,
         "foreign": 0,
         "gone": 0,
@@ -92,6 +96,7 @@ def test_the_json_has_every_count_and_is_one_line() -> None:
         "restored": 0,
         "replaced": 0,
         "skipped": 0,
+        "withheld": 0,
         "dangling": 1,
         "failed": 0,
         "names": {"dangling": ["ada -> avatars/2"]},
@@ -115,3 +120,21 @@ def test_the_text_shows_each_count_with_its_meaning() -> None:
 def test_the_report_of_a_dry_run_states_that_it_was_one() -> None:
     assert "Dry run" in Report(dry_run=True).as_text()
     assert "Dry run" not in Report(dry_run=False).as_text()
+
+
+def test_the_report_says_why_no_orphan_was_deleted() -> None:
+    report = Report(dry_run=False, excess="30 orphans are more than MAX_DELETIONS, which is 10")
+    assert (
+        "No orphan was deleted: 30 orphans are more than MAX_DELETIONS, which is 10." in report.as_text().splitlines()
+    )
+    assert report.as_json()["excess"] == report.excess
+    assert "excess" not in Report(dry_run=False).as_json()
+
+
+def test_each_kind_of_report_has_an_exit_status() -> None:
+    report = Report(dry_run=False)
+    assert choose_status(report) == DONE
+    report.add(Outcome.WITHHELD, "avatars/1")
+    assert choose_status(report) == NEEDS_ATTENTION
+    report.excess = "too many"
+    assert choose_status(report) == TOO_MANY_ORPHANS

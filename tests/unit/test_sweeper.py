@@ -12,8 +12,8 @@ from botocore.parsers import ResponseParserError
 
 from services.store.keys import PENDING_PREFIX, PENDING_TAG, UploadId
 from services.uploads.picture import PictureLimits
-from services.uploads.sweep.plan import REPAIR_SECONDS
-from services.uploads.sweep.report import NEED_ATTENTION, Outcome
+from services.uploads.sweep.plan import FULL_HOURS, RECENT_SECONDS, REPAIR_SECONDS, is_full_hour
+from services.uploads.sweep.report import Outcome
 from services.uploads.sweep.sweeper import BATCH, Sweeper
 from tests.fake.aws import Aws, fail, once, refuse
 from tests.fake.world import DIGESTS, Call, Object, World
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 SETTLE = 7200
 NOW = 1_800_000_000
 LONG_AGO = NOW - 30 * 86_400
-RECENTLY = NOW - REPAIR_SECONDS + 1
-"""A live object that was written then can still have the pending tag."""
+RECENTLY = NOW - RECENT_SECONDS + 1
+"""Every sweep reads the tags of a live object that was written then."""
+DAYS_AGO = NOW - REPAIR_SECONDS + 1
+"""Only a full sweep does."""
 
 
 def make_object(body: str, *, declared: str | None = None) -> Object:
@@ -48,7 +50,7 @@ def make_id(number: int, created: int = LONG_AGO) -> UploadId:
     return UploadId(f"{text[:8]}-{text[8:]}-7000-8000-{number:012x}")
 
 
-LIVE, ORPHAN, OTHER = make_id(1), make_id(2), make_id(3)
+OLD, LIVE, ORPHAN, OTHER, THIRD = make_id(0), make_id(1), make_id(2), make_id(3), make_id(9)
 
 
 def put(aws: Aws, key: str, stored: Object = PICTURE, modified: int = LONG_AGO) -> None:
@@ -72,7 +74,7 @@ def aws() -> Aws:
 @pytest.fixture
 def sweeper(aws: Aws, executor: Executor) -> Sweeper:
     limits = PictureLimits(max_bytes=1000, max_width=80, max_height=60)
-    return Sweeper(aws.bucket, aws.users, limits, SETTLE, 10_000, lambda: aws.now, executor)
+    return Sweeper(aws.bucket, aws.users, limits, SETTLE, 10_000, 1.0, lambda: aws.now, executor)
 
 
 def found(report: Report) -> dict[Outcome, int]:
@@ -240,6 +242,72 @@ class TestRepair:
         assert planned.dry_run
         assert not aws.writes
         assert found(planned) == found(sweeper.sweep()) == {Outcome.RESTORED: 1, Outcome.REPLACED: 1}
+
+
+def sweep_for(hours: int, sweeper: Sweeper, aws: Aws) -> list[Report]:
+    """One sweep in each of the next hours."""
+    reports: list[Report] = []
+    for _ in range(hours):
+        reports.append(sweeper.sweep())
+        aws.wait(3600)
+    return reports
+
+
+class TestTagReading:
+    """The fixture's clock is not in the hour of a full sweep."""
+
+    @pytest.fixture
+    def aws(self) -> Aws:
+        """Ada posted her avatar again, and no sweep has seen it for days. Bob's upload was never confirmed."""
+        assert not is_full_hour(NOW)
+        aws = Aws(World(NOW).point("ada", LIVE.avatar_key))
+        put(aws, LIVE.avatar_key, MARKED, DAYS_AGO)
+        put(aws, OTHER.avatar_key, MARKED, DAYS_AGO)
+        return aws
+
+    def test_no_tags_are_read_some_hours_after_the_objects_were_written(self, sweeper: Sweeper, aws: Aws) -> None:
+        assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DEFERRED: 1}
+        assert set(aws.operations) == {"Scan", "ListObjectsV2"}
+
+    def test_one_of_six_hourly_sweeps_reads_all_tags(self, sweeper: Sweeper, aws: Aws) -> None:
+        put(aws, LIVE.avatar_key, MARKED, NOW - RECENT_SECONDS)
+        put(aws, OTHER.avatar_key, MARKED, NOW - RECENT_SECONDS)
+        reports = sweep_for(FULL_HOURS, sweeper, aws)
+        assert [report.counts[Outcome.RESTORED] for report in reports] == [0, 0, 0, 0, 1, 0]
+        assert [report.counts[Outcome.PENDING] for report in reports] == [0, 0, 0, 0, 1, 0]
+        # The last sweep reads the tags of the copy by which the avatar was restored.
+        assert aws.operations.count("GetObjectTagging") == 3
+
+    def test_a_full_sweep_can_be_asked_for(self, sweeper: Sweeper) -> None:
+        assert found(replace(sweeper, full=True).sweep()) == {Outcome.RESTORED: 1, Outcome.PENDING: 1}
+
+    def test_the_checksum_is_compared_for_some_hours_only(self, sweeper: Sweeper, aws: Aws) -> None:
+        put(aws, LIVE.avatar_key, PICTURE, DAYS_AGO)
+        replace(sweeper, full=True).sweep()
+        assert Call("HeadObject", (LIVE.avatar_key,)) not in aws.calls
+        put(aws, LIVE.avatar_key, PICTURE, RECENTLY)
+        sweeper.sweep()
+        assert Call("HeadObject", (LIVE.avatar_key,)) in aws.calls
+
+    def test_an_orphan_is_deleted_by_a_full_sweep_or_when_it_can_not_have_the_tag(
+        self, sweeper: Sweeper, aws: Aws
+    ) -> None:
+        put(aws, OTHER.avatar_key, PICTURE, DAYS_AGO)
+        put(aws, ORPHAN.avatar_key, PICTURE, NOW - REPAIR_SECONDS)
+        assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DEFERRED: 1, Outcome.DELETED: 1}
+        assert found(replace(sweeper, full=True).sweep()) == {Outcome.RESTORED: 1, Outcome.DELETED: 1}
+        assert aws.objects.keys() == {LIVE.avatar_key}
+
+    @pytest.mark.parametrize("first", range(FULL_HOURS))
+    def test_a_post_is_repaired_within_a_day_although_sweeps_fail_for_three_quarters_of_it(
+        self, sweeper: Sweeper, aws: Aws, first: int
+    ) -> None:
+        """The lifecycle rule deletes an object a day after its post at the earliest."""
+        aws.wait(3600 * first)
+        put(aws, LIVE.avatar_key, MARKED, int(aws.now))
+        aws.wait(3600 * (24 - FULL_HOURS))
+        sweep_for(FULL_HOURS, sweeper, aws)
+        assert not aws.objects[LIVE.avatar_key].tags
 
 
 class TestDangling:
@@ -450,46 +518,116 @@ def test_a_dry_run_changes_nothing_and_reports_the_same(sweeper: Sweeper, aws: A
     put(aws, make_id(4).avatar_key, MARKED)
     put(aws, "avatars/logo.png")
     add_orphans(aws, 5)
-    limited = replace(sweeper, max_deletions=3)
-    planned = limited.sweep(dry_run=True)
+    aws.point("cleo", ORPHAN.avatar_key)
+    aws.world = aws.world.remove_avatar("cleo", THIRD.text)
+    put(aws, THIRD.avatar_key, replace(PICTURE, metadata=(("username", "cleo"),)))
+    planned = sweeper.sweep(dry_run=True)
     assert planned.dry_run
     assert not aws.writes
-    done = limited.sweep()
+    done = sweeper.sweep()
     assert (found(planned), planned.names) == (found(done), done.names)
-    assert set(found(done)) == {*NEED_ATTENTION, Outcome.LIVE, Outcome.DELETED, Outcome.PENDING, Outcome.FOREIGN} - {
-        Outcome.FAILED
+    assert set(found(done)) == {
+        Outcome.LIVE,
+        Outcome.DELETED,
+        Outcome.PENDING,
+        Outcome.FOREIGN,
+        Outcome.DANGLING,
+        Outcome.WITHHELD,
     }
 
 
-@pytest.mark.parametrize(("limit", "deleted"), [(1, 1), (5, 5), (6, 6), (7, 6)])
-def test_orphans_beyond_the_maximum_are_skipped(sweeper: Sweeper, aws: Aws, limit: int, deleted: int) -> None:
-    add_orphans(aws, 5)
-    report = replace(sweeper, max_deletions=limit).sweep()
-    assert (report.counts[Outcome.DELETED], report.counts[Outcome.SKIPPED]) == (deleted, 6 - deleted)
-    assert report.needs_attention is (deleted < 6)
-    assert len(aws.objects) == 1 + 6 - deleted
-    assert len(report.names[Outcome.SKIPPED]) == 6 - deleted
+class TestTooManyOrphans:
+    @pytest.mark.parametrize("dry_run", [True, False])
+    @pytest.mark.parametrize(("limit", "deleted"), [(1, 0), (5, 0), (6, 6), (7, 6)])
+    def test_none_is_deleted_beyond_the_maximum(
+        self,
+        sweeper: Sweeper,
+        aws: Aws,
+        limit: int,
+        deleted: int,
+        dry_run: bool,  # noqa: FBT001 - a table
+    ) -> None:
+        add_orphans(aws, 5)
+        report = replace(sweeper, max_deletions=limit).sweep(dry_run=dry_run)
+        assert (report.counts[Outcome.DELETED], report.counts[Outcome.SKIPPED]) == (deleted, 6 - deleted)
+        assert report.needs_attention is bool(report.excess) is (deleted < 6)
+        assert len(aws.objects) == (7 if dry_run else 7 - deleted)
+        assert len(report.names[Outcome.SKIPPED]) == 6 - deleted
+
+    @pytest.mark.parametrize(("avatars", "deleted"), [(287, 0), (288, 32)])
+    def test_none_is_deleted_beyond_the_maximum_share(
+        self, sweeper: Sweeper, aws: Aws, avatars: int, deleted: int
+    ) -> None:
+        add_orphans(aws, 31)
+        for number in range(1, avatars):
+            put(aws, make_id(100 + number).avatar_key)
+            aws.point(f"user{number}", make_id(100 + number).avatar_key)
+        report = replace(sweeper, max_deleted_share=0.1).sweep()
+        assert report.listed == avatars + 32 == (319 if not deleted else 320)
+        assert report.counts[Outcome.DELETED] == deleted
+        assert report.counts[Outcome.SKIPPED] == 32 - deleted
+
+    def test_all_are_counted_before_the_first_deletion(self, sweeper: Sweeper, aws: Aws) -> None:
+        add_orphans(aws, 3 * BATCH)
+        report = replace(sweeper, max_deletions=3 * BATCH).sweep()
+        assert found(report) == {Outcome.LIVE: 1, Outcome.SKIPPED: 3 * BATCH + 1}
+        assert not aws.writes
+
+    def test_avatars_are_repaired_nevertheless(self, sweeper: Sweeper, aws: Aws) -> None:
+        add_orphans(aws, 5)
+        put(aws, LIVE.avatar_key, MARKED, RECENTLY)
+        report = replace(sweeper, max_deletions=1).sweep()
+        assert found(report) == {Outcome.RESTORED: 1, Outcome.SKIPPED: 6}
 
 
-def test_the_maximum_holds_for_all_batches_together(sweeper: Sweeper, aws: Aws) -> None:
-    add_orphans(aws, 3 * BATCH)
-    report = replace(sweeper, max_deletions=BATCH + 5).sweep()
-    assert report.counts[Outcome.DELETED] == BATCH + 5
-    assert report.counts[Outcome.SKIPPED] == 2 * BATCH - 4
+class TestRestoredTable:
+    """A table that was restored to a state before its users uploaded their newest pictures."""
 
+    @pytest.fixture
+    def aws(self) -> Aws:
+        """Ada's row refers to the picture that she has replaced since; Bob had none then. Cleo's row is current, and
+        an old picture of hers remained.
+        """
+        aws = Aws(World(NOW).point("ada", LIVE.avatar_key).point("bob", None).point("cleo", THIRD.avatar_key))
+        for username, upload_id in {"ada": ORPHAN, "bob": OTHER, "cleo": THIRD}.items():
+            put(aws, upload_id.avatar_key, replace(PICTURE, metadata=(("username", username),)))
+        put(aws, OLD.avatar_key, replace(PICTURE, metadata=(("username", "cleo"),)))
+        return aws
 
-def test_deletions_without_a_response_count_towards_the_maximum(sweeper: Sweeper, aws: Aws) -> None:
-    def lose_response(call: Call) -> None:
-        if call.operation == "DeleteObjects":
-            aws.carry_out(call)
-            raise ReadTimeoutError(endpoint_url="https://s3")
+    def test_the_newest_pictures_are_kept_and_replaced_ones_are_deleted(self, sweeper: Sweeper, aws: Aws) -> None:
+        report = sweeper.sweep()
+        assert found(report) == {Outcome.LIVE: 1, Outcome.WITHHELD: 2, Outcome.DANGLING: 1, Outcome.DELETED: 1}
+        assert report.names[Outcome.WITHHELD] == [ORPHAN.avatar_key, OTHER.avatar_key]
+        assert report.needs_attention
+        assert aws.writes == [("DeleteObjects", OLD.avatar_key)]
 
-    add_orphans(aws, 5 * BATCH)
-    aws.before = lose_response
-    report = replace(sweeper, max_deletions=BATCH).sweep()
-    assert len(aws.objects) == 1 + 4 * BATCH + 1
-    assert report.counts[Outcome.FAILED] == BATCH
-    assert report.counts[Outcome.SKIPPED] == 4 * BATCH + 1
+    def test_pictures_are_kept_if_a_row_could_not_be_judged(self, sweeper: Sweeper, aws: Aws) -> None:
+        aws.before = refuse("HeadObject", LIVE.avatar_key)
+        report = sweeper.sweep()
+        assert report.counts[Outcome.DANGLING] == 0
+        assert report.names[Outcome.WITHHELD] == [OTHER.avatar_key]
+        assert {ORPHAN.avatar_key, OTHER.avatar_key} <= aws.objects.keys()
+
+    def test_a_picture_whose_row_is_restored_during_the_sweep_is_live(self, sweeper: Sweeper, aws: Aws) -> None:
+        aws.before = once("GetItem", lambda: aws.point("ada", ORPHAN.avatar_key))
+        assert found(sweeper.sweep())[Outcome.LIVE] == 2
+
+    def test_an_orphan_whose_owner_replaces_the_avatar_during_the_sweep_is_left_to_the_next(
+        self, sweeper: Sweeper, aws: Aws
+    ) -> None:
+        aws.point("ada", OTHER.avatar_key)
+        aws.point("bob", OTHER.avatar_key)
+
+        def replace_avatar(call: Call) -> None:
+            """Between the reads of Ada's row and of her avatar, when the orphans are treated."""
+            if call == Call("HeadObject", (OTHER.avatar_key,)):
+                aws.point("ada", THIRD.avatar_key)
+                aws.point("bob", THIRD.avatar_key)
+                aws.remove(OTHER.avatar_key)
+
+        aws.before = replace_avatar
+        assert found(sweeper.sweep()) == {Outcome.LIVE: 2, Outcome.GONE: 1, Outcome.DELETED: 1}
+        assert ORPHAN.avatar_key in aws.objects
 
 
 @pytest.mark.parametrize("avatars", [{}, {"ada": None}])
@@ -517,7 +655,7 @@ def test_the_object_of_the_last_removed_avatar_is_deleted(sweeper: Sweeper, aws:
 
 def test_an_empty_bucket_and_an_empty_table_need_no_attention(executor: Executor) -> None:
     aws = Aws(World(NOW))
-    report = Sweeper(aws.bucket, aws.users, PictureLimits(1, 1, 1), SETTLE, 1, lambda: NOW, executor).sweep()
+    report = Sweeper(aws.bucket, aws.users, PictureLimits(1, 1, 1), SETTLE, 1, 1.0, lambda: NOW, executor).sweep()
     assert found(report) == {}
     assert not report.needs_attention
 
@@ -538,18 +676,15 @@ def test_a_row_does_not_dangle_if_the_listing_fails_before_its_object(sweeper: S
     with pytest.raises(ClientError, match="AccessDenied"):
         sweeper.sweep()
     assert Call("GetItem", ("bob",)) not in aws.calls
-    # The first batch was listed in full, so it was treated.
-    [deletion] = aws.writes
-    assert len(deletion) - 1 == BATCH - 1
-    assert {LIVE.avatar_key, last.avatar_key} <= aws.objects.keys()
+    # The orphans are counted before any is deleted.
+    assert not aws.writes
 
 
 def test_a_batch_is_no_larger_than_one_call_can_delete(sweeper: Sweeper, aws: Aws) -> None:
     add_orphans(aws, 2 * BATCH + 300)
     report = sweeper.sweep()
     assert report.counts[Outcome.DELETED] == 2 * BATCH + 301
-    # The first object is the live one.
-    assert [len(deletion) - 1 for deletion in aws.writes] == [BATCH - 1, BATCH, 302]
+    assert [len(deletion) - 1 for deletion in aws.writes] == [BATCH, BATCH, 301]
     assert aws.objects.keys() == {LIVE.avatar_key}
 
 
@@ -585,4 +720,4 @@ def test_the_progress_of_each_phase_can_be_tracked(sweeper: Sweeper, aws: Aws) -
 
     aws.point("bob", OTHER.avatar_key)
     sweeper.sweep(show_progress=show_progress)
-    assert seen == [("rows", None, 3), ("objects", 2, 2), ("pending", None, 0)]
+    assert seen == [("rows", None, 3), ("objects", 2, 2), ("orphans", 1, 1), ("pending", None, 0)]

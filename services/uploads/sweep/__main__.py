@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
+    from services.uploads.sweep.report import Report
+
 THREADS = 32
 """Number of objects that are inspected at the same time; fewer than the connections in a client's pool."""
 
 PATIENT = Config(read_timeout=30)
 """Nobody waits for a sweep, and DeleteObjects of 1,000 keys may take longer than the 3 s of the services."""
 
-DONE, NEEDS_ATTENTION, INVALID_SETTINGS, INTERRUPTED = 0, 1, 2, 130
+DONE, NEEDS_ATTENTION, INVALID_SETTINGS, TOO_MANY_ORPHANS, INTERRUPTED = 0, 1, 2, 3, 130
 
 Item = TypeVar("Item")
 
@@ -49,13 +51,13 @@ def main() -> None:
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the command and return its exit status: 1 if the report needs attention or the sweep failed, 2 if a setting
-    is invalid.
+    is invalid, 3 if nothing was deleted since there are too many orphans.
     """
     options = _parse(arguments)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="inspect") as executor:
         try:
             settings = read_settings(Settings, environ)
-            sweeper = make_sweeper(settings, executor, time.time)
+            sweeper = make_sweeper(settings, executor, time.time, full=options.full)
         except (InvalidSettingsError, BotoCoreError, ValueError) as error:
             print(error, file=sys.stderr)
             return INVALID_SETTINGS
@@ -69,10 +71,16 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if not report.dry_run:
         Metrics("sweep", settings.metrics).record(report.as_metrics())
     print(json.dumps(report.as_json()) if options.json else report.as_text())
+    return choose_status(report)
+
+
+def choose_status(report: Report) -> int:
+    if report.excess:
+        return TOO_MANY_ORPHANS
     return NEEDS_ATTENTION if report.needs_attention else DONE
 
 
-def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], float]) -> Sweeper:
+def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], float], *, full: bool = False) -> Sweeper:
     """
     Raises:
         BotoCoreError, ValueError: one of boto3's own settings is invalid.
@@ -83,8 +91,10 @@ def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], flo
         settings.limits,
         settings.confirm_seconds + settings.margin_seconds,
         settings.max_deletions,
+        settings.max_deleted_share,
         clock,
         executor,
+        full=full,
     )
 
 
@@ -93,9 +103,15 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         prog="python -m services.uploads.sweep",
         description="Deletes orphans (permanent objects that no row refers to), restores live avatars that a lifecycle"
         " rule would delete, and reports rows whose object is missing.",
-        epilog="Exit status: 0 on success, 1 if the report needs attention, 2 if a setting is invalid.",
+        epilog="Exit status: 0 on success, 1 if the report needs attention, 2 if a setting is invalid, 3 if nothing was"
+        " deleted since there are too many orphans.",
     )
     parser.add_argument("--dry-run", action="store_true", help="change nothing, and report what a sweep would do")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="read the tags of all objects of the last four days, as the sweep of every sixth hour does",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     return parser.parse_args(arguments)
 

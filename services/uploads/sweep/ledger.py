@@ -5,6 +5,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from services.uploads.objects import Reference
+from services.uploads.sweep.plan import Orphan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,15 +20,16 @@ CACHE_KIBIBYTES = 8192
 
 
 class Ledger:
-    """The references of all rows, sorted by avatar.
+    """The references of all rows, sorted by avatar, and the orphans that were found.
 
-    They are in a temporary file (SQLite: "Temporary Databases"), so that memory does not grow with the number of rows.
+    Both are in a temporary file (SQLite: "Temporary Databases"), so that memory does not grow with their number.
     """
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         self._database.execute("CREATE TABLE reference (avatar TEXT, username TEXT)")
+        self._database.execute("CREATE TABLE orphan (key TEXT, owner TEXT)")
 
     def __enter__(self) -> Self:
         return self
@@ -53,3 +55,16 @@ class Ledger:
         """All references in UTF-8 binary order of the avatars, the order in which S3 lists keys."""
         for avatar, username in self._database.execute("SELECT avatar, username FROM reference ORDER BY avatar"):
             yield Reference(avatar, username)
+
+    def add_orphans(self, orphans: Iterable[Orphan]) -> None:
+        rows = ((orphan.key, orphan.owner) for orphan in orphans)
+        self._database.executemany("INSERT INTO orphan VALUES (?, ?)", rows)
+
+    def count_orphans(self) -> int:
+        [(count,)] = self._database.execute("SELECT COUNT(*) FROM orphan")
+        return count
+
+    def read_orphans(self) -> Iterator[Orphan]:
+        """All orphans in the order in which they were added."""
+        for key, owner in self._database.execute("SELECT key, owner FROM orphan ORDER BY rowid"):
+            yield Orphan(key, owner)

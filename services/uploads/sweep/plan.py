@@ -1,4 +1,4 @@
-"""Compares the table with the bucket, and finds the objects and rows that the sweep must inspect. Pure."""
+"""Compares the table with the bucket, finds the objects and rows that the sweep must inspect, and decides. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.uploads.sweep.report import Outcome, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from services.store.table import Row
     from services.uploads.objects import Listed, Reference
 
 
@@ -18,31 +20,67 @@ REPAIR_SECONDS = 4 * 86_400
 has it after one day, rounded up to midnight, and S3 may delete it up to two days late.
 """
 
+RECENT_SECONDS = 3 * 3600
+"""How long after it was written each sweep reads an object's tags. Only a post sets the pending tag, a post renews the
+time of writing, and no lifecycle rule deletes the object within a day of it.
+"""
+
+FULL_HOURS = 6
+"""Every sixth hour a sweep reads the tags of all objects that can have the pending tag."""
+
+MIN_DELETIONS = 20
+"""Number of orphans that one sweep deletes whatever their share of the listed objects."""
+
+
+def is_full_hour(now: float) -> bool:
+    """Whether a sweep that starts now is a full one. The hour of the clock decides, so that no state is kept."""
+    return int(now // 3600) % FULL_HOURS == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """When an object is old enough to be an orphan."""
+    """When an object is old enough to be an orphan, and whether its tags are read."""
 
     now: float
     """When the sweep started, before its first read. Seconds since the epoch."""
     settle_seconds: int
     """The confirm window plus the margin. After that time no confirm can let a row refer to the object."""
+    full: bool
+    """Whether the tags of every object that can have the pending tag are read, and not only of recent ones."""
 
     def is_settled(self, time: float) -> bool:
         return time <= self.now - self.settle_seconds
 
+    def is_recent(self, modified: float) -> bool:
+        return modified > self.now - RECENT_SECONDS
+
+    def can_have_tag(self, modified: float) -> bool:
+        return modified > self.now - REPAIR_SECONDS
+
+    def covers(self, modified: float) -> bool:
+        """Whether this sweep reads the tags of an object that can have the pending tag."""
+        return self.is_recent(modified) or (self.full and self.can_have_tag(modified))
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A row refers to the object. If it is `recent`, it may have the pending tag again."""
+    """A row refers to the object. It may have the pending tag again; then `read_tags` is set."""
 
     upload_id: UploadId
-    recent: bool
+    read_tags: bool
+    read_checksum: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Unreferenced:
     """No row refers to the object, nor ever will."""
+
+    upload_id: UploadId
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """No row refers to the object, nor ever will. It may have the pending tag, which a full sweep reads."""
 
     upload_id: UploadId
 
@@ -68,7 +106,7 @@ class Missing:
     reference: Reference
 
 
-Finding = Live | Unreferenced | Young | Foreign | Missing
+Finding = Live | Unreferenced | Deferred | Young | Foreign | Missing
 
 
 def compare(references: Iterable[Reference], listed: Iterable[Listed], rules: Rules) -> Iterator[Finding]:
@@ -94,8 +132,49 @@ def _classify(entry: Listed, rules: Rules, *, is_referenced: bool) -> Finding:
     if upload_id is None:
         return Foreign(entry.key)
     if is_referenced:
-        return Live(upload_id, recent=entry.modified > rules.now - REPAIR_SECONDS)
+        return Live(upload_id, rules.covers(entry.modified), rules.is_recent(entry.modified))
     # The id has the time of the presign, which limits when a confirm was possible. The time of writing counts as well:
     # an object that was written recently under an old id, such as a seed, may not have its row yet.
-    is_old = rules.is_settled(max(upload_id.created, entry.modified))
-    return Unreferenced(upload_id) if is_old else Young(upload_id)
+    if not rules.is_settled(max(upload_id.created, entry.modified)):
+        return Young(upload_id)
+    if rules.can_have_tag(entry.modified) and not rules.covers(entry.modified):
+        return Deferred(upload_id)
+    return Unreferenced(upload_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """No row refers to the object, and no lifecycle rule deletes it. `owner`: the user whom its metadata names."""
+
+    key: str
+    owner: str
+
+
+def find_excess(orphans: int, report: Report, max_deletions: int, max_share: float) -> str | None:
+    """Why a sweep must not delete that many orphans. None if it may."""
+    if not orphans:
+        return None
+    if not report.rows:
+        return "no row has or had an avatar, so TABLE is probably the name of another table"
+    if orphans > max_deletions:
+        return f"{orphans:,} orphans are more than MAX_DELETIONS, which is {max_deletions:,}"
+    if orphans > max(MIN_DELETIONS, max_share * report.listed):
+        return (
+            f"{orphans:,} orphans among {report.listed:,} objects are more than MAX_DELETED_SHARE, which is {max_share}"
+        )
+    return None
+
+
+def decide_orphan(orphan: Orphan, row: Row | None, *, is_there: bool, is_doubtful: bool) -> Outcome:
+    """What becomes of the orphan, after its owner's row was read again.
+
+    `is_there`: whether the object to which the row refers exists. `is_doubtful`: whether the object of some row is
+    missing. That happens if the table was restored to a former state. A row only moves forward, so even a former state
+    proves that an object was replaced or removed; but it does not prove that an object never became the avatar.
+    """
+    if row and row.avatar == orphan.key:
+        return Outcome.LIVE
+    if row and row.avatar and not is_there:
+        return Outcome.WITHHELD
+    is_past = row is not None and orphan.key <= max(row.avatar or "", AVATAR_PREFIX + (row.removed or ""))
+    return Outcome.WITHHELD if is_doubtful and not is_past else Outcome.DELETED

@@ -12,6 +12,7 @@ MAX_NAMES = 100
 class Outcome(StrEnum):
     LIVE = "live"
     YOUNG = "young"
+    DEFERRED = "deferred"
     PENDING = "pending"
     FOREIGN = "foreign"
     GONE = "gone"
@@ -19,6 +20,7 @@ class Outcome(StrEnum):
     RESTORED = "restored"
     REPLACED = "replaced"
     SKIPPED = "skipped"
+    WITHHELD = "withheld"
     DANGLING = "dangling"
     FAILED = "failed"
 
@@ -26,13 +28,15 @@ class Outcome(StrEnum):
 MEANINGS = {
     Outcome.LIVE: "a row refers to them",
     Outcome.YOUNG: "not referenced yet; they may still become an avatar",
+    Outcome.DEFERRED: "not referenced; the sweep of every sixth hour inspects them",
     Outcome.PENDING: "not confirmed; a lifecycle rule deletes them",
     Outcome.FOREIGN: "their name is not that of an upload; left alone",
     Outcome.GONE: "deleted or changed during the sweep",
     Outcome.DELETED: "orphans: no row refers to them, nor ever will",
     Outcome.RESTORED: "live avatars that had the pending tag; it was removed",
     Outcome.REPLACED: "live avatars overwritten with a blank picture, since their bytes were not the declared picture",
-    Outcome.SKIPPED: "orphans beyond the maximum of one sweep; not deleted",
+    Outcome.SKIPPED: "orphans; there were too many for one sweep, so none was deleted",
+    Outcome.WITHHELD: "orphans that may be their users' newest pictures, since the object of some row is missing; kept",
     Outcome.DANGLING: "rows whose object is missing",
     Outcome.FAILED: "they could not be inspected or deleted; the next sweep tries again",
 }
@@ -44,11 +48,12 @@ METRICS = {
     Outcome.RESTORED: "Restored",
     Outcome.REPLACED: "Replaced",
     Outcome.SKIPPED: "Skipped",
+    Outcome.WITHHELD: "Withheld",
     Outcome.DANGLING: "Dangling",
     Outcome.FAILED: "Failed",
 }
 
-NEED_ATTENTION = (Outcome.SKIPPED, Outcome.DANGLING, Outcome.FAILED)
+NEED_ATTENTION = (Outcome.SKIPPED, Outcome.WITHHELD, Outcome.DANGLING, Outcome.FAILED)
 
 NAMED = (Outcome.DELETED, Outcome.RESTORED, Outcome.REPLACED, *NEED_ATTENTION)
 """The outcomes whose objects or rows the report names."""
@@ -59,8 +64,10 @@ class Report:
     dry_run: bool
     rows: int = 0
     """Number of rows that have an avatar, or had one until the user removed it."""
-    tried: int = 0
-    """Number of orphans that a call to S3 was to delete, with any result: a failed call may have deleted them."""
+    listed: int = 0
+    """Number of objects under `avatars/`."""
+    excess: str | None = None
+    """Why no orphan was deleted, if there were too many."""
     counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     names: dict[Outcome, list[str]] = field(
         default_factory=lambda: {kind: [] for kind in Outcome if kind is not Outcome.LIVE}
@@ -80,7 +87,8 @@ class Report:
     def as_json(self) -> dict[str, object]:
         counts = {outcome.value: count for outcome, count in self.counts.items()}
         names = {outcome.value: self.names[outcome] for outcome in NAMED if self.names[outcome]}
-        return {"dry_run": self.dry_run, "rows": self.rows, **counts, "names": names}
+        excess = {"excess": self.excess} if self.excess else {}
+        return {"dry_run": self.dry_run, "rows": self.rows, "listed": self.listed, **counts, "names": names, **excess}
 
     def as_metrics(self) -> dict[str, int]:
         """Zeros are included, so that graphs show them and alarms return to OK."""
@@ -94,6 +102,8 @@ class Report:
             if self.counts[outcome]
         ]
         lines += [f"           {outcome}: {name}" for outcome in NAMED for name in self.names[outcome]]
+        if self.excess:
+            lines.append(f"No orphan was deleted: {self.excess}.")
         if self.dry_run:
             lines.append("Dry run: nothing was changed.")
         return "\n".join(lines)

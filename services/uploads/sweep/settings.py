@@ -18,6 +18,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     confirm_seconds: limits.ConfirmSeconds = limits.CONFIRM_SECONDS
     margin_seconds: limits.MarginSeconds = limits.MARGIN_SECONDS
     max_deletions: limits.MaxDeletions = limits.MAX_DELETIONS
+    max_deleted_share: limits.MaxDeletedShare = limits.MAX_DELETED_SHARE
     metrics: WriteMetrics = False
 
     @property

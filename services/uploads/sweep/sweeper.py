@@ -1,4 +1,6 @@
-"""Sweeps the bucket: gathers references and objects, lets `plan` compare them, inspects the findings, and applies."""
+"""Sweeps the bucket: gathers references and objects, lets `plan` compare them, inspects and repairs what it finds, and
+deletes orphans after all of them were counted.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +11,34 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from services.store.clients import AWS_ERRORS
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, USERNAME_FIELD
-from services.store.states import State, find_avatar_state, find_state, is_marked
+from services.store.states import State, find_avatar_state, is_marked
 from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError, OtherBytesError
 from services.uploads.decision import Replace, decide_repair
 from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.ledger import Ledger
-from services.uploads.sweep.plan import Finding, Foreign, Live, Missing, Rules, Unreferenced, Young, compare
+from services.uploads.sweep.plan import (
+    Deferred,
+    Finding,
+    Foreign,
+    Live,
+    Missing,
+    Orphan,
+    Rules,
+    Unreferenced,
+    Young,
+    compare,
+    decide_orphan,
+    find_excess,
+    is_full_hour,
+)
 from services.uploads.sweep.report import Outcome, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Executor
 
-    from services.store.keys import UploadId
+    from services.store.table import Row
     from services.uploads.picture import PictureLimits
     from services.uploads.users import Users
 
@@ -32,6 +48,7 @@ BATCH = 1000
 """Number of findings that are inspected together; S3 deletes as many objects in one call."""
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class ShowProgress(Protocol):
@@ -56,17 +73,20 @@ class Sweeper:
     settle_seconds: int
     """The confirm window plus the margin."""
     max_deletions: int
+    max_deleted_share: float
     clock: Callable[[], float]
     executor: Executor
     pending_prefixes: tuple[str, ...] = PENDING_PREFIXES
+    full: bool = False
+    """Whether every sweep is a full one, whatever the hour."""
 
     def sweep(self, *, dry_run: bool = False, show_progress: ShowProgress = show_no_progress) -> Report:
         """
         Raises:
             ClientError, BotoCoreError, ResponseParserError, HTTPError: the table or the bucket could not be read to the
-                end. The complete batches before that are applied.
+                end. The complete batches before that are repaired, and nothing is deleted.
         """
-        rules = Rules(self.clock(), self.settle_seconds)
+        rules = self._make_rules(self.clock())
         report = Report(dry_run)
         with Ledger() as ledger:
             # The whole table is read first. If no row referred to an object by then and one does later, a confirm wrote
@@ -74,33 +94,58 @@ class Sweeper:
             report.rows = ledger.write(show_progress(self.users.list_rows(), "rows", None))
             listed = show_progress(self.bucket.list_objects(AVATAR_PREFIX), "objects", report.rows)
             findings = compare(ledger.read(), listed, rules)
+            is_doubtful = False
             while batch := list(itertools.islice(findings, BATCH)):
-                self._apply(batch, report)
+                is_doubtful |= self._inspect_batch(batch, ledger, report)
+            self._treat_orphans(ledger, report, show_progress, is_doubtful=is_doubtful)
         pending = itertools.chain.from_iterable(map(self.bucket.list_objects, self.pending_prefixes))
         for entry in show_progress(pending, "pending", None):
             # Lifecycle rules delete these. Their number shows how many uploads are abandoned.
             report.add(Outcome.PENDING if rules.is_settled(entry.modified) else Outcome.YOUNG, entry.key)
         return report
 
-    def _apply(self, batch: Sequence[Finding], report: Report) -> None:
-        orphans: list[str] = []
-        outcomes = self.executor.map(self._inspect, batch, itertools.repeat(report.dry_run))
-        for finding, outcome in zip(batch, outcomes, strict=True):
-            name = _name(finding)
-            if outcome is not Outcome.DELETED:
-                report.add(outcome, name)
-            elif self._may_delete(report):
-                report.tried += 1
-                orphans.append(name)
-            else:
-                report.add(Outcome.SKIPPED, name)
-        failed = set[str]() if report.dry_run else self._delete(orphans)
-        for key in orphans:
-            report.add(Outcome.FAILED if key in failed else Outcome.DELETED, key)
+    def _make_rules(self, now: float) -> Rules:
+        return Rules(now, self.settle_seconds, full=self.full or is_full_hour(now))
 
-    def _may_delete(self, report: Report) -> bool:
-        """If no row has or had an avatar, nothing is deleted: `TABLE` probably names another table."""
-        return report.rows > 0 and report.tried < self.max_deletions
+    def _inspect_batch(self, batch: Sequence[Finding], ledger: Ledger, report: Report) -> bool:
+        """Inspect and repair, and note the orphans. Return whether the object of some row is missing, or may be."""
+
+        def inspect(finding: Finding) -> Outcome | Orphan:
+            return self._attempt(_name(finding), lambda: self._find_outcome(finding, dry_run=report.dry_run))
+
+        is_doubtful = False
+        orphans: list[Orphan] = []
+        for finding, outcome in zip(batch, self.executor.map(inspect, batch), strict=True):
+            is_missing = isinstance(finding, Missing)
+            report.listed += not is_missing
+            if isinstance(outcome, Orphan):
+                orphans.append(outcome)
+            else:
+                report.add(outcome, _name(finding))
+                is_doubtful |= is_missing and outcome in {Outcome.DANGLING, Outcome.FAILED}
+        ledger.add_orphans(orphans)
+        return is_doubtful
+
+    def _treat_orphans(self, ledger: Ledger, report: Report, show_progress: ShowProgress, *, is_doubtful: bool) -> None:
+        """Delete the orphans, unless there are too many. Each one's owner is read again right before."""
+
+        def decide(orphan: Orphan) -> Outcome:
+            return self._attempt(orphan.key, lambda: self._decide_orphan(orphan, is_doubtful=is_doubtful))
+
+        count = ledger.count_orphans()
+        report.excess = find_excess(count, report, self.max_deletions, self.max_deleted_share)
+        orphans = iter(show_progress(ledger.read_orphans(), "orphans", count))
+        while batch := list(itertools.islice(orphans, BATCH)):
+            keys = [orphan.key for orphan in batch]
+            if report.excess:
+                outcomes = dict.fromkeys(keys, Outcome.SKIPPED)
+            else:
+                outcomes = dict(zip(keys, self.executor.map(decide, batch), strict=True))
+                if not report.dry_run:
+                    failed = self._delete([key for key in keys if outcomes[key] is Outcome.DELETED])
+                    outcomes |= dict.fromkeys(failed, Outcome.FAILED)
+            for key in keys:
+                report.add(outcomes[key], key)
 
     def _delete(self, keys: Sequence[str]) -> set[str]:
         """Delete these objects and return the keys that were not deleted."""
@@ -115,42 +160,43 @@ class Sweeper:
             return set(keys)
         return set()
 
-    def _inspect(self, finding: Finding, dry_run: bool) -> Outcome:  # noqa: FBT001 - `map` passes it by position
-        """The outcome of the finding. `DELETED` means that the caller must delete the object."""
+    def _attempt(self, name: str, act: Callable[[], Result]) -> Result | Outcome:
         try:
-            return self._find_outcome(finding, dry_run=dry_run)
+            return act()
         except (MissingObjectError, ChangedError):
             return Outcome.GONE
         except AWS_ERRORS as error:
-            logger.warning("%s: %s", _name(finding), error)
+            logger.warning("%s: %s", name, error)
             return Outcome.FAILED
         except Exception:
             # One object must not keep the sweep from the others.
-            logger.exception("%s: unexpected error", _name(finding))
+            logger.exception("%s: unexpected error", name)
             return Outcome.FAILED
 
-    def _find_outcome(self, finding: Finding, *, dry_run: bool) -> Outcome:
+    def _find_outcome(self, finding: Finding, *, dry_run: bool) -> Outcome | Orphan:
         match finding:
-            case Live(upload_id, recent):
-                return self._inspect_live(upload_id, dry_run=dry_run) if recent else Outcome.LIVE
+            case Live():
+                return self._inspect_live(finding, dry_run=dry_run) if finding.read_tags else Outcome.LIVE
             case Unreferenced(upload_id):
-                return self._inspect_unreferenced(upload_id)
+                return self._inspect_unreferenced(upload_id.avatar_key)
             case Missing(reference):
                 return self._inspect_missing(reference.avatar, reference.username)
+            case Deferred():
+                return Outcome.DEFERRED
             case Young():
                 return Outcome.YOUNG
             case Foreign():
                 return Outcome.FOREIGN
 
-    def _inspect_live(self, upload_id: UploadId, *, dry_run: bool) -> Outcome:
-        key = upload_id.avatar_key
-        if not is_marked(self.bucket.read_tags(key)) and self.bucket.describe(key).is_declared:
+    def _inspect_live(self, live: Live, *, dry_run: bool) -> Outcome:
+        key = live.upload_id.avatar_key
+        if not is_marked(self.bucket.read_tags(key)) and not (live.read_checksum and self._has_other_bytes(key)):
             return Outcome.LIVE
         stored = self.bucket.inspect(key, self.limits.max_bytes)
         if stored is None:
             raise MissingObjectError(key)
         # Not the configured strategy: only forms of `tag` can post to an avatar's key.
-        step = decide_repair(upload_id, stored, self.limits, STRATEGIES["tag"])
+        step = decide_repair(live.upload_id, stored, self.limits, STRATEGIES["tag"])
         if not dry_run:
             try:
                 self.bucket.repair(step)
@@ -158,43 +204,52 @@ class Sweeper:
                 return Outcome.REPLACED
         return Outcome.REPLACED if isinstance(step, Replace) else Outcome.RESTORED
 
-    def _inspect_unreferenced(self, upload_id: UploadId) -> Outcome:
-        key = upload_id.avatar_key
-        owner = self.bucket.describe(key).metadata.get(USERNAME_FIELD)
-        match find_state(key, self.bucket.read_tags(key), self._find_avatar(owner)):
-            case State.PENDING:
-                return Outcome.PENDING
-            case State.ORPHAN:
-                return Outcome.DELETED
-            case _:
-                return Outcome.LIVE
+    def _has_other_bytes(self, key: str) -> bool:
+        return not self.bucket.describe(key).is_declared
+
+    def _inspect_unreferenced(self, key: str) -> Outcome | Orphan:
+        if is_marked(self.bucket.read_tags(key)):
+            return Outcome.PENDING
+        return Orphan(key, self.bucket.describe(key).metadata.get(USERNAME_FIELD, ""))
+
+    def _decide_orphan(self, orphan: Orphan, *, is_doubtful: bool) -> Outcome:
+        row = self._find_row(orphan.owner)
+        avatar = row.avatar if row else None
+        is_there = avatar is not None and self._is_there(avatar)
+        if avatar and not is_there and self._find_row(orphan.owner) != row:
+            # A confirm replaced the picture between the reads.
+            return Outcome.GONE
+        return decide_orphan(orphan, row, is_there=is_there, is_doubtful=is_doubtful)
 
     def _inspect_missing(self, avatar: str, username: str) -> Outcome:
-        # The sweep has permission for keys under `avatars/` only.
-        is_there = avatar.startswith(AVATAR_PREFIX) and self._is_there(avatar)
+        is_there = self._is_there(avatar)
         # The row is read after the object: in the other order a confirm could replace the picture between the reads.
-        if self._find_avatar(username) != avatar:
+        row = self._find_row(username)
+        if row is None or row.avatar != avatar:
             return Outcome.GONE
         state = find_avatar_state(avatar, is_there=is_there)
         return Outcome.DANGLING if state is State.DANGLING else Outcome.LIVE
 
     def _is_there(self, key: str) -> bool:
+        # The sweep has permission for keys under `avatars/` only.
+        if not key.startswith(AVATAR_PREFIX):
+            return False
         try:
             self.bucket.describe(key)
         except MissingObjectError:
             return False
         return True
 
-    def _find_avatar(self, username: str | None) -> str | None:
+    def _find_row(self, username: str) -> Row | None:
         try:
-            return self.users.find_row(username).avatar if username else None
+            return self.users.find_row(username) if username else None
         except UnknownUserError:
             return None
 
 
 def _name(finding: Finding) -> str:
     match finding:
-        case Live(upload_id) | Unreferenced(upload_id) | Young(upload_id):
+        case Live(upload_id) | Unreferenced(upload_id) | Deferred(upload_id) | Young(upload_id):
             return upload_id.avatar_key
         case Missing(reference):
             return f"{reference.username} -> {reference.avatar}"
