@@ -154,4 +154,5 @@ def main() -> None:
     pulumi.export("dashboard", alarms.dashboard_name)
 
 
-main()
+if __name__ == "__main__":
+    main()
