@@ -10,14 +10,15 @@ import httpx2
 import pytest
 
 from infra.local.ports import pick_free_ports
-from infra.local.resources import Resources
 from infra.local.stack import SERVICES, Stack, run_processes, start_gateway
 from tests import web
 from tests.containers.emulators import PORT, localstack_aws
 from tests.containers.images import PORT as SERVICE_PORT
 from tests.containers.images import Image, build_image, read_limits, wait_until_healthy
-from tests.infra.applied.apply import apply
-from tests.infra.applied.conftest import deploy
+from tests.infra.applied.stacks import CONFIG, apply_stack
+from tests.infra.cloud import Cloud
+from tests.infra.conftest import pulumi_engine
+from tests.infra.stacks import Stack as PulumiStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from testcontainers.core.network import Network
 
     from tests.containers.engine import Engine
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
+
+__all__ = ["pulumi_engine"]
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +48,10 @@ only_uploads = pytest.mark.parametrize("image", ["uploads"], indirect=True, scop
 
 
 @pytest.fixture(scope="session")
-def prefix_deployment() -> Deployment:
-    return deploy("prefix")
+def prefix_deployment(pulumi_engine: None, tmp_path_factory: pytest.TempPathFactory) -> Deployment:  # noqa: ARG001 - skips
+    stack = PulumiStack(tmp_path_factory.mktemp("stack"), Cloud())
+    stack.up(CONFIG)
+    return stack.deployment()
 
 
 @pytest.fixture
@@ -65,27 +70,22 @@ class System:
 
 @pytest.fixture(scope="session")
 def system(
+    pulumi_engine: None,  # noqa: ARG001 - skips
     images: Mapping[str, Image],
     localstack: LocalStackContainer,
     network: Network,
     strategy: Literal["prefix", "tag"],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[System]:
-    deployment = deploy(strategy)
     [port] = pick_free_ports(1)
     origin = f"http://localhost:{port}"
     with contextlib.ExitStack() as started:
         aws = replace(localstack_aws(localstack), endpoint=_find_endpoint(localstack, network))
-        balancer = deployment.one("aws:lb/loadBalancer:LoadBalancer", "edge").outputs["dnsName"]
-        places = {deployment.exports["url"]: origin, f"http://{balancer}": f"http://auth:{SERVICE_PORT}"}
-        applied = apply(deployment, aws, places)
+        folder = tmp_path_factory.mktemp("applied")
+        applied = apply_stack(folder, aws, strategy, origin, f"http://auth:{SERVICE_PORT}")
+        deployment = applied.stack.deployment()
         containers = {
-            name: started.enter_context(
-                image.prepare(
-                    read_limits(deployment, name),
-                    network,
-                    {**applied.told[name], **applied.credentials[name], "AWS_ENDPOINT_URL": aws.endpoint},
-                )
-            )
+            name: started.enter_context(image.prepare(read_limits(deployment, name), network, applied.environs[name]))
             for name, image in images.items()
         }
         # All containers are starting, each with a small share of a CPU.
@@ -97,8 +97,7 @@ def system(
         }
         processes = started.enter_context(run_processes())
         start_gateway(processes, services, aws, origin, port).wait_until_ready()
-        resources = Resources(applied.bucket, applied.table, applied.key_arn, applied.credentials)
-        yield System(Stack(origin, aws, resources, services, processes), deployment, containers)
+        yield System(Stack(origin, aws, applied.resources, services, processes), deployment, containers)
 
 
 @pytest.fixture(scope="session")
