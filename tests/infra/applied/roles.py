@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 
@@ -17,7 +17,7 @@ def assume_role(aws: Aws, name: str) -> dict[str, str]:
     Only ECS may assume the role, so its trust policy allows the emulator's root user for the time of the call.
     """
     iam: Any = aws.iam
-    sts: Any = boto3.client(
+    sts = cast("Any", boto3).client(
         "sts",
         endpoint_url=aws.endpoint,
         region_name=aws.region,
