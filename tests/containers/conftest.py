@@ -17,8 +17,7 @@ from tests.containers.images import PORT as SERVICE_PORT
 from tests.containers.images import Image, build_image, read_limits, wait_until_healthy
 from tests.infra.applied.stacks import CONFIG, apply_stack
 from tests.infra.cloud import Cloud
-from tests.infra.conftest import pulumi_engine
-from tests.infra.stacks import Stack as PulumiStack
+from tests.infra.stacks import deploy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
     from tests.containers.engine import Engine
     from tests.infra.deployment import Deployment
-
-__all__ = ["pulumi_engine"]
 
 
 @pytest.fixture(scope="session")
@@ -48,10 +45,8 @@ only_uploads = pytest.mark.parametrize("image", ["uploads"], indirect=True, scop
 
 
 @pytest.fixture(scope="session")
-def prefix_deployment(pulumi_engine: None, tmp_path_factory: pytest.TempPathFactory) -> Deployment:  # noqa: ARG001 - skips
-    stack = PulumiStack(tmp_path_factory.mktemp("stack"), Cloud())
-    stack.up(CONFIG)
-    return stack.deployment()
+def prefix_deployment() -> Deployment:
+    return deploy(CONFIG, Cloud())
 
 
 @pytest.fixture
@@ -70,7 +65,6 @@ class System:
 
 @pytest.fixture(scope="session")
 def system(
-    pulumi_engine: None,  # noqa: ARG001 - skips
     images: Mapping[str, Image],
     localstack: LocalStackContainer,
     network: Network,

@@ -49,6 +49,10 @@ def serve(cloud: Cloud) -> Iterator[str]:
         yield ",".join(addresses)
 
 
+class NameTooLongError(Exception):
+    """The program's name for a resource is too long for the digits that the provider appends."""
+
+
 class _Provider(provider_pb2_grpc.ResourceProviderServicer):
     """A provider of one package. The methods have the names of the protocol."""
 
@@ -62,7 +66,7 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
-        return provider_pb2.ProviderHandshakeResponse()
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         return plugin_pb2.PluginInfo(version=self._version)
@@ -88,7 +92,7 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._default_tags = json.loads(given.get("defaultTags", "{}")).get("tags", {})
         if "region" in given:
             self._cloud.region = given["region"]
-        return provider_pb2.ConfigureResponse(supportsPreview=True)
+        return provider_pb2.ConfigureResponse(supportsPreview=True, acceptSecrets=True)
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
         with self._lock:
@@ -100,11 +104,11 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.InvokeResponse(**response)
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
-        old, new = wire.read(request.olds), wire.read(request.news)
+        old, new = wire.read(request.olds), wire.read_marked(request.news)
         with self._lock:
             try:
                 return provider_pb2.CheckResponse(inputs=wire.write(self._check(request.urn, old, new)))
-            except UnknownTypeError as error:
+            except (UnknownTypeError, NameTooLongError) as error:
                 _abort(context, str(error))
 
     def _check(self, urn: str, old: Properties, new: Properties) -> Properties:
@@ -114,8 +118,9 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         if type_.name and type_.name not in new:
             suffix = self._cloud.name(urn)
             kept = type_.name in old.get(wire.DEFAULTS, ())
-            longest = type_.max_name - len(suffix) - 1
-            new[type_.name] = old[type_.name] if kept else f"{name[:longest]}-{suffix}"
+            new[type_.name] = old[type_.name] if kept else f"{name}-{suffix}"
+            if len(new[type_.name]) > type_.max_name:
+                raise NameTooLongError(f"{new[type_.name]} is longer than {type_.max_name} characters")
             defaults.append(type_.name)
         if self._default_tags and "tags" in input_types(find_args(token)):
             new["tags"] = self._default_tags | (new.get("tags") or {})
@@ -137,9 +142,9 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
-        inputs = _without_defaults(wire.read(request.properties))
+        inputs, marked = _read_inputs(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(properties=wire.write(inputs))
+            return provider_pb2.CreateResponse(properties=wire.write(marked))
         with self._lock:
             try:
                 made = self._cloud.create(request.urn, inputs)
@@ -147,22 +152,29 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
                 _abort(context, str(error))
             except DeploymentFailedError as error:
                 _abort_with_state(context, error.resource, str(error), request.properties)
-        return provider_pb2.CreateResponse(id=made.id, properties=wire.write(made.outputs))
+        return provider_pb2.CreateResponse(id=made.id, properties=wire.write(made.outputs | marked))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
-        known = wire.read(request.inputs)
+        known = wire.read_marked(request.inputs)
         with self._lock:
             found = self._cloud.read(request.urn, request.id, wire.read(request.properties))
         if found is None:
             return provider_pb2.ReadResponse()
-        inputs = {**found.inputs, wire.DEFAULTS: known.get(wire.DEFAULTS, [])}
-        return provider_pb2.ReadResponse(id=found.id, properties=wire.write(found.outputs), inputs=wire.write(inputs))
+        # AWS doesn't say what is secret, and the state does.
+        secret = {name: known[name] for name in wire.names_of_secrets(known)}
+        inputs = {**found.inputs, **secret, wire.DEFAULTS: known.get(wire.DEFAULTS, [])}
+        return provider_pb2.ReadResponse(
+            id=found.id, properties=wire.write(found.outputs | secret), inputs=wire.write(inputs)
+        )
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
-        old, new = wire.read(request.olds), _without_defaults(wire.read(request.news))
+        old = wire.read(request.olds)
+        new, marked = _read_inputs(request.news)
         if request.preview:
             computed = find_type(find_token(request.urn)).computed_on_update
-            return provider_pb2.UpdateResponse(properties=wire.write(old | new | dict.fromkeys(computed, wire.UNKNOWN)))
+            return provider_pb2.UpdateResponse(
+                properties=wire.write(old | marked | dict.fromkeys(computed, wire.UNKNOWN))
+            )
         with self._lock:
             try:
                 made = self._cloud.update(request.urn, request.id, old, new)
@@ -170,7 +182,7 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
                 _abort(context, str(error))
             except DeploymentFailedError as error:
                 _abort_with_state(context, error.resource, str(error), request.news)
-        return provider_pb2.UpdateResponse(properties=wire.write(made.outputs))
+        return provider_pb2.UpdateResponse(properties=wire.write(made.outputs | marked))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         with self._lock:
@@ -181,8 +193,10 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
 
-def _without_defaults(inputs: Properties) -> Properties:
-    return {name: value for name, value in inputs.items() if name != wire.DEFAULTS}
+def _read_inputs(message: Any) -> tuple[Properties, Properties]:
+    """The inputs in the clear, and with the marks of secrets, which have to be in the outputs too."""
+    marked = {name: value for name, value in wire.read_marked(message).items() if name != wire.DEFAULTS}
+    return wire.plain(marked), marked
 
 
 def _abort(context: Any, message: str) -> NoReturn:

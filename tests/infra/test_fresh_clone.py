@@ -16,6 +16,7 @@ import yaml
 
 from tests.infra.cloud import Cloud
 from tests.infra.providers import serve
+from tests.infra.stacks import find_engine
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +42,8 @@ NOT_DEPLOYED = "auth uploads frontend local test"
 
 
 @pytest.fixture
-def clone(pulumi_engine: None, tmp_path: Path) -> Path:  # noqa: ARG001 - skips
+def clone(tmp_path: Path) -> Path:
+    find_engine()
     if not (ROOT / ".git").exists():
         pytest.skip("This copy of the project is no Git repository.")
     folder = tmp_path / "clone"

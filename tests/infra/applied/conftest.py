@@ -35,7 +35,6 @@ def emulator() -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def applied_stack(
-    pulumi_engine: None,  # noqa: ARG001 - skips
     emulator: Aws,
     strategy: Literal["prefix", "tag"],
     tmp_path_factory: pytest.TempPathFactory,

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 def test_an_update_changes_only_what_differs_and_destroy_leaves_nothing(
-    pulumi_engine: None,  # noqa: ARG001 - skips
     emulator: Aws,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
