@@ -25,7 +25,7 @@ from tests.infra.cloud import DeploymentFailedError, RefusedError, UnexpectedInv
 from tests.infra.resource_types import EVERY_INPUT, UnknownTypeError, find_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from tests.infra.cloud import Cloud, Properties, Resource
 
@@ -34,19 +34,23 @@ SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF
 
 
 @contextlib.contextmanager
-def serve(cloud: Cloud) -> Iterator[str]:
+def serve(cloud: Cloud) -> Generator[str]:
     """Serve the providers of an account. Yields the value of PULUMI_DEBUG_PROVIDERS, by which the engine finds them."""
     # pulumi_aws imports its modules when they are first used, which is not safe in several threads.
     lock = threading.RLock()
     with contextlib.ExitStack() as running:
         addresses: list[str] = []
         for package in PACKAGES:
-            server = grpc.server(running.enter_context(ThreadPoolExecutor(32)))
+            server: Any = grpc.server(running.enter_context(ThreadPoolExecutor(32)))
             provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Provider(cloud, package, lock), server)
             addresses.append(f"{package}:{server.add_insecure_port('127.0.0.1:0')}")
             server.start()
-            running.callback(lambda server=server: server.stop(None).wait())
+            running.callback(_stop, server)
         yield ",".join(addresses)
+
+
+def _stop(server: Any) -> None:
+    server.stop(None).wait()
 
 
 class NameTooLongError(Exception):

@@ -134,11 +134,24 @@ class Stack:
         self.program = program
         self.logs: list[LogLine] = []
         """Of the last operation."""
+        self._environment = {
+            "PULUMI_CONFIG_PASSPHRASE": "passphrase",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
         self._secrets: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "state").mkdir(exist_ok=True)
         self._stack = self._open()
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The settings of the project, without secret ones."""
+        config = self._stack.workspace.stack_settings(self.name).config or {}
+        prefix = f"{self.project}:"
+        return {name.removeprefix(prefix): value for name, value in config.items() if name.startswith(prefix)}
 
     def configure(self, config: Mapping[str, str | None], *, secret: bool = False) -> None:
         """Names without a colon are the project's. None removes a setting."""
@@ -151,7 +164,7 @@ class Stack:
             return
         workspace = self._stack.workspace
         settings = workspace.stack_settings(self.name)
-        known = cast("dict[str, Any]", settings.config or {}) | values
+        known = (settings.config or {}) | values
         settings.config = {name: value for name, value in known.items() if value is not None}
         workspace.save_stack_settings(self.name, settings)
 
@@ -200,16 +213,7 @@ class Stack:
             work_dir=str(self.folder),
             project_settings=settings,
             pulumi_command=find_engine(),
-            env_vars={
-                "PULUMI_CONFIG_PASSPHRASE": "passphrase",
-                "PULUMI_HOME": str(self.folder / "home"),
-                "PULUMI_SKIP_UPDATE_CHECK": "true",
-                "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-                "NO_COLOR": "1",
-                # pulumi-aws reads them in Configure.
-                "AWS_ACCESS_KEY_ID": "none",
-                "AWS_SECRET_ACCESS_KEY": "none",
-            },
+            env_vars=self._environment,
         )
         return automation.create_or_select_stack(self.name, self.project, self._program, opts=options)
 
@@ -223,11 +227,12 @@ class Stack:
             self.configure(config)
         recorder = _Recorder()
         with serve(self.cloud) as providers:
-            self._stack.workspace.env_vars["PULUMI_DEBUG_PROVIDERS"] = providers
+            self._environment["PULUMI_DEBUG_PROVIDERS"] = providers
             try:
-                getattr(self._stack, operation)(
+                done = getattr(self._stack, operation)(
                     on_event=recorder.take, color="never", suppress_progress=True, **options
                 )
+                recorder.result.printed = done.stdout
             except automation.CommandError as error:
                 recorder.result.printed = str(error)
                 raise OperationError(recorder.result, recorder.result.messages or str(error)) from None
