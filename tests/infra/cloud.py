@@ -136,6 +136,8 @@ class Cloud:
                 "userId": "AIDAMADEUP",
                 "id": self.account,
             },
+            # A stack of which nothing exists yet.
+            "readStackOutputs": {"name": words["name"], "outputs": dict[str, Any]()},
             "getRegion": {"region": self.region, "name": self.region, "id": self.region},
             "getPartition": {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"},
             "getAuthorizationToken": {
