@@ -167,4 +167,5 @@ def main() -> None:
     pulumi.export("dashboard", write_command(commands.dashboard_url, settings.region, alarms.dashboard_name))
 
 
-main()
+if __name__ == "__main__":
+    main()
