@@ -33,9 +33,9 @@ def detect_architecture(machine: str) -> Architecture:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    region: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="AWS region.")] = (
-        "eu-central-1"
-    )
+    region: Annotated[
+        str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="AWS region. It cannot be changed later.")
+    ] = "eu-central-1"
     architecture: Annotated[
         Architecture,
         msgspec.Meta(
@@ -75,11 +75,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             str,
             msgspec.Meta(
                 pattern=r"^(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3)$)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
-                description="Name of the bucket. Default: Pulumi generates one.",
+                description="Name of the bucket. It cannot be changed later. Default: Pulumi generates one.",
             ),
         ]
         | None
     ) = None
+    keep_data: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether bucket and table are protected from deletion, and stay when the stack is destroyed."
+        ),
+    ] = False
+    recovery_days: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=35,
+            description="How long a replaced or deleted picture, and each former state of the table, can be restored,"
+            " days.",
+        ),
+    ] = 7
+    signing_keys: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[a-z0-9-]+(,[a-z0-9-]+)*$",
+            description="Names of the keys for access tokens, separated by commas. The first signs; the others are"
+            " published only.",
+        ),
+    ] = "signing"
     alarm_topic: (
         Annotated[
             str,
@@ -101,6 +124,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(f"maxTasks must not be less than minTasks, which is {self.min_tasks}")
         if self.confirm_seconds < self.form_seconds:
             raise ValueError("confirmSeconds must not be shorter than formSeconds")
+        if len(set(self.key_names)) < len(self.key_names):
+            raise ValueError("signingKeys must not contain a name twice")
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The names of the signing keys. The first signs."""
+        return tuple(self.signing_keys.split(","))
 
 
 RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}

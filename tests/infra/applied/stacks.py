@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from infra.local.resources import Resources
 from infra.local.stack import REGION, SERVICES
+from infra.seed.people import SEEDED_USERS
+from infra.seed.seeds import seed
 from tests.infra.applied.cloud import EmulatedCloud
 from tests.infra.applied.roles import assume_role
 from tests.infra.stacks import Stack
@@ -47,7 +49,9 @@ class Applied:
 
 
 def apply_stack(folder: Path, aws: Aws, strategy: Literal["prefix", "tag"], origin: str, auth: str) -> Applied:
-    """`origin`: URL of the page, which stands for that of the HTTP API. `auth`: URL of the auth service, which stands
+    """Make the stack and add the seeded users.
+
+    `origin`: URL of the page, which stands for that of the HTTP API. `auth`: URL of the auth service, which stands
     for that of the load balancer.
     """
     addresses = {_API: {"apiEndpoint": origin}, _BALANCER: {"dnsName": auth.removeprefix("http://")}}
@@ -67,5 +71,6 @@ def apply_stack(folder: Path, aws: Aws, strategy: Literal["prefix", "tag"], orig
     policy = aws.s3.get_bucket_policy(Bucket=bucket)["Policy"]
     # The emulator is reached without TLS, which the bucket's policy denies.
     aws.s3.delete_bucket_policy(Bucket=bucket)
+    seed(aws.s3, aws.dynamodb, bucket, table, SEEDED_USERS)
     resources = Resources(bucket, table, environs["auth"]["SIGNING_KEYS"], environs)
     return Applied(resources, policy, containers, environs, stack)
