@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import platform
-from typing import TYPE_CHECKING, Annotated, Literal
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
 from services.settings import limits
+from services.settings.conversion import convert_settings, find_nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,24 +25,83 @@ MEMORY_BY_CPU = {
 """Memory sizes in MiB that Fargate supports, by CPU units (AWS: "Fargate task definition considerations")."""
 
 
+MIN_ZONES = 2
+"""A load balancer needs subnets in two Availability Zones."""
+
+
 class InvalidConfigurationError(Exception):
     """The text is one sentence for the operator and names the setting."""
 
 
-def detect_architecture(machine: str) -> Architecture:
-    return "ARM64" if machine.lower() in {"arm64", "aarch64"} else "X86_64"
+ZoneId = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+[0-9]-az[0-9]+$", examples=["euc1-az1"])]
+TagKey = Annotated[str, msgspec.Meta(pattern=r"^(?!aws:)[\w .:/=+@-]{1,128}$", examples=["team"])]
+TagValue = Annotated[str, msgspec.Meta(pattern=r"^[\w .:/=+@-]{0,256}$", examples=["pictures"])]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    region: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="AWS region.")] = (
-        "eu-central-1"
-    )
+    region: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]$",
+            examples=["eu-central-1", "us-east-1"],
+            description="AWS region.",
+        ),
+    ] = "eu-central-1"
+    zones: Annotated[
+        tuple[ZoneId, ...],
+        msgspec.Meta(
+            examples=[["euc1-az1", "euc1-az2"]],
+            description="Ids of at least two Availability Zones. Default: the first two that VPC links and Fargate "
+            "support.",
+        ),
+    ] = msgspec.field(default_factory=tuple)
+    domain: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$",
+                examples=["pictures.example.com"],
+                description="Domain name of the page. It needs `hostedZone` or `certificate`. Default: a name of AWS.",
+            ),
+        ]
+        | None
+    ) = None
+    hosted_zone: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^Z[A-Z0-9]{1,31}$",
+                examples=["Z0123456789ABCDEFGHIJ"],
+                description="Id of the Route 53 hosted zone in which the records of `domain` are created.",
+            ),
+        ]
+        | None
+    ) = None
+    certificate: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[a-f0-9-]+$",
+                examples=["arn:aws:acm:eu-central-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"],
+                description="ARN of the ACM certificate of `domain`, in the stack's region. Default: one is created "
+                "and validated in the hosted zone.",
+            ),
+        ]
+        | None
+    ) = None
+    tags: Annotated[
+        dict[TagKey, TagValue],
+        msgspec.Meta(
+            # S3 allows ten tags on an object, and `Project` is one of them.
+            max_length=9,
+            examples=[{"team": "pictures"}],
+            description="Tags of all resources, besides `Project`.",
+        ),
+    ] = msgspec.field(default_factory=dict)
     architecture: Annotated[
         Architecture,
-        msgspec.Meta(
-            description="CPU architecture of images and tasks. Default: that of the machine that runs Pulumi."
-        ),
-    ] = msgspec.field(default_factory=lambda: detect_architecture(platform.machine()))
+        msgspec.Meta(description="CPU architecture of images and tasks. `ARM64` costs 20 % less."),
+    ] = "X86_64"
     cpu: Annotated[int, msgspec.Meta(description="CPU units of a task; 1024 are one vCPU.")] = 256
     memory: Annotated[int, msgspec.Meta(description="Memory of a task, MiB.")] = 512
     min_tasks: Annotated[int, msgspec.Meta(ge=1, le=100, description="Minimum number of tasks of each service.")] = 2
@@ -75,6 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             str,
             msgspec.Meta(
                 pattern=r"^(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3)$)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
+                examples=["my-pictures"],
                 description="Name of the bucket. Default: Pulumi generates one.",
             ),
         ]
@@ -85,6 +146,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             str,
             msgspec.Meta(
                 pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$",
+                examples=["arn:aws:sns:eu-central-1:123456789012:alarms"],
                 description="ARN of the SNS topic that alarms notify. Default: none.",
             ),
         ]
@@ -101,12 +163,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(f"maxTasks must not be less than minTasks, which is {self.min_tasks}")
         if self.confirm_seconds < self.form_seconds:
             raise ValueError("confirmSeconds must not be shorter than formSeconds")
+        if self.zones and len(set(self.zones)) < MIN_ZONES:
+            raise ValueError(f"zones must name at least {MIN_ZONES} different Availability Zones")
+        self._check_domain()
+
+    def _check_domain(self) -> None:
+        if self.domain is None and (self.certificate or self.hosted_zone):
+            raise ValueError("certificate and hostedZone need domain")
+        if self.domain and not (self.certificate or self.hosted_zone):
+            raise ValueError("domain needs hostedZone or certificate")
+        if self.certificate and self.certificate.split(":")[3] != self.region:
+            raise ValueError(f"certificate must be in the stack's region, which is {self.region}")
 
 
 RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}
 """Former names, which are refused with the new ones."""
 
-NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
+FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(Settings)}
+NAMES = tuple(FIELDS)
+STRUCTURED = {"zones", "tags"}
+"""Settings that are a list or a map."""
 
 
 def read_settings(given: Mapping[str, str]) -> Settings:
@@ -117,10 +193,25 @@ def read_settings(given: Mapping[str, str]) -> Settings:
     """
     if renamed := [f"{old} is now called {new}" for old, new in RENAMED.items() if old in given]:
         raise InvalidConfigurationError(f"{', '.join(renamed)}.")
-    if unknown := sorted(given.keys() - set(NAMES)):
-        raise InvalidConfigurationError(f"There is no setting {', '.join(unknown)}. There are: {', '.join(NAMES)}.")
+    if unknown := [_explain_unknown(name) for name in sorted(given.keys() - set(NAMES))]:
+        raise InvalidConfigurationError(f"There is no setting {', '.join(unknown)}.")
+    values = {FIELDS[name]: _parse(name, text) for name, text in given.items()}
     try:
-        return msgspec.convert(given, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        what, found, name = str(error).partition(" - at `$.")
-        raise InvalidConfigurationError(f"{name.rstrip('`')}: {what}." if found else f"{what}.") from error
+        return convert_settings(Settings, values, {field: name for name, field in FIELDS.items()}.__getitem__)
+    except ValueError as error:
+        raise InvalidConfigurationError(f"{error}.") from error
+
+
+def _explain_unknown(name: str) -> str:
+    nearest = find_nearest(name, NAMES)
+    return f"{name}; the nearest name is {nearest}" if nearest else f"{name}; there are {', '.join(NAMES)}"
+
+
+def _parse(name: str, text: str) -> Any:
+    """Pulumi passes a list or a map as JSON."""
+    if name not in STRUCTURED:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

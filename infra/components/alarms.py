@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.documents.dashboard import DashboardMetrics, dashboard
-from services.web.metrics import NAMESPACE
+from services.settings.environment import METRICS_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +109,7 @@ class Alarms(pulumi.ComponentResource):
             if_missing="breaching",
         )
         shown = DashboardMetrics(
-            namespace=NAMESPACE,
+            namespace=METRICS_NAMESPACE,
             api_id=api_id,
             balancer=balancer_suffix,
             targets={service_name: service.target_suffix for service_name, service in services.items()},
@@ -157,8 +157,8 @@ class Alarms(pulumi.ComponentResource):
 
 
 def _uploads_metric(name: str, statistic: str) -> Metric:
-    return Metric(NAMESPACE, name, {"Service": "uploads"}, statistic)
+    return Metric(METRICS_NAMESPACE, name, {"Service": "uploads"}, statistic)
 
 
 def _sweep_metric(name: str) -> Metric:
-    return Metric(NAMESPACE, name, {"Service": "sweep"})
+    return Metric(METRICS_NAMESPACE, name, {"Service": "sweep"})
