@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from services.settings import limits
 from services.settings.conversion import convert_settings, find_nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Architecture = Literal["ARM64", "X86_64"]
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 MEMORY_BY_CPU = {
     256: (512, 1024, 2048),
@@ -179,10 +180,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}
 """Former names, which are refused with the new ones."""
 
-FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(Settings)}
-NAMES = tuple(FIELDS)
-STRUCTURED = {"zones", "tags"}
-"""Settings that are a list or a map."""
+AccountIds = tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$", examples=["123456789012"])], ...]
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Pulumi's own settings for AWS (`pulumi config set aws:profile …`) that this program passes on."""
+
+    profile: str | None = None
+    assume_roles: Annotated[
+        tuple[dict[str, Any], ...],
+        msgspec.Meta(examples=[[{"roleArn": "arn:aws:iam::123456789012:role/deployer"}]]),
+    ] = ()
+    allowed_account_ids: Annotated[AccountIds, msgspec.Meta(examples=[["123456789012"]])] = ()
+    forbidden_account_ids: Annotated[AccountIds, msgspec.Meta(examples=[["123456789012"]])] = ()
 
 
 def read_settings(given: Mapping[str, str]) -> Settings:
@@ -193,25 +203,47 @@ def read_settings(given: Mapping[str, str]) -> Settings:
     """
     if renamed := [f"{old} is now called {new}" for old, new in RENAMED.items() if old in given]:
         raise InvalidConfigurationError(f"{', '.join(renamed)}.")
-    if unknown := [_explain_unknown(name) for name in sorted(given.keys() - set(NAMES))]:
+    return _read(Settings, given)
+
+
+def read_provider_settings(given: Mapping[str, str]) -> ProviderSettings:
+    """`given`: values by name, without the prefix `aws:`.
+
+    Raises:
+        InvalidConfigurationError: a name is unknown or a value is invalid.
+    """
+    if "region" in given:
+        raise InvalidConfigurationError("The region is the setting region, and aws:region is not used.")
+    return _read(ProviderSettings, given, prefix="aws:")
+
+
+def _read(kind: type[Kind], given: Mapping[str, str], prefix: str = "") -> Kind:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    if unknown := [_explain_unknown(name, prefix, fields) for name in sorted(given.keys() - fields.keys())]:
         raise InvalidConfigurationError(f"There is no setting {', '.join(unknown)}.")
-    values = {FIELDS[name]: _parse(name, text) for name, text in given.items()}
+    values = {fields[name].name: _parse(fields[name], text) for name, text in given.items()}
+    spelling = {field.name: f"{prefix}{name}" for name, field in fields.items()}
     try:
-        return convert_settings(Settings, values, {field: name for name, field in FIELDS.items()}.__getitem__)
+        return convert_settings(kind, values, spelling.__getitem__)
     except ValueError as error:
         raise InvalidConfigurationError(f"{error}.") from error
 
 
-def _explain_unknown(name: str) -> str:
-    nearest = find_nearest(name, NAMES)
-    return f"{name}; the nearest name is {nearest}" if nearest else f"{name}; there are {', '.join(NAMES)}"
+def _explain_unknown(name: str, prefix: str, names: Iterable[str]) -> str:
+    nearest = find_nearest(name, names)
+    return f"{prefix}{name}; " + (
+        f"the nearest name is {prefix}{nearest}" if nearest else f"there are {', '.join(names)}"
+    )
 
 
-def _parse(name: str, text: str) -> Any:
+def _parse(field: msgspec.structs.FieldInfo, text: str) -> Any:
     """Pulumi passes a list or a map as JSON."""
-    if name not in STRUCTURED:
+    kind = inspect.type_info(field.type)
+    if not isinstance(
+        kind.type if isinstance(kind, inspect.Metadata) else kind, inspect.VarTupleType | inspect.DictType
+    ):
         return text
     try:
-        return json.loads(text)
-    except ValueError:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
         return text

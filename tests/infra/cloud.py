@@ -127,9 +127,9 @@ class Cloud:
     def invoke(self, token: str, arguments: Properties) -> Properties:
         name = token.rsplit(":", maxsplit=1)[-1]
         words = self._words(f"{token}/{sorted(arguments.items())}", arguments.get("name") or "made-up")
-        zones = [f"{self.region}{letter}" for letter in "abc"]
+        zones = {"eu-central-1a": "euc1-az2", "eu-central-1b": "euc1-az3", "eu-central-1c": "euc1-az1"}
         known: dict[str, Properties] = {
-            "getAvailabilityZones": {"names": zones, "zoneIds": [f"{zone}-id" for zone in zones], "id": self.region},
+            "getAvailabilityZones": {"names": [*zones], "zoneIds": [*zones.values()], "id": self.region},
             "getCallerIdentity": {
                 "accountId": self.account,
                 "arn": f"arn:aws:iam::{self.account}:user/operator",
@@ -148,6 +148,11 @@ class Cloud:
                 "id": f"pl-{words['hex17']}",
                 "prefixListId": f"pl-{words['hex17']}",
                 "name": words["name"],
+            },
+            # ECS runs the first task definition of the service's family.
+            "getService": {
+                "taskDefinition": f"arn:aws:ecs:{self.region}:{self.account}:task-definition/three-phase-upload-test-"
+                f"{arguments.get('serviceName', '').rpartition('-')[0]}:1",
             },
             "getManagedPrefixList": {"id": f"pl-{words['hex17']}", "name": words["name"]},
         } | dict(self.answers)

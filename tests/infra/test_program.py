@@ -282,7 +282,9 @@ def test_a_task_s_own_role_is_not_the_one_that_starts_it(up: Deployment) -> None
 
 
 def test_everything_can_be_destroyed(up: Deployment) -> None:
-    assert not [str(each) for each in up.registrations if each.protect or each.retain_on_delete]
+    kept = [each for each in up.registrations if each.protect or each.retain_on_delete]
+    # An image is deleted with its repository.
+    assert {each.type for each in kept} == {"docker-build:index:Image"}
     assert up.one("aws:s3/bucket:Bucket", "storage").inputs["forceDestroy"]
     assert all(repository.inputs["forceDelete"] for repository in up.of("aws:ecr/repository:Repository"))
     assert not up.one("aws:dynamodb/table:Table", "storage").inputs["deletionProtectionEnabled"]
@@ -317,7 +319,19 @@ def test_a_seed_s_id_is_older_than_any_upload() -> None:
 
 
 def test_what_an_operator_needs_comes_out(up: Deployment) -> None:
-    names = {"url", "bucket", "table", "cluster", "tasks", "network", "logs", "images", "dashboard"}
+    names = {
+        "schedule",
+        "running",
+        "url",
+        "bucket",
+        "table",
+        "cluster",
+        "tasks",
+        "network",
+        "logs",
+        "images",
+        "dashboard",
+    }
     assert up.exports.keys() == names
     assert up.exports["url"].startswith("https://")
     (stack,) = up.of(STACK)
@@ -349,7 +363,7 @@ def find_alarm(deployment: Deployment, name: str) -> dict[str, Any]:
 
 
 def test_a_wrong_clock_of_one_uploads_task_raises_an_alarm(up: Deployment) -> None:
-    metric = {"namespace": METRICS_NAMESPACE, "dimensions": {"Service": "uploads"}, "period": 300}
+    metric = {"namespace": f"{METRICS_NAMESPACE}/test", "dimensions": {"Service": "uploads"}, "period": 300}
     alarm = find_alarm(up, "clock-error")
     # The maximum over all tasks: the average would hide one task among many.
     assert alarm.items() >= (metric | {"metricName": "ClockErrorBound", "statistic": "Maximum"}).items()
