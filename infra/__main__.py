@@ -183,4 +183,5 @@ def main() -> None:
     pulumi.export("dashboard", alarms.dashboard_name)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -230,8 +230,9 @@ class _Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         marked = _unwrap(json_format.MessageToDict(request.object), "id")
         inputs = _unwrap(marked, "value")
         identity, outputs = "", inputs
-        if request.custom and not self._preview:
-            identity, outputs = self._cloud.create(request.type, request.name, inputs)
+        if request.custom and not self._preview and not request.type.startswith("pulumi:"):
+            made = self._cloud.create(urn, inputs)
+            identity, outputs = made.id, made.outputs
         hidden = {
             key: {_SIGNATURE: _SECRET, "value": outputs[key]}
             for key in request.additionalSecretOutputs
