@@ -151,7 +151,7 @@ def main() -> None:
     )
 
     pulumi.export("url", edge.origin)
-    if edge.cname_target:
+    if edge.cname_target is not None:
         pulumi.export("cname", edge.cname_target)
     pulumi.export("bucket", storage.bucket)
     pulumi.export("table", storage.table)
