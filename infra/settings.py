@@ -180,6 +180,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}
 """Former names, which are refused with the new ones."""
 
+NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
+
+
 AccountIds = tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$", examples=["123456789012"])], ...]
 
 

@@ -342,8 +342,8 @@ class Cloud:
             raise RefusedError(f"{resource.type} {resource.id} already exists")
         if resource.type == _SERVICE:
             for block in resource.inputs.get("loadBalancers", []):
-                group = block["targetGroupArn"]
-                if not self._users(group, _RULE, _LISTENER):
+                group = block.get("targetGroupArn")
+                if group and not self._users(group, _RULE, _LISTENER):
                     raise RefusedError(
                         f"InvalidParameterException: The target group with targetGroupArn {group} does not have an "
                         "associated load balancer."

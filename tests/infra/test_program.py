@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -23,19 +22,20 @@ from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.settings import Settings as SweepSettings
 from services.web.rate_limits import CLIENT_ADDRESS_HEADER
 from tests.infra.checks import CHECKS
-from tests.infra.engine import STACK
+from tests.infra.conftest import CONFIGURED
+from tests.infra.deployment import STACK
 from tests.infra.order import find_missing_dependencies, find_surprises
 from tests.infra.policies import documents_of
 from tests.infra.reach import INTERNET, find_hops, find_ports, find_ways
-from tests.infra.runs import Runs
 from tests.infra.simulate import Decision, decide, is_allowed
+from tests.infra.stacks import OperationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.infra.engine import Deployment, Registration
+    from tests.infra.deployment import Deployment, Registration
+    from tests.infra.stacks import Stack
 
-INFRA = Path(__file__).parents[2] / "infra"
 SERVICES = ("auth", "uploads", "frontend")
 TASKS = (*SERVICES, "sweep")
 KINDS: dict[str, type[msgspec.Struct]] = {
@@ -45,50 +45,6 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "sweep": SweepSettings,
 }
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
-CONFIGURED = {
-    "architecture": "ARM64",
-    "minTasks": "3",
-    "maxTasks": "7",
-    "cpu": "512",
-    "memory": "2048",
-    "pending": "tag",
-    "maxBytes": "123456",
-    "confirmSeconds": "1800",
-    "marginSeconds": "2700",
-    "tokenSeconds": "600",
-    "loginsPerMinute": "7",
-    "presignsPerMinute": "0",
-    "bucket": "my-own-bucket",
-    "logDays": "7",
-    "alarmTopic": "arn:aws:sns:eu-west-1:123456789012:alarms",
-    "region": "eu-west-1",
-}
-
-
-@pytest.fixture(scope="session")
-def program_runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    return Runs(tmp_path_factory.mktemp("own"), project="three-phase-upload", stack="test")
-
-
-@pytest.fixture(scope="session")
-def up(program_runs: Runs) -> Deployment:
-    return ran(program_runs.run(INFRA, config={"architecture": "ARM64"}))
-
-
-@pytest.fixture(scope="session")
-def preview(program_runs: Runs) -> Deployment:
-    return ran(program_runs.run(INFRA, config={"architecture": "ARM64"}, preview=True))
-
-
-@pytest.fixture(scope="session")
-def configured(program_runs: Runs) -> Deployment:
-    return ran(program_runs.run(INFRA, config=CONFIGURED))
-
-
-def ran(deployment: Deployment) -> Deployment:
-    assert deployment.error is None
-    assert not [line for line in deployment.logs if line.severity in {"WARNING", "ERROR"}]
-    return deployment
 
 
 def container(deployment: Deployment, name: str) -> dict[str, Any]:
@@ -464,12 +420,11 @@ def test_a_list_and_a_map_are_read_as_pulumi_writes_them() -> None:
     assert (settings.zones, settings.tags) == (("euc1-az2", "euc1-az3"), {"team": "pictures"})
 
 
-def test_a_wrong_setting_ends_the_program_before_anything_is_made(program_runs: Runs) -> None:
-    refused = program_runs.run(INFRA, config={"cpu": "300"})
-    assert refused.error
-    assert "cpu must be one of" in refused.error
-    assert "Traceback" not in refused.error
-    assert not refused.resources()
+def test_a_wrong_setting_ends_the_program_before_anything_is_made(stack: Stack) -> None:
+    with pytest.raises(OperationError, match="cpu must be one of") as refused:
+        stack.up({"cpu": "300"})
+    assert "Traceback" not in str(refused.value)
+    assert not stack.cloud.resources()
 
 
 def find_role(deployment: Deployment, name: str) -> Registration:

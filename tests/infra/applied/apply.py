@@ -12,8 +12,9 @@ from tests.infra.policies import documents_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.infra.deployment import Deployment
+
     from infra.local.clients import Aws
-    from tests.infra.engine import Deployment
 
 TASKS = ("auth", "uploads", "frontend", "sweep")
 SPELLED = {"id": "ID", "sseAlgorithm": "SSEAlgorithm"}
