@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -11,24 +11,33 @@ from infra.components.alarm import AlarmMaker
 from infra.components.alarms import Alarms
 from infra.components.domain import DomainSettings
 from infra.components.edge import Edge
+from infra.components.endpoint_policies import EndpointPolicies
+from infra.components.former_seeds import release_seeds
 from infra.components.image import Image
 from infra.components.network import Network
 from infra.components.policy import write_policy
 from infra.components.service import Hosting, Scale, Service
-from infra.components.signing_key import SigningKey
+from infra.components.signing_key import SigningKeys
 from infra.components.storage import Storage
 from infra.components.sweep import SweepSchedule
 from infra.components.task import Task, TaskRole, TaskSettings
 from infra.configuration import read_configuration
-from infra.documents import policies
+from infra.documents import commands, policies
 from infra.documents.environments import Names, make_environment
 from infra.documents.names import PROJECT, StackNames
-from infra.seed.people import SEEDED_USERS, invent_people
 from services.auth.settings import JWKS_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def write_command(command: Callable[..., str], *arguments: pulumi.Input[Any]) -> pulumi.Output[str]:
+    """The text that `command` makes once Pulumi knows its arguments."""
+    return pulumi.Output.all(*arguments).apply(lambda known: command(*known))
 
 
 def main() -> None:
-    settings, provider_settings = read_configuration()
+    settings, provider_settings, live = read_configuration()
     provider = aws.Provider(
         "aws",
         region=settings.region,
@@ -55,11 +64,16 @@ def main() -> None:
     )
     storage = Storage(
         "storage",
-        bucket_name=settings.bucket,
+        # A bucket keeps its name, even if Pulumi generated it or the setting is removed.
+        bucket_name=live.bucket if live else settings.bucket,
         origin=edge.origin,
-        people=invent_people(SEEDED_USERS),
+        keep_data=settings.keep_data,
+        recovery_days=settings.recovery_days,
         opts=opts,
     )
+    if live and live.keeps_seeds:
+        release_seeds(storage)
+    EndpointPolicies("endpoints", network=network, storage=storage, region=settings.region, opts=opts)
     cluster = aws.ecs.Cluster(
         "cluster",
         # Container Insights would create a log group that is not deleted with the stack.
@@ -71,7 +85,7 @@ def main() -> None:
     uploads_role = TaskRole("uploads", opts=opts)
     frontend_role = TaskRole("frontend", opts=opts)
     sweep_role = TaskRole("sweep", opts=opts)
-    key = SigningKey("signing", signer_arn=auth_role.arn, opts=opts)
+    keys = SigningKeys("signing", key_names=settings.key_names, signer_arn=auth_role.arn, opts=opts)
 
     auth_image = Image("auth", architecture=settings.architecture, opts=opts)
     uploads_image = Image("uploads", architecture=settings.architecture, opts=opts)
@@ -81,7 +95,7 @@ def main() -> None:
         origin=edge.origin,
         table=storage.table,
         bucket=storage.bucket,
-        signing_keys=key.arn,
+        signing_keys=pulumi.Output.all(*keys.arns).apply(",".join),
         jwks_url=pulumi.Output.concat(edge.internal_url, JWKS_PATH),
         metrics_namespace=stack.metrics_namespace,
     )
@@ -92,7 +106,7 @@ def main() -> None:
         "auth",
         image=auth_image,
         role=auth_role,
-        policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arn=key.arn),
+        policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arns=keys.arns),
         environment=make_environment("auth", names, settings),
         settings=task_settings,
         opts=opts,
@@ -155,32 +169,29 @@ def main() -> None:
         pulumi.export("cname", edge.cname_target)
     pulumi.export("bucket", storage.bucket)
     pulumi.export("table", storage.table)
-    pulumi.export("cluster", cluster.name)
     pulumi.export("schedule", sweep.schedule)
     pulumi.export("running", {"auth": auth.running, "uploads": uploads.running, "frontend": frontend.running})
-    # What `aws ecs run-task` needs.
-    pulumi.export("tasks", {"uploads": uploads_task.definition_arn, "sweep": sweep_task.definition_arn})
-    pulumi.export(
-        "network",
-        {
-            "awsvpcConfiguration": {
-                "subnets": network.subnet_ids,
-                "securityGroups": [network.task_group_id],
-                "assignPublicIp": "ENABLED",
-            }
-        },
-    )
-    pulumi.export(
-        "logs",
-        {
-            "auth": auth_task.log_group,
-            "uploads": uploads_task.log_group,
-            "frontend": frontend_task.log_group,
-            "sweep": sweep_task.log_group,
-        },
-    )
+    pulumi.export("region", settings.region)
+    pulumi.export("signingKeys", list(settings.key_names))
     pulumi.export("images", {"auth": auth_image.ref, "uploads": uploads_image.ref, "frontend": frontend_image.ref})
-    pulumi.export("dashboard", alarms.dashboard_name)
+    # Commands, used as they are printed.
+    place = pulumi.Output.all(
+        region=settings.region,
+        cluster=cluster.name,
+        subnets=network.subnet_ids,
+        security_group=network.task_group_id,
+    ).apply(lambda known: commands.Place(**known))
+    pulumi.export("seed", write_command(commands.seed, settings.region, storage.bucket, storage.table))
+    pulumi.export(
+        "sweep", write_command(commands.run_task, place, "sweep", sweep_task.definition_arn, sweep_task.log_group)
+    )
+    pulumi.export(
+        "remove", write_command(commands.run_removal, place, uploads_task.definition_arn, uploads_task.log_group)
+    )
+    for name, task in {"auth": auth_task, "uploads": uploads_task, "frontend": frontend_task}.items():
+        pulumi.export(f"{name}Logs", write_command(commands.follow_logs, settings.region, task.log_group))
+    pulumi.export("sweepLogs", write_command(commands.follow_logs, settings.region, sweep_task.log_group))
+    pulumi.export("dashboard", write_command(commands.dashboard_url, settings.region, alarms.dashboard_name))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
+from infra.live_stack import LiveStack, check_changes, read_live_stack
 from infra.settings import (
     InvalidConfigurationError,
     ProviderSettings,
@@ -14,16 +15,24 @@ from infra.settings import (
 )
 
 
-def read_configuration() -> tuple[Settings, ProviderSettings]:
-    """The program's own settings, and those of Pulumi's AWS provider, which an explicit provider does not read itself.
+def read_configuration() -> tuple[Settings, ProviderSettings, LiveStack | None]:
+    """The program's own settings, those of Pulumi's AWS provider, and what the stack has already.
+
+    An explicit provider does not read its settings itself.
 
     Raises:
-        pulumi.RunError: a value is invalid. Pulumi prints the message without a traceback.
+        pulumi.RunError: a value is invalid, or can't be changed any more. Pulumi prints the message without a
+            traceback.
     """
     try:
-        return read_settings(_find(f"{pulumi.get_project()}:")), read_provider_settings(_find("aws:"))
+        settings = read_settings(_find(f"{pulumi.get_project()}:"))
+        provider_settings = read_provider_settings(_find("aws:"))
+        live = read_live_stack()
+        if live:
+            check_changes(live, settings)
     except InvalidConfigurationError as error:
         raise pulumi.RunError(str(error)) from None
+    return settings, provider_settings, live
 
 
 def _find(prefix: str) -> dict[str, str]:

@@ -45,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         msgspec.Meta(
             pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]$",
             examples=["eu-central-1", "us-east-1"],
-            description="AWS region.",
+            description="AWS region. It cannot be changed later.",
         ),
     ] = "eu-central-1"
     zones: Annotated[
@@ -93,8 +93,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tags: Annotated[
         dict[TagKey, TagValue],
         msgspec.Meta(
-            # S3 allows ten tags on an object, and `Project` is one of them.
-            max_length=9,
+            # AWS allows 50 tags on a resource.
+            max_length=40,
             examples=[{"team": "pictures"}],
             description="Tags of all resources, besides `Project`.",
         ),
@@ -137,11 +137,35 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             msgspec.Meta(
                 pattern=r"^(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3)$)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
                 examples=["my-pictures"],
-                description="Name of the bucket. Default: Pulumi generates one.",
+                description="Name of the bucket. It cannot be changed later. Default: Pulumi generates one.",
             ),
         ]
         | None
     ) = None
+    keep_data: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether bucket and table are protected from deletion, and stay when the stack is destroyed."
+        ),
+    ] = False
+    recovery_days: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=35,
+            description="How long a replaced or deleted picture, and each former state of the table, can be restored,"
+            " days.",
+        ),
+    ] = 7
+    signing_keys: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[a-z0-9-]+(,[a-z0-9-]+)*$",
+            examples=["signing", "next,signing"],
+            description="Names of the keys for access tokens, separated by commas. The first signs; the others are"
+            " published only.",
+        ),
+    ] = "signing"
     alarm_topic: (
         Annotated[
             str,
@@ -166,6 +190,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError("confirmSeconds must not be shorter than formSeconds")
         if self.zones and len(set(self.zones)) < MIN_ZONES:
             raise ValueError(f"zones must name at least {MIN_ZONES} different Availability Zones")
+        if len(set(self.key_names)) < len(self.key_names):
+            raise ValueError("signingKeys must not contain a name twice")
         self._check_domain()
 
     def _check_domain(self) -> None:
@@ -175,6 +201,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError("domain needs hostedZone or certificate")
         if self.certificate and self.certificate.split(":")[3] != self.region:
             raise ValueError(f"certificate must be in the stack's region, which is {self.region}")
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The names of the signing keys. The first signs."""
+        return tuple(self.signing_keys.split(","))
 
 
 RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}

@@ -35,8 +35,9 @@ class Network(pulumi.ComponentResource):
         out = aws.ec2.Route(
             name, route_table_id=table.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id, opts=child_opts
         )
+        self.endpoint_ids: dict[str, pulumi.Output[str]] = {}
         for service in ("s3", "dynamodb"):
-            aws.ec2.VpcEndpoint(
+            endpoint = aws.ec2.VpcEndpoint(
                 f"{name}-{service}",
                 vpc_id=vpc.id,
                 service_name=f"com.amazonaws.{region}.{service}",
@@ -44,6 +45,7 @@ class Network(pulumi.ComponentResource):
                 route_table_ids=[table.id],
                 opts=child_opts,
             )
+            self.endpoint_ids[service] = endpoint.id
         self.vpc_id = vpc.id
         self.subnet_ids: list[pulumi.Output[str]] = []
         for zone in chosen:

@@ -311,6 +311,8 @@ class Cloud:
                 "userId": "AIDAMADEUP",
                 "id": self.account,
             },
+            # For the stand-in for the engine: a stack of which nothing exists yet.
+            "readStackOutputs": {"name": words["name"], "outputs": dict[str, Any]()},
             "getRegion": {"region": region, "name": region, "id": region},
             "getPartition": {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"},
             "getAuthorizationToken": {

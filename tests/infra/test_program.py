@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 import msgspec
 import pytest
-from botocore.validate import ParamValidator
 
-from infra.components.storage import make_seed_id
 from infra.settings import InvalidConfigurationError, read_settings
 from services.auth.settings import Settings as AuthSettings
 from services.frontend.settings import Settings as FrontendSettings
 from services.settings.environment import METRICS_NAMESPACE
 from services.settings.environment import read_settings as read_environment
-from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.settings import Settings as SweepSettings
 from services.web.rate_limits import CLIENT_ADDRESS_HEADER
 from tests.infra.checks import CHECKS
 from tests.infra.conftest import CONFIGURED
-from tests.infra.deployment import STACK
 from tests.infra.order import find_missing_dependencies, find_surprises
 from tests.infra.policies import documents_of
 from tests.infra.reach import INTERNET, find_hops, find_ports, find_ways
@@ -120,7 +114,8 @@ def test_a_container_can_do_little(up: Deployment, name: str) -> None:
     assert made["linuxParameters"] == {"capabilities": {"drop": ["ALL"]}, "initProcessEnabled": True}
     assert "privileged" not in made
     assert made["stopTimeout"] > 11
-    assert made["logConfiguration"]["options"]["awslogs-group"] == up.exports["logs"][name]
+    group = up.one("aws:cloudwatch/logGroup:LogGroup", name).outputs["name"]
+    assert made["logConfiguration"]["options"]["awslogs-group"] == group
     assert "@sha256:" in made["image"]
 
 
@@ -255,62 +250,6 @@ def test_everything_is_tagged_and_in_the_region_of_the_settings(configured: Depl
     assert provider.inputs["region"] == "eu-west-1"
     made = [each for each in configured.resources() if each.type.startswith("aws:")]
     assert not [str(each) for each in made if provider.urn not in each.provider]
-
-
-def test_the_seeds_are_there_and_stay_what_visitors_make_of_them(up: Deployment) -> None:
-    rows = up.of("aws:dynamodb/tableItem:TableItem")
-    assert len(rows) == 3
-    pictures = {picture.inputs["key"] for picture in up.of("aws:s3/bucketObjectv2:BucketObjectv2")}
-    assert {json.loads(row.inputs["item"])["Avatar"]["S"] for row in rows} == pictures
-    assert all(parse_key(key, AVATAR_PREFIX) for key in pictures)
-    assert all(row.ignore_changes == ("item",) for row in rows)
-
-
-def test_a_seed_s_id_is_older_than_any_upload() -> None:
-    seed = make_seed_id(1)
-    assert UploadId.parse(seed.text) == seed
-    assert uuid.UUID(seed.text).version == 7
-    assert seed.created == 1_767_225_600
-    assert make_seed_id(1) < make_seed_id(2)
-
-
-def test_what_an_operator_needs_comes_out(up: Deployment) -> None:
-    names = {
-        "schedule",
-        "running",
-        "url",
-        "bucket",
-        "table",
-        "cluster",
-        "tasks",
-        "network",
-        "logs",
-        "images",
-        "dashboard",
-    }
-    assert up.exports.keys() == names
-    assert up.exports["url"].startswith("https://")
-    (stack,) = up.of(STACK)
-    assert stack.name.startswith("three-phase-upload")
-
-
-@pytest.mark.parametrize("name", ["uploads", "sweep"])
-def test_an_operator_can_run_a_task(up: Deployment, name: str) -> None:
-    definition = up.one("aws:ecs/taskDefinition:TaskDefinition", name)
-    assert up.exports["tasks"][name] == definition.outputs["arn"]
-    # The same network as a service's.
-    network = up.exports["network"]
-    service = up.one("aws:ecs/service:Service", "uploads").inputs["networkConfiguration"]
-    public = {True: "ENABLED", False: "DISABLED"}[service["assignPublicIp"]]
-    assert network["awsvpcConfiguration"] == service | {"assignPublicIp": public}
-    call = {
-        "taskDefinition": up.exports["tasks"][name],
-        "cluster": up.exports["cluster"],
-        "networkConfiguration": network,
-    }
-    expected = botocore.session.get_session().get_service_model("ecs").operation_model("RunTask").input_shape
-    assert expected is not None
-    assert not ParamValidator().validate(call, expected).has_errors()
 
 
 def find_alarm(deployment: Deployment, name: str) -> dict[str, Any]:

@@ -23,8 +23,8 @@ SERVICES = ("auth", "uploads", "frontend")
 PROGRAMS = (*SERVICES, "sweep")
 FIXED = {"bucket", "region"}
 """Settings of a new stack only."""
-TESTED_ELSEWHERE = {"zones", "domain", "hostedZone", "certificate", "tags"}
-"""In `test_network.py` and `test_operation.py`."""
+TESTED_ELSEWHERE = {"zones", "domain", "hostedZone", "certificate", "tags", "keepData", "recoveryDays", "signingKeys"}
+"""In `test_network.py`, `test_operation.py` and `test_data.py`."""
 
 
 @dataclass(frozen=True)
