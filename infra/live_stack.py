@@ -28,9 +28,15 @@ def read_live_stack() -> LiveStack | None:
 
     The engine reads them from the state, as it does for a `StackReference`, but the state gets no further resource.
     """
-    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    response: Any = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value
+    response: Any = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": _name_stack()}).value
     return read_outputs(response["outputs"])
+
+
+def read_urns() -> frozenset[str]:
+    """The URNs of the resources in the stack's state. A refresh has removed those that no longer exist."""
+    arguments = {"stackName": _name_stack()}
+    response: Any = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", arguments).value
+    return frozenset(response["outputs"])
 
 
 def read_outputs(outputs: Mapping[str, Any]) -> LiveStack | None:
@@ -70,3 +76,7 @@ def check_changes(live: LiveStack, settings: Settings) -> None:
             f"signingKeys must still contain {signing}, because it signs tokens until this update: move it behind"
             " the first, run `pulumi up`, and remove it when its last tokens have expired."
         )
+
+
+def _name_stack() -> str:
+    return f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
