@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 import pulumi_aws as aws
 
+from infra.components.alarm import AlarmMaker
 from infra.components.alarms import Alarms
+from infra.components.domain import DomainSettings
 from infra.components.edge import Edge
 from infra.components.endpoint_policies import EndpointPolicies
 from infra.components.former_seeds import release_seeds
@@ -22,12 +24,11 @@ from infra.components.task import Task, TaskRole, TaskSettings
 from infra.configuration import read_configuration
 from infra.documents import commands, policies
 from infra.documents.environments import Names, make_environment
+from infra.documents.names import PROJECT, StackNames
 from services.auth.settings import JWKS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-NAME = "three-phase-upload"
 
 
 def write_command(command: Callable[..., str], *arguments: pulumi.Input[Any]) -> pulumi.Output[str]:
@@ -36,14 +37,27 @@ def write_command(command: Callable[..., str], *arguments: pulumi.Input[Any]) ->
 
 
 def main() -> None:
-    settings, live = read_configuration()
-    provider = aws.Provider("aws", region=settings.region, default_tags={"tags": {"Project": NAME}})
+    settings, provider_settings, live = read_configuration()
+    provider = aws.Provider(
+        "aws",
+        region=settings.region,
+        default_tags={"tags": {"Project": PROJECT, **settings.tags}},
+        profile=provider_settings.profile,
+        # A dictionary keeps the names that Pulumi's configuration has.
+        assume_roles=cast("list[aws.ProviderAssumeRoleArgsDict]", list(provider_settings.assume_roles)) or None,
+        allowed_account_ids=list(provider_settings.allowed_account_ids) or None,
+        forbidden_account_ids=list(provider_settings.forbidden_account_ids) or None,
+    )
+    stack = StackNames(pulumi.get_stack())
+    alarm_maker = AlarmMaker(stack, settings.alarm_topic)
     opts = pulumi.ResourceOptions(providers=[provider])
 
-    network = Network("network", region=settings.region, opts=opts)
+    network = Network("network", region=settings.region, zones=settings.zones, opts=opts)
     edge = Edge(
         "edge",
         network=network,
+        domain=DomainSettings(settings.domain, settings.certificate, settings.hosted_zone) if settings.domain else None,
+        names=stack,
         requests_per_second=settings.requests_per_second,
         log_days=settings.log_days,
         opts=opts,
@@ -83,9 +97,10 @@ def main() -> None:
         bucket=storage.bucket,
         signing_keys=pulumi.Output.all(*keys.arns).apply(",".join),
         jwks_url=pulumi.Output.concat(edge.internal_url, JWKS_PATH),
+        metrics_namespace=stack.metrics_namespace,
     )
     task_settings = TaskSettings(
-        settings.region, settings.cpu, settings.memory, settings.architecture, settings.log_days
+        settings.region, settings.cpu, settings.memory, settings.architecture, stack, settings.log_days
     )
     auth_task = Task(
         "auth",
@@ -125,25 +140,37 @@ def main() -> None:
         opts=opts,
     )
 
-    hosting = Hosting(cluster, network, edge, Scale(settings.min_tasks, settings.max_tasks))
+    hosting = Hosting(cluster, network, edge, Scale(settings.min_tasks, settings.max_tasks), alarm_maker)
     auth = Service("auth", task=auth_task, hosting=hosting, opts=opts)
     uploads = Service("uploads", task=uploads_task, hosting=hosting, opts=opts)
     frontend = Service("frontend", task=frontend_task, hosting=hosting, opts=opts)
-    SweepSchedule("sweep", task=sweep_task, cluster=cluster, network=network, opts=opts)
+    sweep = SweepSchedule(
+        "sweep",
+        schedule_name=f"{stack.prefix}-sweep",
+        task=sweep_task,
+        cluster=cluster,
+        network=network,
+        storage=storage,
+        opts=opts,
+    )
     alarms = Alarms(
-        NAME,
-        api_id=edge.api_id,
-        balancer_suffix=edge.balancer_suffix,
+        PROJECT,
+        edge=edge,
         services={"auth": auth, "uploads": uploads, "frontend": frontend},
         table=storage.table,
-        topic=settings.alarm_topic,
+        sweep=sweep,
+        maker=alarm_maker,
         region=settings.region,
         opts=opts,
     )
 
     pulumi.export("url", edge.origin)
+    if edge.cname_target is not None:
+        pulumi.export("cname", edge.cname_target)
     pulumi.export("bucket", storage.bucket)
     pulumi.export("table", storage.table)
+    pulumi.export("schedule", sweep.schedule)
+    pulumi.export("running", {"auth": auth.running, "uploads": uploads.running, "frontend": frontend.running})
     pulumi.export("region", settings.region)
     pulumi.export("signingKeys", list(settings.key_names))
     pulumi.export("images", {"auth": auth_image.ref, "uploads": uploads_image.ref, "frontend": frontend_image.ref})

@@ -21,6 +21,6 @@ COLOURS = {"FORCE_COLOR", "CLICOLOR_FORCE", "PYTHON_COLORS"}
 def isolate(environ: MutableMapping[str, str]) -> None:
     kept = GIVEN if environ.get("AWS_ENDPOINT_URL") else set[str]()
     for name in [*environ]:
-        if (name.startswith("AWS_") and name not in kept) or name.upper() in PROXIES | COLOURS:
+        if (name.startswith(("AWS_", "PULUMI_")) and name not in kept) or name.upper() in PROXIES | COLOURS:
             del environ[name]
     environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from testcontainers.core.network import Network
 
     from tests.containers.engine import Engine
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from testcontainers.core.network import Network
 
     from tests.containers.engine import Engine
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 1800

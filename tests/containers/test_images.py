@@ -14,7 +14,7 @@ from tests.containers.images import ROOT, read_limits
 
 if TYPE_CHECKING:
     from tests.containers.images import Image
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
 SHARED = ("web", "store", "pictures", "settings")
 

@@ -12,7 +12,7 @@ from tests.infra.values import find_value_faults
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
 CHECKS: tuple[Callable[[Deployment], list[str]], ...] = (
     find_type_faults,

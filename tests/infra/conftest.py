@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -8,18 +7,36 @@ import pytest
 from infra.__main__ import main
 from tests.infra import samples
 from tests.infra.cloud import Cloud
-from tests.infra.runs import Runs
-from tests.infra.stacks import NoEngineError, Stack, find_engine
+from tests.infra.stacks import PROJECT, Stack, deploy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
+
+CONFIGURED = {
+    "architecture": "ARM64",
+    "minTasks": "3",
+    "maxTasks": "7",
+    "cpu": "512",
+    "memory": "2048",
+    "pending": "tag",
+    "maxBytes": "123456",
+    "confirmSeconds": "1800",
+    "marginSeconds": "2700",
+    "tokenSeconds": "600",
+    "loginsPerMinute": "7",
+    "presignsPerMinute": "0",
+    "bucket": "my-own-bucket",
+    "logDays": "7",
+    "alarmTopic": "arn:aws:sns:eu-west-1:123456789012:alarms",
+    "region": "eu-west-1",
+}
 
 
 class MakeStack(Protocol):
-    """Make a stack. Default: the project's program in an account of its own."""
+    """Make a stack. Default: the project's program, in an account of its own."""
 
     def __call__(
         self,
@@ -27,23 +44,12 @@ class MakeStack(Protocol):
         *,
         cloud: Cloud | None = None,
         program: Callable[[], None] = main,
-        project: str = "three-phase-upload",
+        project: str = PROJECT,
     ) -> Stack: ...
 
 
-@pytest.fixture(scope="session")
-def pulumi_engine() -> None:
-    """Skip the test where Pulumi's CLI is not installed. In CI it fails."""
-    try:
-        find_engine()
-    except NoEngineError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-
-
 @pytest.fixture
-def make_stack(pulumi_engine: None, tmp_path: Path) -> MakeStack:  # noqa: ARG001 - skips
+def make_stack(tmp_path: Path) -> MakeStack:
     def make(name: str = "test", *, cloud: Cloud | None = None, **options: Any) -> Stack:
         return Stack(tmp_path / name, Cloud() if cloud is None else cloud, name=name, **options)
 
@@ -57,11 +63,18 @@ def stack(make_stack: MakeStack) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def first_up(pulumi_engine: None, tmp_path_factory: pytest.TempPathFactory) -> Stack:  # noqa: ARG001 - skips
-    """A stack after its first `up`, for tests that only read it."""
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stack, Deployment]:
+    """A stack after its first `up`, and what the preview before it showed."""
     stack = Stack(tmp_path_factory.mktemp("stack"), Cloud())
-    stack.up({"architecture": "ARM64"})
-    return stack
+    previewed = stack.preview({"architecture": "ARM64"})
+    stack.up()
+    return stack, previewed.deployment
+
+
+@pytest.fixture(scope="session")
+def first_up(first: tuple[Stack, Deployment]) -> Stack:
+    """A stack after its first `up`, for tests that change nothing."""
+    return first[0]
 
 
 @pytest.fixture
@@ -71,20 +84,31 @@ def live(first_up: Stack, tmp_path: Path) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    return Runs(tmp_path_factory.mktemp("programs"))
+def preview(first: tuple[Stack, Deployment]) -> Deployment:
+    """What the preview before the first `up` shows."""
+    return first[1]
 
 
 @pytest.fixture(scope="session")
-def good(runs: Runs) -> Deployment:
-    return runs.run(samples.GOOD)
+def up(first_up: Stack) -> Deployment:
+    """What the first `up` registers."""
+    return first_up.deployment()
 
 
 @pytest.fixture(scope="session")
-def faulty(runs: Runs) -> Deployment:
-    return runs.run(samples.FAULTY, secret_config={"password": "hunter2"})
+def configured() -> Deployment:
+    """What an `up` with many settings registers."""
+    return deploy(CONFIGURED, Cloud())
 
 
 @pytest.fixture(scope="session")
-def careless(runs: Runs) -> Deployment:
-    return runs.run(samples.CARELESS)
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """What the program with faults registers."""
+
+    def program() -> None:
+        exec(compile(samples.FAULTY, "faulty", "exec"), {"__name__": "__main__"})  # noqa: S102 - our own program
+
+    stack = Stack(tmp_path_factory.mktemp("faulty"), Cloud(), project="project", program=program)
+    stack.configure({"password": "hunter2"}, secret=True)
+    stack.up()
+    return stack.deployment()

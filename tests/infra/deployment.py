@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.infra import wire
@@ -68,6 +68,11 @@ class Deployment:
     def resources(self) -> list[Registration]:
         """Without the stack, components and providers."""
         return [each for each in self.registrations if each.custom and not each.type.startswith("pulumi:")]
+
+    def with_changed(self, changed: Registration) -> Deployment:
+        """With this in place of the registration that has its URN."""
+        registrations = (changed if each.urn == changed.urn else each for each in self.registrations)
+        return replace(self, registrations=tuple(registrations))
 
     def by_value(self, value: object, *types: str) -> Registration | None:
         """The resource with this id or ARN."""

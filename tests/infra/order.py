@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.infra.engine import UNKNOWN
 from tests.infra.walk import walk
+from tests.infra.wire import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.infra.engine import Deployment, Registration
+    from tests.infra.deployment import Deployment, Registration
 
 _SERVICE, _TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
 _SCHEDULE, _ROLE = "aws:scheduler/schedule:Schedule", "aws:iam/role:Role"
@@ -45,7 +45,7 @@ def _find_differences(preview: Registration, up: Registration) -> Iterator[tuple
     later = dict(walk(up.inputs, str(up)))
     for path, value in walk(preview.inputs, str(preview)):
         leaf = not isinstance(value, dict | list)
-        if leaf and value != UNKNOWN and later.get(path, UNKNOWN) != value:
+        if leaf and UNKNOWN not in str(value) and later.get(path, UNKNOWN) != value:
             yield path, value
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pulumi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 @contextlib.contextmanager
-def refuse_to_judge_outputs() -> Iterator[None]:
+def refuse_to_judge_outputs() -> Generator[None]:
     """Make it an error that a program asks whether an output is true, or equal to something.
 
     Pulumi lets a program do so, and the result means nothing.

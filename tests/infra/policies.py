@@ -13,7 +13,7 @@ from tests.infra.walk import parse_document, walk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.infra.engine import Deployment, Registration
+    from tests.infra.deployment import Deployment, Registration
 
 WITHOUT_RESOURCE = {
     "ecr:GetAuthorizationToken": "a token is for the registry as a whole",

@@ -25,7 +25,7 @@ from tests.infra.cloud import DeploymentFailedError, RefusedError, UnexpectedInv
 from tests.infra.resource_types import EVERY_INPUT, UnknownTypeError, find_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from tests.infra.cloud import Cloud, Properties, Resource
 
@@ -34,19 +34,27 @@ SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF
 
 
 @contextlib.contextmanager
-def serve(cloud: Cloud) -> Iterator[str]:
+def serve(cloud: Cloud) -> Generator[str]:
     """Serve the providers of an account. Yields the value of PULUMI_DEBUG_PROVIDERS, by which the engine finds them."""
     # pulumi_aws imports its modules when they are first used, which is not safe in several threads.
     lock = threading.RLock()
     with contextlib.ExitStack() as running:
         addresses: list[str] = []
         for package in PACKAGES:
-            server = grpc.server(running.enter_context(ThreadPoolExecutor(32)))
+            server: Any = grpc.server(running.enter_context(ThreadPoolExecutor(32)))
             provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Provider(cloud, package, lock), server)
             addresses.append(f"{package}:{server.add_insecure_port('127.0.0.1:0')}")
             server.start()
-            running.callback(lambda server=server: server.stop(None).wait())
+            running.callback(_stop, server)
         yield ",".join(addresses)
+
+
+def _stop(server: Any) -> None:
+    server.stop(None).wait()
+
+
+class NameTooLongError(Exception):
+    """The program's name for a resource is too long for the digits that the provider appends."""
 
 
 class _Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -62,7 +70,7 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
-        return provider_pb2.ProviderHandshakeResponse()
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         return plugin_pb2.PluginInfo(version=self._version)
@@ -88,7 +96,7 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._default_tags = json.loads(given.get("defaultTags", "{}")).get("tags", {})
         if "region" in given:
             self._cloud.region = given["region"]
-        return provider_pb2.ConfigureResponse(supportsPreview=True)
+        return provider_pb2.ConfigureResponse(supportsPreview=True, acceptSecrets=True)
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
         with self._lock:
@@ -100,11 +108,11 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.InvokeResponse(**response)
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
-        old, new = wire.read(request.olds), wire.read(request.news)
+        old, new = wire.read(request.olds), wire.read_marked(request.news)
         with self._lock:
             try:
                 return provider_pb2.CheckResponse(inputs=wire.write(self._check(request.urn, old, new)))
-            except UnknownTypeError as error:
+            except (UnknownTypeError, NameTooLongError) as error:
                 _abort(context, str(error))
 
     def _check(self, urn: str, old: Properties, new: Properties) -> Properties:
@@ -114,8 +122,9 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         if type_.name and type_.name not in new:
             suffix = self._cloud.name(urn)
             kept = type_.name in old.get(wire.DEFAULTS, ())
-            longest = type_.max_name - len(suffix) - 1
-            new[type_.name] = old[type_.name] if kept else f"{name[:longest]}-{suffix}"
+            new[type_.name] = old[type_.name] if kept else f"{name}-{suffix}"
+            if len(new[type_.name]) > type_.max_name:
+                raise NameTooLongError(f"{new[type_.name]} is longer than {type_.max_name} characters")
             defaults.append(type_.name)
         if self._default_tags and "tags" in input_types(find_args(token)):
             new["tags"] = self._default_tags | (new.get("tags") or {})
@@ -137,9 +146,9 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
-        inputs = _without_defaults(wire.read(request.properties))
+        inputs, marked = _read_inputs(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(properties=wire.write(inputs))
+            return provider_pb2.CreateResponse(properties=wire.write(marked))
         with self._lock:
             try:
                 made = self._cloud.create(request.urn, inputs)
@@ -147,22 +156,29 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
                 _abort(context, str(error))
             except DeploymentFailedError as error:
                 _abort_with_state(context, error.resource, str(error), request.properties)
-        return provider_pb2.CreateResponse(id=made.id, properties=wire.write(made.outputs))
+        return provider_pb2.CreateResponse(id=made.id, properties=wire.write(made.outputs | marked))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
-        known = wire.read(request.inputs)
+        known = wire.read_marked(request.inputs)
         with self._lock:
             found = self._cloud.read(request.urn, request.id, wire.read(request.properties))
         if found is None:
             return provider_pb2.ReadResponse()
-        inputs = {**found.inputs, wire.DEFAULTS: known.get(wire.DEFAULTS, [])}
-        return provider_pb2.ReadResponse(id=found.id, properties=wire.write(found.outputs), inputs=wire.write(inputs))
+        # AWS doesn't say what is secret, and the state does.
+        secret = {name: known[name] for name in wire.names_of_secrets(known)}
+        inputs = {**found.inputs, **secret, wire.DEFAULTS: known.get(wire.DEFAULTS, [])}
+        return provider_pb2.ReadResponse(
+            id=found.id, properties=wire.write(found.outputs | secret), inputs=wire.write(inputs)
+        )
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
-        old, new = wire.read(request.olds), _without_defaults(wire.read(request.news))
+        old = wire.read(request.olds)
+        new, marked = _read_inputs(request.news)
         if request.preview:
             computed = find_type(find_token(request.urn)).computed_on_update
-            return provider_pb2.UpdateResponse(properties=wire.write(old | new | dict.fromkeys(computed, wire.UNKNOWN)))
+            return provider_pb2.UpdateResponse(
+                properties=wire.write(old | marked | dict.fromkeys(computed, wire.UNKNOWN))
+            )
         with self._lock:
             try:
                 made = self._cloud.update(request.urn, request.id, old, new)
@@ -170,7 +186,7 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
                 _abort(context, str(error))
             except DeploymentFailedError as error:
                 _abort_with_state(context, error.resource, str(error), request.news)
-        return provider_pb2.UpdateResponse(properties=wire.write(made.outputs))
+        return provider_pb2.UpdateResponse(properties=wire.write(made.outputs | marked))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         with self._lock:
@@ -181,8 +197,10 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
 
-def _without_defaults(inputs: Properties) -> Properties:
-    return {name: value for name, value in inputs.items() if name != wire.DEFAULTS}
+def _read_inputs(message: Any) -> tuple[Properties, Properties]:
+    """The inputs in the clear, and with the marks of secrets, which have to be in the outputs too."""
+    marked = {name: value for name, value in wire.read_marked(message).items() if name != wire.DEFAULTS}
+    return wire.plain(marked), marked
 
 
 def _abort(context: Any, message: str) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.infra.engine import Deployment, Registration
+    from tests.infra.deployment import Deployment, Registration
 
 INTERNET = "internet"
 

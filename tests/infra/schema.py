@@ -15,13 +15,13 @@ from tests.infra.classes import (
     is_input_class,
     required_inputs,
 )
-from tests.infra.engine import UNKNOWN
 from tests.infra.walk import parse_document
+from tests.infra.wire import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
 _PROVIDER = "pulumi:providers:"
 
@@ -44,7 +44,7 @@ def find_deprecations(deployment: Deployment) -> list[str]:
         if each.custom
         for fault in _find_deprecated(_plain(each.type, each.inputs), find_args(each.type), str(each))
     ]
-    logged = {line.message for line in deployment.logs if line.severity == "WARNING" and "deprecated" in line.message}
+    logged = {line.message for line in deployment.logs if line.severity == "warning" and "deprecated" in line.message}
     return inputs + sorted(logged)
 
 

@@ -1,36 +1,35 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.infra.reach import INTERNET, Ports, find_hops, find_ports, find_ways
+from tests.infra.reach import INTERNET, Ports, find_hops, find_ways
 
 if TYPE_CHECKING:
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
-SERVICE, BALANCER, LINK, API = "Service service", "LoadBalancer edge", "VpcLink edge", "Api edge"
-
-
-def test_from_the_internet_a_task_is_reached_by_the_api_alone(good: Deployment) -> None:
-    hops = find_hops(good)
-    assert find_ways(hops, INTERNET, SERVICE) == {(INTERNET, API, LINK, BALANCER, SERVICE)}
-    assert find_ports(hops, LINK, BALANCER) == {"tcp 80"}
-    assert find_ports(hops, BALANCER, SERVICE) == {"tcp 8000"}
+RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 
 
-def test_a_task_reaches_https_and_the_endpoint_of_s3(good: Deployment) -> None:
-    hops = find_hops(good)
-    prefix_list = good.one("aws:ec2/vpcEndpoint:VpcEndpoint", "s3").outputs["prefixListId"]
-    assert {hop.target for hop in hops if hop.source == SERVICE} == {INTERNET, prefix_list}
-    assert find_ports(hops, SERVICE, INTERNET) == find_ports(hops, SERVICE, prefix_list) == {"tcp 443"}
+def test_a_rule_that_admits_the_internet_is_found(up: Deployment) -> None:
+    """The program as it is has one way in (test_program.py)."""
+    rules = {
+        name: replace(each, inputs=_open_to_the_internet(each.inputs))
+        for name in ("link-to-balancer", "balancer-to-task")
+        for each in [up.one(RULE, name)]
+    }
+    to_service = up.with_changed(rules["balancer-to-task"])
+    assert (INTERNET, "Service auth") in find_ways(find_hops(to_service), INTERNET, "Service auth")
+    to_balancer = up.with_changed(rules["link-to-balancer"])
+    way = (INTERNET, "LoadBalancer edge", "Service auth")
+    assert way in find_ways(find_hops(to_balancer), INTERNET, "Service auth")
 
 
-def test_open_doors_are_found(careless: Deployment) -> None:
-    assert find_ways(find_hops(careless), INTERNET, SERVICE) == {
-        (INTERNET, API, LINK, BALANCER, SERVICE),
-        (INTERNET, BALANCER, SERVICE),
-        (INTERNET, SERVICE),
+def _open_to_the_internet(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in inputs.items() if key != "referencedSecurityGroupId"} | {
+        "cidrIpv4": "0.0.0.0/0"
     }
 
 

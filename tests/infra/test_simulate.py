@@ -4,38 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.infra.policies import documents_of, find_documents
+from tests.infra.policies import documents_of
 from tests.infra.simulate import Decision, UnknownRuleError, decide, is_allowed
 
 if TYPE_CHECKING:
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
-ROLE, BUCKET = "aws:iam/role:Role", "aws:s3/bucket:Bucket"
+ROLE = "aws:iam/role:Role"
 ALLOWED, DENIED, NOT_ALLOWED = Decision.ALLOWED, Decision.DENIED, Decision.NOT_ALLOWED
 
 
 def make_document(effect: str = "Allow", **elements: Any) -> dict[str, Any]:
     statement = {"Effect": effect, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"} | elements
     return {"Version": "2012-10-17", "Statement": [statement]}
-
-
-def test_a_role_may_do_what_its_service_does_and_no_more(good: Deployment) -> None:
-    documents = documents_of(good, good.one(ROLE, "service"))
-    bucket = good.one(BUCKET, "pictures").outputs["arn"]
-    assert is_allowed(documents, "s3:PutObject", f"{bucket}/avatars/1")
-    assert is_allowed(documents, "kms:Sign", good.one("aws:kms/key:Key", "signing").outputs["arn"])
-    assert not is_allowed(documents, "s3:PutObject", f"{bucket}/elsewhere/1")
-    assert not is_allowed(documents, "s3:DeleteObject", f"{bucket}/avatars/1")
-    assert not is_allowed(documents, "s3:PutObject", "arn:aws:s3:::another/avatars/1")
-
-
-def test_a_bucket_denies_what_comes_without_tls(good: Deployment) -> None:
-    (policy,) = [each.body for each in find_documents(good) if each.owner.name == "pictures"]
-    resource = good.one(BUCKET, "pictures").outputs["arn"] + "/avatars/1"
-    somebody = "arn:aws:iam::123456789012:role/somebody"
-    plain, tls = ({"aws:SecureTransport": value} for value in ("false", "true"))
-    assert decide([policy], "s3:GetObject", resource, context=plain, principal=somebody) is DENIED
-    assert decide([policy], "s3:GetObject", resource, context=tls, principal=somebody) is NOT_ALLOWED
 
 
 def test_a_role_with_a_policy_of_somebody_else_is_not_judged(faulty: Deployment) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.infra.engine import UNKNOWN
 from tests.infra.walk import parse_document, walk
+from tests.infra.wire import UNKNOWN
 
 if TYPE_CHECKING:
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
 _TRACES = {
     "Calling __str__": "holds an output that was formatted as a text",

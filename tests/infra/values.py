@@ -10,12 +10,12 @@ import botocore.loaders
 import botocore.model
 from botocore.validate import ParamValidator
 
-from tests.infra.engine import UNKNOWN
+from tests.infra.wire import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.infra.engine import Deployment, Registration
+    from tests.infra.deployment import Deployment, Registration
 
 _OPERATIONS = {
     "aws:apigatewayv2/api:Api": "apigatewayv2:CreateApi",
@@ -127,9 +127,6 @@ _LONGEST_NAMES = {
     "aws:scheduler/schedule:Schedule": 64,
 }
 
-_AUTOMATIC = len("-0123456")
-"""What Pulumi adds where the program says no name."""
-
 _FARGATE_MEMORY = {
     256: (512, 1024, 2048),
     512: range(1024, 4096 + 1, 1024),
@@ -217,7 +214,7 @@ def _judge_task(inputs: dict[str, Any]) -> Iterator[str]:
 
 def _name_length(registration: Registration) -> int:
     given = registration.inputs.get("bucket" if registration.type == "aws:s3/bucket:Bucket" else "name")
-    return len(registration.name) + _AUTOMATIC if given in (None, UNKNOWN) else len(given)
+    return 0 if given in (None, UNKNOWN) else len(given)
 
 
 def _walk_lists(value: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -26,6 +26,11 @@ def read(message: Any) -> dict[str, Any]:
     return plain(json_format.MessageToDict(message))
 
 
+def read_marked(message: Any) -> dict[str, Any]:
+    """A protobuf `Struct` with the marks of secrets."""
+    return json_format.MessageToDict(message)
+
+
 def write(properties: dict[str, Any]) -> struct_pb2.Struct:
     message = struct_pb2.Struct()
     json_format.ParseDict(properties, message)
@@ -44,7 +49,7 @@ def plain(value: Any) -> Any:
     if entries.get(_SIGNATURE) == _SECRET:
         if "plaintext" in entries:  # in an exported state
             return plain(json.loads(entries["plaintext"]))
-        return plain(entries.get("value", "[secret]"))  # the engine's events have no value
+        return plain(entries.get("value", UNKNOWN))  # the engine's events have no value
     return {name: plain(inner) for name, inner in entries.items()}
 
 

@@ -23,6 +23,7 @@ EMULATOR = {"AWS_ENDPOINT_URL": "http://localhost:4566", "AWS_ACCESS_KEY_ID": "t
         ({"http_proxy": "http://proxy", "HTTP_PROXY": "http://proxy", "ALL_PROXY": "socks5://proxy"}, ISOLATED),
         ({"HTTPS_PROXY": "http://proxy", "PATH": "/bin"}, ISOLATED | {"HTTPS_PROXY": "http://proxy", "PATH": "/bin"}),
         ({"FORCE_COLOR": "1"}, ISOLATED),
+        ({"PULUMI_BACKEND_URL": "s3://states", "PULUMI_CONFIG_PASSPHRASE_FILE": "/passphrase"}, ISOLATED),
     ],
 )
 def test_tests_are_isolated(environ: dict[str, str], isolated: dict[str, str]) -> None:

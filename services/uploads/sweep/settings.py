@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from services.settings import limits
-from services.settings.environment import BucketName, TableName, WriteMetrics
+from services.settings.environment import METRICS_NAMESPACE, BucketName, MetricsNamespace, TableName, WriteMetrics
 from services.uploads.picture import PictureLimits
 
 
@@ -19,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     margin_seconds: limits.MarginSeconds = limits.MARGIN_SECONDS
     max_deletions: limits.MaxDeletions = limits.MAX_DELETIONS
     metrics: WriteMetrics = False
+    metrics_namespace: MetricsNamespace = METRICS_NAMESPACE
 
     @property
     def limits(self) -> PictureLimits:
