@@ -225,8 +225,8 @@ class Cloud:
 
     def add(self, urn: str, identity: str, inputs: Properties, outputs: Properties) -> None:
         """Add a resource that exists already, such as one from the state of a stack."""
-        self._created[urn] += 1
         seed = f"{self.salt}{urn}/{self._created[urn]}"
+        self._created[urn] += 1
         resource = Resource(urn, identity, inputs, outputs, self.region, seed)
         if resource.type == _TASK:
             self._revisions[inputs["family"]] = max(self._revisions[inputs["family"]], outputs["revision"])

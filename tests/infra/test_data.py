@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -127,35 +127,6 @@ def test_each_key_signs_for_the_auth_task_alone(live: Stack) -> None:
     for key in live.cloud.resources(KEY):
         statements = json.loads(key.inputs["policy"])["Statement"]
         assert [each["Principal"]["AWS"] for each in statements if "kms:Sign" in each["Action"]] == [role]
-
-
-def make_former_state(stack: Stack) -> dict[str, Any]:
-    """The state of a stack whose seeded users are resources, as the program before decision 28 left it."""
-    state = stack.export()
-    for resource in state["resources"]:
-        if resource["type"] == "pulumi:pulumi:Stack":
-            task = "arn:aws:ecs:eu-central-1:123456789012:task-definition/three-phase-upload-uploads:1"
-            resource["outputs"] = {"bucket": resource["outputs"]["bucket"], "tasks": {"uploads": task}}
-        if resource["type"] in {ROW, PICTURE}:
-            del resource["retainOnDelete"]
-    return state
-
-
-def test_an_upgrade_leaves_seeded_users_as_they_are(live: Stack) -> None:
-    live.load(make_former_state(live))
-    live.up()
-    live.load(make_former_state(live))
-    rows = {row.name for row in live.cloud.resources(ROW)}
-    replaced, *_ = sorted(rows)
-    live.cloud.delete_by_hand(PICTURE, replaced)
-    # The first update after the upgrade only changes how they leave the state, the second one removes them from it.
-    assert live.up().steps == {}
-    assert live.up().steps == {"delete": {f"{kind} {row}" for row in rows for kind in ("TableItem", "BucketObjectv2")}}
-    assert {row.name for row in live.cloud.resources(ROW)} == rows
-    assert {picture.name for picture in live.cloud.resources(PICTURE)} == rows - {replaced}
-    # From now on a refresh finds no difference, whatever the users do.
-    live.cloud.delete_by_hand(ROW, replaced)
-    assert live.up(refresh=True).steps == {}
 
 
 def test_the_program_creates_no_users(first_up: Stack) -> None:
