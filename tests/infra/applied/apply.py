@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.infra.policies import documents_of
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.local.clients import Aws
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
 TASKS = ("auth", "uploads", "frontend", "sweep")
 SPELLED = {"id": "ID", "sseAlgorithm": "SSEAlgorithm"}
@@ -68,10 +69,17 @@ def _make_bucket(deployment: Deployment, aws: Aws, names: Mapping[str, str]) -> 
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=given(kind))
     cors = given("bucketCorsConfiguration:BucketCorsConfiguration")
     s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": cors["CorsRules"]})
-    versioning = given("bucketVersioning:BucketVersioning")
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning["VersioningConfiguration"])
     lifecycle = given("bucketLifecycleConfiguration:BucketLifecycleConfiguration")
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=lifecycle)
+    for picture in deployment.of("aws:s3/bucketObjectv2:BucketObjectv2"):
+        s3.put_object(
+            Bucket=bucket,
+            Key=picture.inputs["key"],
+            Body=Path(picture.inputs["source"]["path"]).read_bytes(),
+            ContentType=picture.inputs["contentType"],
+            CacheControl=picture.inputs["cacheControl"],
+            Metadata=picture.inputs["metadata"],
+        )
     return bucket
 
 
@@ -88,6 +96,8 @@ def _make_table(deployment: Deployment, aws: Aws) -> str:
         BillingMode=table.inputs["billingMode"],
     )
     dynamodb.get_waiter("table_exists").wait(TableName=name)
+    for row in deployment.of("aws:dynamodb/tableItem:TableItem"):
+        dynamodb.put_item(TableName=name, Item=json.loads(row.inputs["item"]))
     return name
 
 

@@ -11,15 +11,14 @@ from infra.local.ports import HOST, pick_free_ports
 from infra.local.processes import Processes
 from infra.local.resources import Resources
 from infra.local.stack import REGION, SERVICES, Stack, inherit_environ, make_root_clients, start_emulator, start_gateway
+from tests.infra import stacks
 from tests.infra.applied.apply import Applied, apply
 from tests.infra.cloud import Cloud
-from tests.infra.engine import run_program
-from tests.infra.test_program import INFRA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.infra.engine import Deployment
+    from tests.infra.deployment import Deployment
 
 ACCOUNT = "000000000000"
 """The emulator's."""
@@ -28,21 +27,14 @@ ACCOUNT = "000000000000"
 @functools.cache
 def deploy(strategy: Literal["prefix", "tag"]) -> Deployment:
     """What the program registers under a strategy, in the emulators' account and region."""
-    deployment = run_program(
-        INFRA,
-        project="three-phase-upload",
-        stack="applied",
-        config={
-            "pending": strategy,
-            "region": REGION,
-            "architecture": "ARM64",
-            "presignsPerMinute": "0",
-            "loginsPerMinute": "0",
-        },
-        cloud=Cloud(region=REGION, account=ACCOUNT, salt=strategy),
-    )
-    assert deployment.error is None
-    return deployment
+    config = {
+        "pending": strategy,
+        "region": REGION,
+        "architecture": "ARM64",
+        "presignsPerMinute": "0",
+        "loginsPerMinute": "0",
+    }
+    return stacks.deploy(config, Cloud(region=REGION, account=ACCOUNT, salt=strategy), name="applied")
 
 
 @pytest.fixture(scope="session")

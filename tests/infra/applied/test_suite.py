@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
+from tests import web
 from tests.conftest import only_prefix
 from tests.integration.test_three_phases import *  # noqa: F403 - the tests themselves
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.infra.applied.apply import Applied
+
+
+def test_the_seeds_are_shown(stack: Stack) -> None:
+    users = web.get(f"{stack.origin}/users").raise_for_status().json()["users"]
+    seeded = [user for user in users if user["avatar"] and not user["username"].startswith("Tester")]
+    assert len(seeded) == 3
+    for user in seeded:
+        shown = web.get(f"{stack.origin}/users/{user['username']}/avatar", follow_redirects=True)
+        assert shown.headers["Content-Type"] == "image/png"
 
 
 @only_prefix
