@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.settings import Settings
+
+
+READS = 20
+READ_AGAIN_SECONDS = 0.1
+UNREADABLE = "failed to load checkpoint"
 
 
 class LiveStack(msgspec.Struct, frozen=True):
@@ -29,8 +35,19 @@ def read_live_stack() -> LiveStack | None:
     The engine reads them from the state, as it does for a `StackReference`, but the state gets no further resource.
     """
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    response: Any = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value
-    return read_outputs(response["outputs"])
+    return read_outputs(_read_state(stack)["outputs"])
+
+
+def _read_state(stack: str) -> Any:
+    # The engine writes the state at the same time. A file that is being written is read again.
+    for further in reversed(range(READS)):
+        try:
+            return pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value
+        except Exception as error:
+            if not further or UNREADABLE not in str(error):
+                raise
+            time.sleep(READ_AGAIN_SECONDS)
+    raise AssertionError
 
 
 def read_outputs(outputs: Mapping[str, Any]) -> LiveStack | None:
