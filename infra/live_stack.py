@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.settings import Settings
+
+
+READS = 20
+READ_AGAIN_SECONDS = 0.1
+UNREADABLE = "failed to load checkpoint"
 
 
 class LiveStack(msgspec.Struct, frozen=True):
@@ -28,15 +34,26 @@ def read_live_stack() -> LiveStack | None:
 
     The engine reads them from the state, as it does for a `StackReference`, but the state gets no further resource.
     """
-    response: Any = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": _name_stack()}).value
-    return read_outputs(response["outputs"])
+    return read_outputs(_read_state("readStackOutputs", "name")["outputs"])
 
 
 def read_urns() -> frozenset[str]:
     """The URNs of the resources in the stack's state. A refresh has removed those that no longer exist."""
-    arguments = {"stackName": _name_stack()}
-    response: Any = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", arguments).value
-    return frozenset(response["outputs"])
+    return frozenset(_read_state("readStackResourceOutputs", "stackName")["outputs"])
+
+
+def _read_state(function: str, argument: str) -> Any:
+    """Call a function of the engine that takes the stack's name in this argument."""
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    # The engine writes the state at the same time. A file that is being written is read again.
+    for further in reversed(range(READS)):
+        try:
+            return pulumi.runtime.invoke(f"pulumi:pulumi:{function}", {argument: stack}).value
+        except Exception as error:
+            if not further or UNREADABLE not in str(error):
+                raise
+            time.sleep(READ_AGAIN_SECONDS)
+    raise AssertionError
 
 
 def read_outputs(outputs: Mapping[str, Any]) -> LiveStack | None:
@@ -76,7 +93,3 @@ def check_changes(live: LiveStack, settings: Settings) -> None:
             f"signingKeys must still contain {signing}, because it signs tokens until this update: move it behind"
             " the first, run `pulumi up`, and remove it when its last tokens have expired."
         )
-
-
-def _name_stack() -> str:
-    return f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"

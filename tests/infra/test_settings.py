@@ -15,7 +15,8 @@ from infra.components import image
 from infra.settings import NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from tests.infra.stacks import Stack
 
@@ -114,7 +115,11 @@ def test_all_settings_can_be_changed_at_once(live: Stack) -> None:
 
 def test_changed_code_is_built_and_deployed(live: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     images = {each.outputs["digest"] for each in live.cloud.resources("docker-build:index:Image")}
-    monkeypatch.setattr(image, "hash_files", lambda files: f"changed-{len(files)}")
+
+    def hash_files(files: Mapping[Path, bytes]) -> str:
+        return f"changed-{len(files)}"
+
+    monkeypatch.setattr(image, "hash_files", hash_files)
     effect = deploys(*PROGRAMS) | updates(*(f"Image {name}" for name in SERVICES))
     assert live.up().steps == effect.steps
     for each in live.cloud.resources("aws:ecs/taskDefinition:TaskDefinition"):
