@@ -2,48 +2,78 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, cast
+
 import pulumi
 import pulumi_aws as aws
 
+from infra.components.alarm import AlarmMaker
 from infra.components.alarms import Alarms
+from infra.components.domain import DomainSettings
 from infra.components.edge import Edge
+from infra.components.endpoint_policies import EndpointPolicies
+from infra.components.former_seeds import release_seeds
 from infra.components.image import Image
 from infra.components.network import Network
 from infra.components.policy import write_policy
 from infra.components.service import Hosting, Scale, Service
-from infra.components.signing_key import SigningKey
+from infra.components.signing_key import SigningKeys
 from infra.components.storage import Storage
 from infra.components.sweep import SweepSchedule
 from infra.components.task import Task, TaskRole, TaskSettings
 from infra.configuration import read_configuration
-from infra.documents import policies
+from infra.documents import commands, policies
 from infra.documents.environments import Names, make_environment
-from infra.seed.people import SEEDED_USERS, invent_people
+from infra.documents.names import PROJECT, StackNames
 from services.auth.settings import JWKS_PATH
 
-NAME = "three-phase-upload"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def write_command(command: Callable[..., str], *arguments: pulumi.Input[Any]) -> pulumi.Output[str]:
+    """The text that `command` makes once Pulumi knows its arguments."""
+    return pulumi.Output.all(*arguments).apply(lambda known: command(*known))
 
 
 def main() -> None:
-    settings = read_configuration()
-    provider = aws.Provider("aws", region=settings.region, default_tags={"tags": {"Project": NAME}})
+    settings, provider_settings, live = read_configuration()
+    provider = aws.Provider(
+        "aws",
+        region=settings.region,
+        default_tags={"tags": {"Project": PROJECT, **settings.tags}},
+        profile=provider_settings.profile,
+        # A dictionary keeps the names that Pulumi's configuration has.
+        assume_roles=cast("list[aws.ProviderAssumeRoleArgsDict]", list(provider_settings.assume_roles)) or None,
+        allowed_account_ids=list(provider_settings.allowed_account_ids) or None,
+        forbidden_account_ids=list(provider_settings.forbidden_account_ids) or None,
+    )
+    stack = StackNames(pulumi.get_stack())
+    alarm_maker = AlarmMaker(stack, settings.alarm_topic)
     opts = pulumi.ResourceOptions(providers=[provider])
 
-    network = Network("network", region=settings.region, opts=opts)
+    network = Network("network", region=settings.region, zones=settings.zones, opts=opts)
     edge = Edge(
         "edge",
         network=network,
+        domain=DomainSettings(settings.domain, settings.certificate, settings.hosted_zone) if settings.domain else None,
+        names=stack,
         requests_per_second=settings.requests_per_second,
         log_days=settings.log_days,
         opts=opts,
     )
     storage = Storage(
         "storage",
-        bucket_name=settings.bucket,
+        # A bucket keeps its name, even if Pulumi generated it or the setting is removed.
+        bucket_name=live.bucket if live else settings.bucket,
         origin=edge.origin,
-        people=invent_people(SEEDED_USERS),
+        keep_data=settings.keep_data,
+        recovery_days=settings.recovery_days,
         opts=opts,
     )
+    if live and live.keeps_seeds:
+        release_seeds(storage)
+    EndpointPolicies("endpoints", network=network, storage=storage, region=settings.region, opts=opts)
     cluster = aws.ecs.Cluster(
         "cluster",
         # Container Insights would create a log group that is not deleted with the stack.
@@ -55,7 +85,7 @@ def main() -> None:
     uploads_role = TaskRole("uploads", opts=opts)
     frontend_role = TaskRole("frontend", opts=opts)
     sweep_role = TaskRole("sweep", opts=opts)
-    key = SigningKey("signing", signer_arn=auth_role.arn, opts=opts)
+    keys = SigningKeys("signing", key_names=settings.key_names, signer_arn=auth_role.arn, opts=opts)
 
     auth_image = Image("auth", architecture=settings.architecture, opts=opts)
     uploads_image = Image("uploads", architecture=settings.architecture, opts=opts)
@@ -65,17 +95,18 @@ def main() -> None:
         origin=edge.origin,
         table=storage.table,
         bucket=storage.bucket,
-        signing_keys=key.arn,
+        signing_keys=pulumi.Output.all(*keys.arns).apply(",".join),
         jwks_url=pulumi.Output.concat(edge.internal_url, JWKS_PATH),
+        metrics_namespace=stack.metrics_namespace,
     )
     task_settings = TaskSettings(
-        settings.region, settings.cpu, settings.memory, settings.architecture, settings.log_days
+        settings.region, settings.cpu, settings.memory, settings.architecture, stack, settings.log_days
     )
     auth_task = Task(
         "auth",
         image=auth_image,
         role=auth_role,
-        policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arn=key.arn),
+        policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arns=keys.arns),
         environment=make_environment("auth", names, settings),
         settings=task_settings,
         opts=opts,
@@ -109,49 +140,59 @@ def main() -> None:
         opts=opts,
     )
 
-    hosting = Hosting(cluster, network, edge, Scale(settings.min_tasks, settings.max_tasks))
+    hosting = Hosting(cluster, network, edge, Scale(settings.min_tasks, settings.max_tasks), alarm_maker)
     auth = Service("auth", task=auth_task, hosting=hosting, opts=opts)
     uploads = Service("uploads", task=uploads_task, hosting=hosting, opts=opts)
     frontend = Service("frontend", task=frontend_task, hosting=hosting, opts=opts)
-    SweepSchedule("sweep", task=sweep_task, cluster=cluster, network=network, enabled=settings.hourly_sweep, opts=opts)
+    sweep = SweepSchedule(
+        "sweep",
+        schedule_name=f"{stack.prefix}-sweep",
+        task=sweep_task,
+        cluster=cluster,
+        network=network,
+        storage=storage,
+        enabled=settings.hourly_sweep,
+        opts=opts,
+    )
     alarms = Alarms(
-        NAME,
-        api_id=edge.api_id,
-        balancer_suffix=edge.balancer_suffix,
+        PROJECT,
+        edge=edge,
         services={"auth": auth, "uploads": uploads, "frontend": frontend},
         table=storage.table,
-        topic=settings.alarm_topic,
+        sweep=sweep,
+        maker=alarm_maker,
         region=settings.region,
         opts=opts,
     )
 
     pulumi.export("url", edge.origin)
+    if edge.cname_target is not None:
+        pulumi.export("cname", edge.cname_target)
     pulumi.export("bucket", storage.bucket)
     pulumi.export("table", storage.table)
-    pulumi.export("cluster", cluster.name)
-    # What `aws ecs run-task` needs.
-    pulumi.export("tasks", {"uploads": uploads_task.definition_arn, "sweep": sweep_task.definition_arn})
-    pulumi.export(
-        "network",
-        {
-            "awsvpcConfiguration": {
-                "subnets": network.subnet_ids,
-                "securityGroups": [network.task_group_id],
-                "assignPublicIp": "ENABLED",
-            }
-        },
-    )
-    pulumi.export(
-        "logs",
-        {
-            "auth": auth_task.log_group,
-            "uploads": uploads_task.log_group,
-            "frontend": frontend_task.log_group,
-            "sweep": sweep_task.log_group,
-        },
-    )
+    pulumi.export("schedule", sweep.schedule)
+    pulumi.export("running", {"auth": auth.running, "uploads": uploads.running, "frontend": frontend.running})
+    pulumi.export("region", settings.region)
+    pulumi.export("signingKeys", list(settings.key_names))
     pulumi.export("images", {"auth": auth_image.ref, "uploads": uploads_image.ref, "frontend": frontend_image.ref})
-    pulumi.export("dashboard", alarms.dashboard_name)
+    # Commands, used as they are printed.
+    place = pulumi.Output.all(
+        region=settings.region,
+        cluster=cluster.name,
+        subnets=network.subnet_ids,
+        security_group=network.task_group_id,
+    ).apply(lambda known: commands.Place(**known))
+    pulumi.export("seed", write_command(commands.seed, settings.region, storage.bucket, storage.table))
+    pulumi.export(
+        "sweep", write_command(commands.run_task, place, "sweep", sweep_task.definition_arn, sweep_task.log_group)
+    )
+    pulumi.export(
+        "remove", write_command(commands.run_removal, place, uploads_task.definition_arn, uploads_task.log_group)
+    )
+    for name, task in {"auth": auth_task, "uploads": uploads_task, "frontend": frontend_task}.items():
+        pulumi.export(f"{name}Logs", write_command(commands.follow_logs, settings.region, task.log_group))
+    pulumi.export("sweepLogs", write_command(commands.follow_logs, settings.region, sweep_task.log_group))
+    pulumi.export("dashboard", write_command(commands.dashboard_url, settings.region, alarms.dashboard_name))
 
 
 if __name__ == "__main__":

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import platform
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from services.settings import limits
+from services.settings.conversion import convert_settings, find_nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Architecture = Literal["ARM64", "X86_64"]
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 MEMORY_BY_CPU = {
     256: (512, 1024, 2048),
@@ -24,24 +26,83 @@ MEMORY_BY_CPU = {
 """Memory sizes in MiB that Fargate supports, by CPU units (AWS: "Fargate task definition considerations")."""
 
 
+MIN_ZONES = 2
+"""A load balancer needs subnets in two Availability Zones."""
+
+
 class InvalidConfigurationError(Exception):
     """The text is one sentence for the operator and names the setting."""
 
 
-def detect_architecture(machine: str) -> Architecture:
-    return "ARM64" if machine.lower() in {"arm64", "aarch64"} else "X86_64"
+ZoneId = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+[0-9]-az[0-9]+$", examples=["euc1-az1"])]
+TagKey = Annotated[str, msgspec.Meta(pattern=r"^(?!aws:)[\w .:/=+@-]{1,128}$", examples=["team"])]
+TagValue = Annotated[str, msgspec.Meta(pattern=r"^[\w .:/=+@-]{0,256}$", examples=["pictures"])]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    region: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="AWS region.")] = (
-        "eu-central-1"
-    )
+    region: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]$",
+            examples=["eu-central-1", "us-east-1"],
+            description="AWS region. It cannot be changed later.",
+        ),
+    ] = "eu-central-1"
+    zones: Annotated[
+        tuple[ZoneId, ...],
+        msgspec.Meta(
+            examples=[["euc1-az1", "euc1-az2"]],
+            description="Ids of at least two Availability Zones. Default: the first two that VPC links and Fargate "
+            "support.",
+        ),
+    ] = msgspec.field(default_factory=tuple)
+    domain: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$",
+                examples=["pictures.example.com"],
+                description="Domain name of the page. It needs `hostedZone` or `certificate`. Default: a name of AWS.",
+            ),
+        ]
+        | None
+    ) = None
+    hosted_zone: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^Z[A-Z0-9]{1,31}$",
+                examples=["Z0123456789ABCDEFGHIJ"],
+                description="Id of the Route 53 hosted zone in which the records of `domain` are created.",
+            ),
+        ]
+        | None
+    ) = None
+    certificate: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[a-f0-9-]+$",
+                examples=["arn:aws:acm:eu-central-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"],
+                description="ARN of the ACM certificate of `domain`, in the stack's region. Default: one is created "
+                "and validated in the hosted zone.",
+            ),
+        ]
+        | None
+    ) = None
+    tags: Annotated[
+        dict[TagKey, TagValue],
+        msgspec.Meta(
+            # AWS allows 50 tags on a resource.
+            max_length=40,
+            examples=[{"team": "pictures"}],
+            description="Tags of all resources, besides `Project`.",
+        ),
+    ] = msgspec.field(default_factory=dict)
     architecture: Annotated[
         Architecture,
-        msgspec.Meta(
-            description="CPU architecture of images and tasks. Default: that of the machine that runs Pulumi."
-        ),
-    ] = msgspec.field(default_factory=lambda: detect_architecture(platform.machine()))
+        msgspec.Meta(description="CPU architecture of images and tasks. `ARM64` costs 20 % less."),
+    ] = "X86_64"
     cpu: Annotated[int, msgspec.Meta(description="CPU units of a task; 1024 are one vCPU.")] = 256
     memory: Annotated[int, msgspec.Meta(description="Memory of a task, MiB.")] = 512
     min_tasks: Annotated[int, msgspec.Meta(ge=1, le=100, description="Minimum number of tasks of each service.")] = 2
@@ -80,16 +141,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             str,
             msgspec.Meta(
                 pattern=r"^(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3)$)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
-                description="Name of the bucket. Default: Pulumi generates one.",
+                examples=["my-pictures"],
+                description="Name of the bucket. It cannot be changed later. Default: Pulumi generates one.",
             ),
         ]
         | None
     ) = None
+    keep_data: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether bucket and table are protected from deletion, and stay when the stack is destroyed."
+        ),
+    ] = False
+    recovery_days: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=35,
+            description="How long a replaced or deleted picture, and each former state of the table, can be restored,"
+            " days.",
+        ),
+    ] = 7
+    signing_keys: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[a-z0-9-]+(,[a-z0-9-]+)*$",
+            examples=["signing", "next,signing"],
+            description="Names of the keys for access tokens, separated by commas. The first signs; the others are"
+            " published only.",
+        ),
+    ] = "signing"
     alarm_topic: (
         Annotated[
             str,
             msgspec.Meta(
                 pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$",
+                examples=["arn:aws:sns:eu-central-1:123456789012:alarms"],
                 description="ARN of the SNS topic that alarms notify. Default: none.",
             ),
         ]
@@ -106,12 +193,45 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(f"maxTasks must not be less than minTasks, which is {self.min_tasks}")
         if self.confirm_seconds < self.form_seconds:
             raise ValueError("confirmSeconds must not be shorter than formSeconds")
+        if self.zones and len(set(self.zones)) < MIN_ZONES:
+            raise ValueError(f"zones must name at least {MIN_ZONES} different Availability Zones")
+        if len(set(self.key_names)) < len(self.key_names):
+            raise ValueError("signingKeys must not contain a name twice")
+        self._check_domain()
+
+    def _check_domain(self) -> None:
+        if self.domain is None and (self.certificate or self.hosted_zone):
+            raise ValueError("certificate and hostedZone need domain")
+        if self.domain and not (self.certificate or self.hosted_zone):
+            raise ValueError("domain needs hostedZone or certificate")
+        if self.certificate and self.certificate.split(":")[3] != self.region:
+            raise ValueError(f"certificate must be in the stack's region, which is {self.region}")
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The names of the signing keys. The first signs."""
+        return tuple(self.signing_keys.split(","))
 
 
 RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}
 """Former names, which are refused with the new ones."""
 
 NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
+
+
+AccountIds = tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$", examples=["123456789012"])], ...]
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Pulumi's own settings for AWS (`pulumi config set aws:profile …`) that this program passes on."""
+
+    profile: str | None = None
+    assume_roles: Annotated[
+        tuple[dict[str, Any], ...],
+        msgspec.Meta(examples=[[{"roleArn": "arn:aws:iam::123456789012:role/deployer"}]]),
+    ] = ()
+    allowed_account_ids: Annotated[AccountIds, msgspec.Meta(examples=[["123456789012"]])] = ()
+    forbidden_account_ids: Annotated[AccountIds, msgspec.Meta(examples=[["123456789012"]])] = ()
 
 
 def read_settings(given: Mapping[str, str]) -> Settings:
@@ -122,10 +242,47 @@ def read_settings(given: Mapping[str, str]) -> Settings:
     """
     if renamed := [f"{old} is now called {new}" for old, new in RENAMED.items() if old in given]:
         raise InvalidConfigurationError(f"{', '.join(renamed)}.")
-    if unknown := sorted(given.keys() - set(NAMES)):
-        raise InvalidConfigurationError(f"There is no setting {', '.join(unknown)}. There are: {', '.join(NAMES)}.")
+    return _read(Settings, given)
+
+
+def read_provider_settings(given: Mapping[str, str]) -> ProviderSettings:
+    """`given`: values by name, without the prefix `aws:`.
+
+    Raises:
+        InvalidConfigurationError: a name is unknown or a value is invalid.
+    """
+    if "region" in given:
+        raise InvalidConfigurationError("The region is the setting region, and aws:region is not used.")
+    return _read(ProviderSettings, given, prefix="aws:")
+
+
+def _read(kind: type[Kind], given: Mapping[str, str], prefix: str = "") -> Kind:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    if unknown := [_explain_unknown(name, prefix, fields) for name in sorted(given.keys() - fields.keys())]:
+        raise InvalidConfigurationError(f"There is no setting {', '.join(unknown)}.")
+    values = {fields[name].name: _parse(fields[name], text) for name, text in given.items()}
+    spelling = {field.name: f"{prefix}{name}" for name, field in fields.items()}
     try:
-        return msgspec.convert(given, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        what, found, name = str(error).partition(" - at `$.")
-        raise InvalidConfigurationError(f"{name.rstrip('`')}: {what}." if found else f"{what}.") from error
+        return convert_settings(kind, values, spelling.__getitem__)
+    except ValueError as error:
+        raise InvalidConfigurationError(f"{error}.") from error
+
+
+def _explain_unknown(name: str, prefix: str, names: Iterable[str]) -> str:
+    nearest = find_nearest(name, names)
+    return f"{prefix}{name}; " + (
+        f"the nearest name is {prefix}{nearest}" if nearest else f"there are {', '.join(names)}"
+    )
+
+
+def _parse(field: msgspec.structs.FieldInfo, text: str) -> Any:
+    """Pulumi passes a list or a map as JSON."""
+    kind = inspect.type_info(field.type)
+    if not isinstance(
+        kind.type if isinstance(kind, inspect.Metadata) else kind, inspect.VarTupleType | inspect.DictType
+    ):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text

@@ -19,9 +19,9 @@ import pytest
 from testcontainers.core.network import Network
 
 from infra.local.ports import pick_free_ports
-from infra.local.seeds import make_row
 from infra.local.stack import Options, Stack, make_root_clients, run_processes, start_emulator, start_system
 from infra.seed.people import PORTRAITS, Person, invent_people
+from infra.seed.seeds import make_row
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_TAG
 from services.store.table import USERNAME, make_key, read_avatar
 from services.uploads.bucket import compute_sha256
@@ -333,7 +333,7 @@ def make_user(stack: Stack, *, portrait: bool = True) -> User:
     _buckets_with_users.add(stack.resources.bucket)
     number = next(_numbers)
     person = Person(f"Tester{number:04}", f"Tess Number {number}", PORTRAITS[number % 3] if portrait else None)
-    row = make_row(stack.aws, stack.resources.bucket, person)
+    row = make_row(stack.aws.s3, stack.resources.bucket, person)
     stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=row)
     user = User(stack, person.username, person.name, web.Client(base_url=stack.origin, verify=_tls))
     answer = user.http.post("/auth/login", json={"username": user.username}).raise_for_status()

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from services.web.metrics import NAMESPACE
+from services.settings.environment import METRICS_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +39,7 @@ def check_line(line: str) -> dict[str, Any]:
 
 def _check_directive(directive: dict[str, Any], document: dict[str, Any]) -> None:
     assert set(directive) == {"Namespace", "Dimensions", "Metrics"}
-    assert directive["Namespace"] == NAMESPACE
+    assert directive["Namespace"] == METRICS_NAMESPACE
     assert directive["Dimensions"]
     for names in directive["Dimensions"]:
         assert len(names) == len(set(names)) <= 30

@@ -56,7 +56,7 @@ def make_presign(settings: Settings) -> ASGIApp:
         cast("Confirmer", None),  # only confirm uses it
         cast("Remover", None),  # only the removal uses it
         RateLimits(*(RateLimit(settings.presigns_per_minute, time.monotonic) for _ in range(2))),
-        Metrics("uploads", settings.metrics),
+        Metrics("uploads", on=settings.metrics),
     )
 
     async def presign(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pulumi
 import pulumi_aws as aws
 
+from infra.components.domain import Domain, DomainSettings
 from infra.components.network import LISTENER_PORT, Network
 from infra.documents.routing import TIMEOUT_SECONDS
 from services.web.rate_limits import CLIENT_ADDRESS_HEADER
+
+if TYPE_CHECKING:
+    from infra.documents.names import StackNames
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -29,22 +35,27 @@ APIs").
 
 
 class Edge(pulumi.ComponentResource):
-    """An HTTP API, which has HTTPS on a domain of AWS, and the internal load balancer that it forwards requests to."""
+    """An HTTP API, with HTTPS on a domain of AWS or the operator's, and the internal load balancer behind it."""
 
     def __init__(
         self,
         name: str,
         *,
         network: Network,
+        domain: DomainSettings | None,
+        names: StackNames,
         requests_per_second: int,
         log_days: int,
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("three-phase-upload:infra:Edge", name, None, opts)
         child_opts = pulumi.ResourceOptions(parent=self)
-        api = aws.apigatewayv2.Api(name, protocol_type="HTTP", opts=child_opts)
+        # There is one origin: tokens, cookies and the bucket's CORS rules are valid for no other.
+        api = aws.apigatewayv2.Api(
+            name, protocol_type="HTTP", disable_execute_api_endpoint=domain is not None, opts=child_opts
+        )
         # The origin is known before the integration exists. The bucket's CORS rules and the services need it.
-        self.origin = api.api_endpoint
+        self.origin = pulumi.Output.from_input(f"https://{domain.name}") if domain else api.api_endpoint
         self.api_id = api.id
 
         balancer = aws.lb.LoadBalancer(
@@ -98,8 +109,14 @@ class Edge(pulumi.ComponentResource):
             target=pulumi.Output.concat("integrations/", integration.id),
             opts=child_opts,
         )
-        logs = aws.cloudwatch.LogGroup(f"{name}-access", retention_in_days=log_days, opts=child_opts)
-        aws.apigatewayv2.Stage(
+        logs = aws.cloudwatch.LogGroup(
+            f"{name}-access",
+            name=names.log_group("access"),
+            retention_in_days=log_days,
+            # As in `task.py`.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
+        )
+        stage = aws.apigatewayv2.Stage(
             name,
             api_id=api.id,
             name="$default",
@@ -110,5 +127,8 @@ class Edge(pulumi.ComponentResource):
             },
             access_log_settings={"destination_arn": logs.arn, "format": pulumi.Output.json_dumps(ACCESS_LOG)},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[route]),
+        )
+        self.cname_target = (
+            Domain(f"{name}-domain", settings=domain, stage=stage, opts=child_opts).target if domain else None
         )
         self.register_outputs({"origin": self.origin})

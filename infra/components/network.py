@@ -1,23 +1,30 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pulumi
 import pulumi_aws as aws
 
-ZONES = 2
+from infra.documents.zones import Zone, choose_zones
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 TASK_PORT = 8000
 LISTENER_PORT = 80
 
 
 class Network(pulumi.ComponentResource):
-    """A VPC with subnets in two Availability Zones, without a NAT gateway.
+    """A VPC with a subnet in each of two or more Availability Zones, without a NAT gateway.
 
     Tasks have public IP addresses for outbound connections, and gateway endpoints for S3 and DynamoDB. Security groups
     allow inbound connections only from the VPC link to the load balancer, and from there to the tasks.
     """
 
-    def __init__(self, name: str, *, region: str, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, name: str, *, region: str, zones: Sequence[str], opts: pulumi.ResourceOptions) -> None:
         super().__init__("three-phase-upload:infra:Network", name, None, opts)
         child_opts = pulumi.ResourceOptions(parent=self)
+        chosen = self._find_zones(region, zones)
         vpc = aws.ec2.Vpc(
             name, cidr_block="10.0.0.0/16", enable_dns_hostnames=True, enable_dns_support=True, opts=child_opts
         )
@@ -28,8 +35,9 @@ class Network(pulumi.ComponentResource):
         out = aws.ec2.Route(
             name, route_table_id=table.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id, opts=child_opts
         )
+        self.endpoint_ids: dict[str, pulumi.Output[str]] = {}
         for service in ("s3", "dynamodb"):
-            aws.ec2.VpcEndpoint(
+            endpoint = aws.ec2.VpcEndpoint(
                 f"{name}-{service}",
                 vpc_id=vpc.id,
                 service_name=f"com.amazonaws.{region}.{service}",
@@ -37,24 +45,19 @@ class Network(pulumi.ComponentResource):
                 route_table_ids=[table.id],
                 opts=child_opts,
             )
-        zones = aws.get_availability_zones_output(
-            state="available",
-            # Without Local Zones and Wavelength Zones, which don't support Fargate.
-            filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
-            opts=pulumi.InvokeOutputOptions(parent=self),
-        )
+            self.endpoint_ids[service] = endpoint.id
         self.vpc_id = vpc.id
         self.subnet_ids: list[pulumi.Output[str]] = []
-        for number in range(ZONES):
+        for zone in chosen:
             subnet = aws.ec2.Subnet(
-                f"{name}-{number}",
+                f"{name}-{zone.number}",
                 vpc_id=vpc.id,
-                cidr_block=f"10.0.{number}.0/24",
-                availability_zone=zones.names[number],
+                cidr_block=f"10.0.{zone.number}.0/24",
+                availability_zone_id=zone.id,
                 opts=child_opts,
             )
             aws.ec2.RouteTableAssociation(
-                f"{name}-{number}",
+                f"{name}-{zone.number}",
                 subnet_id=subnet.id,
                 route_table_id=table.id,
                 # Resources in the subnet can then use the internet gateway.
@@ -80,6 +83,22 @@ class Network(pulumi.ComponentResource):
             opts=child_opts,
         )
         self.register_outputs({"vpc_id": self.vpc_id, "subnet_ids": self.subnet_ids})
+
+    def _find_zones(self, region: str, wanted: Sequence[str]) -> list[Zone]:
+        """
+        Raises:
+            pulumi.RunError: the account has too few zones, or not the wanted ones.
+        """
+        found = aws.get_availability_zones(
+            # Without Local Zones and Wavelength Zones. Zones in any state: a zone that is impaired for an hour must not
+            # move the subnets of a running stack.
+            filters=[aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"])],
+            opts=pulumi.InvokeOptions(parent=self),
+        )
+        try:
+            return choose_zones(found.zone_ids, wanted, region)
+        except ValueError as error:
+            raise pulumi.RunError(f"{error}.") from None
 
     def _make_group(self, name: str, description: str, vpc_id: pulumi.Output[str]) -> pulumi.Output[str]:
         return aws.ec2.SecurityGroup(

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
+from infra.components.alarm import Condition
+from infra.components.alarm import Metric as AlarmMetric
 from infra.components.network import TASK_PORT, Network
-from infra.documents.routing import find_rule
+from infra.documents.routing import TIMEOUT_SECONDS, find_rule
 
 if TYPE_CHECKING:
     from pulumi_aws.appautoscaling import (
         PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecificationArgsDict as Metric,
     )
 
+    from infra.components.alarm import AlarmMaker
     from infra.components.edge import Edge
     from infra.components.task import Task
 
@@ -40,6 +43,7 @@ class Hosting:
     network: Network
     edge: Edge
     scale: Scale
+    alarms: AlarmMaker
 
 
 class Service(pulumi.ComponentResource):
@@ -56,8 +60,9 @@ class Service(pulumi.ComponentResource):
             target_type="ip",
             port=TASK_PORT,
             protocol="HTTP",
-            # Seconds. A task that stops completes its requests within 10.
-            deregistration_delay=20,
+            # Seconds. ECS deregisters a task, waits this long and then sends SIGTERM, so the balancer has all responses
+            # by then: the edge gives up on a request after 30 seconds (`routing.TIMEOUT_SECONDS`).
+            deregistration_delay=TIMEOUT_SECONDS,
             health_check={
                 "path": "/healthz",
                 "matcher": "200",
@@ -76,6 +81,17 @@ class Service(pulumi.ComponentResource):
             actions=[{"type": "forward", "target_group_arn": targets.arn}],
             opts=child_opts,
         )
+        errors = hosting.alarms.make(
+            f"{name}-errors",
+            f"Tasks of the service {name} returned five or more 5xx responses in a minute, two minutes running.",
+            AlarmMetric(
+                "AWS/ApplicationELB",
+                "HTTPCode_Target_5XX_Count",
+                {"LoadBalancer": edge.balancer_suffix, "TargetGroup": targets.arn_suffix},
+            ),
+            Condition(at_least=5, period=60, periods=2),
+            opts=child_opts,
+        )
         service = aws.ecs.Service(
             name,
             cluster=hosting.cluster.arn,
@@ -89,7 +105,9 @@ class Service(pulumi.ComponentResource):
                 "assign_public_ip": True,
             },
             load_balancers=[{"target_group_arn": targets.arn, "container_name": name, "container_port": TASK_PORT}],
+            # ECS rolls a deployment back if its tasks don't become healthy, or if they return errors.
             deployment_circuit_breaker={"enable": True, "rollback": True},
+            alarms={"enable": True, "rollback": True, "alarm_names": [errors.name]},
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             health_check_grace_period_seconds=30,
@@ -106,6 +124,15 @@ class Service(pulumi.ComponentResource):
             ),
         )
         self._scale(name, service, hosting, pulumi.Output.concat(edge.balancer_suffix, "/", targets.arn_suffix))
+        live = aws.ecs.get_service_output(
+            cluster_arn=hosting.cluster.arn,
+            service_name=service.name,
+            opts=pulumi.InvokeOutputOptions(parent=self, depends_on=[service]),
+        )
+        self.running = pulumi.Output.all(live.task_definition, task.definition_arn).apply(
+            lambda found: check_running(name, *found)
+        )
+        """The task definition that ECS runs."""
         self.name = service.name
         self.target_suffix = targets.arn_suffix
         self.register_outputs({"name": self.name})
@@ -150,3 +177,16 @@ class Service(pulumi.ComponentResource):
                 },
                 opts=child_opts,
             )
+
+
+def check_running(service: str, running: str, wanted: str) -> str:
+    """
+    Raises:
+        pulumi.RunError: ECS runs another task definition than the program's, so it has rolled the deployment back.
+    """
+    if running != wanted:
+        message = f"The service {service} runs {running} instead of {wanted}: ECS rolled its deployment back."
+        if not pulumi.runtime.is_dry_run():
+            raise pulumi.RunError(message)
+        pulumi.log.warn(message)
+    return running

@@ -1,32 +1,24 @@
 from __future__ import annotations
 
-import json
-import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.components.policy import write_policy
-from infra.documents.bucket import OWNERSHIP_RULES, PUBLIC_ACCESS_BLOCK, cors_rules, lifecycle_rules
+from infra.documents.bucket import (
+    OWNERSHIP_RULES,
+    PUBLIC_ACCESS_BLOCK,
+    cors_rules,
+    lifecycle_rules,
+    version_rules,
+)
 from infra.documents.policies import bucket_policy
 from infra.documents.table import table_definition
-from services.store.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
-from services.store.table import Row, write_row
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from infra.seed.people import Person
-
-SEEDED_AT = 1_767_225_600_000
-"""2026-01-01, in milliseconds since the epoch. The seeded pictures have the same ids in every deployment, and their ids
-are older than that of any upload.
-"""
 
 
 class Storage(pulumi.ComponentResource):
-    """The bucket and the table, with the seeded users. Destroying the stack deletes both with their contents."""
+    """The bucket and the table. Destroying the stack deletes both with their contents, unless `keep_data` is set."""
 
     def __init__(
         self,
@@ -34,24 +26,26 @@ class Storage(pulumi.ComponentResource):
         *,
         bucket_name: str | None,
         origin: pulumi.Output[str],
-        people: Iterable[Person],
+        keep_data: bool,
+        recovery_days: int,
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("three-phase-upload:infra:Storage", name, None, opts)
-        self._child_opts = pulumi.ResourceOptions(parent=self)
+        self._keep_data = keep_data
+        self._recovery_days = recovery_days
+        # With `retain_on_delete`, Pulumi only removes a resource from its state. What protects the bucket stays too.
+        self._child_opts = pulumi.ResourceOptions(parent=self, retain_on_delete=keep_data)
         bucket = self._make_bucket(name, bucket_name, origin)
         table = self._make_table(name)
         self.bucket = bucket.bucket
         self.bucket_arn = bucket.arn
         self.table = table.name
         self.table_arn = table.arn
-        for number, person in enumerate(people, start=1):
-            self._seed(bucket, table, person, number)
         self.register_outputs({"bucket": self.bucket, "table": self.table})
 
     def _make_bucket(self, name: str, bucket_name: str | None, origin: pulumi.Output[str]) -> aws.s3.Bucket:
         child_opts = self._child_opts
-        bucket = aws.s3.Bucket(name, bucket=bucket_name, force_destroy=True, opts=child_opts)
+        bucket = aws.s3.Bucket(name, bucket=bucket_name, force_destroy=not self._keep_data, opts=child_opts)
         blocked = aws.s3.BucketPublicAccessBlock(
             name,
             bucket=bucket.id,
@@ -78,13 +72,21 @@ class Storage(pulumi.ComponentResource):
             bucket=bucket.id,
             policy=write_policy(bucket_policy, bucket_arn=bucket.arn),
             # S3 refuses the policy while the public access block is being changed.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[blocked]),
+            opts=self._after(blocked),
         )
         aws.s3.BucketCorsConfiguration(
             name, bucket=bucket.id, cors_rules=[_translate_cors(rule) for rule in cors_rules(origin)], opts=child_opts
         )
+        versioning = aws.s3.BucketVersioning(
+            name, bucket=bucket.id, versioning_configuration={"status": "Enabled"}, opts=child_opts
+        )
+        rules = [*lifecycle_rules(), *version_rules(self._recovery_days)]
         aws.s3.BucketLifecycleConfiguration(
-            name, bucket=bucket.id, rules=[_translate_lifecycle(rule) for rule in lifecycle_rules()], opts=child_opts
+            name,
+            bucket=bucket.id,
+            rules=[_translate_lifecycle(rule) for rule in rules],
+            # Rules for noncurrent versions need a bucket that has versioning.
+            opts=self._after(versioning),
         )
         return bucket
 
@@ -96,41 +98,14 @@ class Storage(pulumi.ComponentResource):
             hash_key=attribute["AttributeName"],
             attributes=[{"name": attribute["AttributeName"], "type": attribute["AttributeType"]}],
             billing_mode=definition["BillingMode"],
-            point_in_time_recovery={"enabled": True},
-            deletion_protection_enabled=False,
+            # A restored row refers to a picture that the bucket keeps for the same time.
+            point_in_time_recovery={"enabled": True, "recovery_period_in_days": self._recovery_days},
+            deletion_protection_enabled=self._keep_data,
             opts=self._child_opts,
         )
 
-    def _seed(self, bucket: aws.s3.Bucket, table: aws.dynamodb.Table, person: Person, number: int) -> None:
-        """Create the picture, then the row that refers to it. Users may change both later."""
-        avatar = make_seed_id(number).avatar_key if person.portrait else None
-        pictures: list[pulumi.Resource] = []
-        if person.portrait:
-            picture = aws.s3.BucketObjectv2(
-                person.username,
-                bucket=bucket.id,
-                key=avatar,
-                source=pulumi.FileAsset(str(person.portrait)),
-                content_type="image/png",
-                cache_control=AVATAR_CACHE_CONTROL,
-                metadata={USERNAME_FIELD: person.username},
-                opts=self._child_opts,
-            )
-            pictures.append(picture)
-        aws.dynamodb.TableItem(
-            person.username,
-            table_name=table.name,
-            hash_key=table.hash_key.apply(lambda key: key or ""),
-            item=json.dumps(write_row(Row(person.username, person.name, avatar))),
-            # Otherwise the next update would reset the row to the seeded picture, which may be deleted by then.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=pictures, ignore_changes=["item"]),
-        )
-
-
-def make_seed_id(number: int) -> UploadId:
-    """A UUIDv7 (RFC 9562, section 5.7) with this number in place of its random bits."""
-    value = SEEDED_AT << 80 | 7 << 76 | 2 << 62 | number
-    return UploadId(str(uuid.UUID(int=value)))
+    def _after(self, resource: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(self._child_opts, pulumi.ResourceOptions(depends_on=[resource]))
 
 
 def _translate_cors(rule: dict[str, Any]) -> aws.s3.BucketCorsConfigurationCorsRuleArgsDict:
@@ -154,7 +129,13 @@ def _translate_lifecycle(rule: dict[str, Any]) -> aws.s3.BucketLifecycleConfigur
         else {"prefix": condition["Prefix"]},
     }
     if "Expiration" in rule:
-        translated["expiration"] = {"days": rule["Expiration"]["Days"]}
+        expiration = rule["Expiration"]
+        translated["expiration"] = (
+            {"days": expiration["Days"]} if "Days" in expiration else {"expired_object_delete_marker": True}
+        )
+    if "NoncurrentVersionExpiration" in rule:
+        days = rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+        translated["noncurrent_version_expiration"] = {"noncurrent_days": days}
     if "AbortIncompleteMultipartUpload" in rule:
         days = rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
         translated["abort_incomplete_multipart_upload"] = {"days_after_initiation": days}

@@ -10,6 +10,7 @@ from infra.documents.policies import assume_policy, schedule_policy
 
 if TYPE_CHECKING:
     from infra.components.network import Network
+    from infra.components.storage import Storage
     from infra.components.task import Task
 
 
@@ -20,9 +21,11 @@ class SweepSchedule(pulumi.ComponentResource):
         self,
         name: str,
         *,
+        schedule_name: str,
         task: Task,
         cluster: aws.ecs.Cluster,
         network: Network,
+        storage: Storage,
         enabled: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -52,9 +55,11 @@ class SweepSchedule(pulumi.ComponentResource):
         schedule = aws.scheduler.Schedule(
             name,
             description="Deletes orphans and repairs avatars of three-phase-upload",
+            name=schedule_name,
+            # The first sweep starts at once, and has completed before the alarm on missing sweeps is created.
             schedule_expression="rate(1 hour)",
             state="ENABLED" if enabled else "DISABLED",
-            flexible_time_window={"mode": "FLEXIBLE", "maximum_window_in_minutes": 10},
+            flexible_time_window={"mode": "OFF"},
             target={
                 "arn": cluster.arn,
                 "role_arn": role.arn,
@@ -71,6 +76,7 @@ class SweepSchedule(pulumi.ComponentResource):
                 # If a sweep is missed, the next one does its work.
                 "retry_policy": {"maximum_retry_attempts": 1, "maximum_event_age_in_seconds": 1800},
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, network]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, network, storage]),
         )
-        self.register_outputs({"schedule_arn": schedule.arn})
+        self.schedule = schedule.name
+        self.register_outputs({"schedule": self.schedule})

@@ -13,6 +13,7 @@ from infra.documents.policies import assume_policy, execution_policy
 if TYPE_CHECKING:
     from infra.components.image import Image
     from infra.documents.environments import Environment
+    from infra.documents.names import StackNames
 
 STOP_SECONDS = 30
 """Seconds between SIGTERM and SIGKILL. A service stops within 11 (`services.web.server`)."""
@@ -28,6 +29,7 @@ class TaskSettings:
     memory: int
     """MiB."""
     architecture: str
+    names: StackNames
     log_days: int
     """Retention of the logs, days."""
 
@@ -73,7 +75,13 @@ class Task(pulumi.ComponentResource):
     ) -> None:
         super().__init__("three-phase-upload:infra:Task", name, None, opts)
         child_opts = pulumi.ResourceOptions(parent=self)
-        logs = aws.cloudwatch.LogGroup(name, retention_in_days=settings.log_days, opts=child_opts)
+        logs = aws.cloudwatch.LogGroup(
+            name,
+            name=settings.names.log_group(name),
+            retention_in_days=settings.log_days,
+            # Another name would replace the log group of a stack that has one by another name, with all its lines.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
+        )
         execution = TaskRole(f"{name}-execution", opts=child_opts)
         allowed = [
             role.allow(name, policy),
@@ -116,7 +124,7 @@ class Task(pulumi.ComponentResource):
             container["command"] = command
         definition = aws.ecs.TaskDefinition(
             name,
-            family=f"three-phase-upload-{name}",
+            family=f"{settings.names.prefix}-{name}",
             requires_compatibilities=["FARGATE"],
             network_mode="awsvpc",
             cpu=str(settings.cpu),

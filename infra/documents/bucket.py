@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from services.store.keys import PENDING_PREFIXES, PENDING_TAG
+from services.store.keys import PENDING_PREFIX, PENDING_PREFIXES, PENDING_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +59,30 @@ def lifecycle_rules(pending_prefixes: Sequence[str] = PENDING_PREFIXES) -> list[
             "Status": "Enabled",
             "Filter": {"Prefix": ""},
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        },
+    ]
+
+
+def version_rules(recovery_days: int) -> list[dict[str, Any]]:
+    """Delete the versions of objects that were replaced or deleted this many days ago, in a bucket with versioning.
+
+    Where two rules apply to a version, S3 takes the shorter time (AWS: "Conflicting lifecycle configurations").
+    """
+    return [
+        {
+            "ID": "noncurrent-versions",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": recovery_days},
+            # A delete marker is of no use once it is the only version of its object.
+            "Expiration": {"ExpiredObjectDeleteMarker": True},
+        },
+        {
+            # No row refers to a pending object, so restoring the table needs none.
+            "ID": "noncurrent-pending",
+            "Status": "Enabled",
+            "Filter": {"Prefix": PENDING_PREFIX},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": PENDING_DAYS},
         },
     ]
 

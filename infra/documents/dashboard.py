@@ -36,7 +36,7 @@ def dashboard(shown: DashboardMetrics, region: str) -> dict[str, Any]:
         _chart(
             "Uploads", region, [service_metric(name, "uploads") for name in ("Presigned", "Confirmed", "Superseded")]
         ),
-        _search("Refused, by reason", region, f'{{{shown.namespace},Reason,Service}} MetricName="Refused"'),
+        _search("Refused, by reason", region, f'{{"{shown.namespace}",Reason,Service}} MetricName="Refused"'),
         _chart("Responses of the API", region, [["AWS/ApiGateway", name, *api] for name in ("Count", "4xx", "5xx")]),
         _chart(
             "Latency of the API",

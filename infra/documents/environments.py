@@ -12,6 +12,7 @@ import msgspec
 
 from services.auth.settings import Settings as AuthSettings
 from services.frontend.settings import Settings as FrontendSettings
+from services.settings.environment import METRICS_NAMESPACE
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.settings import Settings as SweepSettings
 
@@ -38,6 +39,7 @@ class Names:
     bucket: Any
     signing_keys: Any
     jwks_url: Any
+    metrics_namespace: str = METRICS_NAMESPACE
 
 
 def make_environment(program: str, names: Names, settings: Settings) -> Environment:

@@ -12,12 +12,13 @@ from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_PREFIXES
 Document = dict[str, Any]
 
 
-def auth_policy(*, table_arn: str, key_arn: str) -> Document:
+def auth_policy(*, table_arn: str, key_arns: list[str]) -> Document:
     return _document(
         # A user can log in if the table has a row with that username.
         _allow("ReadUser", ["dynamodb:GetItem"], [table_arn]),
-        # KMS signs the access tokens. The key set publishes the public key.
-        _allow("SignTokens", ["kms:Sign", "kms:GetPublicKey"], [key_arn]),
+        # KMS signs the access tokens. The key set publishes the public keys. A task that still runs with the former
+        # order of the keys signs with another one than the first.
+        _allow("SignTokens", ["kms:Sign", "kms:GetPublicKey"], key_arns),
     )
 
 
@@ -119,6 +120,34 @@ def bucket_policy(*, bucket_arn: str) -> Document:
     )
 
 
+def s3_endpoint_policy(*, bucket_arn: str, layers_arn: str) -> Document:
+    """Which buckets the tasks reach through the VPC's gateway endpoint for S3. It grants nothing to anybody: the role
+    and the bucket must allow a request too (AWS: "Control access to VPC endpoints using endpoint policies").
+    """
+    policies = (
+        uploads_policy(bucket_arn=bucket_arn, table_arn=""),
+        sweep_policy(bucket_arn=bucket_arn, table_arn=""),
+        frontend_policy(bucket_arn=bucket_arn, table_arn=""),
+    )
+    return _document(
+        _allow_all_callers("Pictures", _find_actions("s3", policies), [bucket_arn, f"{bucket_arn}/*"]),
+        # ECR stores the layers of images in a bucket of its own for each region (AWS: "Amazon ECR interface VPC
+        # endpoints").
+        _allow_all_callers("ImageLayers", ["s3:GetObject"], [f"{layers_arn}/*"]),
+    )
+
+
+def dynamodb_endpoint_policy(*, table_arn: str) -> Document:
+    """Which table the tasks reach through the VPC's gateway endpoint for DynamoDB."""
+    policies = (
+        auth_policy(table_arn=table_arn, key_arns=[]),
+        uploads_policy(bucket_arn="", table_arn=table_arn),
+        sweep_policy(bucket_arn="", table_arn=table_arn),
+        frontend_policy(bucket_arn="", table_arn=table_arn),
+    )
+    return _document(_allow_all_callers("Users", _find_actions("dynamodb", policies), [table_arn]))
+
+
 KEY_ADMINISTRATION = [
     "kms:CreateAlias",
     "kms:DeleteAlias",
@@ -167,3 +196,13 @@ def _document(*statements: Document) -> Document:
 
 def _allow(sid: str, actions: list[str], resources: list[str]) -> Document:
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}
+
+
+def _allow_all_callers(sid: str, actions: list[str], resources: list[str]) -> Document:
+    return _allow(sid, actions, resources) | {"Principal": "*"}
+
+
+def _find_actions(service: str, policies: tuple[Document, ...]) -> list[str]:
+    """The actions of this AWS service that the policies allow."""
+    actions = {action for policy in policies for statement in policy["Statement"] for action in statement["Action"]}
+    return sorted(action for action in actions if action.startswith(f"{service}:"))

@@ -43,6 +43,7 @@ class Aws:
     region: str
     access_key_id: str
     secret_access_key: str
+    session_token: str | None = None
 
     def with_credentials(self, credentials: Mapping[str, str]) -> Aws:
         """Clients of the same emulator with other credentials, given as AWS's environment variables."""
@@ -50,12 +51,19 @@ class Aws:
             self,
             access_key_id=credentials["AWS_ACCESS_KEY_ID"],
             secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+            session_token=credentials.get("AWS_SESSION_TOKEN"),
         )
 
     @cached_property
     def _session(self) -> boto3.Session:
         core = botocore.session.Session(NO_CONFIG_FILES)
-        return boto3.Session(self.access_key_id, self.secret_access_key, region_name=self.region, botocore_session=core)
+        return boto3.Session(
+            self.access_key_id,
+            self.secret_access_key,
+            self.session_token,
+            region_name=self.region,
+            botocore_session=core,
+        )
 
     def find_credentials(self) -> Credentials | None:
         return self._session.get_credentials()

@@ -15,6 +15,7 @@ from infra.local.gateway import PAGES_PATH
 from infra.local.ports import PortInUseError
 from infra.local.processes import ProcessError
 from infra.local.stack import Options, run_stack
+from services.settings.conversion import describe
 from services.settings.limits import FormSeconds, PendingStrategy
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def _add_number(parser: argparse.ArgumentParser, option: str, kind: Any, default
         try:
             return msgspec.convert(text, kind, strict=False)
         except msgspec.ValidationError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+            valid = describe(msgspec.inspect.type_info(kind))
+            raise argparse.ArgumentTypeError(f"must be {valid}, not {text!r}") from error
 
     description = msgspec.json.schema(kind)["description"]
     parser.add_argument(option, type=read, default=default, metavar="N", help=_describe(description))

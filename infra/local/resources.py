@@ -36,7 +36,7 @@ def create_resources(aws: Aws, origin: str, name: str) -> Resources:
     key_arn = _create_key(aws, f"alias/{name}-signing")
     bucket_arn = f"arn:aws:s3:::{name}"
     policies = {
-        "auth": auth_policy(table_arn=table_arn, key_arn=key_arn),
+        "auth": auth_policy(table_arn=table_arn, key_arns=[key_arn]),
         "uploads": uploads_policy(bucket_arn=bucket_arn, table_arn=table_arn),
         "sweep": sweep_policy(bucket_arn=bucket_arn, table_arn=table_arn),
         "frontend": frontend_policy(bucket_arn=bucket_arn, table_arn=table_arn),

@@ -18,8 +18,8 @@ from infra.local.gateway import HEALTH_PATH
 from infra.local.ports import HOST, pick_free_ports, require_free
 from infra.local.processes import Process, Processes
 from infra.local.resources import NAME, Resources, create_resources
-from infra.local.seeds import seed
 from infra.seed.people import SEEDED_USERS
+from infra.seed.seeds import seed
 from infra.settings import Settings
 from services.auth.settings import JWKS_PATH
 from services.settings import limits
@@ -128,7 +128,7 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     announce("bucket", f"{resources.bucket} with CORS, lifecycle rules and public access blocked")
     announce("table", resources.table)
     announce("key", resources.key_arn)
-    seed(aws, resources, options.users)
+    seed(aws.s3, aws.dynamodb, resources.bucket, resources.table, options.users)
     announce("users", f"{options.users} created")
 
     starting = [*_start_services(processes, services, aws, resources, origin, options)]

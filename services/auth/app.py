@@ -46,7 +46,7 @@ def create_app(
     metrics: Metrics | None = None,
 ) -> Litestar:
     """By default `metrics` follows the settings."""
-    metrics = metrics or Metrics("auth", settings.metrics)
+    metrics = metrics or Metrics("auth", settings.metrics_namespace, on=settings.metrics)
     audience = Audience(settings.origin)
     keys = tuple(SigningKey(kms, key_id.strip()) for key_id in settings.signing_keys.split(","))
     tokens = Tokens(keys, audience, settings.token_seconds, clock)

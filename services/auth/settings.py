@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from services.settings import limits
-from services.settings.environment import ServiceSettings, WriteMetrics
+from services.settings.environment import METRICS_NAMESPACE, MetricsNamespace, ServiceSettings, WriteMetrics
 
 JWKS_PATH = "/auth/.well-known/jwks.json"
 
@@ -21,3 +21,4 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     token_seconds: limits.TokenSeconds = limits.TOKEN_SECONDS
     logins_per_minute: limits.LoginsPerMinute = limits.LOGINS_PER_MINUTE
     metrics: WriteMetrics = False
+    metrics_namespace: MetricsNamespace = METRICS_NAMESPACE

@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from services.settings.conversion import convert_settings, find_nearest
 
-Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?\Z")]
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?\Z", examples=["https://example.com"])]
 
 BucketName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the S3 bucket with the pictures.")]
-JwksUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://", description="URL of the auth service's key set (JWKS).")]
+JwksUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^https?://",
+        examples=["https://example.com/auth/.well-known/jwks.json"],
+        description="URL of the auth service's key set (JWKS).",
+    ),
+]
 TableName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the DynamoDB table with the users.")]
 TaskMetadataEndpoint = Annotated[
     str | None,
@@ -22,6 +31,15 @@ WriteMetrics = Annotated[
     bool,
     msgspec.Meta(description="Whether metrics are written to standard output, in CloudWatch's embedded metric format."),
 ]
+MetricsNamespace = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9._/#:-]{1,255}\Z",
+        examples=["ThreePhaseUpload/demo"],
+        description="Namespace of the metrics. A deployed stack's has the stack's name.",
+    ),
+]
+METRICS_NAMESPACE = "ThreePhaseUpload"
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,18 +73,23 @@ def read_settings(kind: type[Settings], environ: Mapping[str, str]) -> Settings:
     """
     if renamed := [f"{old} is now called {new}" for old, new in RENAMED.items() if environ.get(old)]:
         raise InvalidSettingsError(f"In the environment: {', '.join(renamed)}.")
-    fields = msgspec.structs.fields(kind)
-    given = {field.name: environ[field.name.upper()] for field in fields if environ.get(field.name.upper())}
-    missing = [field.name.upper() for field in fields if field.required and field.name not in given]
-    if missing:
+    names = {field.name.upper(): field for field in msgspec.structs.fields(kind)}
+    given = {field.name: environ[name] for name, field in names.items() if environ.get(name)}
+    if misspelled := _find_misspelled(names, environ):
+        raise InvalidSettingsError(f"In the environment: {', '.join(misspelled)}.")
+    if missing := [name for name, field in names.items() if field.required and field.name not in given]:
         raise InvalidSettingsError(f"Missing from the environment: {', '.join(missing)}")
     try:
-        return msgspec.convert(given, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidSettingsError(f"In the environment: {_name_the_variable(str(error))}") from error
+        return convert_settings(kind, given, str.upper)
+    except ValueError as error:
+        raise InvalidSettingsError(f"In the environment: {error}") from error
 
 
-def _name_the_variable(message: str) -> str:
-    # msgspec ends with "- at `$.max_bytes`"; the person who set it knows the variable as MAX_BYTES.
-    problem, separator, field = message.partition(" - at `$.")
-    return f"{field.rstrip('`').upper()}: {problem}" if separator else problem
+def _find_misspelled(names: Collection[str], environ: Mapping[str, str]) -> list[str]:
+    """Variables that are almost the name of a setting. A short name is left out, since it is near to others' names."""
+    long_names = [name for name in names if "_" in name]
+    return [
+        f"{variable} is no setting, the nearest name is {nearest}"
+        for variable in environ
+        if variable not in names and (nearest := find_nearest(variable, long_names, similarity=0.85))
+    ]

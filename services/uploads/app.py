@@ -69,7 +69,7 @@ def create_app(
     """
     if credentials() is None:
         raise NoCredentialsError  # `Bucket.find_destination` would fail with an obscure error
-    metrics = metrics or Metrics("uploads", settings.metrics)
+    metrics = metrics or Metrics("uploads", settings.metrics_namespace, on=settings.metrics)
     audience = Audience(settings.origin)
     guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
     rate_limits = RateLimits(

@@ -1,7 +1,15 @@
 from __future__ import annotations
 
 from services.settings import limits
-from services.settings.environment import BucketName, JwksUrl, ServiceSettings, TaskMetadataEndpoint, WriteMetrics
+from services.settings.environment import (
+    METRICS_NAMESPACE,
+    BucketName,
+    JwksUrl,
+    MetricsNamespace,
+    ServiceSettings,
+    TaskMetadataEndpoint,
+    WriteMetrics,
+)
 from services.uploads.decision import Limits
 
 
@@ -17,6 +25,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     presigns_per_minute: limits.PresignsPerMinute = limits.PRESIGNS_PER_MINUTE
     confirms_per_minute: limits.ConfirmsPerMinute = limits.CONFIRMS_PER_MINUTE
     metrics: WriteMetrics = False
+    metrics_namespace: MetricsNamespace = METRICS_NAMESPACE
     ecs_container_metadata_uri_v4: TaskMetadataEndpoint = None
 
     def __post_init__(self) -> None:

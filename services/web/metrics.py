@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from services.settings.environment import METRICS_NAMESPACE
 from services.web.logging import write_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-NAMESPACE = "ThreePhaseUpload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,7 @@ class Metrics:
     """The metrics of one service. Safe to use from several threads."""
 
     service: str
+    namespace: str = METRICS_NAMESPACE
     on: bool = True
     write: Callable[[str], object] = write_line
     clock: Callable[[], float] = time.time
@@ -47,7 +47,7 @@ class Metrics:
         if not self.on:
             return
         definition = {
-            "Namespace": NAMESPACE,
+            "Namespace": self.namespace,
             "Dimensions": [["Service"], ["Service", *dimensions]] if dimensions else [["Service"]],
             "Metrics": [{"Name": name, "Unit": unit} for name in numbers],
         }

@@ -10,14 +10,14 @@ import httpx2
 import pytest
 
 from infra.local.ports import pick_free_ports
-from infra.local.resources import Resources
 from infra.local.stack import SERVICES, Stack, run_processes, start_gateway
 from tests import web
 from tests.containers.emulators import PORT, localstack_aws
 from tests.containers.images import PORT as SERVICE_PORT
 from tests.containers.images import Image, build_image, read_limits, wait_until_healthy
-from tests.infra.applied.apply import apply
-from tests.infra.applied.conftest import deploy
+from tests.infra.applied.stacks import CONFIG, apply_stack
+from tests.infra.cloud import Cloud
+from tests.infra.stacks import deploy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ only_uploads = pytest.mark.parametrize("image", ["uploads"], indirect=True, scop
 
 @pytest.fixture(scope="session")
 def prefix_deployment() -> Deployment:
-    return deploy("prefix")
+    return deploy(CONFIG, Cloud())
 
 
 @pytest.fixture
@@ -69,23 +69,17 @@ def system(
     localstack: LocalStackContainer,
     network: Network,
     strategy: Literal["prefix", "tag"],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[System]:
-    deployment = deploy(strategy)
     [port] = pick_free_ports(1)
     origin = f"http://localhost:{port}"
     with contextlib.ExitStack() as started:
         aws = replace(localstack_aws(localstack), endpoint=_find_endpoint(localstack, network))
-        balancer = deployment.one("aws:lb/loadBalancer:LoadBalancer", "edge").outputs["dnsName"]
-        places = {deployment.exports["url"]: origin, f"http://{balancer}": f"http://auth:{SERVICE_PORT}"}
-        applied = apply(deployment, aws, places)
+        folder = tmp_path_factory.mktemp("applied")
+        applied = apply_stack(folder, aws, strategy, origin, f"http://auth:{SERVICE_PORT}")
+        deployment = applied.stack.deployment()
         containers = {
-            name: started.enter_context(
-                image.prepare(
-                    read_limits(deployment, name),
-                    network,
-                    {**applied.told[name], **applied.credentials[name], "AWS_ENDPOINT_URL": aws.endpoint},
-                )
-            )
+            name: started.enter_context(image.prepare(read_limits(deployment, name), network, applied.environs[name]))
             for name, image in images.items()
         }
         # All containers are starting, each with a small share of a CPU.
@@ -97,8 +91,7 @@ def system(
         }
         processes = started.enter_context(run_processes())
         start_gateway(processes, services, aws, origin, port).wait_until_ready()
-        resources = Resources(applied.bucket, applied.table, applied.key_arn, applied.credentials)
-        yield System(Stack(origin, aws, resources, services, processes), deployment, containers)
+        yield System(Stack(origin, aws, applied.resources, services, processes), deployment, containers)
 
 
 @pytest.fixture(scope="session")

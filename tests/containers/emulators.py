@@ -32,7 +32,7 @@ START_SECONDS = 300
 @contextlib.contextmanager
 def run_localstack(engine: Engine, network: Network) -> Generator[LocalStackContainer, None, None]:
     container = LocalStackContainer(LOCALSTACK, region_name=REGION, network=network, labels=engine.labels)
-    container.with_env("S3_SKIP_SIGNATURE_VALIDATION", "0").with_env("SERVICES", "s3,dynamodb,kms,iam")
+    container.with_env("S3_SKIP_SIGNATURE_VALIDATION", "0").with_env("SERVICES", "s3,dynamodb,kms,iam,sts")
     # Otherwise the first call to each service would exceed the clients' timeouts.
     container.with_env("EAGER_SERVICE_LOADING", "1")
     with container as started:

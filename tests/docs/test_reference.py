@@ -17,6 +17,7 @@ from services.auth import routes as auth
 from services.auth.settings import Settings as AuthSettings
 from services.frontend import routes as frontend
 from services.frontend.settings import Settings as FrontendSettings
+from services.settings.environment import METRICS_NAMESPACE
 from services.uploads import routes as uploads
 from services.uploads.problems import ERRORS
 from services.uploads.settings import Settings as UploadsSettings
@@ -24,7 +25,6 @@ from services.uploads.sweep.report import MEANINGS, METRICS
 from services.uploads.sweep.settings import Settings as SweepSettings
 from services.web.bodies import MAX_BODY_BYTES
 from services.web.logging import RequestLine
-from services.web.metrics import NAMESPACE
 from services.web.problems import INTERNAL, UNAVAILABLE, URN
 
 ROOT = Path(__file__).parents[2]
@@ -143,7 +143,7 @@ def test_the_metrics_of_the_services_are_those_of_the_code() -> None:
     counted = {name for source in sources for name in re.findall(r'\.(?:count|measure)\("(\w+)"', source)}
     counted |= {problem.metric for problem in (*ERRORS.values(), INTERNAL, UNAVAILABLE) if problem.metric}
     assert set(read_first_column("Metrics")) == counted
-    assert f"`{NAMESPACE}`" in PAGE
+    assert f"`{METRICS_NAMESPACE}`" in PAGE
 
 
 def test_the_fields_of_the_log_are_those_of_the_code() -> None:

@@ -40,6 +40,7 @@ _BALANCER, _LINK = "aws:lb/loadBalancer:LoadBalancer", "aws:apigatewayv2/vpcLink
 _INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 _EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 _IMAGE = "docker-build:index:Image"
+_REPOSITORY = "aws:ecr/repository:Repository"
 
 _NOT_DELETED_WHILE_USED = {
     "aws:apigatewayv2/vpcLink:VpcLink": ("aws:apigatewayv2/integration:Integration",),
@@ -224,8 +225,8 @@ class Cloud:
 
     def add(self, urn: str, identity: str, inputs: Properties, outputs: Properties) -> None:
         """Add a resource that exists already, such as one from the state of a stack."""
-        self._created[urn] += 1
         seed = f"{self.salt}{urn}/{self._created[urn]}"
+        self._created[urn] += 1
         resource = Resource(urn, identity, inputs, outputs, self.region, seed)
         if resource.type == _TASK:
             self._revisions[inputs["family"]] = max(self._revisions[inputs["family"]], outputs["revision"])
@@ -310,6 +311,8 @@ class Cloud:
                 "userId": "AIDAMADEUP",
                 "id": self.account,
             },
+            # For the stand-in for the engine: a stack of which nothing exists yet.
+            "readStackOutputs": {"name": words["name"], "outputs": dict[str, Any]()},
             "getRegion": {"region": region, "name": region, "id": region},
             "getPartition": {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"},
             "getAuthorizationToken": {
@@ -324,10 +327,15 @@ class Cloud:
                 "name": words["name"],
             },
             "getManagedPrefixList": {"id": f"pl-{words['hex17']}", "name": words["name"]},
+            "getService": self._describe_service(arguments.get("serviceName")),
         } | dict(self.answers)
         if name not in known:
             raise UnexpectedInvokeError(f"tests/infra/cloud.py has no response to {token} with {arguments}.")
         return known[name]
+
+    def _describe_service(self, name: str | None) -> Properties:
+        services = [each.outputs for each in self.resources(_SERVICE) if each.outputs["name"] == name]
+        return {"taskDefinition": services[0]["taskDefinition"], "serviceName": name, "id": name} if services else {}
 
     # How AWS behaves
 
@@ -355,7 +363,7 @@ class Cloud:
             raise RefusedError(f"{resource} has deletion protection")
         if resource.type == _BUCKET and not resource.inputs.get("forceDestroy") and self._users(resource.id, _OBJECT):
             raise RefusedError(f"BucketNotEmpty: {resource}")
-        if resource.type == "aws:ecr/repository:Repository" and not resource.inputs.get("forceDelete"):
+        if resource.type == _REPOSITORY and not resource.inputs.get("forceDelete"):
             raise RefusedError(f"RepositoryNotEmptyException: {resource}")
         if resource.type == "aws:ec2/internetGateway:InternetGateway":
             subnets = [each.id for each in self._users(resource.inputs.get("vpcId"), _SUBNET)]
@@ -374,6 +382,10 @@ class Cloud:
         if resource.type == _BUCKET:
             for each in self._users(resource.id, _OBJECT):
                 del self._resources[_key(each)]
+        if resource.type == _REPOSITORY:
+            for each in self.resources(_IMAGE):
+                if each.inputs["tags"][0].startswith(f"{resource.outputs['repositoryUrl']}:"):
+                    del self._resources[_key(each)]
 
     def _find(self, urn: str, identity: str, outputs: Properties) -> Resource | None:
         token = find_token(urn)

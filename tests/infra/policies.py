@@ -94,7 +94,9 @@ def _judge(document: Document) -> Iterator[str]:
             yield from (f"allows {action} on *" for action in actions if action not in WITHOUT_RESOURCE)
         if document.kind == "trust":
             yield from _judge_trust(statement, actions)
-        if document.kind == "resource" and _is_anybody(statement) and not statement.get("Condition"):
+        # The policy of a VPC endpoint limits what others allow.
+        limits = document.owner.type == "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy"
+        if document.kind == "resource" and _is_anybody(statement) and not statement.get("Condition") and not limits:
             yield "allows it to anybody"
     if document.kind != "trust":
         report: Any = parliament.analyze_policy_string(json.dumps(document.body))

@@ -85,6 +85,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     ),
     "aws:ec2/vpc:Vpc": _replaced_by("cidrBlock", "ipv4IpamPoolId", id="vpc-{hex17}"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": _replaced_by("vpcId", "serviceName", "vpcEndpointType", id="vpce-{hex17}"),
+    "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy": _replaced_by("vpcEndpointId", id="{vpcEndpointId}", unique=False),
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": _replaced_by("repository", "policy", id="{repository}", unique=False),
     "aws:ecr/repository:Repository": _replaced_by("name", "encryptionConfigurations", name="name"),
     "aws:ecs/cluster:Cluster": _replaced_by("name", name="name", id="{arn}"),

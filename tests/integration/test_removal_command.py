@@ -116,7 +116,7 @@ def test_a_row_that_can_not_be_changed_is_reported(stack: Stack, user: User, buc
     ("name", "value", "said"),
     [
         ("BUCKET", "", "Missing from the environment: BUCKET"),
-        ("TABLE", "ab", "In the environment: TABLE: Expected `str` of length >= 3"),
+        ("TABLE", "ab", "In the environment: TABLE must be a text of at least 3 characters, not 'ab'"),
         # Settings of boto3.
         ("AWS_DEFAULT_REGION", None, "You must specify a region."),
         ("AWS_ENDPOINT_URL", "nonsense", "Invalid endpoint: nonsense"),

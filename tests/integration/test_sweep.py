@@ -508,8 +508,16 @@ class TestCommand:
         ("name", "value", "said"),
         [
             ("BUCKET", "", "Missing from the environment: BUCKET"),
-            ("MARGIN_SECONDS", "2699", "In the environment: MARGIN_SECONDS: Expected `int` >= 2700"),
-            ("MAX_DELETIONS", "many", "In the environment: MAX_DELETIONS: Expected `int`, got `str`"),
+            (
+                "MARGIN_SECONDS",
+                "2699",
+                "In the environment: MARGIN_SECONDS must be a whole number from 2700 to 86400, not '2699'",
+            ),
+            (
+                "MAX_DELETIONS",
+                "many",
+                "In the environment: MAX_DELETIONS must be a whole number of at least 1, not 'many'",
+            ),
             # Settings of boto3.
             ("AWS_DEFAULT_REGION", None, "You must specify a region."),
             ("AWS_ENDPOINT_URL", "nonsense", "Invalid endpoint: nonsense"),

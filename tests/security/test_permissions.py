@@ -62,7 +62,7 @@ class Arns:
     def policies(self) -> Mapping[str, dict[str, Any]]:
         on_both = {"bucket_arn": self.bucket, "table_arn": self.table}
         return {
-            "auth": auth_policy(table_arn=self.table, key_arn=self.key),
+            "auth": auth_policy(table_arn=self.table, key_arns=[self.key]),
             "uploads": uploads_policy(**on_both),
             "sweep": sweep_policy(**on_both),
             "frontend": frontend_policy(**on_both),

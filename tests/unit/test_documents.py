@@ -17,7 +17,7 @@ BUCKET, TABLE, KEY = "arn:aws:s3:::pictures", "arn:aws:dynamodb:::table/users", 
 PREFIXES = [f"{BUCKET}/pending/*", f"{BUCKET}/avatars/*"]
 
 POLICIES = {
-    "auth": auth_policy(table_arn=TABLE, key_arn=KEY),
+    "auth": auth_policy(table_arn=TABLE, key_arns=[KEY]),
     "uploads": uploads_policy(bucket_arn=BUCKET, table_arn=TABLE),
     "sweep": sweep_policy(bucket_arn=BUCKET, table_arn=TABLE),
     "frontend": frontend_policy(bucket_arn=BUCKET, table_arn=TABLE),

@@ -19,6 +19,7 @@ from litestar.testing import TestClient
 
 from services.auth import app as auth
 from services.auth.settings import Settings as AuthSettings
+from services.settings.environment import METRICS_NAMESPACE
 from services.uploads import app as uploads
 from services.uploads.confirm import Confirmed, Confirmer
 from services.uploads.removal import Remover
@@ -27,7 +28,7 @@ from services.uploads.sweep.report import METRICS, Outcome, Report
 from services.web import examples
 from services.web.callers.identity import Caller
 from services.web.callers.verifier import Verifier
-from services.web.metrics import NAMESPACE, Metrics
+from services.web.metrics import Metrics
 from tests.metric_lines import check_line, read_counts
 from tests.unit.conftest import find_credentials
 
@@ -165,7 +166,11 @@ def test_the_checks_of_this_module_refuse_invalid_lines() -> None:
         "_aws": {
             "Timestamp": 1_700_000_000_000,
             "CloudWatchMetrics": [
-                {"Namespace": NAMESPACE, "Dimensions": [["Service"]], "Metrics": [{"Name": "A", "Unit": "Count"}]}
+                {
+                    "Namespace": METRICS_NAMESPACE,
+                    "Dimensions": [["Service"]],
+                    "Metrics": [{"Name": "A", "Unit": "Count"}],
+                }
             ],
         },
         "Service": "uploads",

@@ -69,7 +69,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             print(f"The sweep could not continue: {error}", file=sys.stderr)
             return NEEDS_ATTENTION
     if not report.dry_run:
-        Metrics("sweep", settings.metrics).record(report.as_metrics())
+        Metrics("sweep", settings.metrics_namespace, on=settings.metrics).record(report.as_metrics())
     print(json.dumps(report.as_json()) if options.json else report.as_text())
     return choose_status(report)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from services.settings import limits
-from services.settings.environment import BucketName, TableName, WriteMetrics
+from services.settings.environment import METRICS_NAMESPACE, BucketName, MetricsNamespace, TableName, WriteMetrics
 from services.uploads.picture import PictureLimits
 
 
@@ -20,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_deletions: limits.MaxDeletions = limits.MAX_DELETIONS
     max_deleted_share: limits.MaxDeletedShare = limits.MAX_DELETED_SHARE
     metrics: WriteMetrics = False
+    metrics_namespace: MetricsNamespace = METRICS_NAMESPACE
 
     @property
     def limits(self) -> PictureLimits:

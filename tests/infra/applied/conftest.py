@@ -1,80 +1,67 @@
-"""The running system once more, on resources and with an environment that the Pulumi program has the say over."""
+"""The running system on the resources of a stack in an emulator, with the roles and the environment of its tasks."""
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from infra.local.ports import HOST, pick_free_ports
-from infra.local.processes import Processes
-from infra.local.resources import Resources
-from infra.local.stack import REGION, SERVICES, Stack, inherit_environ, make_root_clients, start_emulator, start_gateway
-from tests.infra import stacks
-from tests.infra.applied.apply import Applied, apply
-from tests.infra.cloud import Cloud
+from infra.local.stack import (
+    SERVICES,
+    Stack,
+    inherit_environ,
+    make_root_clients,
+    run_processes,
+    start_emulator,
+    start_gateway,
+)
+from tests.infra.applied.stacks import Applied, apply_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.infra.deployment import Deployment
-
-ACCOUNT = "000000000000"
-"""The emulator's."""
+    from infra.local.clients import Aws
 
 
-@functools.cache
-def deploy(strategy: Literal["prefix", "tag"]) -> Deployment:
-    """What the program registers under a strategy, in the emulators' account and region."""
-    config = {
-        "pending": strategy,
-        "region": REGION,
-        "architecture": "ARM64",
-        "presignsPerMinute": "0",
-        "loginsPerMinute": "0",
-    }
-    return stacks.deploy(config, Cloud(region=REGION, account=ACCOUNT, salt=strategy), name="applied")
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Aws]:
+    """An emulator in which only these tests make resources."""
+    with run_processes() as processes:
+        aws = make_root_clients(pick_free_ports(1)[0])
+        start_emulator(processes, aws, None)
+        yield aws
 
 
 @pytest.fixture(scope="session")
 def applied_stack(
-    strategy: Literal["prefix", "tag"], tmp_path_factory: pytest.TempPathFactory
+    emulator: Aws,
+    strategy: Literal["prefix", "tag"],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Stack, Applied]]:
-    deployment = deploy(strategy)
-    port, emulator_port, *service_ports = pick_free_ports(2 + len(SERVICES))
+    port, *service_ports = pick_free_ports(1 + len(SERVICES))
     origin = f"http://localhost:{port}"
     services = {name: f"http://{HOST}:{number}" for name, number in zip(SERVICES, service_ports, strict=True)}
-    balancer = deployment.one("aws:lb/loadBalancer:LoadBalancer", "edge").outputs["dnsName"]
-    aws = make_root_clients(emulator_port)
-    processes = Processes(tmp_path_factory.mktemp("applied"))
-    try:
-        start_emulator(processes, aws, None)
-        applied = apply(deployment, aws, {deployment.exports["url"]: origin, f"http://{balancer}": services["auth"]})
-        resources = Resources(applied.bucket, applied.table, applied.key_arn, applied.credentials)
+    applied = apply_stack(tmp_path_factory.mktemp("applied"), emulator, strategy, origin, services["auth"])
+    with run_processes() as processes:
         waiting = [
             processes.start(
                 name,
                 f"services.{name}",
                 health=f"{url}/healthz",
-                environ=inherit_environ()
-                | dict(applied.told[name])
-                | dict(applied.credentials[name])
-                | {"AWS_ENDPOINT_URL": aws.endpoint, "HOST": HOST, "PORT": url.rpartition(":")[2]},
+                environ=inherit_environ() | applied.environs[name] | {"HOST": HOST, "PORT": url.rpartition(":")[2]},
             )
             for name, url in services.items()
         ]
-        waiting.append(start_gateway(processes, services, aws, origin, port))
+        waiting.append(start_gateway(processes, services, emulator, origin, port))
         for process in waiting:
             process.wait_until_ready()
-        yield Stack(origin, aws, resources, services, processes), applied
-    finally:
-        processes.stop()
+        yield Stack(origin, emulator, applied.resources, services, processes), applied
 
 
 @pytest.fixture(scope="session")
 def stack(applied_stack: tuple[Stack, Applied]) -> Stack:
-    """In place of the one that the local documents make."""
+    """In place of the system that the local documents make."""
     return applied_stack[0]
 
 

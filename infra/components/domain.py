@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSettings:
+    """A domain name with a certificate, a Route 53 hosted zone, or both."""
+
+    name: str
+    certificate: str | None
+    """ARN of its ACM certificate."""
+    hosted_zone: str | None
+
+
+class Domain(pulumi.ComponentResource):
+    """The custom domain name of the HTTP API.
+
+    With a hosted zone, the certificate and the DNS records are created. Otherwise the operator creates a CNAME record
+    for `target`.
+    """
+
+    def __init__(
+        self, name: str, *, settings: DomainSettings, stage: aws.apigatewayv2.Stage, opts: pulumi.ResourceOptions
+    ) -> None:
+        super().__init__("three-phase-upload:infra:Domain", name, None, opts)
+        child_opts = pulumi.ResourceOptions(parent=self)
+        domain = aws.apigatewayv2.DomainName(
+            name,
+            domain_name=settings.name,
+            domain_name_configuration={
+                "certificate_arn": settings.certificate or self._make_certificate(name, settings),
+                "endpoint_type": "REGIONAL",
+                "security_policy": "TLS_1_2",
+            },
+            opts=child_opts,
+        )
+        aws.apigatewayv2.ApiMapping(
+            name, api_id=stage.api_id, domain_name=domain.domain_name, stage=stage.name, opts=child_opts
+        )
+        configuration = domain.domain_name_configuration
+        self.target: pulumi.Output[str] = configuration.target_domain_name.apply(lambda target: target or "")
+        if settings.hosted_zone:
+            aws.route53.Record(
+                name,
+                zone_id=settings.hosted_zone,
+                name=settings.name,
+                type="A",
+                aliases=[
+                    {
+                        "name": self.target,
+                        "zone_id": configuration.hosted_zone_id.apply(lambda zone: zone or ""),
+                        "evaluate_target_health": False,
+                    }
+                ],
+                opts=child_opts,
+            )
+        self.register_outputs({"target": self.target})
+
+    def _make_certificate(self, name: str, settings: DomainSettings) -> pulumi.Output[str]:
+        """The ARN of a new certificate, once ACM has found the record that proves who owns the domain."""
+        child_opts = pulumi.ResourceOptions(parent=self)
+        certificate = aws.acm.Certificate(name, domain_name=settings.name, validation_method="DNS", opts=child_opts)
+        proof = certificate.domain_validation_options[0]
+        record = aws.route53.Record(
+            f"{name}-validation",
+            zone_id=settings.hosted_zone or "",
+            name=proof.resource_record_name.apply(lambda found: found or ""),
+            type=proof.resource_record_type.apply(lambda found: found or ""),
+            records=[proof.resource_record_value.apply(lambda found: found or "")],
+            ttl=300,
+            # ACM asks for the same record for every certificate of a domain and account.
+            allow_overwrite=True,
+            opts=child_opts,
+        )
+        return aws.acm.CertificateValidation(
+            name, certificate_arn=certificate.arn, validation_record_fqdns=[record.fqdn], opts=child_opts
+        ).certificate_arn

@@ -1,0 +1,112 @@
+"""The commands that the stack's outputs contain, as a shell runs them. The `aws` here records its arguments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from botocore.validate import ParamValidator
+
+from infra.documents import commands
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLACE = commands.Place("eu-central-1", "cluster", ["subnet-1", "subnet-2"], "sg-1")
+DEFINITION = "arn:aws:ecs:eu-central-1:123456789012:task-definition/uploads:7"
+TASK = "arn:aws:ecs:eu-central-1:123456789012:task/cluster/0123"
+STAND_IN = f"""#!/bin/sh
+printf '%s\\0' "$@" >> "$CALLS"
+printf '\\n' >> "$CALLS"
+[ "$2" = "${{FAILS:-}}" ] && exit 254
+[ "$2" = run-task ] && echo {TASK}
+true
+"""
+
+Calls = list[list[str]]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Any:
+    """Runs a command in a shell, and returns its exit status and the calls of the AWS CLI."""
+    (tmp_path / "aws").write_text(STAND_IN)
+    (tmp_path / "aws").chmod(0o755)
+
+    def run(command: str, **environ: str) -> tuple[int, Calls]:
+        calls = tmp_path / "calls"
+        calls.write_text("")
+        path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(  # noqa: S603 - the command under test
+            ["/bin/sh", "-c", command], env={"PATH": path, "CALLS": str(calls)} | environ, check=False
+        )
+        return done.returncode, [line.split("\0")[:-1] for line in calls.read_text().splitlines()]
+
+    return run
+
+
+def read_call(call: list[str]) -> dict[str, Any]:
+    """The parameters of an API call, checked against the API's description."""
+    service, command, *arguments = call
+    model = botocore.session.get_session().get_service_model(service)
+    operation = model.operation_model(next(name for name in model.operation_names if xform_name(name, "-") == command))
+    assert operation.input_shape
+    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    members = {f"--{xform_name(name, '-')}": name for name in operation.input_shape.members}
+    parameters = {
+        members[option]: _read(value, operation.input_shape.members[members[option]].type_name)
+        for option, value in given.items()
+        if option in members
+    }
+    assert given.keys() - members.keys() <= {"--region", "--query", "--output"}
+    assert not ParamValidator().validate(parameters, operation.input_shape).has_errors()
+    return parameters
+
+
+def _read(value: str, kind: str) -> Any:
+    return json.loads(value) if kind == "structure" else [value] if kind == "list" else value
+
+
+def test_a_sweep_by_hand_runs_where_the_services_run(shell: Any) -> None:
+    status, (run, wait, tail, describe) = shell(commands.run_task(PLACE, "sweep", DEFINITION, "group"))
+    assert status == 0
+    assert read_call(run) == {
+        "cluster": "cluster",
+        "launchType": "FARGATE",
+        "taskDefinition": DEFINITION,
+        "networkConfiguration": {
+            "awsvpcConfiguration": {
+                "subnets": ["subnet-1", "subnet-2"],
+                "securityGroups": ["sg-1"],
+                "assignPublicIp": "ENABLED",
+            }
+        },
+    }
+    assert wait[:3] == ["ecs", "wait", "tasks-stopped"]
+    assert wait[-1] == TASK
+    assert tail[:3] == ["logs", "tail", "group"]
+    assert tail[-1] == "sweep/sweep/0123"
+    assert read_call(describe)["tasks"] == [TASK]
+
+
+@pytest.mark.parametrize("username", ["Shirley90", "a b", "$(touch x)", "o'neill"])
+def test_a_removal_by_hand_is_of_the_named_user(shell: Any, username: str) -> None:
+    status, calls = shell(commands.run_removal(PLACE, DEFINITION, "group"), username=username)
+    assert status == 0
+    (overrides,) = read_call(calls[0])["overrides"]["containerOverrides"]
+    assert overrides == {"name": "uploads", "command": ["python", "-m", "services.uploads.remove", username]}
+
+
+def test_a_task_that_does_not_start_ends_the_command(shell: Any) -> None:
+    status, calls = shell(commands.run_task(PLACE, "sweep", DEFINITION, "group"), FAILS="run-task")
+    assert status == 254
+    assert len(calls) == 1
+
+
+def test_logs_are_followed(shell: Any) -> None:
+    _, calls = shell(commands.follow_logs("eu-central-1", "group"))
+    assert calls == [["logs", "tail", "group", "--region", "eu-central-1", "--follow"]]
