@@ -12,9 +12,8 @@ from tests.infra.policies import documents_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.infra.deployment import Deployment
-
     from infra.local.clients import Aws
+    from tests.infra.deployment import Deployment
 
 TASKS = ("auth", "uploads", "frontend", "sweep")
 SPELLED = {"id": "ID", "sseAlgorithm": "SSEAlgorithm"}
