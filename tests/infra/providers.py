@@ -179,7 +179,7 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
                 properties=wire.write(old | marked | dict.fromkeys(computed, wire.UNKNOWN))
             )
         if not _find_changes(request):
-            # After a failed deployment, the engine calls Update although nothing differs. The provider then calls nothing.
+            # The engine calls Update after a failed deployment even if nothing differs. The provider does nothing then.
             return provider_pb2.UpdateResponse(properties=wire.write(old | marked))
         with self._lock:
             try:

@@ -112,7 +112,7 @@ def test_all_settings_can_be_changed_at_once(live: Stack) -> None:
 
 def test_changed_code_is_built_and_deployed(live: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     images = {each.outputs["digest"] for each in live.cloud.resources("docker-build:index:Image")}
-    monkeypatch.setattr(image, "hash_contents", lambda service: f"changed-{service}")
+    monkeypatch.setattr(image, "hash_contents", "changed-{}".format)
     effect = deploys(*PROGRAMS) | updates(*(f"Image {name}" for name in SERVICES))
     assert live.up().steps == effect.steps
     for each in live.cloud.resources("aws:ecs/taskDefinition:TaskDefinition"):
