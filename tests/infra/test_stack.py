@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.infra.conftest import Beginning, MakeStack
+    from tests.infra.deployment import Deployment
     from tests.infra.stacks import Result, Stack
 
 SERVICE, TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
@@ -107,6 +108,18 @@ def test_destroy_leaves_nothing(year: Year) -> None:
     assert year.results["destroyed"].steps.keys() == {"delete"}
     assert not year.results["destroyed"].messages
     assert year.left == []
+
+
+def test_what_aws_needs_is_deleted_last(first_up: Stack, up: Deployment) -> None:
+    """The engine deletes a resource after those that depend on it, however long their deletion takes."""
+    by_urn = {each.urn: each for each in up.registrations}
+    used = [(each, user) for each in first_up.cloud.resources() for user in first_up.cloud.find_users(each)]
+    assert len(used) > 20
+    assert not [
+        f"{each} may be deleted before {user}"
+        for each, user in used
+        if each.urn not in up.created_before(by_urn[user.urn])
+    ]
 
 
 def test_the_document_shows_this_year(year: Year) -> None:
