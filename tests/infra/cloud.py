@@ -37,6 +37,7 @@ _SERVICE, _TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinit
 _LISTENER, _RULE = "aws:lb/listener:Listener", "aws:lb/listenerRule:ListenerRule"
 _SUBNET, _GROUP = "aws:ec2/subnet:Subnet", "aws:ec2/securityGroup:SecurityGroup"
 _BALANCER, _LINK = "aws:lb/loadBalancer:LoadBalancer", "aws:apigatewayv2/vpcLink:VpcLink"
+_GATEWAY = "aws:ec2/internetGateway:InternetGateway"
 _INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 _EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 _IMAGE = "docker-build:index:Image"
@@ -352,23 +353,26 @@ class Cloud:
                     )
 
     def _refuse_deletion(self, resource: Resource) -> None:
-        for reference in {resource.id, resource.outputs.get("arn", resource.id)}:
-            users = self._users(reference, *_NOT_DELETED_WHILE_USED.get(resource.type, ()))
-            if resource.type == _GROUP:
-                # The rules of a security group are deleted with it. Those of other groups are not.
-                users = [each for each in users if each.inputs.get("securityGroupId") != resource.id]
-            if users:
-                raise RefusedError(f"{resource} is in use by {', '.join(map(str, users))}")
+        if users := self.find_users(resource):
+            reason = "mapped public addresses" if resource.type == _GATEWAY else "use"
+            raise RefusedError(f"DependencyViolation: {resource} has {reason}: {', '.join(map(str, users))}")
         if resource.inputs.get("deletionProtectionEnabled") or resource.inputs.get("enableDeletionProtection"):
             raise RefusedError(f"{resource} has deletion protection")
         if resource.type == _BUCKET and not resource.inputs.get("forceDestroy") and self._users(resource.id, _OBJECT):
             raise RefusedError(f"BucketNotEmpty: {resource}")
         if resource.type == _REPOSITORY and not resource.inputs.get("forceDelete"):
             raise RefusedError(f"RepositoryNotEmptyException: {resource}")
-        if resource.type == "aws:ec2/internetGateway:InternetGateway":
-            subnets = [each.id for each in self._users(resource.inputs.get("vpcId"), _SUBNET)]
-            if any(self._users(subnet, _SERVICE) for subnet in subnets):
-                raise RefusedError(f"DependencyViolation: {resource}: the network has mapped public addresses")
+
+    def find_users(self, resource: Resource) -> list[Resource]:
+        """The resources that have to be deleted before this one."""
+        if resource.type == _GATEWAY:
+            subnets = self._users(resource.inputs.get("vpcId"), _SUBNET)
+            return [service for subnet in subnets for service in self._users(subnet.id, _SERVICE)]
+        references = {resource.id, resource.outputs.get("arn", resource.id)}
+        types = _NOT_DELETED_WHILE_USED.get(resource.type, ())
+        users = [user for reference in references for user in self._users(reference, *types)]
+        # The rules of a security group are deleted with it. Those of other groups are not.
+        return [each for each in users if each.inputs.get("securityGroupId") != resource.id]
 
     def _users(self, reference: str | None, *types: str) -> list[Resource]:
         return [
@@ -453,7 +457,7 @@ def find_zones(region: str) -> dict[str, str]:
     """Ids of the Availability Zones by name: `eu-central-1a` is `euc1-az2` in this account."""
     area, *middle, number = region.split("-")
     words = {"northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw"}
-    short = area + "".join(words.get(word, word if word == "gov" else word[0]) for word in middle) + number
+    short = area + "".join(words.get(word, word[0]) for word in middle) + number
     return {f"{region}{letter}": f"{short}-az{zone}" for letter, zone in _ZONES.get(region, _OTHER_ZONES).items()}
 
 
