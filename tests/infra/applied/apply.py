@@ -11,8 +11,9 @@ from tests.infra.policies import documents_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.local.clients import Aws
     from tests.infra.engine import Deployment
+
+    from infra.local.clients import Aws
 
 TASKS = ("auth", "uploads", "frontend", "sweep")
 SPELLED = {"id": "ID", "sseAlgorithm": "SSEAlgorithm"}
