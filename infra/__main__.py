@@ -187,6 +187,9 @@ def main() -> None:
         "sweep", write_command(commands.run_task, place, "sweep", sweep_task.definition_arn, sweep_task.log_group)
     )
     pulumi.export(
+        "sweepDryRun", write_command(commands.run_dry_sweep, place, sweep_task.definition_arn, sweep_task.log_group)
+    )
+    pulumi.export(
         "remove", write_command(commands.run_removal, place, uploads_task.definition_arn, uploads_task.log_group)
     )
     for name, task in {"auth": auth_task, "uploads": uploads_task, "frontend": frontend_task}.items():

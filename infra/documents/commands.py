@@ -51,6 +51,13 @@ def run_task(place: Place, name: str, definition: str, log_group: str, overrides
     )
 
 
+def run_dry_sweep(place: Place, definition: str, log_group: str) -> str:
+    """Print what a sweep would do, and change nothing."""
+    command = ["python", "-m", "services.uploads.sweep", "--dry-run"]
+    overrides = json.dumps({"containerOverrides": [{"name": "sweep", "command": command}]})
+    return run_task(place, "sweep", definition, log_group, f" --overrides {shlex.quote(overrides)}")
+
+
 def run_removal(place: Place, definition: str, log_group: str) -> str:
     """Remove the avatar of the user whose name is in the shell's variable `username`."""
     command = ["python", "-m", "services.uploads.remove", "NAME"]

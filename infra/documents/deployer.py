@@ -169,6 +169,7 @@ SERVICE_TYPES: dict[str, frozenset[str]] = {
         " GetDownloadUrlForLayer BatchDeleteImage",
     ),
     "invoke getAuthorizationToken": _actions("ecr", "GetAuthorizationToken"),
+    "invoke getService": _actions("ecs", "DescribeServices ListTagsForResource"),
     "aws:ecs/cluster:Cluster": _ECS_TAGS
     | _actions("ecs", "CreateCluster DescribeClusters UpdateCluster DeleteCluster"),
     "aws:ecs/service:Service": _ECS_TAGS

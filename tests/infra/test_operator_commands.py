@@ -101,6 +101,13 @@ def test_a_removal_by_hand_is_of_the_named_user(shell: Any, username: str) -> No
     assert overrides == {"name": "uploads", "command": ["python", "-m", "services.uploads.remove", username]}
 
 
+def test_a_dry_sweep_changes_nothing(shell: Any) -> None:
+    status, calls = shell(commands.run_dry_sweep(PLACE, DEFINITION, "group"))
+    assert status == 0
+    (overrides,) = read_call(calls[0])["overrides"]["containerOverrides"]
+    assert overrides == {"name": "sweep", "command": ["python", "-m", "services.uploads.sweep", "--dry-run"]}
+
+
 def test_a_task_that_does_not_start_ends_the_command(shell: Any) -> None:
     status, calls = shell(commands.run_task(PLACE, "sweep", DEFINITION, "group"), FAILS="run-task")
     assert status == 254
