@@ -453,7 +453,7 @@ def find_zones(region: str) -> dict[str, str]:
     """Ids of the Availability Zones by name: `eu-central-1a` is `euc1-az2` in this account."""
     area, *middle, number = region.split("-")
     words = {"northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw"}
-    short = area + "".join(words.get(word, word if word == "gov" else word[0]) for word in middle) + number
+    short = area + "".join(words.get(word, word[0]) for word in middle) + number
     return {f"{region}{letter}": f"{short}-az{zone}" for letter, zone in _ZONES.get(region, _OTHER_ZONES).items()}
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from infra.__main__ import main
 from tests.infra import samples
 from tests.infra.cloud import Cloud
-from tests.infra.stacks import PROJECT, Stack, deploy
+from tests.infra.stacks import PROJECT, Result, Stack, deploy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,19 +63,27 @@ def stack(make_stack: MakeStack) -> Stack:
     return make_stack()
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """A new stack, its first preview and its first `up`."""
+
+    stack: Stack
+    previewed: Result
+    done: Result
+
+
 @pytest.fixture(scope="session")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stack, Deployment]:
-    """A stack after its first `up`, and what the preview before it showed."""
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Beginning:
     stack = Stack(tmp_path_factory.mktemp("stack"), Cloud())
     previewed = stack.preview({"architecture": "ARM64"})
-    stack.up()
-    return stack, previewed.deployment
+    assert not stack.cloud.calls
+    return Beginning(stack, previewed, stack.up())
 
 
 @pytest.fixture(scope="session")
-def first_up(first: tuple[Stack, Deployment]) -> Stack:
+def first_up(beginning: Beginning) -> Stack:
     """A stack after its first `up`, for tests that change nothing."""
-    return first[0]
+    return beginning.stack
 
 
 @pytest.fixture
@@ -84,9 +93,9 @@ def live(first_up: Stack, tmp_path: Path) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def preview(first: tuple[Stack, Deployment]) -> Deployment:
+def preview(beginning: Beginning) -> Deployment:
     """What the preview before the first `up` shows."""
-    return first[1]
+    return beginning.previewed.deployment
 
 
 @pytest.fixture(scope="session")

@@ -131,10 +131,9 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         return new | {wire.DEFAULTS: defaults}
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
-        old, new = wire.read(request.old_inputs), wire.read(request.news)
+        new = wire.read(request.news)
         type_ = find_type(find_token(request.urn))
-        names = (old.keys() | new.keys()) - {wire.DEFAULTS, *request.ignoreChanges}
-        changed = sorted(name for name in names if old.get(name) != new.get(name))
+        changed = _find_changes(request)
         replaces = [name for name in changed if name in type_.replaced_by or type_.replaced_by is EVERY_INPUT]
         # Two resources can't have the same name at the same time.
         named = type_.name is not None and type_.name not in new.get(wire.DEFAULTS, ())
@@ -179,6 +178,9 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.UpdateResponse(
                 properties=wire.write(old | marked | dict.fromkeys(computed, wire.UNKNOWN))
             )
+        if not _find_changes(request):
+            # The engine calls Update after a failed deployment even if nothing differs. The provider does nothing then.
+            return provider_pb2.UpdateResponse(properties=wire.write(old | marked))
         with self._lock:
             try:
                 made = self._cloud.update(request.urn, request.id, old, new)
@@ -195,6 +197,15 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
             except RefusedError as error:
                 _abort(context, str(error))
         return empty_pb2.Empty()
+
+
+def _find_changes(request: Any) -> list[str]:
+    """The inputs that differ. What a resource has is in its outputs: after a failed deployment, they are the new ones,
+    while the engine keeps the old inputs.
+    """
+    has, old, new = wire.read(request.olds), wire.read(request.old_inputs), wire.read(request.news)
+    names = (old.keys() | new.keys()) - {wire.DEFAULTS, *request.ignoreChanges}
+    return sorted(name for name in names if has.get(name) != new.get(name))
 
 
 def _read_inputs(message: Any) -> tuple[Properties, Properties]:

@@ -1,34 +1,117 @@
-"""A stack from its first preview until it is destroyed, on Pulumi's engine."""
+"""A year of a stack on Pulumi's engine: what each operation did, and what the operator read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.infra.stacks import OperationError
+from tests.infra.transcript import SECTION, draw_section
 
 if TYPE_CHECKING:
-    from tests.infra.conftest import MakeStack
-    from tests.infra.stacks import Stack
+    from collections.abc import Mapping
+
+    from tests.infra.conftest import Beginning, MakeStack
+    from tests.infra.stacks import Result, Stack
 
 SERVICE, TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
-TARGETS = "aws:lb/targetGroup:TargetGroup"
+TARGETS, ALARM = "aws:lb/targetGroup:TargetGroup", "aws:cloudwatch/metricAlarm:MetricAlarm"
+FAILURE = "waiting for ECS Service (uploads) update: deployment failed: tasks failed to start"
 
 
-def test_an_up_does_what_the_preview_shows_and_a_second_one_nothing(stack: Stack) -> None:
-    previewed = stack.preview()
-    assert previewed.steps.keys() == {"create"}
-    assert not stack.cloud.calls
-    done = stack.up()
+@dataclass(frozen=True)
+class Year:
+    """The operations, in order, and the task definition that the uploads service had after some of them."""
+
+    results: Mapping[str, Result]
+    running: Mapping[str, str]
+    newest: str
+    """The task definition of the last change."""
+    repaired_delay: int
+    left: list[str]
+    """Resources in the account at the end."""
+
+
+@pytest.fixture(scope="module")
+def year(beginning: Beginning, tmp_path_factory: pytest.TempPathFactory) -> Year:
+    stack = beginning.stack.copy(tmp_path_factory.mktemp("year") / "stack")
+    cloud = stack.cloud
+    results = {"first preview": beginning.previewed, "first up": beginning.done}
+    running: dict[str, str] = {}
+
+    def note(name: str, result: Result) -> None:
+        results[name] = result
+        running[name] = cloud.one(SERVICE, "uploads").inputs["taskDefinition"]
+
+    note("unchanged", stack.up())
+    note("more tasks, previewed", stack.preview({"minTasks": "3"}))
+    note("more tasks", stack.up())
+
+    cloud.fail(SERVICE, "uploads", FAILURE)
+    with pytest.raises(OperationError, match="tasks failed to start") as failed:
+        stack.up({"presignsPerMinute": "60"})
+    note("failed deployment", failed.value.result)
+    note("after it", stack.up())
+    note("after it, with refresh", stack.up(refresh=True))
+    newest = cloud.one(TASK, "uploads").outputs["arn"]
+
+    cloud.change_by_hand(TARGETS, "auth", deregistrationDelay=5)
+    cloud.delete_by_hand(ALARM, "latency")
+    note("changed by hand", stack.up())
+    note("refreshed", stack.refresh())
+    note("repaired", stack.up())
+    delay = cloud.one(TARGETS, "auth").inputs["deregistrationDelay"]
+
+    results["destroyed"] = stack.destroy()
+    return Year(results, running, newest, delay, [str(each) for each in cloud.resources()])
+
+
+def test_an_up_does_what_its_preview_shows(year: Year) -> None:
+    previewed, done = year.results["first preview"], year.results["first up"]
+    assert done.steps.keys() == {"create"}
     assert done.steps == previewed.steps
     assert not done.messages
-    assert stack.up().steps == {}
 
 
-def test_destroy_leaves_nothing(live: Stack) -> None:
-    assert live.destroy().steps.keys() == {"delete"}
-    assert not live.cloud.resources()
+def test_a_second_up_changes_nothing(year: Year) -> None:
+    assert year.results["unchanged"].steps == {}
+
+
+def test_a_preview_changes_nothing(year: Year) -> None:
+    assert year.results["more tasks, previewed"].steps == year.results["more tasks"].steps
+    assert year.results["more tasks"].steps == {"update": {"Target auth", "Target uploads", "Target frontend"}}
+
+
+def test_a_failed_deployment_leaves_the_former_tasks_running(year: Year) -> None:
+    assert year.running["failed deployment"] == year.running["more tasks"]
+    assert FAILURE in year.results["failed deployment"].messages
+
+
+def test_after_a_failed_deployment_only_an_up_with_refresh_deploys(year: Year) -> None:
+    """A plain `up` succeeds and deploys nothing: the state has the new task definition, and ECS has the old one."""
+    assert year.running["after it"] == year.running["more tasks"]
+    assert year.running["after it, with refresh"] == year.newest != year.running["more tasks"]
+
+
+def test_a_refresh_finds_changes_by_hand_and_the_next_up_reverts_them(year: Year) -> None:
+    assert year.results["changed by hand"].steps == {}
+    assert year.results["refreshed"].drift == {"update": {"TargetGroup auth"}, "delete": {"MetricAlarm latency"}}
+    assert year.results["repaired"].steps == {"update": {"TargetGroup auth"}, "create": {"MetricAlarm latency"}}
+    assert year.repaired_delay != 5
+
+
+def test_destroy_leaves_nothing(year: Year) -> None:
+    """AWS refused no deletion (test_cloud.py)."""
+    assert year.results["destroyed"].steps.keys() == {"delete"}
+    assert not year.results["destroyed"].messages
+    assert year.left == []
+
+
+def test_the_document_shows_this_year(year: Year) -> None:
+    section = draw_section(year.results)
+    assert section == SECTION, f"The last section of docs/deploying.md should be:\n{section}"
 
 
 def test_an_up_continues_after_a_creation_failed(stack: Stack) -> None:
@@ -44,27 +127,7 @@ def test_an_up_continues_after_a_creation_failed(stack: Stack) -> None:
     assert stack.up().steps == {}
 
 
-def test_after_a_failed_deployment_an_up_with_refresh_deploys_again(live: Stack) -> None:
-    """A plain `up` does not: the engine's state has the new task definition, although ECS has rolled it back."""
-    before = live.cloud.one(SERVICE, "uploads").inputs["taskDefinition"]
-    live.cloud.fail(SERVICE, "uploads", "the deployment failed: no task became healthy")
-    with pytest.raises(OperationError, match="no task became healthy"):
-        live.up({"maxBytes": "4000000"})
-    assert live.cloud.one(SERVICE, "uploads").inputs["taskDefinition"] == before
-    live.up(refresh=True)
-    assert live.cloud.one(SERVICE, "uploads").inputs["taskDefinition"] == live.cloud.one(TASK, "uploads").outputs["arn"]
-
-
-def test_a_refresh_finds_changes_by_hand_and_the_next_up_reverts_them(live: Stack) -> None:
-    live.cloud.change_by_hand(TARGETS, "auth", deregistrationDelay=5)
-    live.cloud.delete_by_hand("aws:cloudwatch/metricAlarm:MetricAlarm", "latency")
-    assert live.up().steps == {}
-    assert live.refresh().drift == {"update": {"TargetGroup auth"}, "delete": {"MetricAlarm latency"}}
-    assert live.up().steps == {"update": {"TargetGroup auth"}, "create": {"MetricAlarm latency"}}
-    assert live.cloud.one(TARGETS, "auth").inputs["deregistrationDelay"] != 5
-
-
-def test_two_stacks_in_one_account_share_no_name(live: Stack, make_stack: MakeStack) -> None:
+def test_two_stacks_in_one_account_do_not_affect_each_other(live: Stack, make_stack: MakeStack) -> None:
     other = make_stack("other", cloud=live.cloud)
     other.up()
     assert live.up().steps == {}
