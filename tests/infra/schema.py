@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 _PROVIDER = "pulumi:providers:"
 
 
+_BUILT_IN = "pulumi:providers:pulumi"
+"""The engine's own provider, by which a program reads a stack's outputs. No package describes it."""
+
+
 def find_type_faults(deployment: Deployment) -> list[str]:
     """Inputs that no property has, that are missing, or that are of another type, at any depth."""
     return [
         fault
         for each in deployment.registrations
-        if each.custom
+        if each.custom and each.type != _BUILT_IN
         for fault in _check_object(_plain(each.type, each.inputs), find_args(each.type), str(each))
     ]
 
@@ -41,7 +45,7 @@ def find_deprecations(deployment: Deployment) -> list[str]:
     inputs = [
         fault
         for each in deployment.registrations
-        if each.custom
+        if each.custom and each.type != _BUILT_IN
         for fault in _find_deprecated(_plain(each.type, each.inputs), find_args(each.type), str(each))
     ]
     logged = {line.message for line in deployment.logs if line.severity == "warning" and "deprecated" in line.message}
