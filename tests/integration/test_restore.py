@@ -147,7 +147,7 @@ def test_the_runbook_brings_the_newest_pictures_back_and_no_removed_one(
         key for user in loss.users for key in bucket.keys(user.username)
     }
     assert report.needs_attention
-    assert set(pictures[loss.replaced.username] + pictures[loss.first.username]) <= set(report.names[Outcome.WITHHELD])
+    assert set(pictures[loss.replaced.username] + pictures[loss.first.username]) <= set(report.names[Outcome.KEPT])
 
     options = ("--restored-table", loss.restored_table, "--removals", str(read_removals(stack, tmp_path)))
     planned = restore(stack, *options, "--dry-run")

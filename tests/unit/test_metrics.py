@@ -377,6 +377,7 @@ def test_the_metrics_of_a_sweep_without_findings_are_zeros() -> None:
         "Restored": 0,
         "Replaced": 0,
         "Skipped": 0,
+        "Kept": 0,
         "Dangling": 0,
         "Failed": 0,
     }

@@ -304,14 +304,14 @@ KEPT, GONE = True, False
         (Row("ada", "", removed=SECOND.text), GONE, Outcome.DELETED, Outcome.DELETED),
         (Row("ada", "", removed=THIRD.text), GONE, Outcome.DELETED, Outcome.DELETED),
         # A confirm stopped before it updated the row, or the table was restored to a state before it did.
-        (Row("ada", "", FIRST.avatar_key), KEPT, Outcome.DELETED, Outcome.WITHHELD),
-        (Row("ada", ""), GONE, Outcome.DELETED, Outcome.WITHHELD),
-        (Row("ada", "", removed=FIRST.text), GONE, Outcome.DELETED, Outcome.WITHHELD),
-        (None, GONE, Outcome.DELETED, Outcome.WITHHELD),
+        (Row("ada", "", FIRST.avatar_key), KEPT, Outcome.DELETED, Outcome.KEPT),
+        (Row("ada", ""), GONE, Outcome.DELETED, Outcome.KEPT),
+        (Row("ada", "", removed=FIRST.text), GONE, Outcome.DELETED, Outcome.KEPT),
+        (None, GONE, Outcome.DELETED, Outcome.KEPT),
         # The owner's own row has no object.
-        (Row("ada", "", FIRST.avatar_key), GONE, Outcome.WITHHELD, Outcome.WITHHELD),
-        (Row("ada", "", THIRD.avatar_key), GONE, Outcome.WITHHELD, Outcome.WITHHELD),
-        (Row("ada", "", THIRD.avatar_key, SECOND.text), GONE, Outcome.WITHHELD, Outcome.WITHHELD),
+        (Row("ada", "", FIRST.avatar_key), GONE, Outcome.KEPT, Outcome.KEPT),
+        (Row("ada", "", THIRD.avatar_key), GONE, Outcome.KEPT, Outcome.KEPT),
+        (Row("ada", "", THIRD.avatar_key, SECOND.text), GONE, Outcome.KEPT, Outcome.KEPT),
     ],
 )
 def test_an_orphan_is_deleted_if_its_owners_row_permits_it(

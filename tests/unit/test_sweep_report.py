@@ -33,7 +33,7 @@ def test_a_report_needs_attention_for_each_of_these_outcomes(outcome: Outcome) -
     report = Report(dry_run=False)
     assert not report.needs_attention
     report.add(outcome, "x")
-    assert report.needs_attention is (outcome in {Outcome.SKIPPED, Outcome.WITHHELD, Outcome.DANGLING, Outcome.FAILED})
+    assert report.needs_attention is (outcome in {Outcome.SKIPPED, Outcome.KEPT, Outcome.DANGLING, Outcome.FAILED})
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -50,7 +50,7 @@ def test_the_named_outcomes() -> None:
         Outcome.RESTORED,
         Outcome.REPLACED,
         Outcome.SKIPPED,
-        Outcome.WITHHELD,
+        Outcome.KEPT,
         Outcome.DANGLING,
         Outcome.FAILED,
     }
@@ -96,7 +96,7 @@ def test_the_json_has_every_count_and_is_one_line() -> None:
         "restored": 0,
         "replaced": 0,
         "skipped": 0,
-        "withheld": 0,
+        "kept": 0,
         "dangling": 1,
         "failed": 0,
         "names": {"dangling": ["ada -> avatars/2"]},
@@ -134,7 +134,7 @@ def test_the_report_says_why_no_orphan_was_deleted() -> None:
 def test_each_kind_of_report_has_an_exit_status() -> None:
     report = Report(dry_run=False)
     assert choose_status(report) == DONE
-    report.add(Outcome.WITHHELD, "avatars/1")
+    report.add(Outcome.KEPT, "avatars/1")
     assert choose_status(report) == NEEDS_ATTENTION
     report.excess = "too many"
     assert choose_status(report) == TOO_MANY_ORPHANS

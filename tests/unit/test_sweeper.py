@@ -532,7 +532,7 @@ def test_a_dry_run_changes_nothing_and_reports_the_same(sweeper: Sweeper, aws: A
         Outcome.PENDING,
         Outcome.FOREIGN,
         Outcome.DANGLING,
-        Outcome.WITHHELD,
+        Outcome.KEPT,
     }
 
 
@@ -596,8 +596,8 @@ class TestRestoredTable:
 
     def test_the_newest_pictures_are_kept_and_replaced_ones_are_deleted(self, sweeper: Sweeper, aws: Aws) -> None:
         report = sweeper.sweep()
-        assert found(report) == {Outcome.LIVE: 1, Outcome.WITHHELD: 2, Outcome.DANGLING: 1, Outcome.DELETED: 1}
-        assert report.names[Outcome.WITHHELD] == [ORPHAN.avatar_key, OTHER.avatar_key]
+        assert found(report) == {Outcome.LIVE: 1, Outcome.KEPT: 2, Outcome.DANGLING: 1, Outcome.DELETED: 1}
+        assert report.names[Outcome.KEPT] == [ORPHAN.avatar_key, OTHER.avatar_key]
         assert report.needs_attention
         assert aws.writes == [("DeleteObjects", OLD.avatar_key)]
 
@@ -605,7 +605,7 @@ class TestRestoredTable:
         aws.before = refuse("HeadObject", LIVE.avatar_key)
         report = sweeper.sweep()
         assert report.counts[Outcome.DANGLING] == 0
-        assert report.names[Outcome.WITHHELD] == [OTHER.avatar_key]
+        assert report.names[Outcome.KEPT] == [OTHER.avatar_key]
         assert {ORPHAN.avatar_key, OTHER.avatar_key} <= aws.objects.keys()
 
     def test_a_picture_whose_row_is_restored_during_the_sweep_is_live(self, sweeper: Sweeper, aws: Aws) -> None:

@@ -175,6 +175,6 @@ def decide_orphan(orphan: Orphan, row: Row | None, *, is_there: bool, is_doubtfu
     if row and row.avatar == orphan.key:
         return Outcome.LIVE
     if row and row.avatar and not is_there:
-        return Outcome.WITHHELD
+        return Outcome.KEPT
     is_past = row is not None and orphan.key <= max(row.avatar or "", AVATAR_PREFIX + (row.removed or ""))
-    return Outcome.WITHHELD if is_doubtful and not is_past else Outcome.DELETED
+    return Outcome.KEPT if is_doubtful and not is_past else Outcome.DELETED

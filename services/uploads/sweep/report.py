@@ -20,7 +20,7 @@ class Outcome(StrEnum):
     RESTORED = "restored"
     REPLACED = "replaced"
     SKIPPED = "skipped"
-    WITHHELD = "withheld"
+    KEPT = "kept"
     DANGLING = "dangling"
     FAILED = "failed"
 
@@ -36,7 +36,7 @@ MEANINGS = {
     Outcome.RESTORED: "live avatars that had the pending tag; it was removed",
     Outcome.REPLACED: "live avatars overwritten with a blank picture, since their bytes were not the declared picture",
     Outcome.SKIPPED: "orphans; there were too many for one sweep, so none was deleted",
-    Outcome.WITHHELD: "orphans that may be their users' newest pictures, since the object of some row is missing; kept",
+    Outcome.KEPT: "orphans that may be their users' newest pictures, since the object of some row is missing; not deleted",
     Outcome.DANGLING: "rows whose object is missing",
     Outcome.FAILED: "they could not be inspected or deleted; the next sweep tries again",
 }
@@ -48,12 +48,12 @@ METRICS = {
     Outcome.RESTORED: "Restored",
     Outcome.REPLACED: "Replaced",
     Outcome.SKIPPED: "Skipped",
-    Outcome.WITHHELD: "Withheld",
+    Outcome.KEPT: "Kept",
     Outcome.DANGLING: "Dangling",
     Outcome.FAILED: "Failed",
 }
 
-NEED_ATTENTION = (Outcome.SKIPPED, Outcome.WITHHELD, Outcome.DANGLING, Outcome.FAILED)
+NEED_ATTENTION = (Outcome.SKIPPED, Outcome.KEPT, Outcome.DANGLING, Outcome.FAILED)
 
 NAMED = (Outcome.DELETED, Outcome.RESTORED, Outcome.REPLACED, *NEED_ATTENTION)
 """The outcomes whose objects or rows the report names."""
