@@ -36,7 +36,7 @@ MEANINGS = {
     Outcome.RESTORED: "live avatars that had the pending tag; it was removed",
     Outcome.REPLACED: "live avatars overwritten with a blank picture, since their bytes were not the declared picture",
     Outcome.SKIPPED: "orphans; there were too many for one sweep, so none was deleted",
-    Outcome.KEPT: "orphans that may be their users' newest pictures, since the object of some row is missing; not deleted",
+    Outcome.KEPT: "orphans, kept since the object of some row is missing and they may be their users' newest pictures",
     Outcome.DANGLING: "rows whose object is missing",
     Outcome.FAILED: "they could not be inspected or deleted; the next sweep tries again",
 }
