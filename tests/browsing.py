@@ -88,9 +88,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _runs(item: pytest.Item, run_in_firefox: set[tuple[Path, str]]) -> bool:
     """Whether this test runs in its browser.
 
-    Firefox shows the page under one strategy, since its scripts are the same under both. It runs a test with the first of
-    its parameter sets, since most of them are about the service's responses: `each_in_firefox` marks the others. The
-    attacks by other sites and the documented clients run in Chromium only.
+    Firefox shows the page under one strategy, since its scripts are the same under both. It runs a test with the first
+    of its parameter sets, since most of them are about the service's responses: `each_in_firefox` marks the others.
+    The attacks by other sites and the documented clients run in Chromium only.
     """
     parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     if parameters.get("browser_name") != "firefox":
