@@ -248,4 +248,4 @@ def test_a_queued_file_that_is_refused_stays_told(site: Site, user: User) -> Non
     expect(site.page.locator("#timeline > li")).to_have_count(3)
     refused = site.page.locator("#timeline > li:nth-child(2)")
     expect(refused.get_by_role("heading")).to_have_text(f"letter.pdf for {user.username}")
-    expect(refused.locator(".failed")).to_contain_text("letter.pdf is a PDF document.")
+    expect(refused.get_by_role("alert")).to_contain_text("letter.pdf is a PDF document.")

@@ -220,6 +220,8 @@ function performUpload(name, prepared, start) {
       if (!isForUsers(error)) throw error;
       const entry = new Entry(`${name} for ${username}`, { withProgress: false });
       entry.element.scrollIntoView({ block: "nearest" });
+      // A screen reader need not read a status that is inserted together with its text.
+      entry.status.setAttribute("role", "alert");
       entry.say("failed", error.message);
     }
   }, "uploads");
