@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from tests.infra.stacks import Stack
 
 
+BUCKET = "aws:s3/bucket:Bucket"
+
+
 @pytest.mark.parametrize(
     ("type_", "name", "user"),
     [
@@ -33,7 +36,7 @@ def test_what_is_in_use_is_not_deleted(live: Stack, type_: str, name: str, user:
 @pytest.mark.parametrize(
     ("type_", "name", "protection"),
     [
-        ("aws:s3/bucket:Bucket", "storage", {"forceDestroy": False}),
+        (BUCKET, "storage", {"forceDestroy": False}),
         ("aws:ecr/repository:Repository", "auth", {"forceDelete": False}),
         ("aws:dynamodb/table:Table", "storage", {"deletionProtectionEnabled": True}),
         ("aws:lb/loadBalancer:LoadBalancer", "edge", {"enableDeletionProtection": True}),
@@ -41,6 +44,9 @@ def test_what_is_in_use_is_not_deleted(live: Stack, type_: str, name: str, user:
 )
 def test_what_is_protected_is_not_deleted(live: Stack, type_: str, name: str, protection: dict[str, bool]) -> None:
     live.cloud.change_by_hand(type_, name, **protection)
+    if type_ == BUCKET:
+        picture = {"bucket": live.cloud.one(BUCKET, "storage").id, "key": "avatars/1"}
+        live.cloud.add("urn:pulumi:demo::demo::aws:s3/bucketObjectv2:BucketObjectv2::picture", "1", picture, picture)
     with pytest.raises(RefusedError):
         live.cloud.delete_by_hand(type_, name)
 
