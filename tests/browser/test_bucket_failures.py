@@ -1,8 +1,9 @@
-"""A bucket that refuses a form, fails, or never responds."""
+"""A bucket that refuses a form or fails, and requests that never get a response."""
 
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +12,11 @@ from playwright.sync_api import expect
 from tests.browser.test_timeline import CONFIRM, PRESIGN, count_calls, hold_posts, wait_for_one
 from tests.browsing import PHOTOGRAPH, read_key
 from tests.conftest import only_prefix
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from playwright.sync_api import Route
 
     from infra.local.stack import Stack
@@ -35,6 +39,7 @@ REFUSALS = {
     "InvalidAccessKeyId": fail_with(403, "InvalidAccessKeyId"),
     "NoSuchBucket": fail_with(404, "NoSuchBucket"),
     "EntityTooLarge": fail_with(400, "EntityTooLarge"),
+    "NotImplemented": fail_with(501, "NotImplemented"),
     "no-xml": fail_with(403, None),
 }
 FAILURES = {
@@ -78,6 +83,23 @@ def test_an_upload_with_a_refused_form_is_presigned_again(
     assert user.avatar == read_key(site.calls.last)
 
 
+def test_an_upload_whose_refusal_is_hidden_is_presigned_again(
+    site: Site, user: User, stack: Stack, browser_errors: BrowserErrors
+) -> None:
+    """A browser hides a response without CORS headers, as if the request had failed."""
+    site.log_in(user.username)
+    site.page.route(f"{stack.aws.endpoint}/**", lambda route: route.abort(), times=1)
+    browser_errors.expect("net::ERR_FAILED")
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    site.expect_entry("failed")
+    expect(site.failure).to_contain_text("can't be reached.")
+    calls = count_calls(site.page)
+    site.entry.get_by_role("button", name="Try again").click()
+    site.expect_entry("done")
+    assert calls == ["presign", "bucket", "confirm"]
+    assert user.avatar == read_key(site.calls.last)
+
+
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_form_is_posted_again_when_the_bucket_fails(
     site: Site, user: User, stack: Stack, browser_errors: BrowserErrors, failure: str
@@ -100,7 +122,9 @@ def test_a_bucket_that_goes_on_failing_is_told_as_such(
     browser_errors.expect("status of 503")
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("failed")
-    expect(site.failure).to_have_text("The bucket did not answer. Try again in a moment. (503, SlowDown: Said by S3.)")
+    expect(site.failure).to_have_text(
+        "The bucket could not take the file now. Try again in a moment. (503, SlowDown: Said by S3.)"
+    )
     expect(site.calls).to_have_count(1 + POSTS)
     calls = count_calls(site.page)
     site.entry.get_by_role("button", name="Try again").click()
@@ -110,7 +134,7 @@ def test_a_bucket_that_goes_on_failing_is_told_as_such(
 
 # Calls without a response. The page's clock is moved, so that the tests need not wait.
 
-IDLE_SECONDS, UPLOAD_SECONDS, CALL_SECONDS = 60, 900, 60
+IDLE_SECONDS, UPLOAD_SECONDS, CALL_SECONDS, PAGE_SECONDS = 60, 900, 60, 10
 
 KEEP_REQUEST = """
 const open = XMLHttpRequest.prototype.open;
@@ -151,7 +175,7 @@ def test_a_post_without_progress_is_given_up(waiting: Site, user: User, stack: S
     calls = count_calls(waiting.page)
     waiting.entry.get_by_role("button", name="Try again").click()
     waiting.expect_entry("done")
-    assert calls == ["bucket", "confirm"]
+    assert calls == ["presign", "bucket", "confirm"], "The form may have been refused."
     assert user.avatar == read_key(waiting.calls.last)
 
 
@@ -192,3 +216,56 @@ def test_other_actions_do_not_wait_for_a_post_without_a_response(site: Site, use
         expect(site.page.locator("#timeline > li:last-child")).to_have_attribute("data-state", "running")
         site.page.get_by_role("button", name="Cancel").click()
         expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
+
+
+# The page's own data without a response
+
+
+@contextmanager
+def hold_page(site: Site) -> Generator[list[Route], None, None]:
+    """Hold the requests for the page's data until the test ends."""
+    held: list[Route] = []
+    site.page.route(f"{site.origin}/", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes no built-in
+    yield held
+    site.page.unroute(f"{site.origin}/")
+
+
+def test_an_upload_goes_on_when_the_page_has_no_response(waiting: Site, user: User) -> None:
+    old = user.avatar
+    with hold_page(waiting) as held:
+        waiting.input("confirm").set_input_files(PHOTOGRAPH)
+        wait_for_one(waiting.page, held)
+        expect(waiting.calls).to_have_count(2)
+        # After the POST, after the confirm, and after the upload.
+        for requests in (1, 2, 3):
+            eventually(lambda requests=requests: bool(waiting.page.evaluate("true") and len(held) == requests))
+            pass_seconds(waiting, PAGE_SECONDS + 1)
+        waiting.expect_entry("done")
+    assert user.avatar != old
+    expect(waiting.page.locator("#failure")).to_contain_text("can't be shown (no answer)")
+
+
+def test_an_upload_is_cancelled_while_the_page_has_no_response(waiting: Site, user: User) -> None:
+    old = user.avatar
+    with hold_page(waiting) as held:
+        waiting.input("confirm").set_input_files(PHOTOGRAPH)
+        wait_for_one(waiting.page, held)
+        waiting.entry.get_by_role("button", name="Cancel").click()
+        expect(waiting.entry).to_have_attribute("data-state", "left-out")
+        expect(waiting.page.locator("#failure")).to_be_empty()
+    assert user.avatar == old
+    calls = count_calls(waiting.page)
+    pass_seconds(waiting, PAGE_SECONDS + 1)
+    waiting.entry.get_by_role("button", name="Try again").click()
+    waiting.expect_entry("done")
+    assert calls == ["confirm"]
+
+
+def test_a_logout_does_not_wait_for_the_page(waiting: Site) -> None:
+    with hold_page(waiting) as held:
+        waiting.page.get_by_role("button", name="Remove avatar").click()
+        wait_for_one(waiting.page, held)
+        waiting.page.get_by_role("button", name="Log out").click()
+        for _ in range(3):
+            pass_seconds(waiting, PAGE_SECONDS + 1)
+        eventually(lambda: waiting.page.context.cookies() == [])

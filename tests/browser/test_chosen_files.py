@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
+from tests.browser.test_editor_input import PASTE_TEXT
+from tests.browser.test_timeline import PRESIGN, hold_posts, wait_for_one
 from tests.browsing import PHOTOGRAPH, only_chromium, read_key
 from tests.conftest import only_prefix
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +40,7 @@ changes_that_are_noticed = pytest.mark.parametrize(
 )
 """Firefox reads a changed file as it is now."""
 
-INPUTS = {"at-once": ("[data-flow=confirm]", "#failure"), "editor": ("#choose", "#picture-problem")}
+INPUTS = {"at-once": ("[data-flow=confirm]", "#timeline > li .failed"), "editor": ("#choose", "#picture-problem")}
 """File inputs, each with the place of its messages."""
 
 SELECT = """() => {
@@ -71,7 +74,7 @@ def test_a_file_that_can_not_be_read_any_more_is_told_as_such(
     CHANGES[change](photograph)
     site.page.locator(selector).evaluate(HAND_OVER)
     expect(site.page.locator(message)).to_have_text(UNREADABLE)
-    expect(site.page.locator("#timeline > li")).to_have_count(0)
+    expect(site.calls).to_have_count(0)
     expect(site.page.locator("#drop")).to_be_visible()
 
 
@@ -174,6 +177,75 @@ def test_a_drop_that_is_no_file_is_told_as_such(site: Site, user: User, data: di
     site.log_in(user.username)
     drop(site, site.page.locator("#drop"), data)
     expect(site.page.locator("#picture-problem")).to_have_text(
-        f"This is {kind} and no file. Save the picture as a file, and choose that."
+        f"This is {kind}, not a file. Save the picture as a file, and choose that."
     )
     assert site.page.url == f"{site.origin}/"
+    drop(site, site.input("confirm"), data)
+    expect(site.page.locator("#failure")).to_contain_text(f"This is {kind}, not a file.")
+    assert site.page.url == f"{site.origin}/"
+
+
+@only_chromium
+def test_of_several_dropped_files_the_first_is_used(site: Site, user: User, photograph: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.jpg"
+    other.write_bytes(PHOTOGRAPH.read_bytes())
+    files = {"files": [str(photograph), str(other)]}
+    sentence = "These are 2 files, and an avatar is one: only photo.jpg is used."
+    site.log_in(user.username)
+    drop(site, site.page.locator("#drop"), files)
+    expect(site.editor).to_contain_text("photo.jpg")
+    expect(site.page.locator("#picture-problem")).to_have_text(sentence)
+    drop(site, site.input("skip"), files)
+    expect(site.page.locator("#failure")).to_have_text(sentence)
+    site.expect_entry("left-out")
+    expect(site.entry).to_contain_text("photo.jpg")
+    expect(site.page.locator("#timeline > li")).to_have_count(1)
+
+
+@only_chromium
+@pytest.mark.parametrize(("place", "message"), [("#drop", "#picture-problem"), ("[data-flow=skip]", "#failure")])
+def test_a_dropped_folder_is_told_as_such(site: Site, user: User, tmp_path: Path, place: str, message: str) -> None:
+    folder = tmp_path / "holidays"
+    folder.mkdir()
+    site.log_in(user.username)
+    drop(site, site.page.locator(place), {"files": [str(folder)]})
+    expect(site.page.locator(message)).to_have_text("holidays is a folder. Choose a picture in it.")
+    expect(site.calls).to_have_count(0)
+
+
+def test_the_message_about_a_file_ends_with_the_next_choice(site: Site, user: User) -> None:
+    problem = site.page.locator("#picture-problem")
+    letter = FilePayload(name="letter.txt", mimeType="text/plain", buffer=b"Dear Sir or Madam")
+    site.log_in(user.username)
+    site.page.locator("#choose").set_input_files(letter)
+    expect(problem).not_to_be_empty()
+    site.input("skip").set_input_files(PHOTOGRAPH)
+    expect(problem).to_be_empty()
+    site.page.locator("#choose").set_input_files(PHOTOGRAPH)
+    for name in ("Another picture", "Upload"):
+        expect(site.editor).to_be_visible()
+        site.page.evaluate(PASTE_TEXT)
+        expect(problem).not_to_be_empty()
+        site.editor.get_by_role("button", name=name).click()
+        expect(problem).to_be_empty()
+        if name == "Another picture":
+            site.page.locator("#choose").set_input_files(PHOTOGRAPH)
+
+
+def test_a_queued_file_that_is_refused_stays_told(site: Site, user: User) -> None:
+    """Uploads run before and after it."""
+    pdf = FilePayload(name="letter.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7")
+    site.log_in(user.username)
+    with hold_posts(site.page, PRESIGN) as held:
+        site.input("skip").set_input_files(PHOTOGRAPH)
+        wait_for_one(site.page, held)
+        site.input("confirm").set_input_files(pdf)
+        site.input("skip").set_input_files(PHOTOGRAPH)
+        held[0].continue_()
+        eventually(lambda: bool(site.page.evaluate("true") and len(held) > 1))
+        held[1].continue_()
+        site.expect_entry("left-out")
+    expect(site.page.locator("#timeline > li")).to_have_count(3)
+    refused = site.page.locator("#timeline > li:nth-child(2)")
+    expect(refused.get_by_role("heading")).to_have_text(f"letter.pdf for {user.username}")
+    expect(refused.get_by_role("alert")).to_contain_text("letter.pdf is a PDF document.")

@@ -83,7 +83,7 @@ def test_a_paste_without_a_file_is_explained(site: Site, user: User) -> None:
     site.log_in(user.username)
     site.page.evaluate(PASTE_TEXT)
     expect(site.page.locator("#picture-problem")).to_have_text(
-        "This is text and no file. Save the picture as a file, and choose that."
+        "This is text, not a file. Save the picture as a file, and choose that."
     )
     expect(site.editor).to_be_hidden()
 

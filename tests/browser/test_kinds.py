@@ -69,6 +69,8 @@ KINDS = {
     "BMP": Kind("a BMP picture", save("BMP"), is_shown=True),
     "SVG": Kind("an SVG drawing", SVG, EXPORT),
     "SVG with a declaration": Kind("an SVG drawing", b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- x -->" + SVG, EXPORT),
+    "SVG with a prefix": Kind("an SVG drawing", SVG.replace(b"svg xmlns", b"s:svg xmlns:s"), EXPORT),
+    "PDF after blank lines": Kind("a PDF document", b"\n\r\n%PDF-1.7\n" + bytes(50), SAVE_PAGE),
     "PDF": Kind("a PDF document", b"%PDF-1.7\n" + bytes(50), SAVE_PAGE),
     "MP4": Kind("a video", make_ftyp(b"isom", b"mp42"), SAVE_FRAME),
     "QuickTime": Kind("a video", make_ftyp(b"qt  "), SAVE_FRAME),
@@ -89,9 +91,7 @@ def test_each_kind_of_file_that_is_not_accepted_has_its_own_sentence(site: Site,
     site.log_in(user.username)
     advice = kind.advice or "which is not accepted as it is. Choose it in the box above"
     site.input("confirm").set_input_files(pack(kind.content))
-    expect(site.page.locator("#failure")).to_contain_text(
-        f"photo.jpg is {kind.what}{'.' if kind.advice else ','} {advice}"
-    )
+    expect(site.failure).to_contain_text(f"photo.jpg is {kind.what}{'.' if kind.advice else ','} {advice}")
     site.page.locator("#choose").set_input_files(pack(kind.content))
     if kind.is_shown:
         expect(site.editor).to_be_visible()
@@ -102,6 +102,43 @@ def test_each_kind_of_file_that_is_not_accepted_has_its_own_sentence(site: Site,
         )
     expect(site.calls).to_have_count(0)
     assert user.avatar == old
+
+
+UNKNOWN = {
+    "SVG in UTF-16": FilePayload(name="a.svg", mimeType="image/svg+xml", buffer=SVG.decode().encode("utf-16")),
+    "text": FilePayload(name="a.png", mimeType="image/png", buffer=b"Dear Sir or Madam"),
+    "JPEG after a space": FilePayload(name="a.jpg", mimeType="image/jpeg", buffer=b" " + make_picture("image/jpeg")),
+    "music": FilePayload(name="a.m4a", mimeType="audio/mp4", buffer=make_ftyp(b"M4A ", b"isom")),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_a_file_of_no_known_kind_is_uploaded_only_after_a_click(site: Site, user: User, case: str) -> None:
+    file = UNKNOWN[case]
+    old = user.avatar
+    site.log_in(user.username)
+    site.page.locator("#choose").set_input_files(file)
+    expect(site.page.locator("#picture-problem")).to_contain_text(f"{file['name']} can't be read as a picture.")
+    expect(site.editor).to_be_hidden()
+    site.input("confirm").set_input_files(file)
+    question = site.page.get_by_role("dialog", name="Hidden details stay in")
+    expect(question).to_contain_text(
+        f"can't be taken out of {file['name']}, since its bytes are no picture that this page knows."
+    )
+    question.get_by_role("button", name="Cancel").click()
+    expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
+    expect(site.calls).to_have_count(0)
+    assert user.avatar == old
+
+
+def test_a_moving_avif_becomes_its_first_frame(site: Site, user: User) -> None:
+    file = io.BytesIO()
+    frames = [draw_scene(60, 40, seed=seed) for seed in (1, 2)]
+    frames[0].save(file, "AVIF", save_all=True, append_images=frames[1:])
+    site.log_in(user.username)
+    site.page.locator("#choose").set_input_files(pack(file.getvalue(), "moving.avif", "image/avif"))
+    expect(site.editor).to_contain_text("Uploaded: 40 × 40 pixels of the first frame, without the animation")
+    expect(site.editor.get_by_label("a square")).to_be_checked()
 
 
 @pytest.mark.parametrize("case", [case for case, kind in KINDS.items() if kind.is_shown])
@@ -200,6 +237,7 @@ def test_a_case_has_its_verdict_on_the_page(
     if verdict == "unreadable-picture":
         browser_errors.expect("status of 422")
     site.input("confirm").set_input_files(CASES / name)
+    # The page can't remove its metadata.
     if name == "jpeg-lossless-sof3.jpg":
         site.page.get_by_role("button", name="Upload it as it is").click()
     if verdict == "done":

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.test_timeline import hold_posts, wait_for_one
 from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, only_chromium, read_key
 from tests.conftest import only_prefix
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
@@ -42,10 +43,10 @@ class Tabs:
         login = {"username": user.username}
         assert self.site.page.context.request.post(f"{self.site.origin}/auth/login", data=login).ok
 
-    def expect_refusal(self) -> None:
+    def expect_refusal(self, beginning: str = "") -> None:
         """Expect that nothing has changed, and that the page says why and shows the other user."""
         expect(self.site.failure).to_have_text(
-            f"{self.other.username} is logged in, and the request is for another user. Nothing was changed. "
+            f"{beginning}{self.other.username} is logged in, and the request is for another user. Nothing was changed. "
             "(409, urn:problem:other-user)"
         )
         expect(self.site.card(self.other.username)).to_contain_text("Current user")
@@ -135,7 +136,14 @@ def test_a_repeated_confirm_is_not_made_for_another_user(tabs: Tabs) -> None:
     tabs = Tabs(tabs.site, tabs.shown, tabs.other, (tabs.shown.avatar, tabs.other.avatar))
     tabs.log_in_elsewhere()
     tabs.site.entry.get_by_role("button", name="Confirm again").click()
-    tabs.expect_refusal()
+    tabs.expect_refusal("It was not confirmed again. ")
+    expect(tabs.site.entry.get_by_role("button")).to_have_text("Confirm again")
+    # Its user logs in again.
+    tabs.log_in(tabs.shown)
+    reload_data(tabs.site)
+    expect(tabs.site.card(tabs.shown.username)).to_contain_text("Current user")
+    tabs.site.entry.get_by_role("button", name="Confirm again").click()
+    tabs.site.expect_entry("done")
 
 
 def test_the_avatar_of_another_user_is_not_removed(tabs: Tabs) -> None:
@@ -162,7 +170,98 @@ def test_another_user_is_not_logged_out_and_the_editor_keeps_its_file(tabs: Tabs
     assert tabs.site.page.context.cookies() == []
 
 
-@pytest.mark.parametrize("attack", ["large", "replay", "older"])
+def reload_data(site: Site) -> None:
+    """Let the page read its data again, as it does when the user goes back to another page of a list."""
+    site.page.evaluate("dispatchEvent(new PopStateEvent('popstate'))")
+
+
+def test_the_editor_says_for_whom_it_uploads_and_keeps_the_crop(tabs: Tabs, browser_errors: BrowserErrors) -> None:
+    browser_errors.expected.clear()
+    tabs.site.page.locator("#choose").set_input_files(PHOTOGRAPH)
+    button = tabs.site.editor.locator("[data-start]")
+    expect(button).to_have_text(f"Upload for {tabs.shown.username}")
+    tabs.site.editor.get_by_label("Zoom").fill("3")
+    preview = tabs.site.editor.locator("canvas").evaluate("(canvas) => canvas.toDataURL()")
+    button.focus()
+    tabs.log_in_elsewhere()
+    reload_data(tabs.site)
+    expect(button).to_have_text(f"Upload for {tabs.other.username}")
+    expect(tabs.site.editor.get_by_label("Zoom")).to_have_value("3")
+    assert tabs.site.editor.locator("canvas").evaluate("(canvas) => canvas.toDataURL()") == preview
+    expect(button).not_to_be_focused()
+    tabs.site.page.keyboard.press("Enter")
+    expect(tabs.site.editor).to_be_visible()
+    expect(tabs.site.page.locator("#timeline > li")).to_have_count(0)
+    button.click()
+    tabs.site.expect_entry("done")
+    assert tabs.other.avatar == read_key(tabs.site.calls.last)
+    assert tabs.shown.avatar == tabs.avatars[0]
+
+
+def say_discarded(site: Site) -> None:
+    expect(site.failure).to_have_text(
+        f"{PHOTOGRAPH.name} was not uploaded, since nobody is logged in any more. Log in, and choose it again."
+    )
+
+
+def test_the_editor_of_an_ended_session_is_closed_with_a_sentence(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    site.page.locator("#choose").set_input_files(PHOTOGRAPH)
+    expect(site.editor).to_be_visible()
+    site.page.context.clear_cookies()
+    reload_data(site)
+    expect(site.page.get_by_text("Current user")).to_have_count(0)
+    say_discarded(site)
+
+
+HOLD_DECODING = """() => {
+    const decode = createImageBitmap;
+    createImageBitmap = async (...options) => {
+        await new Promise((resolve) => (window.goOn = resolve));
+        return decode(...options);
+    };
+}"""
+
+
+def test_a_logout_while_a_picture_is_decoded_closes_it_with_a_sentence(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    site.page.evaluate(HOLD_DECODING)
+    site.page.locator("#choose").set_input_files(PHOTOGRAPH)
+    eventually(lambda: site.page.evaluate("'goOn' in window"))
+    site.page.get_by_role("button", name="Log out").click()
+    expect(site.page.get_by_text("Current user")).to_have_count(0)
+    site.page.evaluate("goOn()")
+    say_discarded(site)
+
+
+def test_the_attacks_stop_when_another_user_logs_in(tabs: Tabs, stack: Stack) -> None:
+    page = tabs.site.page
+    outcomes = {
+        name: page.locator(f'li:has(> * > [data-attack="{name}"])') for name in ("skip", "again", "replay", "late")
+    }
+    page.locator("#attack-lab summary").click()
+    with hold_posts(page, f"{stack.aws.endpoint}/**") as held:
+        page.get_by_role("button", name="Try all of them").click()
+        wait_for_one(page, held)
+        held[0].continue_()
+        eventually(lambda: bool(page.evaluate("true") and len(held) > 1))
+        tabs.log_in_elsewhere()
+        held[1].continue_()
+        expect(page.locator("#failure")).to_have_text(
+            f"{tabs.other.username} is logged in now. "
+            f"The attacks that had not begun for {tabs.shown.username} are left out."
+        )
+    expect(outcomes["skip"]).to_have_attribute("data-verdict", "harmless")
+    expect(outcomes["again"]).to_have_attribute("data-verdict", "failed")
+    expect(outcomes["again"]).to_contain_text("urn:problem:other-user")
+    expect(outcomes["late"]).to_have_attribute("data-verdict", "running")
+    expect(outcomes["late"]).to_contain_text("The form is good for another")
+    assert outcomes["replay"].get_attribute("data-verdict") is None
+    outcomes["late"].get_by_role("button").click()
+    expect(page.locator("#timeline > li")).to_have_count(3)
+
+
+@pytest.mark.parametrize("attack", ["large", "replay", "older", "late"])
 def test_an_attack_does_not_act_for_another_user(tabs: Tabs, attack: str) -> None:
     tabs.site.page.locator("#attack-lab summary").click()
     tabs.log_in_elsewhere()

@@ -98,7 +98,8 @@ def test_a_repeated_confirm_after_a_removal_has_failed(site: Site, user: User, b
     site.entry.get_by_role("button", name="Confirm again").click()
     site.expect_entry("failed")
     expect(site.failure).to_have_text(
-        "The avatar was removed after this upload was presigned. Upload the picture again. (409, urn:problem:removed)"
+        "It was not confirmed again. The avatar was removed after this upload was presigned. Upload the picture again. "
+        "(409, urn:problem:removed)"
     )
     expect(site.entry.get_by_role("button")).to_have_count(0)
     expect(placeholder(site, user)).to_be_visible()

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from services.settings.limits import MAX_BYTES, MAX_HEIGHT, MAX_WIDTH
 from tests.browsing import ANOTHER, SAME, difference, draw_avatar
 from tests.conftest import only_prefix
-from tests.pictures import make_animation, make_dense_picture, make_picture
+from tests.pictures import make_animation, make_bomb, make_dense_picture, make_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,6 +151,20 @@ def test_the_offer_counts_pixels_and_not_the_resolution_in_exif(
     assert user.avatar
     with Image.open(io.BytesIO(bucket.read(user.avatar))) as picture:
         assert picture.width == MAX_WIDTH
+
+
+def test_a_too_large_picture_that_the_browser_can_not_show_is_not_uploaded(
+    site: Site, user: User, tmp_path: Path
+) -> None:
+    file = tmp_path / "bomb.png"
+    file.write_bytes(make_bomb())
+    site.log_in(user.username)
+    site.input("confirm").set_input_files(file)
+    expect(site.failure).to_have_text(
+        "bomb.png has 30,000 × 30,000 pixels, more than this browser can show; the limit is "
+        f"{MAX_WIDTH:,} × {MAX_HEIGHT:,}. Scale it down in another program, and choose that file."
+    )
+    expect(site.calls).to_have_count(0)
 
 
 def test_a_picture_at_the_limit_is_uploaded_as_it_is(site: Site, user: User, bucket: Bucket, tmp_path: Path) -> None:

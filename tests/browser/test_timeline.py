@@ -196,6 +196,7 @@ def test_a_cancelled_upload_keeps_the_avatar_and_can_be_resumed(
         site.entry.get_by_role("button", name="Cancel").click()
         site.expect_entry("left-out")
         expect(site.entry.get_by_role("status")).to_have_text(re.compile(r"^Cancelled\."))
+        expect(site.calls.last.locator(".tells")).to_have_text("cancelled.")
     assert user.avatar == old
 
     calls = count_calls(site.page)
@@ -205,6 +206,22 @@ def test_a_cancelled_upload_keeps_the_avatar_and_can_be_resumed(
     assert calls == everything[everything.index({"post": "bucket"}.get(phase, phase)) :]
     assert user.avatar != old
     expect(site.entry.get_by_role("button")).to_have_count(0)
+
+
+@only_prefix
+def test_a_double_click_does_not_cancel_what_it_starts(site: Site, user: User, browser_errors: BrowserErrors) -> None:
+    """*Cancel* appears in the place of *Try again*."""
+    site.log_in(user.username)
+    browser_errors.expect("net::ERR_FAILED")
+    site.page.route(CONFIRM, lambda route: route.abort(), times=1)
+    site.input("confirm").set_input_files(PHOTOGRAPH)
+    site.expect_entry("failed")
+    with hold_posts(site.page, CONFIRM) as held:
+        site.entry.get_by_role("button", name="Try again").dblclick()
+        wait_for_one(site.page, held)
+        held[0].continue_()
+        site.expect_entry("done")
+    assert user.avatar == read_key(site.calls.last)
 
 
 @only_prefix
@@ -255,6 +272,7 @@ def test_a_refused_file_offers_no_retry(site: Site, user: User, browser_errors: 
     site.log_in(user.username)
     browser_errors.expect("status of 422")
     site.input("confirm").set_input_files(letter)
+    site.page.get_by_role("button", name="Upload it as it is").click()
     site.expect_entry("failed")
     expect(site.failure).to_contain_text("Choose another file.")
     expect(site.entry.get_by_role("button")).to_have_count(0)

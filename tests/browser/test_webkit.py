@@ -273,4 +273,4 @@ def see_edge(site: WebKitSite) -> object:
 def test_webkit_explains_a_paste_without_a_file(site: WebKitSite, user: User) -> None:
     site.log_in(user.username)
     site.run(PASTE_TEXT)
-    site.expect("#picture-problem", r"This is text and no file\. Save the picture as a file, and choose that\.")
+    site.expect("#picture-problem", r"This is text, not a file\. Save the picture as a file, and choose that\.")

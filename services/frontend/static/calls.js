@@ -10,8 +10,8 @@ const UPLOAD_SECONDS = 900;
 
 /** A call that failed. The message is for the user. */
 export class CallError extends Error {
-  /** `status`: 0 without a response. `code`: a problem's slug, S3's error code, "no-answer" or "unreachable". `said`: the
-   * exact message in the response. `isTransient`: the same call may succeed a moment later. */
+  /** `status`: 0 without a response. `code`: a problem's slug, S3's error code, "no-answer", "unreachable" or "cancelled".
+   * `said`: the exact message in the response. `isTransient`: the same call may succeed a moment later. */
   constructor(message, { status = 0, code = "unreachable", said = "", isTransient = false } = {}) {
     super(message);
     Object.assign(this, { status, code, said, isTransient });
@@ -33,28 +33,37 @@ export async function callService(path, body, { method = body ? "POST" : "GET", 
   };
   signal?.throwIfAborted();
   const call = begin(method, new URL(path, location.href), { headers, body }, observe);
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), 1000 * CALL_SECONDS);
-  const stop = () => limit.abort();
-  signal?.addEventListener("abort", stop);
-  const options = { method, headers, signal: limit.signal, credentials: token === undefined ? "same-origin" : "omit" };
+  const options = { method, headers, credentials: token === undefined ? "same-origin" : "omit" };
   let answer, text;
   try {
-    answer = await fetch(path, body ? { ...options, body: JSON.stringify(body) } : options);
-    text = await answer.text();
+    ({ answer, text } = await fetchText(path, body ? { ...options, body: JSON.stringify(body) } : options, { seconds: CALL_SECONDS, signal }));
   } catch (error) {
-    const failure = limit.signal.aborted ? silent(call.url) : unreachable(call.url);
+    const failure = explainSilence(call.url, { signal, isGivenUp: error.name === "AbortError" });
     end(call, observe, { error: failure });
-    throw signal?.aborted ? error : failure;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", stop);
+    signal?.throwIfAborted();
+    throw failure;
   }
   const received = parse(text);
   const error = answer.ok ? null : explainProblem(answer.status, received);
   end(call, observe, { status: answer.status, received: received ?? text, error });
   if (error) throw error;
   return received ?? null;
+}
+
+/** Fetch a response and its text. Throws an AbortError after this many seconds, and when `signal` aborts. */
+export async function fetchText(address, options, { seconds, signal }) {
+  signal?.throwIfAborted();
+  const limit = new AbortController();
+  const stop = () => limit.abort();
+  const timer = setTimeout(stop, 1000 * seconds);
+  signal?.addEventListener("abort", stop);
+  try {
+    const answer = await fetch(address, { ...options, signal: limit.signal });
+    return { answer, text: await answer.text() };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
+  }
 }
 
 /**
@@ -71,7 +80,7 @@ export async function postForm(form, file, { signal, observe, progress } = {}) {
   const call = begin(form.method, new URL(form.url), sent, observe);
   const { answer, isGivenUp } = await transfer(form, body, { signal, progress });
   if (!answer.status) {
-    const failure = isGivenUp ? silent(call.url) : unreachable(call.url);
+    const failure = explainSilence(call.url, { signal, isGivenUp });
     end(call, observe, { error: failure });
     signal?.throwIfAborted();
     throw failure;
@@ -131,14 +140,12 @@ function parse(text) {
   }
 }
 
-/** A browser does not tell a page whether the network failed or CORS refused the call. */
-function unreachable(url) {
-  return new CallError(`${url.host} can't be reached. Check the connection and try again.`);
-}
-
-/** The call was given up. */
-function silent(url) {
-  return new CallError(`${url.host} did not answer. Check the connection and try again.`, { code: "no-answer" });
+/** The error of a call without a response: the user cancelled it, the page gave it up, or the browser ended it. A browser
+ * does not tell a page whether the network failed or CORS refused the call. */
+function explainSilence(url, { signal, isGivenUp }) {
+  if (signal?.aborted) return new CallError("Cancelled.", { code: "cancelled" });
+  const [words, code] = isGivenUp ? ["did not answer", "no-answer"] : ["can't be reached", "unreachable"];
+  return new CallError(`${url.host} ${words}. Check the connection and try again.`, { code });
 }
 
 const ADVICE = {
@@ -166,6 +173,9 @@ function explainProblem(status, problem) {
   return new CallError(`${words} (${status}, ${type})`, { status, code, said: detail || title });
 }
 
+/** The status codes of the bucket, or of a proxy before it, that are no fault of the request, unlike 501. */
+const TRANSIENT = new Set([500, 502, 503, 504]);
+
 const BUCKET_ERRORS = {
   EntityTooLarge: "The file is larger than it was declared to be. Try again, with a new form.",
   EntityTooSmall: "The file is smaller than it was declared to be. Try again, with a new form.",
@@ -180,10 +190,10 @@ function explainBucketError(status, text) {
   const document = text.includes("<Error>") ? new DOMParser().parseFromString(text, "application/xml") : null;
   const code = document?.querySelector("Error > Code")?.textContent;
   const said = document?.querySelector("Error > Message")?.textContent ?? "";
-  // S3's errors without a fault of the request: 500, 503, and 400 with the code RequestTimeout.
-  const isTransient = status >= 500 || code === "RequestTimeout";
+  // RequestTimeout has the status 400.
+  const isTransient = TRANSIENT.has(status) || code === "RequestTimeout";
   const words = isTransient
-    ? "The bucket did not answer. Try again in a moment."
+    ? "The bucket could not take the file now. Try again in a moment."
     : (BUCKET_ERRORS[code] ?? "The bucket refused the form. Try again, with a new form.");
   const details = code ? `${status}, ${code}: ${said}` : status;
   return new CallError(`${words} (${details})`, { status, code: code ?? `http-${status}`, said, isTransient });

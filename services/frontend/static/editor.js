@@ -11,39 +11,52 @@ const STEP = 0.02;
 
 const editor = { file: null, bitmap: null, isAnimated: false, turn: 0, grip: null };
 
-/** Show the file. Throws an EncodingError if this browser can't decode it as a picture. */
+/** Open the file. Throws an EncodingError if this browser can't decode it as a picture. Returns whether it is open: during
+ * the decoding another file may have been chosen, or the user may have logged out. */
 export async function open(chosen) {
   const turn = ++editor.turn;
   const kind = await recognize(chosen);
   refuseOther(kind);
   const { file, format } = kind;
-  const bitmap = await decode(file);
+  // By its type a browser recognizes an SVG, which has no pixels. It recognizes all other pictures by their bytes.
+  const bitmap = await decode(format ? file : new File([file], file.name));
   const isAnimated = await hasSeveralFrames(file);
-  if (turn !== editor.turn) return;
+  if (turn !== editor.turn || !find("")) {
+    bitmap.close();
+    return false;
+  }
   close();
   Object.assign(editor, { file, bitmap, isAnimated });
   find("[data-name]").textContent = file.name;
   find("[data-size]").textContent = `${bitmap.width.toLocaleString("en")} × ${bitmap.height.toLocaleString("en")} pixels, ${file.size.toLocaleString("en")} bytes`;
   for (const slider of sliders()) slider.value = slider.defaultValue;
   find("[value=original]").disabled = !format;
-  find(isAnimated ? "[value=original]" : "[value=square]").checked = true;
-  document.querySelector("#drop").hidden = true;
-  find("").hidden = false;
+  find(isAnimated && format ? "[value=original]" : "[value=square]").checked = true;
   draw();
-  find("[data-start]").focus();
+  return true;
 }
 
-/** Close it. The focus goes to the file input, since it would be lost with the button that was clicked. */
+/** Show the open editor in place of the file input, with the name of the user for whom it uploads. */
+export function showFor(username) {
+  document.querySelector("#drop").hidden = true;
+  find("").hidden = false;
+  find("[data-start]").textContent = `Upload for ${username}`;
+}
+
+/** Close it. The focus goes to the file input, since it would be lost with the button that was clicked. Without a
+ * logged-in user the page has no editor. */
 export function close() {
   editor.bitmap?.close();
   Object.assign(editor, { file: null, bitmap: null, turn: editor.turn + 1 });
+  if (!find("")) return;
   document.querySelector("#drop").hidden = false;
   find("").hidden = true;
   document.querySelector("#choose").focus({ preventScroll: true });
 }
 
-export function isOpen() {
-  return Boolean(editor.bitmap);
+/** The name of the file in the editor, if there is one. */
+export function nameFile() {
+  return editor.file?.name;
 }
 
 /** The file to upload, and whether it is the unchanged file that was chosen. */

@@ -31,11 +31,11 @@ const OTHERS = [
   { pattern: /^(?:II\*\0|MM\0\*)/, what: "a TIFF or raw picture", isPicture: true },
   { pattern: /^BM[^]{4}\0{4}/, what: "a BMP picture", isPicture: true },
   {
-    pattern: /^(?:\xef\xbb\xbf)?\s*<(?:svg|[?!](?!doctype html)[^]*<svg)[\s>]/i,
+    pattern: /^(?:\xef\xbb\xbf)?\s*<(?:[?!](?!doctype html)[^]*<)?(?:[\w.-]+:)?svg[\s>]/i,
     what: "an SVG drawing",
     advice: "Export it as a PNG, and choose that file.",
   },
-  { pattern: /^%PDF-/, what: "a PDF document", advice: "Save the page that you want as a PNG, and choose that file." },
+  { pattern: /^\s*%PDF-/, what: "a PDF document", advice: "Save the page that you want as a PNG, and choose that file." },
   {
     pattern: /^(?:[^]{4}ftyp(?!M4[AB])|\x1a\x45\xdf\xa3|RIFF[^]{4}AVI |\0\0\x01[\xb3\xba])/,
     what: "a video",
@@ -43,13 +43,15 @@ const OTHERS = [
   },
 ];
 
+const MOVING_AVIF = /^[^]{4}ftypavis/;
+
 /** The first bytes of a file that are read: some SVG begin with long comments. */
 const HEAD_BYTES = 4096;
 
 /** The file with the content type of its bytes, and what is known about it: `format` if it is a listed one, `other` if it
  * is a known kind that is not, and neither for any other file. */
 export async function recognize(file) {
-  const head = String.fromCharCode(...new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
+  const head = toText(new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
   const format = FORMATS.find(({ content_type }) => SIGNATURES[content_type]?.test(head));
   const other = format ? undefined : OTHERS.find(({ pattern }) => pattern.test(head));
   return { file: format ? new File([file], file.name, { type: format.content_type }) : file, format, other };
@@ -91,8 +93,14 @@ export function findEditedType(type) {
   return FORMATS.find(({ content_type }) => content_type === type)?.edited_as;
 }
 
+/** Whether it is an animation: by its frames in a listed format, and by its brand in AVIF. */
 export async function hasSeveralFrames(file) {
-  return isAnimated(new Uint8Array(await file.arrayBuffer()), file.type);
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  return isAnimated(bytes, file.type) || MOVING_AVIF.test(toText(bytes.subarray(0, HEAD_BYTES)));
+}
+
+function toText(bytes) {
+  return String.fromCharCode(...bytes);
 }
 
 function unusable(sentence) {

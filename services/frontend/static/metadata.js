@@ -14,7 +14,8 @@ export function removeMetadata(bytes, type) {
 
 /** Whether the file has more than one frame. */
 export function isAnimated(bytes, type) {
-  const parts = READERS.get(type)?.(bytes) ?? [];
+  if (!FRAMES.has(type)) return false;
+  const parts = READERS.get(type)(bytes) ?? [];
   return parts.filter((part) => startsWith(part, ...FRAMES.get(type))).length > 1;
 }
 
@@ -32,9 +33,8 @@ export const READERS = new Map([
   ["image/gif", readGif],
 ]);
 
-/** The text with which the part of a frame begins, and its position in the part. */
+/** The text with which the part of a frame begins, and its position in the part, by the content types with animations. */
 const FRAMES = new Map([
-  ["image/jpeg", ["\xff\xd8"]],
   ["image/png", ["fcTL", 4]],
   ["image/webp", ["ANMF"]],
   ["image/gif", [","]],

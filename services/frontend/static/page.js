@@ -20,9 +20,10 @@ const AFTERMATH = {
 /** Uploads and attacks run one after the other, and so do all other actions, which don't wait for an upload. */
 const queues = { uploads: Promise.resolve(), others: Promise.resolve() };
 let waiting = 0;
-/** The file in the editor, and the number of files that were chosen for it. */
-let edited = null;
+/** The number of files that were chosen for the editor. */
 let choices = 0;
+/** The outcome of each attack by its name, since the attacks' cards are replaced when another user logs in. */
+const outcomes = new Map();
 /** The bucket and the table before the last upload. The tables mark the differences from it. */
 let before = null;
 
@@ -52,19 +53,15 @@ document.addEventListener("click", (event) => {
   else if (attack) tryAttack(attack);
   else if ("allAttacks" in button.dataset) tryAll();
   else if ("start" in button.dataset) startEdited(button);
-  else if ("another" in button.dataset) editor.close();
+  else if ("another" in button.dataset) closeEditor();
 });
 
 document.addEventListener("change", (event) => {
   const input = event.target.closest("input[type=file]");
   const [file] = input?.files ?? [];
   if (!file) return;
-  if (input.dataset.flow) {
-    const isRemoving = isRemovingMetadata();
-    performUpload(readOnce(file), (read, username) => uploadAtOnce(read, { flow: input.dataset.flow, username, isRemoving }));
-  } else {
-    edit(file);
-  }
+  if (input.dataset.flow) startAtOnce(file, input.dataset.flow);
+  else edit(file);
   // So that the same file can be chosen again.
   input.value = "";
 });
@@ -76,40 +73,54 @@ document.addEventListener("input", (event) => {
 // Dropped and pasted files
 
 document.addEventListener("dragover", (event) => {
-  if (isFileInput(event)) return;
-  // Otherwise the browser would leave the page and open the file that is dropped beside the zone.
+  // Otherwise the browser would leave the page and open what is dropped.
   event.preventDefault();
   const zone = findZone(event);
   if (zone) zone.classList.add("is-over");
-  else event.dataTransfer.dropEffect = "none";
+  else if (!findFlow(event)) event.dataTransfer.dropEffect = "none";
 });
 
 document.addEventListener("dragleave", (event) => findZone(event)?.classList.remove("is-over"));
 
 document.addEventListener("drop", (event) => {
-  if (isFileInput(event)) return;
   event.preventDefault();
   const zone = findZone(event);
   zone?.classList.remove("is-over");
-  if (zone) takeFirst(event.dataTransfer);
+  const flow = findFlow(event);
+  if (zone) takeFirst(event.dataTransfer, edit, tellEditor);
+  else if (flow) takeFirst(event.dataTransfer, (file) => startAtOnce(file, flow), say);
 });
 
 document.addEventListener("paste", (event) => {
-  if (document.querySelector("#drop")) takeFirst(event.clipboardData);
+  if (document.querySelector("#drop")) takeFirst(event.clipboardData, edit, tellEditor);
 });
 
 function findZone({ target }) {
   return target instanceof Element ? target.closest("#picture") : null;
 }
 
-/** The browser itself puts a dropped file into a file input. */
-function isFileInput({ target }) {
-  return target instanceof Element && target.matches("input[data-flow]");
+/** What is done with a file that is dropped on this file input, if it is one of those beside the editor. */
+function findFlow({ target }) {
+  return target instanceof Element ? target.closest("input[data-flow]")?.dataset.flow : undefined;
 }
 
-function takeFirst({ files: [file], types }) {
-  if (file) edit(file);
-  else tellEditor(`This is ${types.includes("text/uri-list") ? "a link" : "text"} and no file. Save the picture as a file, and choose that.`);
+/** Use the first file of a drop or a paste. `tell` shows a sentence about anything else. */
+function takeFirst({ files, items, types }, use, tell) {
+  const [file] = files;
+  if (!file) {
+    tell(`This is ${types.includes("text/uri-list") ? "a link" : "text"}, not a file. Save the picture as a file, and choose that.`);
+  } else if (isFolder(items)) {
+    tell(`${file.name} is a folder. Choose a picture in it.`);
+  } else {
+    use(file);
+    if (files.length > 1) tell(`These are ${files.length} files, and an avatar is one: only ${file.name} is used.`);
+  }
+}
+
+/** Whether the first file is a folder, which can't be read. */
+function isFolder(items) {
+  const item = [...items].find(({ kind }) => kind === "file");
+  return Boolean(item?.webkitGetAsEntry()?.isDirectory);
 }
 
 // The editor
@@ -130,24 +141,40 @@ document.addEventListener("keydown", (event) => {
 
 async function edit(file) {
   const choice = ++choices;
+  tellEditor("");
   try {
     const read = await readOnce(file);
     // A later choice may have been read sooner.
     if (choice !== choices) return;
-    await editor.open(read);
-    edited = read;
-    tellEditor("");
+    const isOpen = await editor.open(read);
+    if (isOpen) {
+      editor.showFor(currentUser());
+      document.querySelector("#editor [data-start]").focus();
+    } else if (choice === choices && !currentUser()) {
+      sayDiscarded(file.name);
+    }
   } catch (error) {
     if (!isForUsers(error)) throw error;
     if (choice === choices) tellEditor(error.message);
   }
 }
 
-/** Keep the chosen file if the server's page has replaced the editor, as it does for another user. */
-function keepEdited() {
-  const element = document.querySelector("#editor");
-  if (!element) edited = null;
-  else if (edited && editor.isOpen() && element.hidden) edit(edited);
+/** Show the open editor for the user who is now logged in. Without one, close it. */
+function keepEditor() {
+  const [name, username] = [editor.nameFile(), currentUser()];
+  if (name && username) editor.showFor(username);
+  if (username) return;
+  editor.close();
+  if (name) sayDiscarded(name);
+}
+
+function sayDiscarded(name) {
+  say(`${name} was not uploaded, since nobody is logged in any more. Log in, and choose it again.`);
+}
+
+function closeEditor() {
+  editor.close();
+  tellEditor("");
 }
 
 function tellEditor(text) {
@@ -155,18 +182,25 @@ function tellEditor(text) {
   if (line) line.textContent = text;
 }
 
+function startAtOnce(file, flow) {
+  const isRemoving = isRemovingMetadata();
+  tellEditor("");
+  performUpload(file.name, readOnce(file), (read, username) => uploadAtOnce(read, { flow, username, isRemoving }));
+}
+
 function startEdited(button) {
   const isRemoving = isRemovingMetadata();
+  const name = editor.nameFile();
   // Otherwise a second click would upload the picture twice.
   button.disabled = true;
   const taken = editor.take().finally(() => {
     button.disabled = false;
   });
   const closed = taken.then((result) => {
-    editor.close();
+    closeEditor();
     return result;
   });
-  performUpload(closed, ({ file, isOriginal }, username) => {
+  performUpload(name, closed, ({ file, isOriginal }, username) => {
     const options = { flow: "confirm", username, isRemoving };
     return isOriginal ? uploadAtOnce(file, options) : upload(file, { ...options, note: "Cut and scaled here." });
   });
@@ -174,19 +208,31 @@ function startEdited(button) {
 
 // Uploads
 
-/** Perform an upload of what is prepared from now on, for the user whom the page shows now. */
-function performUpload(prepared, start) {
+/** Perform an upload of what is prepared from now on, for the user whom the page shows now. A file that can't be uploaded
+ * has an entry as well, since uploads before and after it go on. */
+function performUpload(name, prepared, start) {
   // Until the queue comes to it, a failure is not unhandled.
   prepared.catch(() => {});
-  return perform(async (username) => start(await prepared, username), "uploads");
+  return perform(async (username) => {
+    try {
+      await start(await prepared, username);
+    } catch (error) {
+      if (!isForUsers(error)) throw error;
+      const entry = new Entry(`${name} for ${username}`, { withProgress: false });
+      entry.element.scrollIntoView({ block: "nearest" });
+      // A screen reader need not read a status that is inserted together with its text.
+      entry.status.setAttribute("role", "alert");
+      entry.say("failed", error.message);
+    }
+  }, "uploads");
 }
 
 async function uploadAtOnce(given, { flow, username, isRemoving }) {
   const kind = await recognize(given);
   refuseUnedited(kind);
   const chosen = kind.file;
-  // The service refuses a file that is in no listed format.
-  const cleaned = kind.format && isRemoving ? await withoutMetadata(chosen) : chosen;
+  // An empty file has no metadata. The service refuses it.
+  const cleaned = isRemoving && chosen.size ? await withoutMetadata(chosen) : chosen;
   const file = cleaned ?? chosen;
   const fitted = await fitToLimits(file);
   if (!fitted) return;
@@ -195,9 +241,15 @@ async function uploadAtOnce(given, { flow, username, isRemoving }) {
     await upload(fitted, { flow, username, note: "Scaled down here." });
     return;
   }
-  if (!cleaned && !(await ask("Hidden details stay in", `Place, time, camera and the like can't be taken out of ${file.name}, since it is damaged or unusual.`, "Upload it as it is"))) return;
+  if (!cleaned && !(await askToUpload(kind))) return;
   const removed = chosen.size - file.size;
   await upload(file, { flow, username, note: removed ? `${bytes(removed)} of hidden details stay with you.` : "" });
+}
+
+function askToUpload({ file, format }) {
+  const reason = format ? "it is damaged or unusual" : "its bytes are no picture that this page knows";
+  const text = `Place, time, camera and the like can't be taken out of ${file.name}, since ${reason}.`;
+  return ask("Hidden details stay in", text, "Upload it as it is");
 }
 
 function isRemovingMetadata() {
@@ -205,11 +257,11 @@ function isRemovingMetadata() {
 }
 
 async function upload(file, { flow, username, note }) {
-  const watch = { look: () => see(entry) };
+  const watch = { look: (signal) => see(entry, signal) };
   const going = new Upload(file, { username, watch, withConfirm: flow !== "skip" });
   const name = file.name || "Picture";
   const entry = new Entry(`${name} for ${username}`);
-  watch.pause = () => entry.say("running", "2 of 3: the bucket did not answer; posting again in a moment");
+  watch.pause = () => entry.say("running", "2 of 3: the bucket could not take the file; posting again in a moment");
   watch.progress = (part) => entry.progress(part);
   watch.phase = (phase) => {
     entry.say("running", PHASES[phase].says);
@@ -260,7 +312,7 @@ async function upload(file, { flow, username, note }) {
       await settle(entry, form.key, avatar);
       entry.say("done", "Done: it is the avatar.");
     } catch (error) {
-      entry.say("failed", explain(error));
+      entry.say("failed", `It was not confirmed again. ${explain(error)}`);
       if (going.canConfirmAgain(error)) entry.offer("Confirm again", () => perform(confirmAgain, "uploads"));
     }
   }
@@ -328,26 +380,29 @@ async function begin(entry, username) {
   entry.seen = location.search ? look(await fetchNewest().catch(() => document)) : before;
 }
 
-/** Show the bucket and the table, and what the last call has changed. An upload does not depend on it. */
-async function see(entry) {
+/** Show the bucket and the table, and what the last call has changed. Returns both, or null if the page can't be read: an
+ * upload does not depend on it. */
+async function see(entry, signal) {
   try {
-    const fresh = await show();
-    const seen = look(location.search ? await fetchNewest() : fresh);
+    const [fresh, newest] = await Promise.all([show(signal), location.search ? fetchNewest(signal) : null]);
+    const seen = look(newest ?? fresh);
     entry.showEffects(compare(entry.seen, seen, entry.users));
     entry.seen = seen;
+    return seen;
   } catch (error) {
-    report(error);
+    if (!signal?.aborted) report(error);
+    return null;
   }
-  return entry.seen;
 }
 
 /** What the call replaced is deleted right after its response: read the page until the object with this key is deleted,
  * unless it is the avatar, and until the user has no orphans. */
 async function settle(entry, key, avatar) {
   for (let looks = 0; looks < 10; looks += 1) {
-    const { objects } = await see(entry);
+    const seen = await see(entry);
+    if (!seen) return;
     const isLeft = ({ owner, state }) => entry.users.has(owner) && state === "orphan";
-    if (![...objects.values()].some(isLeft) && (key === avatar || !objects.has(key))) return;
+    if (![...seen.objects.values()].some(isLeft) && (key === avatar || !seen.objects.has(key))) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -359,24 +414,41 @@ async function tryAll() {
   const names = Object.keys(ATTACKS);
   // Attacks that wait start first and continue while the others run.
   names.sort((one, other) => Boolean(ATTACKS[other].background) - Boolean(ATTACKS[one].background));
-  for (const name of names) await tryAttack(name, username);
+  for (const name of names) {
+    if (currentUser() !== username) {
+      say(`${currentUser() ?? "Nobody"} is logged in now. The attacks that had not begun for ${username} are left out.`);
+      return;
+    }
+    await tryAttack(name, username);
+  }
 }
 
 async function tryAttack(name, username = currentUser()) {
-  const attack = ATTACKS[name];
-  const card = document.querySelector(`[data-attack="${name}"]`)?.closest("li");
-  if (!card || card.dataset.verdict === "running") return;
-  if (attack.background) runAttack(attack, card, username).catch(report);
-  else await perform(() => runAttack(attack, card, username), "uploads");
+  if (outcomes.get(name)?.verdict === "running") return;
+  const run = () => runAttack(name, username);
+  if (ATTACKS[name].background) run().then(() => show()).catch(report);
+  else await perform(run, "uploads");
 }
 
-async function runAttack(attack, card, username) {
-  const entry = new Entry(`Attack: ${card.querySelector("h3").textContent}`, { withProgress: false });
+function findCard(name) {
+  return document.querySelector(`[data-attack="${name}"]`).closest("li");
+}
+
+function drawOutcome(name) {
+  const { verdict, said, why } = outcomes.get(name);
+  const card = findCard(name);
+  card.dataset.verdict = verdict;
+  card.querySelector(".verdict").textContent = VERDICTS[verdict];
+  card.querySelector(".said").textContent = said;
+  card.querySelector(".why").textContent = why;
+}
+
+async function runAttack(name, username) {
+  const attack = ATTACKS[name];
+  const entry = new Entry(`Attack: ${findCard(name).querySelector("h3").textContent}`, { withProgress: false });
   const judge = (verdict, said, why) => {
-    card.dataset.verdict = verdict;
-    card.querySelector(".verdict").textContent = VERDICTS[verdict];
-    card.querySelector(".said").textContent = said;
-    card.querySelector(".why").textContent = why;
+    outcomes.set(name, { verdict, said, why });
+    drawOutcome(name);
     entry.say(verdict === "refused" || verdict === "harmless" ? "done" : verdict, said || VERDICTS[verdict]);
   };
   const lab = new Lab(entry, {
@@ -421,8 +493,8 @@ function perform(action, queue = "others") {
   const username = currentUser();
   waiting += 1;
   document.body.dataset.busy = "true";
+  say("");
   queues[queue] = queues[queue].then(async () => {
-    say("");
     await action(username).catch(report);
     // Also after a failure, since the object may already be in the bucket.
     await show().catch(report);
@@ -433,9 +505,10 @@ function perform(action, queue = "others") {
 }
 
 /** Show the current content, with marks at the changes since before the last upload. */
-async function show() {
-  const fresh = await reload();
-  keepEdited();
+async function show(signal) {
+  const fresh = await reload(signal);
+  keepEditor();
+  for (const name of outcomes.keys()) if (!findCard(name).dataset.verdict) drawOutcome(name);
   if (before) mark(before, document);
   return fresh;
 }

@@ -1,13 +1,17 @@
 // Scales down a picture that has more pixels than the uploads service accepts, if the user agrees.
 
 import { decode, encode } from "./editor.js";
-import { LIMITS, exceedsLimits, hasSeveralFrames, show } from "./formats.js";
+import { LIMITS, exceedsLimits, explainUnshown, hasSeveralFrames, show } from "./formats.js";
+import { readSize } from "./metadata.js";
 import { ask } from "./question.js";
 
-/** The file if it is within the limits or can't be measured, a smaller picture if the user agrees, and null otherwise. */
+/** The file if it is within the limits or can't be measured, a smaller picture if the user agrees, and null otherwise.
+ * Throws an EncodingError for a larger picture that this browser can't show. */
 export async function fitToLimits(file) {
-  const size = await measure(file);
+  const measured = await measure(file);
+  const size = measured ?? readSize(new Uint8Array(await file.arrayBuffer()), file.type);
   if (!size || !exceedsLimits(size)) return file;
+  if (!measured) throw await explainUnshown(file);
   const animation = (await hasSeveralFrames(file)) ? " Only the first frame of the animation stays." : "";
   const scaled = show(scale(size, findFactor(size)));
   const text = `This picture has ${show(size)} pixels; the limit is ${show(LIMITS)}. Scaled down, it has at most ${scaled}.${animation}`;

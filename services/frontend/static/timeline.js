@@ -55,7 +55,8 @@ export class Entry {
   /** Show a button in place of the former one. */
   offer(text, action) {
     const button = build("button", { type: "button", className: "quiet", textContent: text });
-    button.addEventListener("click", action);
+    // The second click of a double click is meant for the button that was here before.
+    button.addEventListener("click", ({ detail }) => detail > 1 || action());
     this.actions.replaceChildren(button);
   }
 
@@ -107,12 +108,13 @@ export class Entry {
 
   #end(item, call, tell) {
     const good = call.status >= 200 && call.status < 300;
-    item.className = `call ${good ? "done" : "failed"}`;
+    const isCancelled = call.error?.code === "cancelled";
+    item.className = `call ${good ? "done" : isCancelled ? "left-out" : "failed"}`;
     const milliseconds = Math.max(1, Math.round(call.ended - call.began));
-    item.querySelector(".answer").textContent = `${call.status || "no answer"} · ${milliseconds.toLocaleString("en")} ms`;
+    item.querySelector(".answer").textContent = `${call.status || (isCancelled ? "cancelled" : "no answer")} · ${milliseconds.toLocaleString("en")} ms`;
     const received = { headers: call.headers, body: call.received };
     item.querySelector(".exchange").append(show(call.status ? `Came back: ${call.status}` : "Nothing came back", received));
-    item.querySelector(".tells").textContent = good ? tell(call) : `${call.error.code}. ${call.error.said}`;
+    item.querySelector(".tells").textContent = good ? tell(call) : `${call.error.code}. ${call.error.said}`.trim();
     this.#ended = call.ended;
     this.#drawTimes();
   }

@@ -66,7 +66,7 @@ export class Upload {
   #abort = null;
 
   /** `watch.phase(name)` returns the phase's `observe`, `watch.progress(part)` gets the progress from 0 to 1,
-   * `watch.pause()` is called before the file is posted again, and `watch.look()` between POST and confirm. */
+   * `watch.pause()` is called before the file is posted again, and `watch.look(signal)` between POST and confirm. */
   constructor(file, { username, watch, withConfirm = true }) {
     Object.assign(this, { file, username, watch, withConfirm });
   }
@@ -120,14 +120,15 @@ export class Upload {
       try {
         await this.#postOnce(signal);
       } catch (error) {
-        // Without a response the form is still good. A refused form is refused again.
-        if (error.status && !error.isTransient) this.#forget();
+        // A refused form is refused again, and a POST without a response may have been refused: a browser hides a
+        // response without CORS headers.
+        if (error instanceof CallError && !error.isTransient) this.#forget();
         if (!error.isTransient || posts === MAX_POSTS) throw error;
         this.watch.pause();
         await pause(PAUSE_MILLISECONDS * 2 ** (posts - 1), signal);
       }
     }
-    await this.watch.look();
+    await this.watch.look(signal);
   }
 
   async #presign(signal) {

@@ -1,7 +1,10 @@
 // The sections of the page that show the system's state. Only the server renders them: after each change the page is
 // fetched again, and the sections with `data-reload` are replaced.
 
-import { CallError } from "./calls.js";
+import { CallError, fetchText } from "./calls.js";
+
+/** Seconds after which a fetch of the page is given up. It is short, since an upload and the next action wait for it. */
+const PAGE_SECONDS = 10;
 
 const sections = () => document.querySelectorAll("[data-reload]");
 
@@ -16,9 +19,9 @@ export function remember() {
 }
 
 /** Show the current content. Returns the fetched page, for comparisons. */
-export async function reload() {
+export async function reload(signal) {
   const turn = ++reloads;
-  const fresh = await fetchPage(location.href);
+  const fresh = await fetchPage(location.href, signal);
   // Only the latest reload may change the page, since its response can arrive before that of an earlier one.
   if (turn !== reloads) return fresh;
   for (const section of sections()) {
@@ -36,14 +39,19 @@ export async function reload() {
 }
 
 /** The page without a query: the newest objects, in all states. */
-export function fetchNewest() {
-  return fetchPage("/");
+export function fetchNewest(signal) {
+  return fetchPage("/", signal);
 }
 
-async function fetchPage(address) {
-  const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => ({ ok: false, status: "no answer" }));
+/** Throws a CallError without a page, and an AbortError if `signal` aborts. */
+async function fetchPage(address, signal) {
+  const headers = { Accept: "text/html" };
+  const { answer, text } = await fetchText(address, { headers }, { seconds: PAGE_SECONDS, signal }).catch(() => {
+    signal?.throwIfAborted();
+    return { answer: { ok: false, status: "no answer" } };
+  });
   if (!answer.ok) throw new CallError(`What is there now can't be shown (${answer.status}). Load the page again.`);
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
+  return new DOMParser().parseFromString(text, "text/html");
 }
 
 /** Keep what the user has chosen or opened, since the server renders the defaults. */
@@ -53,6 +61,7 @@ function keepChoices(section, next) {
     if (choice) choice.checked = checked;
   }
   for (const { id, open } of section.querySelectorAll("details[id]")) next.querySelector(`#${id}`).open = open;
+  for (const element of section.querySelectorAll("[data-keep]")) next.querySelector(`#${element.id}`)?.replaceWith(element);
 }
 
 /** Set how many days the clock of the lifecycle rules is ahead of the browser's. */
