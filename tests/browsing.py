@@ -73,23 +73,34 @@ only_firefox = pytest.mark.parametrize("browser_name", ["firefox"], indirect=Tru
 """For tests of behaviour that only one browser has, or that need what Playwright can do with one browser only."""
 
 
+each_in_firefox = pytest.mark.each_in_firefox
+"""For tests of what a browser decodes."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    deselected = [item for item in items if not _runs(item)]
+    run_in_firefox: set[tuple[Path, str]] = set()
+    deselected = [item for item in items if not _runs(item, run_in_firefox)]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item not in deselected]
 
 
-def _runs(item: pytest.Item) -> bool:
+def _runs(item: pytest.Item, run_in_firefox: set[tuple[Path, str]]) -> bool:
     """Whether this test runs in its browser.
 
-    Firefox shows the page under one strategy, since its scripts are the same under both. The attacks by other sites and
-    the documented clients run in Chromium only.
+    Firefox shows the page under one strategy, since its scripts are the same under both. It runs a test with the first
+    of its parameter sets, since most of them are about the service's responses: `each_in_firefox` marks the others.
+    The attacks by other sites and the documented clients run in Chromium only.
     """
     parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     if parameters.get("browser_name") != "firefox":
         return True
-    return parameters.get("strategy") == "prefix" and item.nodeid.startswith("tests/browser/")
+    if parameters.get("strategy") != "prefix" or not item.nodeid.startswith("tests/browser/"):
+        return False
+    test = (item.path, item.name.partition("[")[0])
+    is_first = test not in run_in_firefox
+    run_in_firefox.add(test)
+    return is_first or item.get_closest_marker("each_in_firefox") is not None
 
 
 @pytest.fixture(scope="session", params=["chromium", "firefox"])

@@ -163,13 +163,16 @@ class WebKitSite:
             self.expect_none(link)
 
     def see(self, selector: str) -> Image.Image:
-        """The element as the browser draws it."""
-        script = """const element = document.querySelector(arguments[0]);
+        """The element as the browser draws it, after it is decoded and painted."""
+        script = """const [selector, done] = arguments;
+            const element = document.querySelector(selector);
             element.scrollIntoView({ block: "center" });
             scrollTo(0, Math.floor(scrollY));
             const { left, top, right, bottom } = element.getBoundingClientRect();
-            return [left, top, right, bottom].map(Math.round);"""
-        box = self.run(script, selector)
+            const box = [left, top, right, bottom].map(Math.round);
+            const afterPaint = () => requestAnimationFrame(() => requestAnimationFrame(() => done(box)));
+            Promise.resolve(element.decode?.()).then(afterPaint);"""
+        box = self.driver.execute_async_script(script, selector)
         return Image.open(io.BytesIO(self.driver.get_screenshot_as_png())).convert("RGB").crop(box)
 
     def drag(self, selector: str, distance: int, step: int) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from services.pictures.formats import FORMATS
 from services.settings.limits import MAX_HEIGHT, MAX_WIDTH
-from tests.browsing import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, read_key
+from tests.browsing import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, each_in_firefox, read_key
 from tests.conftest import only_prefix
 from tests.pictures import (
     CASES,
@@ -312,6 +312,7 @@ def test_a_still_picture_after_an_animation_is_cropped(site: Site, user: User, t
     expect(site.editor).to_contain_text("Uploaded: 300 × 300 pixels, and nothing else")
 
 
+@each_in_firefox
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_editor_shows_each_orientation_as_it_is_uploaded(
     site: Site, user: User, bucket: Bucket, tmp_path: Path, orientation: int

@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import FilePayload, expect
 
 from services.pictures.formats import FORMATS, identify, measure
-from tests.browsing import SAME, difference, draw_avatar, read_key
+from tests.browsing import SAME, difference, draw_avatar, each_in_firefox, read_key
 from tests.conftest import only_prefix
 from tests.pictures import draw_scene, make_camera_photograph, make_webp, make_webp_chunk
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.conftest import Bucket, User
 
 # The removal is the same under both strategies.
-pytestmark = only_prefix
+pytestmark = [only_prefix, each_in_firefox]
 
 ORIENTATION = 0x0112
 SECRET = b"52.5200N 13.4050E"
