@@ -329,7 +329,9 @@ class Site:
         assert (box["width"], box["height"]) == (SIDE, SIDE)
         # Browsers draw a picture at whole pixels, even if its position in the layout is between two.
         left, top = math.floor(box["x"] + 0.5), math.floor(box["y"] + 0.5)
-        shot = self.page.screenshot(caret="initial", clip={"x": left, "y": top, "width": SIDE, "height": SIDE})
+        shot = self.page.screenshot(
+            animations="disabled", caret="initial", clip={"x": left, "y": top, "width": SIDE, "height": SIDE}
+        )
         return _middle(Image.open(io.BytesIO(shot)).convert("RGB"))
 
     def expect_avatar(self, username: str, avatar: str) -> None:

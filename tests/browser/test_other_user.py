@@ -56,7 +56,7 @@ class Tabs:
 
     def go_on(self) -> None:
         """Upload for the other user, and expect that the picture becomes that user's avatar."""
-        self.site.entry.get_by_role("button", name=f"Go on as {self.other.username}").click()
+        self.site.entry.get_by_role("button", name=f"Go on as {self.other.username}").press("Enter")
         self.site.expect_entry("done")
         expect(self.site.entry.get_by_role("heading")).to_have_text(f"{PHOTOGRAPH.name} for {self.other.username}")
         assert self.other.avatar == read_key(self.site.calls.last)
@@ -142,7 +142,7 @@ def test_a_repeated_confirm_is_not_made_for_another_user(tabs: Tabs) -> None:
     tabs.log_in(tabs.shown)
     reload_data(tabs.site)
     expect(tabs.site.card(tabs.shown.username)).to_contain_text("Current user")
-    tabs.site.entry.get_by_role("button", name="Confirm again").click()
+    tabs.site.entry.get_by_role("button", name="Confirm again").press("Enter")
     tabs.site.expect_entry("done")
 
 

@@ -200,7 +200,8 @@ def test_a_cancelled_upload_keeps_the_avatar_and_can_be_resumed(
     assert user.avatar == old
 
     calls = count_calls(site.page)
-    site.entry.get_by_role("button", name="Try again").click()
+    # A second click right after the first one would count as a double click.
+    site.entry.get_by_role("button", name="Try again").press("Enter")
     site.expect_entry("done")
     everything = ["presign", "bucket", "confirm"]
     assert calls == everything[everything.index({"post": "bucket"}.get(phase, phase)) :]

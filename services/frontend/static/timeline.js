@@ -5,6 +5,8 @@ const MOST = 24;
 const SHOWN = 16;
 /** Pixels above an entry that is scrolled to. */
 const MARGIN = 12;
+/** The time in which systems take two clicks for a double click. */
+const DOUBLE_CLICK_MILLISECONDS = 500;
 
 /** The parts of the system by the paths of their calls. */
 const PLACES = {
@@ -18,6 +20,7 @@ export class Entry {
   #began = null;
   #calls = new Map();
   #ended = null;
+  #clicked = -Infinity;
 
   constructor(title, { withProgress = true } = {}) {
     this.element = build("li", { className: "entry" });
@@ -55,8 +58,13 @@ export class Entry {
   /** Show a button in place of the former one. */
   offer(text, action) {
     const button = build("button", { type: "button", className: "quiet", textContent: text });
-    // The second click of a double click is meant for the button that was here before.
-    button.addEventListener("click", ({ detail }) => detail > 1 || action());
+    button.addEventListener("click", ({ detail, timeStamp }) => {
+      // The second click of a double click is meant for the button that was here before. Firefox counts the clicks of each
+      // button anew. A click by keyboard has no count.
+      const isSecond = detail > 0 && timeStamp - this.#clicked < DOUBLE_CLICK_MILLISECONDS;
+      this.#clicked = timeStamp;
+      if (!isSecond) action();
+    });
     this.actions.replaceChildren(button);
   }
 
