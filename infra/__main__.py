@@ -173,9 +173,10 @@ def main() -> None:
     pulumi.export("schedule", sweep.schedule)
     pulumi.export("running", {"auth": auth.running, "uploads": uploads.running, "frontend": frontend.running})
     pulumi.export("region", settings.region)
+    pulumi.export("cluster", cluster.name)
+    pulumi.export("uploadsLogGroup", uploads_task.log_group)
     pulumi.export("signingKeys", list(settings.key_names))
     pulumi.export("images", {"auth": auth_image.ref, "uploads": uploads_image.ref, "frontend": frontend_image.ref})
-    # Commands, used as they are printed.
     place = pulumi.Output.all(
         region=settings.region,
         cluster=cluster.name,
@@ -183,19 +184,27 @@ def main() -> None:
         security_group=network.task_group_id,
     ).apply(lambda known: commands.Place(**known))
     pulumi.export("seed", write_command(commands.seed, settings.region, storage.bucket, storage.table))
-    pulumi.export(
-        "sweep", write_command(commands.run_task, place, "sweep", sweep_task.definition_arn, sweep_task.log_group)
-    )
-    pulumi.export(
-        "sweepDryRun", write_command(commands.run_dry_sweep, place, sweep_task.definition_arn, sweep_task.log_group)
-    )
-    pulumi.export(
-        "remove", write_command(commands.run_removal, place, uploads_task.definition_arn, uploads_task.log_group)
-    )
-    for name, task in {"auth": auth_task, "uploads": uploads_task, "frontend": frontend_task}.items():
-        pulumi.export(f"{name}Logs", write_command(commands.follow_logs, settings.region, task.log_group))
-    pulumi.export("sweepLogs", write_command(commands.follow_logs, settings.region, sweep_task.log_group))
     pulumi.export("dashboard", write_command(commands.dashboard_url, settings.region, alarms.dashboard_name))
+    export_task_commands(place, uploads_task, sweep_task)
+    export_log_commands(settings.region, auth_task, uploads_task, frontend_task, sweep_task)
+
+
+def export_task_commands(place: pulumi.Output[commands.Place], uploads: Task, sweep: Task) -> None:
+    """Export the commands that run a task."""
+    sweep_inputs = (place, sweep.definition_arn, sweep.log_group)
+    pulumi.export("sweep", write_command(commands.run_task, place, "sweep", sweep.definition_arn, sweep.log_group))
+    pulumi.export("sweepDryRun", write_command(commands.run_sweep, *sweep_inputs, "--dry-run"))
+    pulumi.export("sweepFull", write_command(commands.run_sweep, *sweep_inputs, "--full"))
+    pulumi.export("sweepFullDryRun", write_command(commands.run_sweep, *sweep_inputs, "--full", "--dry-run"))
+    pulumi.export("remove", write_command(commands.run_removal, place, uploads.definition_arn, uploads.log_group))
+
+
+def export_log_commands(region: str, auth: Task, uploads: Task, frontend: Task, sweep: Task) -> None:
+    """Export the commands that print the logs."""
+    pulumi.export("authLogs", write_command(commands.follow_logs, region, auth.log_group))
+    pulumi.export("uploadsLogs", write_command(commands.follow_logs, region, uploads.log_group))
+    pulumi.export("frontendLogs", write_command(commands.follow_logs, region, frontend.log_group))
+    pulumi.export("sweepLogs", write_command(commands.follow_logs, region, sweep.log_group))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Commands that an operator runs as `pulumi stack output <name>` prints them, in a POSIX shell with the AWS CLI."""
+"""Commands that an operator runs as `pulumi stack output <name>` prints them, in a POSIX shell with AWS CLI version 2."""
 
 from __future__ import annotations
 
@@ -33,27 +33,31 @@ class Place:
 
 
 def run_task(place: Place, name: str, definition: str, log_group: str, overrides: str = "") -> str:
-    """Start a task, wait for its end, and print its output and its exit status.
+    """Start a task, wait for its end, and print its output, its exit status and the reason of its end.
 
     `overrides`: a further argument of `run-task`, as the shell reads it.
     """
     region, cluster = shlex.quote(place.region), shlex.quote(place.cluster)
     network = shlex.quote(json.dumps(place.network))
+    describe = f'aws ecs describe-tasks --region {region} --cluster {cluster} --tasks "$task"'
     return (
         f"task=$(aws ecs run-task --region {region} --cluster {cluster} --launch-type FARGATE"
         f" --task-definition {shlex.quote(definition)} --network-configuration {network}{overrides}"
         " --query 'tasks[0].taskArn' --output text)"
-        f' && aws ecs wait tasks-stopped --region {region} --cluster {cluster} --tasks "$task"'
-        f" && aws logs tail {shlex.quote(log_group)} --region {region} --since 1h --format short"
-        f' --log-stream-names "{name}/{name}/${{task##*/}}"'
-        f' && aws ecs describe-tasks --region {region} --cluster {cluster} --tasks "$task"'
-        " --query 'tasks[0].containers[0].exitCode'"
+        # `aws ecs wait` gives up after ten minutes. A full sweep may take hours.
+        f" && while state=$({describe} --query 'tasks[0].lastStatus' --output text) && [ \"$state\" != STOPPED ];"
+        " do sleep 6; done"
+        # There is no log if the image can't be pulled. Then the reason says so.
+        f' && {{ [ "$state" != STOPPED ] || aws logs tail {shlex.quote(log_group)} --region {region} --since 2d'
+        f' --format short --log-stream-names "{name}/{name}/${{task##*/}}"; {describe}'
+        " --query 'tasks[0].{stopped: stoppedReason, container: containers[0].reason,"
+        " exitCode: containers[0].exitCode}'; }"
     )
 
 
-def run_dry_sweep(place: Place, definition: str, log_group: str) -> str:
-    """Print what a sweep would do, and change nothing."""
-    command = ["python", "-m", "services.uploads.sweep", "--dry-run"]
+def run_sweep(place: Place, definition: str, log_group: str, *arguments: str) -> str:
+    """Sweep with these arguments of `python -m services.uploads.sweep`, in place of those of the schedule."""
+    command = ["python", "-m", "services.uploads.sweep", *arguments]
     overrides = json.dumps({"containerOverrides": [{"name": "sweep", "command": command}]})
     return run_task(place, "sweep", definition, log_group, f" --overrides {shlex.quote(overrides)}")
 

@@ -151,7 +151,7 @@ def test_the_outputs_contain_the_commands_for_this_stack(first_up: Stack) -> Non
     }
     groups = {group.name: group.outputs["name"] for group in cloud.resources("aws:cloudwatch/logGroup:LogGroup")}
     network = cloud.one("aws:ecs/service:Service", "uploads").inputs["networkConfiguration"]
-    for output, task in {"sweep": "sweep", "sweepDryRun": "sweep", "remove": "uploads"}.items():
+    for output, task in {"sweep": "sweep", "sweepFullDryRun": "sweep", "remove": "uploads"}.items():
         assert f"--task-definition {tasks[task]} " in outputs[output]
         assert f"logs tail {groups[task]} " in outputs[output]
         for identity in (*network["subnets"], *network["securityGroups"]):

@@ -25,7 +25,14 @@ printf '%s\\0' "$@" >> "$CALLS"
 printf '\\n' >> "$CALLS"
 [ "$2" = "${{FAILS:-}}" ] && exit 254
 [ "$2" = run-task ] && echo {TASK}
+case "$*" in *lastStatus*)
+    # The task runs until `sleep` has been called.
+    [ -e "$CALLS.slept" ] && echo STOPPED || echo RUNNING ;;
+esac
 true
+"""
+SLEEP = """#!/bin/sh
+touch "$CALLS.slept"
 """
 
 Calls = list[list[str]]
@@ -34,8 +41,9 @@ Calls = list[list[str]]
 @pytest.fixture
 def shell(tmp_path: Path) -> Any:
     """Runs a command in a shell, and returns its exit status and the calls of the AWS CLI."""
-    (tmp_path / "aws").write_text(STAND_IN)
-    (tmp_path / "aws").chmod(0o755)
+    for name, script in (("aws", STAND_IN), ("sleep", SLEEP)):
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
 
     def run(command: str, **environ: str) -> tuple[int, Calls]:
         calls = tmp_path / "calls"
@@ -72,7 +80,7 @@ def _read(value: str, kind: str) -> Any:
 
 
 def test_a_sweep_by_hand_runs_where_the_services_run(shell: Any) -> None:
-    status, (run, wait, tail, describe) = shell(commands.run_task(PLACE, "sweep", DEFINITION, "group"))
+    status, (run, running, stopped, tail, describe) = shell(commands.run_task(PLACE, "sweep", DEFINITION, "group"))
     assert status == 0
     assert read_call(run) == {
         "cluster": "cluster",
@@ -86,8 +94,8 @@ def test_a_sweep_by_hand_runs_where_the_services_run(shell: Any) -> None:
             }
         },
     }
-    assert wait[:3] == ["ecs", "wait", "tasks-stopped"]
-    assert wait[-1] == TASK
+    assert running == stopped
+    assert read_call(stopped)["tasks"] == [TASK]
     assert tail[:3] == ["logs", "tail", "group"]
     assert tail[-1] == "sweep/sweep/0123"
     assert read_call(describe)["tasks"] == [TASK]
@@ -101,11 +109,23 @@ def test_a_removal_by_hand_is_of_the_named_user(shell: Any, username: str) -> No
     assert overrides == {"name": "uploads", "command": ["python", "-m", "services.uploads.remove", username]}
 
 
-def test_a_dry_sweep_changes_nothing(shell: Any) -> None:
-    status, calls = shell(commands.run_dry_sweep(PLACE, DEFINITION, "group"))
+def test_a_sweep_by_hand_takes_arguments(shell: Any) -> None:
+    status, calls = shell(commands.run_sweep(PLACE, DEFINITION, "group", "--full", "--dry-run"))
     assert status == 0
     (overrides,) = read_call(calls[0])["overrides"]["containerOverrides"]
-    assert overrides == {"name": "sweep", "command": ["python", "-m", "services.uploads.sweep", "--dry-run"]}
+    assert overrides == {"name": "sweep", "command": ["python", "-m", "services.uploads.sweep", "--full", "--dry-run"]}
+
+
+def test_the_reason_is_printed_if_a_task_has_no_log(shell: Any) -> None:
+    """ECS could not pull the image."""
+    _, calls = shell(commands.run_task(PLACE, "sweep", DEFINITION, "group"), FAILS="tail")
+    assert "stoppedReason" in calls[-1][-1]
+
+
+def test_a_command_ends_if_its_task_can_not_be_described(shell: Any) -> None:
+    status, calls = shell(commands.run_task(PLACE, "sweep", DEFINITION, "group"), FAILS="describe-tasks")
+    assert status == 254
+    assert [call[1] for call in calls] == ["run-task", "describe-tasks", "describe-tasks"]
 
 
 def test_a_task_that_does_not_start_ends_the_command(shell: Any) -> None:
