@@ -1,4 +1,4 @@
-"""Commands that an operator runs as `pulumi stack output <name>` prints them, in a POSIX shell with AWS CLI version 2."""
+"""Commands that an operator runs as `pulumi stack output <name>` prints them: POSIX shell, AWS CLI version 2."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ SERVICE_TYPES: dict[str, frozenset[str]] = {
         "scheduler", "CreateSchedule GetSchedule UpdateSchedule DeleteSchedule"
     ),
     # The command `uv run seed`.
-    "command seed": _actions("dynamodb", "BatchGetItem BatchWriteItem") | _actions("s3", "PutObject"),
+    "command seed": _actions("dynamodb", "BatchGetItem PutItem") | _actions("s3", "PutObject"),
 }
 
 POLICIES = {"network": NETWORK_TYPES, "services": SERVICE_TYPES}

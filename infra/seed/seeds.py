@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
-GET_BATCH = 100
-WRITE_BATCH = 25
+BATCH = 100
+"""Maximum number of items in a BatchGetItem and in a TransactWriteItems."""
 
 
 def seed(s3: S3Client, dynamodb: DynamoDBClient, bucket: str, table: str, count: int) -> int:
@@ -28,28 +28,48 @@ def seed(s3: S3Client, dynamodb: DynamoDBClient, bucket: str, table: str, count:
     """
     people = invent_people(count)
     added = 0
-    while batch := list(itertools.islice(people, GET_BATCH)):
+    while batch := list(itertools.islice(people, BATCH)):
         missing = _find_missing(dynamodb, table, batch)
         rows = [make_row(s3, bucket, person) for person in missing]
-        for start in range(0, len(rows), WRITE_BATCH):
-            _write(dynamodb, table, rows[start : start + WRITE_BATCH])
-        added += len(rows)
+        added += _add(dynamodb, table, rows)
     return added
 
 
 def _find_missing(dynamodb: DynamoDBClient, table: str, people: Iterable[Person]) -> list[Person]:
     people = list(people)
-    keys: list[Any] = [make_key(person.username) for person in people]
-    response = dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ProjectionExpression": USERNAME}})
-    existing = {row[USERNAME].get("S") for row in response["Responses"].get(table, [])}
+    existing: set[str | None] = set()
+    requests: Any = {
+        table: {"Keys": [make_key(person.username) for person in people], "ProjectionExpression": USERNAME}
+    }
+    while requests:
+        response = dynamodb.batch_get_item(RequestItems=requests)
+        existing |= {row[USERNAME].get("S") for row in response["Responses"].get(table, [])}
+        # DynamoDB returns the keys that it had no capacity for.
+        requests = response["UnprocessedKeys"]
     return [person for person in people if person.username not in existing]
 
 
-def _write(dynamodb: DynamoDBClient, table: str, rows: list[dict[str, Any]]) -> None:
-    requests: Any = {table: [{"PutRequest": {"Item": row}} for row in rows]}
-    while requests:
-        # DynamoDB returns the rows that it had no capacity for.
-        requests = dynamodb.batch_write_item(RequestItems=requests)["UnprocessedItems"]
+def _add(dynamodb: DynamoDBClient, table: str, rows: list[dict[str, Any]]) -> int:
+    """Add these rows, except those of users who have been added since `_find_missing`. Return the number added.
+
+    The picture of such a user remains in the bucket. The sweep deletes it as an orphan.
+    """
+    while rows:
+        puts: list[Any] = [
+            {"Put": {"TableName": table, "Item": row, "ConditionExpression": f"attribute_not_exists({USERNAME})"}}
+            for row in rows
+        ]
+        try:
+            dynamodb.transact_write_items(TransactItems=puts)
+        except dynamodb.exceptions.TransactionCanceledException as error:
+            reasons: list[Any] = error.response["CancellationReasons"]  # pyright: ignore[reportTypedDictNotRequiredAccess]
+            new = [row for row, why in zip(rows, reasons, strict=True) if why["Code"] != "ConditionalCheckFailed"]
+            if len(new) == len(rows):
+                raise
+            rows = new
+        else:
+            return len(rows)
+    return 0
 
 
 def make_row(s3: S3Client, bucket: str, person: Person) -> dict[str, Any]:

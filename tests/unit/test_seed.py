@@ -3,10 +3,14 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+import boto3
 import pytest
+from botocore.stub import ANY, Stubber
 
 from infra.seed.people import PORTRAITS, Person, invent_people
+from infra.seed.seeds import seed
 from services.store.keys import USERNAME_PATTERN
+from services.store.table import USERNAME, make_key
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +38,27 @@ def test_the_first_three_have_portraits_that_differ(crowd: list[Person]) -> None
 
 def test_zero_users_are_none() -> None:
     assert list(invent_people(0)) == []
+
+
+def test_no_existing_user_is_overwritten() -> None:
+    """DynamoDB returns the second key unprocessed first, and somebody adds the third user at the same time."""
+    aws = boto3.Session("x", "x", region_name="eu-central-1")
+    s3, dynamodb = aws.client("s3"), aws.client("dynamodb")
+    first, second, third = [make_key(person.username) for person in invent_people(3)]
+    unprocessed = {"users": {"Keys": [second], "ProjectionExpression": USERNAME}}
+    codes = [{"Code": "None"}, {"Code": "ConditionalCheckFailed"}]
+    with Stubber(s3) as stored, Stubber(dynamodb) as table:
+        table.add_response("batch_get_item", {"Responses": {"users": []}, "UnprocessedKeys": unprocessed})
+        table.add_response(
+            "batch_get_item", {"Responses": {"users": [second]}, "UnprocessedKeys": {}}, {"RequestItems": unprocessed}
+        )
+        for _ in (first, third):
+            stored.add_response("put_object", {})
+        table.add_client_error(
+            "transact_write_items", "TransactionCanceledException", modeled_fields={"CancellationReasons": codes}
+        )
+        put = {"TableName": "users", "Item": ANY, "ConditionExpression": "attribute_not_exists(Username)"}
+        table.add_response("transact_write_items", {}, {"TransactItems": [{"Put": put}]})
+        assert seed(s3, dynamodb, "bucket", "users", 3) == 1
+        stored.assert_no_pending_responses()
+        table.assert_no_pending_responses()
