@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import parliament
 import pytest
 import yaml
 
@@ -56,3 +57,16 @@ def test_every_action_has_a_version() -> None:
     used = re.findall(r"uses: (\S+)", TEXT)
     assert used
     assert not [each for each in used if not re.fullmatch(r"[\w/-]+@v\d+", each)]
+
+
+def test_a_preview_does_not_cancel_a_deployment() -> None:
+    assert "concurrency" not in yaml.safe_load(TEXT)
+    assert JOBS["deploy"]["concurrency"] == {"group": "deploy", "cancel-in-progress": False}
+    assert JOBS["preview"]["concurrency"]["group"].startswith("preview-")
+
+
+@pytest.mark.parametrize("name", ["preview", "state"])
+def test_a_policy_of_the_workflow_is_valid(name: str) -> None:
+    report: Any = parliament.analyze_policy_string((FOLDER / f"{name}.json").read_text())
+    serious = {"UNKNOWN_ACTION", "UNKNOWN_PREFIX", "MALFORMED", "RESOURCE_MISMATCH"}
+    assert not [f"{each.issue} {each.detail}" for each in report.findings if each.issue in serious]
