@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -14,10 +16,19 @@ import httpx2
 from infra.check import clocks, forms, logins, responses, storage, uploads
 from infra.check.deployment import Deployment
 from infra.check.outcome import CheckFailedError, Line, NotCheckedError
-from infra.check.visit import CannotCheckError, Check, Visit, choose_users, log_in, read_former
+from infra.check.visit import (
+    CannotCheckError,
+    Check,
+    Visit,
+    check_former,
+    choose_users,
+    log_in,
+    read_former,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
+    from types import FrameType
 
 TIMEOUT_SECONDS = 35
 """Longer than the 30 s after which an HTTP API responds."""
@@ -42,11 +53,32 @@ OK, FAILED, CANNOT_CHECK = 0, 1, 2
 """Exit statuses. argparse ends with the last one for wrong arguments."""
 
 
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
 def main() -> None:
+    # SIGTERM ends the checks as Ctrl-C does, so that the former picture is put back.
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:
+        print("The check was interrupted.", file=sys.stderr)
         sys.exit(CANNOT_CHECK)
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def ignore_interruptions() -> Generator[None]:
+    former = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def run(arguments: Sequence[str], transport: httpx2.BaseTransport | None = None) -> int:
@@ -70,9 +102,10 @@ def run(arguments: Sequence[str], transport: httpx2.BaseTransport | None = None)
                 show(line := run_check(check, visit))
                 lines.append(line)
         finally:
-            # Also after Ctrl-C.
-            show(line := run_check(PUT_BACK, visit))
-            lines.append(line)
+            # Also after Ctrl-C. A second one must not end this.
+            with ignore_interruptions():
+                show(line := run_check(PUT_BACK, visit))
+                lines.append(line)
     if not options.json:
         print(_summarize(lines))
     return FAILED if any(line.outcome == "failed" for line in lines) else OK
@@ -86,21 +119,37 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         epilog="Exit status: 0 if no check failed, 1 if one failed, 2 if nothing could be checked.",
     )
     parser.add_argument("url", type=read_origin, help="The address of the page, such as the stack's output `url`.")
-    parser.add_argument("--user", help="The user whose avatar is replaced until the end. Default: the first.")
+    parser.add_argument(
+        "--user", type=read_username, help="The user whose avatar is replaced until the end. Default: the first."
+    )
     parser.add_argument("--wait", action="store_true", help="Also wait until a form has expired (minutes).")
     parser.add_argument("--json", action="store_true", help="Print each line as JSON.")
     return parser.parse_args(arguments)
 
 
 def read_origin(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in {"http", "https"} or not url.hostname:
+    """The origin as a browser writes it: in lower case, and without the default port."""
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no URL: {error}") from error
+    if url.scheme not in DEFAULT_PORTS or not url.hostname:
         raise argparse.ArgumentTypeError(f"{text} is no URL that begins with https:// or http://")
-    return f"{url.scheme}://{url.netloc}"
+    if url.path.strip("/") or url.query or url.fragment or url.username is not None:
+        raise argparse.ArgumentTypeError(f"{text} has more than scheme, host and port, such as https://{url.hostname}")
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    return f"{url.scheme}://{host}" + (f":{port}" if port not in {None, DEFAULT_PORTS[url.scheme]} else "")
+
+
+def read_username(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the username is empty")
+    return text
 
 
 def begin(deployment: Deployment, wanted: str | None, *, wait: bool) -> Visit:
-    """Log the two users in and keep the picture that the first one has.
+    """Log the two users in, and keep the picture that the first one has if it can be put back.
 
     Raises:
         CannotCheckError: that fails.
@@ -108,7 +157,9 @@ def begin(deployment: Deployment, wanted: str | None, *, wait: bool) -> Visit:
     username, another = choose_users(deployment, wanted)
     user = log_in(deployment, username)
     other = log_in(deployment, another) if another else None
-    return Visit(deployment, user, other, read_former(user), time.time, time.sleep if wait else None)
+    if former := read_former(user):
+        check_former(user, former)
+    return Visit(deployment, user, other, former, time.time, time.sleep if wait else None)
 
 
 def run_check(check: Check, visit: Visit) -> Line:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PICTURE_NEEDED = "there is no confirmed upload"
+REFUSALS_OF_A_FILE = {413, 415, 422}
+"""Status codes of a presign or a confirm whose file is too large, of another type, or not a valid picture."""
 
 
 class CannotCheckError(Exception):
@@ -120,7 +122,7 @@ def choose_users(deployment: Deployment, wanted: str | None) -> tuple[str, str |
         raise CannotCheckError(f"{deployment.origin}/users is not this project's list of users.") from error
     username = wanted or next(iter(names), None)
     if username is None:
-        raise CannotCheckError("The deployment has no users.")
+        raise CannotCheckError("The deployment has no users. `uv run seed` adds some.")
     return username, next((name for name in names if name != username), None)
 
 
@@ -138,3 +140,19 @@ def read_former(user: Session) -> Former | None:
     if response.status_code != OK:
         raise CannotCheckError(f"{user.username}'s picture can't be loaded: {describe(response)}.")
     return Former(response.content, response.headers.get("Content-Type", ""))
+
+
+def check_former(user: Session, former: Former) -> None:
+    """Upload the former picture once more, before anything replaces it.
+
+    Raises:
+        CannotCheckError: the service refuses the file, such as a picture from before a limit was lowered.
+    """
+    response = user.presign(former.content, former.content_type)
+    if response.status_code == OK and user.post(form := response.json(), former.content).is_success:
+        response = user.confirm(form)
+    if response.status_code in REFUSALS_OF_A_FILE:
+        raise CannotCheckError(
+            f"{user.username}'s picture could not be put back: an upload of it responded {describe(response)}."
+            " Nothing was changed. Name another user with --user."
+        )
