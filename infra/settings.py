@@ -197,7 +197,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(f"zones must name at least {MIN_ZONES} different Availability Zones")
         if len(set(self.key_names)) < len(self.key_names):
             raise ValueError("signingKeys must not contain a name twice")
+        self._check_tags()
         self._check_domain()
+
+    def _check_tags(self) -> None:
+        """IAM does not distinguish tag keys by case (AWS: "Tags for IAM resources")."""
+        taken = {"project": "Project, which the program sets"}
+        for key in self.tags:
+            if key.lower() in taken:
+                raise ValueError(f"tags must not contain {key}, because IAM takes it for {taken[key.lower()]}")
+            taken[key.lower()] = key
 
     def _check_domain(self) -> None:
         if self.domain is None and (self.certificate or self.hosted_zone):

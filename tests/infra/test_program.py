@@ -327,6 +327,11 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
         ({"zones": '["euc1-az1", "euc1-az1"]'}, "zones must name at least 2 different Availability Zones."),
         ({"tags": '["team"]'}, """tags must be a map like {"team":"pictures"}, not ['team']."""),
         ({"tags": '{"aws:team": "x"}'}, """tags must be a map like {"team":"pictures"}, not {'aws:team': 'x'}."""),
+        (
+            {"tags": '{"project": "x"}'},
+            "tags must not contain project, because IAM takes it for Project, which the program sets.",
+        ),
+        ({"tags": '{"team": "x", "Team": "y"}'}, "tags must not contain Team, because IAM takes it for team."),
         ({"domain": "Example"}, "domain must be a text like pictures.example.com, not 'Example'."),
         ({"domain": "pictures.example"}, "domain needs hostedZone or certificate."),
         ({"hostedZone": "Z1"}, "certificate and hostedZone need domain."),
