@@ -199,6 +199,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(f"zones must name at least {MIN_ZONES} different Availability Zones")
         if len(set(self.key_names)) < len(self.key_names):
             raise ValueError("signingKeys must not contain a name twice")
+        if given := [key for key in self.tags if key.lower() == "project"]:
+            # IAM ignores the case of a tag's key.
+            raise ValueError(f"tags must not contain {given[0]}, since each resource has the tag Project")
         self._check_region()
         self._check_domain()
 

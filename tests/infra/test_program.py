@@ -327,6 +327,7 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
         ({"zones": '["euc1-az1", "euc1-az1"]'}, "zones must name at least 2 different Availability Zones."),
         ({"tags": '["team"]'}, """tags must be a map like {"team":"pictures"}, not ['team']."""),
         ({"tags": '{"aws:team": "x"}'}, """tags must be a map like {"team":"pictures"}, not {'aws:team': 'x'}."""),
+        ({"tags": '{"project": "x"}'}, "tags must not contain project, since each resource has the tag Project."),
         ({"region": "eu-centrall-1"}, "region must be a region of AWS such as eu-central-1, not eu-centrall-1."),
         ({"region": "xx-nowhere-9"}, "region must be a region of AWS, not xx-nowhere-9."),
         ({"domain": "Example"}, "domain must be a text like pictures.example.com, not 'Example'."),
