@@ -146,7 +146,7 @@ def main() -> None:
     frontend = Service("frontend", task=frontend_task, hosting=hosting, opts=opts)
     sweep = SweepSchedule(
         "sweep",
-        schedule_name=f"{stack.prefix}-sweep",
+        schedule_name=stack.schedule,
         task=sweep_task,
         cluster=cluster,
         network=network,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
+from infra.documents.names import StackNames
 from infra.live_stack import LiveStack, check_changes, read_live_stack
 from infra.settings import (
     InvalidConfigurationError,
@@ -21,9 +22,13 @@ def read_configuration() -> tuple[Settings, ProviderSettings, LiveStack | None]:
     An explicit provider does not read its settings itself.
 
     Raises:
-        pulumi.RunError: a value is invalid, or can't be changed any more. Pulumi prints the message without a
-            traceback.
+        pulumi.RunError: a value is invalid, or can't be changed any more, or the stack's name is too long. Pulumi
+            prints the message without a traceback.
     """
+    try:
+        StackNames(pulumi.get_stack()).check()
+    except ValueError as error:
+        raise pulumi.RunError(f"{error}.") from None
     try:
         settings = read_settings(_find(f"{pulumi.get_project()}:"))
         provider_settings = read_provider_settings(_find("aws:"))

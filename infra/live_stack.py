@@ -38,7 +38,10 @@ def read_live_stack() -> LiveStack | None:
 
 
 def read_urns() -> frozenset[str]:
-    """The URNs of the resources in the stack's state. A refresh has removed those that no longer exist."""
+    """The URNs of the resources in the stack's state. A refresh has removed those that no longer exist.
+
+    The engine panics if the stack has no state yet (version 3.274), so it is called only for a stack that has outputs.
+    """
     return frozenset(_read_state("readStackResourceOutputs", "stackName")["outputs"])
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
+import botocore.session
 import msgspec
 from msgspec import inspect
 
@@ -198,6 +200,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         if len(set(self.key_names)) < len(self.key_names):
             raise ValueError("signingKeys must not contain a name twice")
         self._check_tags()
+        self._check_region()
         self._check_domain()
 
     def _check_tags(self) -> None:
@@ -207,6 +210,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             if key.lower() in taken:
                 raise ValueError(f"tags must not contain {key}, because IAM takes it for {taken[key.lower()]}")
             taken[key.lower()] = key
+
+    def _check_region(self) -> None:
+        regions = read_regions()
+        if self.region not in regions:
+            nearest = find_nearest(self.region, regions)
+            raise ValueError(
+                f"region must be a region of AWS{f' such as {nearest}' if nearest else ''}, not {self.region}"
+            )
 
     def _check_domain(self) -> None:
         if self.domain is None and (self.certificate or self.hosted_zone):
@@ -220,6 +231,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     def key_names(self) -> tuple[str, ...]:
         """The names of the signing keys. The first signs."""
         return tuple(self.signing_keys.split(","))
+
+
+@functools.cache
+def read_regions() -> frozenset[str]:
+    """The regions of all partitions of AWS, as the installed botocore knows them."""
+    session = botocore.session.get_session()
+    partitions = session.get_available_partitions()
+    return frozenset(region for partition in partitions for region in session.get_available_regions("ecs", partition))
 
 
 RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}

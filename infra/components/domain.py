@@ -17,16 +17,15 @@ class DomainSettings:
 
 
 class Domain(pulumi.ComponentResource):
-    """The custom domain name of the HTTP API.
+    """A custom domain name. `add_api` makes it that of the HTTP API.
 
     With a hosted zone, the certificate and the DNS records are created. Otherwise the operator creates a CNAME record
     for `target`.
     """
 
-    def __init__(
-        self, name: str, *, settings: DomainSettings, stage: aws.apigatewayv2.Stage, opts: pulumi.ResourceOptions
-    ) -> None:
+    def __init__(self, name: str, *, settings: DomainSettings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("three-phase-upload:infra:Domain", name, None, opts)
+        self._name = name
         child_opts = pulumi.ResourceOptions(parent=self)
         domain = aws.apigatewayv2.DomainName(
             name,
@@ -38,9 +37,7 @@ class Domain(pulumi.ComponentResource):
             },
             opts=child_opts,
         )
-        aws.apigatewayv2.ApiMapping(
-            name, api_id=stage.api_id, domain_name=domain.domain_name, stage=stage.name, opts=child_opts
-        )
+        self.domain_name = domain
         configuration = domain.domain_name_configuration
         self.target: pulumi.Output[str] = configuration.target_domain_name.apply(lambda target: target or "")
         if settings.hosted_zone:
@@ -59,6 +56,15 @@ class Domain(pulumi.ComponentResource):
                 opts=child_opts,
             )
         self.register_outputs({"target": self.target})
+
+    def add_api(self, stage: aws.apigatewayv2.Stage) -> None:
+        aws.apigatewayv2.ApiMapping(
+            self._name,
+            api_id=stage.api_id,
+            domain_name=self.domain_name.domain_name,
+            stage=stage.name,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def _make_certificate(self, name: str, settings: DomainSettings) -> pulumi.Output[str]:
         """The ARN of a new certificate, once ACM has found the record that proves who owns the domain."""

@@ -50,12 +50,19 @@ class Edge(pulumi.ComponentResource):
     ) -> None:
         super().__init__("three-phase-upload:infra:Edge", name, None, opts)
         child_opts = pulumi.ResourceOptions(parent=self)
+        own_domain = Domain(f"{name}-domain", settings=domain, opts=child_opts) if domain else None
         # There is one origin: tokens, cookies and the bucket's CORS rules are valid for no other.
         api = aws.apigatewayv2.Api(
-            name, protocol_type="HTTP", disable_execute_api_endpoint=domain is not None, opts=child_opts
+            name,
+            protocol_type="HTTP",
+            disable_execute_api_endpoint=own_domain is not None,
+            # Without a valid certificate, there is no domain name. The stack then keeps the origin that it has.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[own_domain.domain_name] if own_domain else []),
         )
         # The origin is known before the integration exists. The bucket's CORS rules and the services need it.
-        self.origin = pulumi.Output.from_input(f"https://{domain.name}") if domain else api.api_endpoint
+        self.origin = (
+            pulumi.Output.concat("https://", own_domain.domain_name.domain_name) if own_domain else api.api_endpoint
+        )
         self.api_id = api.id
 
         balancer = aws.lb.LoadBalancer(
@@ -128,7 +135,7 @@ class Edge(pulumi.ComponentResource):
             access_log_settings={"destination_arn": logs.arn, "format": pulumi.Output.json_dumps(ACCESS_LOG)},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[route]),
         )
-        self.cname_target = (
-            Domain(f"{name}-domain", settings=domain, stage=stage, opts=child_opts).target if domain else None
-        )
+        self.cname_target = own_domain.target if own_domain else None
+        if own_domain:
+            own_domain.add_api(stage)
         self.register_outputs({"origin": self.origin})

@@ -59,7 +59,8 @@ class Image(pulumi.ComponentResource):
                     ]
                 }
             ),
-            opts=child_opts,
+            # A repository has one policy. Pulumi would create the new one first, and then delete it as the old one.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         login = aws.ecr.get_authorization_token_output(
             registry_id=repository.registry_id, opts=pulumi.InvokeOutputOptions(parent=self)

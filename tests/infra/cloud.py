@@ -18,6 +18,7 @@ at them. The rules of order are in `_NOT_DELETED_WHILE_USED` and `_refuse_deleti
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 Properties = dict[str, Any]
 
 _BUCKET, _OBJECT = "aws:s3/bucket:Bucket", "aws:s3/bucketObjectv2:BucketObjectv2"
+_OF_BUCKET = "aws:s3/bucket"
+"""Types of a bucket's objects and configuration, which are deleted with it, start with this."""
 _SERVICE, _TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
 _LISTENER, _RULE = "aws:lb/listener:Listener", "aws:lb/listenerRule:ListenerRule"
 _SUBNET, _GROUP = "aws:ec2/subnet:Subnet", "aws:ec2/securityGroup:SecurityGroup"
@@ -343,6 +346,10 @@ class Cloud:
     def _refuse_creation(self, resource: Resource) -> None:
         if find_type(resource.type).unique and resource.type != _TASK and _key(resource) in self._resources:
             raise RefusedError(f"{resource.type} {resource.id} already exists")
+        if resource.type == _SUBNET:
+            for other in self._users(resource.inputs["vpcId"], _SUBNET):
+                if _block(other).overlaps(_block(resource)):
+                    raise RefusedError(f"InvalidSubnet.Conflict: {_block(resource)} conflicts with {other}")
         if resource.type == _SERVICE:
             for block in resource.inputs.get("loadBalancers", []):
                 group = block.get("targetGroupArn")
@@ -384,8 +391,9 @@ class Cloud:
     def _remove(self, resource: Resource) -> None:
         del self._resources[_key(resource)]
         if resource.type == _BUCKET:
-            for each in self._users(resource.id, _OBJECT):
-                del self._resources[_key(each)]
+            for each in self.resources():
+                if each.type.startswith(_OF_BUCKET) and each.inputs["bucket"] == resource.id:
+                    del self._resources[_key(each)]
         if resource.type == _REPOSITORY:
             for each in self.resources(_IMAGE):
                 if each.inputs["tags"][0].startswith(f"{resource.outputs['repositoryUrl']}:"):
@@ -426,6 +434,8 @@ class Cloud:
             "arnWithoutRevision": arn.rpartition(":")[0],
             "revision": int(words.get("revision", 0)),
         }
+        if token == _SUBNET:
+            outputs |= self._describe_zone(inputs, region)
         if token == _IMAGE:
             outputs["digest"] = f"sha256:{_digits(f'{self.salt}{inputs}', 64)}"
             outputs["contextHash"] = _digits(str(inputs), 64)
@@ -441,6 +451,14 @@ class Cloud:
         if package == "aws" and "tagsAll" in made_up:
             made_up["tagsAll"] = inputs.get("tags", {})
         return identity, {**made_up, **inputs, **self.outputs.get(token, {})}
+
+    def _describe_zone(self, inputs: Properties, region: str) -> Properties:
+        """Name and id of a subnet's Availability Zone, of which the program gives one."""
+        zones = self.zones or find_zones(region)
+        for name, identity in zones.items():
+            if name == inputs.get("availabilityZone") or identity == inputs.get("availabilityZoneId"):
+                return {"availabilityZone": name, "availabilityZoneId": identity}
+        return {}
 
     def _words(self, seed: str, name: str, region: str) -> dict[str, str]:
         digits = {f"hex{length}": _digits(seed, length) for length in (10, 16, 17, 64)}
@@ -464,6 +482,10 @@ def find_zones(region: str) -> dict[str, str]:
 def _key(resource: Resource) -> tuple[str, str]:
     # All revisions of a task definition have the same id in Pulumi: the family.
     return resource.type, resource.outputs["arn"] if resource.type == _TASK else resource.id
+
+
+def _block(subnet: Resource) -> ipaddress.IPv4Network:
+    return ipaddress.IPv4Network(subnet.inputs["cidrBlock"])
 
 
 def _make_up(key: str, hint: type, words: dict[str, str]) -> str | int | bool:

@@ -54,7 +54,7 @@ def _stop(server: Any) -> None:
 
 
 class NameTooLongError(Exception):
-    """The program's name for a resource is too long for the digits that the provider appends."""
+    """A resource's name in AWS is too long: the program's, or the one that the provider makes up from it."""
 
 
 class _Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -123,9 +123,9 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
             suffix = self._cloud.name(urn)
             kept = type_.name in old.get(wire.DEFAULTS, ())
             new[type_.name] = old[type_.name] if kept else f"{name}-{suffix}"
-            if len(new[type_.name]) > type_.max_name:
-                raise NameTooLongError(f"{new[type_.name]} is longer than {type_.max_name} characters")
             defaults.append(type_.name)
+        if type_.name and len(new[type_.name]) > type_.max_name:
+            raise NameTooLongError(f"{new[type_.name]} is longer than {type_.max_name} characters")
         if self._default_tags and "tags" in input_types(find_args(token)):
             new["tags"] = self._default_tags | (new.get("tags") or {})
         return new | {wire.DEFAULTS: defaults}
@@ -204,7 +204,8 @@ def _find_changes(request: Any) -> list[str]:
     while the engine keeps the old inputs.
     """
     has, old, new = wire.read(request.olds), wire.read(request.old_inputs), wire.read(request.news)
-    names = (old.keys() | new.keys()) - {wire.DEFAULTS, *request.ignoreChanges}
+    computed = find_type(find_token(request.urn)).computed - new.keys()
+    names = (old.keys() | new.keys()) - {wire.DEFAULTS, *request.ignoreChanges} - computed
     return sorted(name for name in names if has.get(name) != new.get(name))
 
 

@@ -18,11 +18,13 @@ class ResourceType:
     name: str | None = None
     """The input for which the provider makes up a value if the program gives none."""
     max_name: int = 255
-    """Maximum length of such a name."""
+    """Maximum length of this input."""
     id: str | None = None
     """Template of the id, with `{arn}`, `{hex17}` … and inputs. Default: the name."""
     unique: bool = True
     """Creating a second resource with the same id is an error. Otherwise it overwrites the first one."""
+    computed: frozenset[str] = frozenset()
+    """Inputs that AWS determines if the program doesn't give them (Terraform's `Optional` and `Computed`)."""
     computed_on_update: tuple[str, ...] = ()
     """Outputs that each update changes."""
     keeps_on_failure: bool = False
@@ -64,7 +66,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
         "resourceId", "scalableDimension", "serviceNamespace", id="{resourceId}"
     ),
     "aws:cloudwatch/dashboard:Dashboard": _replaced_by("dashboardName", id="{dashboardName}", unique=False),
-    "aws:cloudwatch/logGroup:LogGroup": _replaced_by("name", "namePrefix", "logGroupClass", name="name"),
+    "aws:cloudwatch/logGroup:LogGroup": _replaced_by("name", "namePrefix", "logGroupClass", name="name", max_name=512),
     "aws:cloudwatch/metricAlarm:MetricAlarm": _replaced_by("name", name="name", unique=False),
     "aws:dynamodb/table:Table": _replaced_by("name", "hashKey", "rangeKey", "localSecondaryIndexes", name="name"),
     "aws:dynamodb/tableItem:TableItem": _replaced_by(
@@ -81,7 +83,12 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
         "name", "namePrefix", "description", "vpcId", name="name", id="sg-{hex17}"
     ),
     "aws:ec2/subnet:Subnet": _replaced_by(
-        "vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", id="subnet-{hex17}"
+        "vpcId",
+        "cidrBlock",
+        "availabilityZone",
+        "availabilityZoneId",
+        id="subnet-{hex17}",
+        computed=frozenset({"availabilityZone", "availabilityZoneId"}),
     ),
     "aws:ec2/vpc:Vpc": _replaced_by("cidrBlock", "ipv4IpamPoolId", id="vpc-{hex17}"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": _replaced_by("vpcId", "serviceName", "vpcEndpointType", id="vpce-{hex17}"),

@@ -13,7 +13,7 @@ makes another one, also in the same account. `first_up` is shared: a test may on
 
 An operation that fails raises `OperationError`; `error.result` has its steps. The engine is the `pulumi` on the path.
 The program runs in the test's process (an inline program of Pulumi's Automation API), and so do the providers
-(`providers.py`).
+(`providers.py`). Each stack has the options of `infra/Pulumi.yaml`, so each operation refreshes the resources first.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+import yaml
 from pulumi import automation
 
 from infra.__main__ import main
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from tests.infra.cloud import Cloud
 
 PROJECT = "three-phase-upload"
+OPTIONS = yaml.safe_load((Path(__file__).parents[2] / "infra/Pulumi.yaml").read_text())["options"]
 _PARTS = {"same", "create-replacement", "delete-replaced"}
 _MARKUP = re.compile(r"<\{%.*?%\}>")
 
@@ -172,7 +174,7 @@ class Stack:
         return self._run("preview", config, options)
 
     def up(self, config: Mapping[str, str | None] | None = None, **options: Any) -> Result:
-        """`options`: those of `pulumi.automation.Stack.up`, such as `refresh=True` and `target=[urn]`."""
+        """`options`: those of `pulumi.automation.Stack.up`, such as `refresh=False` and `target=[urn]`."""
         return self._run("up", config, options)
 
     def refresh(self, **options: Any) -> Result:
@@ -202,16 +204,19 @@ class Stack:
     def copy(self, folder: Path) -> Stack:
         """The same stack, with its own copy of the state and of the account."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-        (folder / "Pulumi.yaml").unlink()
         return Stack(folder, copy.deepcopy(self.cloud), name=self.name, project=self.project, program=self.program)
 
     def _open(self) -> automation.Stack:
-        settings = automation.ProjectSettings(
-            self.project, "python", backend=automation.ProjectBackend((self.folder / "state").as_uri())
-        )
+        # The Automation API's own class for this file has no options.
+        settings = {
+            "name": self.project,
+            "runtime": "python",
+            "backend": {"url": (self.folder / "state").as_uri()},
+            "options": OPTIONS,
+        }
+        (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
         options = automation.LocalWorkspaceOptions(
             work_dir=str(self.folder),
-            project_settings=settings,
             pulumi_command=find_engine(),
             env_vars=self._environment,
         )

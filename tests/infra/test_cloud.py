@@ -58,6 +58,18 @@ def test_a_name_is_given_once(live: Stack) -> None:
             live.cloud.create(made.urn + "-2", made.inputs)
 
 
+def test_a_block_of_addresses_is_given_once(live: Stack) -> None:
+    subnet = live.cloud.one("aws:ec2/subnet:Subnet", "network-0")
+    with pytest.raises(RefusedError, match=r"InvalidSubnet\.Conflict"):
+        live.cloud.create(subnet.urn + "-2", subnet.inputs)
+
+
+def test_a_bucket_is_deleted_with_its_configuration(live: Stack) -> None:
+    bucket = live.cloud.one(BUCKET, "storage").id
+    live.cloud.delete_by_hand(BUCKET, "storage")
+    assert not [each for each in live.cloud.resources() if each.inputs.get("bucket") == bucket]
+
+
 def test_each_task_definition_of_a_family_is_a_new_revision(live: Stack) -> None:
     task = live.cloud.one("aws:ecs/taskDefinition:TaskDefinition", "auth")
     made = live.cloud.create(task.urn, task.inputs)

@@ -116,3 +116,19 @@ def test_a_live_stack_moves_to_a_domain_and_back_without_replacing_data(live: St
     assert not live.cloud.resources(DOMAIN)
     touched = {name for operation, names in done.steps.items() if operation != "update" for name in names}
     assert not touched & {"Bucket storage", "Table storage", "Key signing", "Api edge"}
+
+
+def test_without_a_valid_certificate_a_live_stack_keeps_its_origin(live: Stack) -> None:
+    live.cloud.outputs = OUTPUTS
+    validation = "aws:acm/certificateValidation:CertificateValidation"
+    live.cloud.fail(validation, "edge-domain", "timeout while waiting for state to become 'ISSUED'")
+    api_origin = live.outputs["url"]
+    with pytest.raises(OperationError, match="ISSUED"):
+        live.up({"domain": "pictures.example.com", "hostedZone": "Z0123456789"})
+    assert live.cloud.one(API, "edge").inputs["disableExecuteApiEndpoint"] is False
+    assert read_origins(live) == {api_origin}
+    # Once the certificate is valid, the next update completes the change.
+    live.up()
+    assert live.cloud.one(API, "edge").inputs["disableExecuteApiEndpoint"] is True
+    assert read_origins(live) == {"https://pictures.example.com"}
+    assert live.up().steps == {}

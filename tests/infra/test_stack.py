@@ -30,6 +30,8 @@ class Year:
     running: Mapping[str, str]
     newest: str
     """The task definition of the last change."""
+    exported: str
+    """The task definition that the outputs named after it."""
     repaired_delay: int
     left: list[str]
     """Resources in the account at the end."""
@@ -55,18 +57,18 @@ def year(beginning: Beginning, tmp_path_factory: pytest.TempPathFactory) -> Year
         stack.up({"presignsPerMinute": "60"})
     note("failed deployment", failed.value.result)
     note("after it", stack.up())
-    note("after it, with refresh", stack.up(refresh=True))
     newest = cloud.one(TASK, "uploads").outputs["arn"]
+    exported = stack.outputs["running"]["uploads"]
 
     cloud.change_by_hand(TARGETS, "auth", deregistrationDelay=5)
     cloud.delete_by_hand(ALARM, "latency")
-    note("changed by hand", stack.up())
-    note("refreshed", stack.refresh())
+    note("changed by hand, previewed", stack.preview())
     note("repaired", stack.up())
+    note("unchanged at last", stack.up())
     delay = cloud.one(TARGETS, "auth").inputs["deregistrationDelay"]
 
     results["destroyed"] = stack.destroy()
-    return Year(results, running, newest, delay, [str(each) for each in cloud.resources()])
+    return Year(results, running, newest, exported, delay, [str(each) for each in cloud.resources()])
 
 
 def test_an_up_does_what_its_preview_shows(year: Year) -> None:
@@ -90,17 +92,18 @@ def test_a_failed_deployment_leaves_the_former_tasks_running(year: Year) -> None
     assert FAILURE in year.results["failed deployment"].messages
 
 
-def test_after_a_failed_deployment_only_an_up_with_refresh_deploys(year: Year) -> None:
-    """A plain `up` succeeds and deploys nothing: the state has the new task definition, and ECS has the old one."""
-    assert year.running["after it"] == year.running["more tasks"]
-    assert year.running["after it, with refresh"] == year.newest != year.running["more tasks"]
+def test_after_a_failed_deployment_the_next_up_deploys_again(year: Year) -> None:
+    """The update has left the new task definition in the state. The refresh finds the old one in ECS."""
+    assert year.running["after it"] == year.newest != year.running["more tasks"]
+    assert year.exported == year.newest
 
 
-def test_a_refresh_finds_changes_by_hand_and_the_next_up_reverts_them(year: Year) -> None:
-    assert year.results["changed by hand"].steps == {}
-    assert year.results["refreshed"].drift == {"update": {"TargetGroup auth"}, "delete": {"MetricAlarm latency"}}
-    assert year.results["repaired"].steps == {"update": {"TargetGroup auth"}, "create": {"MetricAlarm latency"}}
+def test_an_up_reverts_changes_by_hand(year: Year) -> None:
+    steps = {"update": {"TargetGroup auth"}, "create": {"MetricAlarm latency"}}
+    for name in ("changed by hand, previewed", "repaired"):
+        assert year.results[name].steps == steps
     assert year.repaired_delay != 5
+    assert year.results["unchanged at last"].steps == {}
 
 
 def test_destroy_leaves_nothing(year: Year) -> None:
@@ -145,6 +148,5 @@ def test_two_stacks_in_one_account_do_not_affect_each_other(live: Stack, make_st
     other.up()
     assert live.up().steps == {}
     other.destroy()
-    done = live.up(refresh=True)
-    assert done.drift == {}
-    assert done.steps == {}
+    assert live.refresh().drift == {}
+    assert live.up().steps == {}

@@ -26,9 +26,8 @@ COMMANDS = (
     ("unchanged", "pulumi up                     # nothing has changed"),
     ("more tasks, previewed", "pulumi config set minTasks 3 && pulumi preview"),
     ("failed deployment", "pulumi up                     # a task of the new version does not start"),
-    ("after it", "pulumi up                     # reports success and deploys nothing"),
-    ("after it, with refresh", "pulumi up --refresh           # deploys it"),
-    ("refreshed", "pulumi refresh                # after changes by hand"),
+    ("after it", "pulumi up                     # deploys it again"),
+    ("changed by hand, previewed", "pulumi preview                # after changes by hand"),
     ("repaired", "pulumi up"),
     ("destroyed", "pulumi destroy"),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from infra.documents.bucket import OWNERSHIP_RULES, PUBLIC_ACCESS_BLOCK, cors_rules, lifecycle_rules
+from infra.documents.names import StackNames
 from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.documents.routing import ROUTES, find_service
 from infra.documents.table import table_definition
@@ -158,3 +160,20 @@ def test_the_table_is_keyed_by_username() -> None:
     definition = table_definition()
     assert definition["KeySchema"] == [{"AttributeName": "Username", "KeyType": "HASH"}]
     assert definition["AttributeDefinitions"] == [{"AttributeName": "Username", "AttributeType": "S"}]
+
+
+def test_stacks_with_similar_names_share_no_name() -> None:
+    names = [StackNames(stack).prefix for stack in ("a-b", "a.b", "a.b-c", "a-b.c", "a_b")]
+    assert len({*names}) == len(names)
+    assert all("." not in name for name in names)
+
+
+@pytest.mark.parametrize("character", ["a", "."])
+def test_the_longest_name_of_a_stack_fits_and_a_longer_one_is_refused(character: str) -> None:
+    with pytest.raises(ValueError, match="it may have") as refused:
+        StackNames(character * 100).check()
+    longest = int(re.findall(r"it may have (\d+) characters", str(refused.value))[0])
+    StackNames(character * longest).check()
+    assert len(StackNames(character * longest).schedule) == 64
+    with pytest.raises(ValueError, match="too long"):
+        StackNames(character * (longest + 1)).check()
