@@ -207,8 +207,10 @@ def test_a_first_avatar_replaces_the_initials(site: Site, stack: Stack) -> None:
         site.log_in(user.username)
         expect(site.card(user.username).get_by_role("img", name=f"{user.name} has no avatar yet")).to_have_text("TN")
         site.input("confirm").set_input_files(PHOTOGRAPH)
+        site.expect_entry("done")
         expect(site.card(user.username).get_by_role("img", name=f"Avatar of {user.name}")).to_be_visible()
-        assert difference(site.see_picture(user.username), draw_avatar(PHOTOGRAPH)) < SAME
+        # Firefox draws it up to a pixel beside its place.
+        assert difference(site.see_picture(user.username), draw_avatar(PHOTOGRAPH)) < ANOTHER
 
 
 def test_the_second_of_two_uploads_becomes_the_avatar(site: Site, user: User, bucket: Bucket, tmp_path: Path) -> None:

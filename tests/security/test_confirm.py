@@ -97,10 +97,14 @@ def test_another_username_in_the_request(
     for field in ("username", "user", "x-amz-meta-username", "avatar"):
         answer = other_user.confirm(unconfirmed, **{field: user.username})
         refused.by_service(answer, 400, "invalid-request")
-    headers = {"X-Username": user.username, "Cookie": f"username={user.username}"}
     body = {"key": unconfirmed["key"], **send_token(unconfirmed)}
-    answer = other_user.http.post(f"/uploads/confirm?username={user.username}", json=body, headers=headers)
-    refused.by_service(answer, 404, "unknown-upload")
+    for headers, problem in (
+        ({"Cookie": f"username={user.username}"}, (404, "unknown-upload")),
+        ({"X-Username": user.username}, (409, "other-user")),
+        ({"X-Username": other_user.username}, (404, "unknown-upload")),
+    ):
+        answer = other_user.http.post(f"/uploads/confirm?username={user.username}", json=body, headers=headers)
+        refused.by_service(answer, *problem)
 
 
 def test_another_users_avatar_key(

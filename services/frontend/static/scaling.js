@@ -9,8 +9,10 @@ import { ask } from "./question.js";
  * Throws an EncodingError for a larger picture that this browser can't show. */
 export async function fitToLimits(file) {
   const measured = await measure(file);
-  const size = measured ?? readSize(new Uint8Array(await file.arrayBuffer()), file.type);
-  if (!size || !exceedsLimits(size)) return file;
+  // Firefox shows a GIF that is wider than 32,767 pixels with the size of its frame.
+  const stated = readSize(new Uint8Array(await file.arrayBuffer()), file.type);
+  const size = [measured, stated].find((each) => each && exceedsLimits(each));
+  if (!size) return file;
   if (!measured) throw await explainUnshown(file);
   const animation = (await hasSeveralFrames(file)) ? " Only the first frame of the animation stays." : "";
   const scaled = show(scale(size, findFactor(size)));
