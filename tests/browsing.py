@@ -187,6 +187,12 @@ def browser_errors(browser_name: BrowserName) -> BrowserErrors:
     return BrowserErrors()
 
 
+def fail_once(page: Page, browser_errors: BrowserErrors, pattern: str) -> None:
+    """Let the next request to the pattern fail as if the network did."""
+    page.route(pattern, lambda route: route.abort(), times=1)
+    browser_errors.expect("net::ERR_FAILED")
+
+
 class OpenPage(Protocol):
     """Opens a page in a new browser context, which shares no cookies with others."""
 

@@ -26,7 +26,7 @@ arithmetic coding. No browser shows a lossless, hierarchical or differential one
 """
 SCAN_MARKER = 0xDA
 HUFFMAN_MARKER, QUANTIZATION_MARKER = 0xC4, 0xDB
-TABLE_MARKERS = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD})
+TABLE_MARKERS = frozenset({HUFFMAN_MARKER, 0xCC, QUANTIZATION_MARKER, 0xDC, 0xDD})
 """Segments with Huffman tables, arithmetic conditioning, quantization tables, number of lines, restart interval."""
 METADATA_MARKERS = frozenset({*range(0xE0, 0xF0), 0xFE})
 """Application segments, and the comment."""

@@ -68,20 +68,18 @@ def _read_chunks(content: bytes, steps: Steps) -> Iterator[tuple[bytes, bytes] |
     (size,) = RIFF.unpack_from(content)
     end = CHUNK.size + size
     at = RIFF.size
-    while at < end <= len(content):
+    while at + CHUNK.size <= end <= len(content):
         steps.take()
-        if at + CHUNK.size > end:
-            yield None
-            return
         kind, length = CHUNK.unpack_from(content, at)
-        at += CHUNK.size
-        next_at = at + length + length % 2
+        start = at + CHUNK.size
+        next_at = start + length + length % 2
         if next_at > end:
-            yield None
-            return
-        header_end = at + min(length, FRAME_HEADER_LENGTH)
-        yield kind, content[at:header_end]
+            break
+        header_end = start + min(length, FRAME_HEADER_LENGTH)
+        yield kind, content[start:header_end]
         at = header_end if kind == FRAME else next_at
+    if at != end:
+        yield None
 
 
 def _read_canvas(header: bytes) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_timeline import CONFIRM, PRESIGN, count_calls, hold_posts, wait_for_one
-from tests.browsing import PHOTOGRAPH, read_key
+from tests.browsing import PHOTOGRAPH, fail_once, read_key
 from tests.conftest import only_prefix
 from tests.eventually import eventually
 
@@ -88,8 +88,7 @@ def test_an_upload_whose_refusal_is_hidden_is_presigned_again(
 ) -> None:
     """A browser hides a response without CORS headers, as if the request had failed."""
     site.log_in(user.username)
-    site.page.route(f"{stack.aws.endpoint}/**", lambda route: route.abort(), times=1)
-    browser_errors.expect("net::ERR_FAILED")
+    fail_once(site.page, browser_errors, f"{stack.aws.endpoint}/**")
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("failed")
     expect(site.failure).to_contain_text("can't be reached.")

@@ -9,7 +9,7 @@ from playwright.sync_api import FilePayload, expect
 
 from tests.browser.test_editor_input import PASTE_TEXT
 from tests.browser.test_timeline import PRESIGN, hold_posts, wait_for_one
-from tests.browsing import PHOTOGRAPH, only_chromium, read_key
+from tests.browsing import PHOTOGRAPH, fail_once, only_chromium, read_key
 from tests.conftest import only_prefix
 from tests.eventually import eventually
 
@@ -83,8 +83,7 @@ def test_a_failed_upload_continues_without_the_file_on_the_disk(
     site: Site, user: User, browser_errors: BrowserErrors, photograph: Path, change: str
 ) -> None:
     site.log_in(user.username)
-    browser_errors.expect("net::ERR_FAILED")
-    site.page.route("**/uploads/presign", lambda route: route.abort(), times=1)
+    fail_once(site.page, browser_errors, "**/uploads/presign")
     # The removal copies the file, too.
     site.page.get_by_role("checkbox", name="Remove hidden details first").uncheck()
     site.input("confirm").set_input_files(photograph)

@@ -18,11 +18,8 @@ from tests.conftest import only_prefix
 from tests.pictures import CASES, draw_scene, make_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from playwright.sync_api import Page
 
-    from playwright.sync_api import Browser, Page
-
-    from infra.local.stack import Stack
     from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
 
@@ -192,15 +189,6 @@ HEADS = [
         make_ftyp(b"M4A ", b"isom"),
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def frame(browser: Browser, stack: Stack) -> Iterator[Page]:
-    """A page in which the tests import the module, without the user of the fixture `page`."""
-    page = browser.new_page()
-    page.goto(stack.origin)
-    yield page
-    page.close()
 
 
 @pytest.mark.parametrize("head", HEADS, ids=repr)

@@ -21,12 +21,11 @@ from tests.conftest import only_prefix
 from tests.pictures import draw_scene, make_camera_photograph, make_webp, make_webp_chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
 
-    from infra.local.stack import Stack
     from tests.browsing import BrowserName, Site
     from tests.conftest import Bucket, User
 
@@ -332,15 +331,6 @@ COMPARE = """async ([files, type]) => {
     return [others, counts];
 }"""
 """Draw each file before and after the removal, as an image shows it: also the part of a file that is cut off."""
-
-
-@pytest.fixture(scope="module")
-def frame(browser: Browser, stack: Stack) -> Iterator[Page]:
-    """A page in which the tests import the module, without the user of the fixture `page`."""
-    page = browser.new_page()
-    page.goto(stack.origin)
-    yield page
-    page.close()
 
 
 @pytest.mark.parametrize("flow", ["confirm", "skip", "repeat"])

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_timeline import hold_posts, wait_for_one
-from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, only_chromium, read_key
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, fail_once, only_chromium, read_key
 from tests.conftest import only_prefix
 from tests.eventually import eventually
 
@@ -107,8 +107,7 @@ def test_an_edited_picture_is_not_uploaded_for_another_user(tabs: Tabs) -> None:
 
 
 def test_try_again_does_not_act_for_another_user(tabs: Tabs, browser_errors: BrowserErrors) -> None:
-    browser_errors.expect("net::ERR_FAILED")
-    tabs.site.page.route(CONFIRM, lambda route: route.abort(), times=1)
+    fail_once(tabs.site.page, browser_errors, CONFIRM)
     tabs.site.input("confirm").set_input_files(PHOTOGRAPH)
     tabs.site.expect_entry("failed")
     tabs.log_in_elsewhere()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from tests.browsing import PHOTOGRAPH, read_key
+from tests.browsing import PHOTOGRAPH, fail_once, read_key
 from tests.conftest import make_user, only_prefix
 from tests.eventually import eventually
 
@@ -113,8 +113,7 @@ def test_a_repeated_confirm_without_a_response_can_be_tried_again(
     site.log_in(user.username)
     site.input("repeat").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
-    site.page.route("**/uploads/confirm", lambda route: route.abort(), times=1)
-    browser_errors.expect("net::ERR_FAILED")
+    fail_once(site.page, browser_errors, "**/uploads/confirm")
     site.entry.get_by_role("button", name="Confirm again").click()
     site.expect_entry("failed")
     expect(site.failure).to_have_text(re.compile(r"can't be reached\. Check the connection and try again\.$"))
@@ -129,8 +128,7 @@ def test_a_failed_removal_is_explained(site: Site, user: User, browser_errors: B
     old = user.avatar
     assert old
     site.log_in(user.username)
-    site.page.route("**/uploads/avatar", lambda route: route.abort(), times=1)
-    browser_errors.expect("net::ERR_FAILED")
+    fail_once(site.page, browser_errors, "**/uploads/avatar")
     remove_button(site, user).click()
     site.expect_entry("failed")
     expect(site.failure).to_have_text(re.compile(r"can't be reached\. Check the connection and try again\.$"))

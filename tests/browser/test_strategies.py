@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
-from tests.browsing import PHOTOGRAPH, read_key
+from tests.browsing import PHOTOGRAPH, fail_once, read_key
 from tests.conftest import only_prefix, only_tag
 from tests.eventually import eventually
 
@@ -92,8 +92,7 @@ def test_a_failed_sweep_or_day_shows_no_earlier_result(
     lifecycle.get_by_role("button", name="Sweep now").click()
     expect(lifecycle.locator("[data-told]")).to_have_text("The sweep has been through the table and the bucket.")
     expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
-    site.page.route(f"**/{path}", lambda route: route.abort(), times=1)
-    browser_errors.expect("net::ERR_FAILED")
+    fail_once(site.page, browser_errors, f"**/{path}")
     lifecycle.get_by_role("button", name=button).click()
     expect(site.failure).to_have_text(re.compile(r"can't be reached\. Check the connection and try again\.$"))
     expect(lifecycle.locator("[data-told]")).to_be_empty()

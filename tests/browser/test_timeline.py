@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from services.uploads.bucket import compute_sha256
 from services.uploads.objects import Declared
-from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, only_chromium, read_key
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, fail_once, only_chromium, read_key
 from tests.conftest import POSTED_PREFIXES, only_prefix, only_tag
 from tests.eventually import eventually
 from tests.forms import presign_as
@@ -213,8 +213,7 @@ def test_a_cancelled_upload_keeps_the_avatar_and_can_be_resumed(
 def test_a_double_click_does_not_cancel_what_it_starts(site: Site, user: User, browser_errors: BrowserErrors) -> None:
     """*Cancel* appears in the place of *Try again*."""
     site.log_in(user.username)
-    browser_errors.expect("net::ERR_FAILED")
-    site.page.route(CONFIRM, lambda route: route.abort(), times=1)
+    fail_once(site.page, browser_errors, CONFIRM)
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("failed")
     with hold_posts(site.page, CONFIRM) as held:
@@ -228,8 +227,7 @@ def test_a_double_click_does_not_cancel_what_it_starts(site: Site, user: User, b
 @only_prefix
 def test_a_failed_confirm_is_repeated_alone(site: Site, user: User, browser_errors: BrowserErrors) -> None:
     site.log_in(user.username)
-    browser_errors.expect("net::ERR_FAILED")
-    site.page.route(CONFIRM, lambda route: route.abort(), times=1)
+    fail_once(site.page, browser_errors, CONFIRM)
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("failed")
     calls = count_calls(site.page)

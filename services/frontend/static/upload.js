@@ -6,7 +6,7 @@ import { removeMetadata } from "./metadata.js";
 /** Maximum size of a chosen file, bytes: many times that of an avatar, since a picture can be scaled down first. */
 const MAX_BYTES = 200_000_000;
 
-/** How often a form is posted while the bucket does not answer, and the first pause between two posts, which doubles. */
+/** How often a form is posted while the bucket can't take the file, and the first pause between two posts, which doubles. */
 const MAX_POSTS = 3;
 const PAUSE_MILLISECONDS = 1000;
 
