@@ -29,8 +29,6 @@ make_service("none-in-list", network_configuration=network | {"security_groups":
 
 aws.s3.BucketV2("deprecated-type")
 aws.s3.Bucket("deprecated-property", acl="private")
-long_name = "a-name-of-more-than-thirty-two-characters"
-aws.lb.TargetGroup("long-name", name=long_name, port=80, protocol="HTTP", vpc_id="vpc-1")
 aws.lb.TargetGroup("wrong-nested-enum", port=80, protocol="HTTP", vpc_id="vpc-1", health_check={"protocol": "HTPP"})
 aws.dynamodb.Table("wrong-attribute", hash_key="k", attributes=[{"name": "k", "type": "T"}])
 aws.cloudwatch.LogGroup("wrong-number", retention_in_days=31)
@@ -55,7 +53,7 @@ make_task("missing-in-json", json.dumps([{"name": "web", "image": "web", "enviro
 plain = [{"name": "PASSWORD", "value": config.require("password")}]
 make_task("plain-secret", json.dumps([{"name": "web", "image": "web", "environment": plain}]))
 
-aws.sns.Topic("formatted", name=f"topic-of-{bucket.arn}")
+aws.sns.Topic("formatted", display_name=f"topic-of-{bucket.arn}")
 aws.sns.Topic("none-in-text", name="topic-of-" + str(config.get("nobody")))
 aws.sns.Topic("representation", display_name=str({"a": 1}))
 

@@ -26,7 +26,6 @@ FAULTS = {
     ],
     find_value_faults: [
         "Service wrong-enum.launchType: 'FARGAT' is none of ",
-        "TargetGroup long-name: its name has 41 characters",
         "TargetGroup wrong-nested-enum.healthCheck.protocol: 'HTPP' is none of ",
         "Table wrong-attribute.attributes[].type: 'T' is none of S, N, B",
         "LogGroup wrong-number.retentionInDays: 31 is none of ",
@@ -37,7 +36,7 @@ FAULTS = {
     find_text_faults: [
         "Service none-in-list.networkConfiguration.securityGroups[1]: has no value",
         "TaskDefinition missing-in-json.containerDefinitions[0].environment[0].value: has no value",
-        "Topic formatted.name: holds an output that was formatted as a text",
+        "Topic formatted.displayName: holds an output that was formatted as a text",
         "Topic none-in-text.name: holds 'None' where a value was meant",
         "Topic representation.displayName: holds the representation of a dict",
         "export.arn: holds an output that was formatted as a text",

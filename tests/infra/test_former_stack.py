@@ -36,4 +36,5 @@ def test_an_upgrade_keeps_the_subnets_and_replaces_the_policies_of_the_images(fo
     assert {each.id for each in former.cloud.resources(SUBNET, LINK)} == network
     policies = [json.loads(each.inputs["policy"]) for each in former.cloud.resources(IMAGES)]
     assert [each["rules"][0]["selection"]["countNumber"] for each in policies] == [100, 100, 100]
+    former.up()  # removes the seeded users from the state (decision 28)
     assert former.up().steps == {}

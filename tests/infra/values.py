@@ -118,15 +118,6 @@ _CHOICES: dict[tuple[str, str], tuple[object, ...]] = {
 }
 """Where AWS's pages say what the service models don't."""
 
-_LONGEST_NAMES = {
-    "aws:cloudwatch/metricAlarm:MetricAlarm": 255,
-    "aws:iam/role:Role": 64,
-    "aws:lb/loadBalancer:LoadBalancer": 32,
-    "aws:lb/targetGroup:TargetGroup": 32,
-    "aws:s3/bucket:Bucket": 63,
-    "aws:scheduler/schedule:Schedule": 64,
-}
-
 _FARGATE_MEMORY = {
     256: (512, 1024, 2048),
     512: range(1024, 4096 + 1, 1024),
@@ -147,7 +138,7 @@ def find_value_faults(deployment: Deployment) -> list[str]:
 
 def find_unchecked_types(deployment: Deployment) -> set[str]:
     """Types whose values nothing is known of here."""
-    tables = {token for token, _ in _CHOICES} | set(_OPERATIONS) | set(_LONGEST_NAMES)
+    tables = {token for token, _ in _CHOICES} | set(_OPERATIONS)
     return {each.type for each in deployment.resources()} - tables
 
 
@@ -159,9 +150,6 @@ def _find_faults(registration: Registration) -> Iterator[str]:
             yield f".{path}: {value!r} is none of {', '.join(map(str, choices))}"
     if (shape := _input_shape(token)) is not None:
         yield from _hold_against(inputs, shape, "")
-    longest = _LONGEST_NAMES.get(token)
-    if longest and (length := _name_length(registration)) > longest:
-        yield f": its name has {length} characters, and AWS allows {longest}"
     if token == _TASK:
         yield from _judge_task(inputs)
 
@@ -210,11 +198,6 @@ def _judge_task(inputs: dict[str, Any]) -> Iterator[str]:
     if report.has_errors():
         yield f".containerDefinitions: {report.generate_report()}"
     yield from _hold_against(containers, shape, ".containerDefinitions")
-
-
-def _name_length(registration: Registration) -> int:
-    given = registration.inputs.get("bucket" if registration.type == "aws:s3/bucket:Bucket" else "name")
-    return 0 if given in (None, UNKNOWN) else len(given)
 
 
 def _walk_lists(value: Any, path: str) -> Iterator[tuple[str, Any]]:
