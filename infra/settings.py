@@ -9,6 +9,7 @@ import botocore.session
 import msgspec
 from msgspec import inspect
 
+from infra.documents.zones import MIN_ZONES
 from services.settings import limits
 from services.settings.conversion import convert_settings, find_nearest
 
@@ -26,10 +27,6 @@ MEMORY_BY_CPU = {
     4096: tuple(range(8192, 30720 + 1, 1024)),
 }
 """Memory sizes in MiB that Fargate supports, by CPU units (AWS: "Fargate task definition considerations")."""
-
-
-MIN_ZONES = 2
-"""A load balancer needs subnets in two Availability Zones."""
 
 
 class InvalidConfigurationError(Exception):

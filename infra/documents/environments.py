@@ -6,7 +6,7 @@ Values may be Pulumi outputs, which are left as they are.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -15,9 +15,6 @@ from services.frontend.settings import Settings as FrontendSettings
 from services.settings.environment import METRICS_NAMESPACE
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.settings import Settings as SweepSettings
-
-if TYPE_CHECKING:
-    from infra.settings import Settings
 
 Environment = dict[str, Any]
 """Values by name of the variable. Some may be Pulumi outputs."""
@@ -42,7 +39,7 @@ class Names:
     metrics_namespace: str = METRICS_NAMESPACE
 
 
-def make_environment(program: str, names: Names, settings: Settings) -> Environment:
+def make_environment(program: str, names: Names, settings: msgspec.Struct) -> Environment:
     """Each setting of this program that the stack's configuration or one of the names determines."""
     known = {field.name: str(getattr(settings, field.name)) for field in msgspec.structs.fields(settings)}
     known |= {field.name: getattr(names, field.name) for field in fields(names)}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.settings import MIN_ZONES
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+MIN_ZONES = 2
+"""A load balancer needs subnets in two Availability Zones."""
 
 UNSUPPORTED_ZONES = frozenset(
     {"ape1-az1", "apne1-az3", "cac1-az3", "cac1-az4", "cnn1-az3", "cnn1-az4", "euw3-az2", "use1-az3", "usw1-az2"}
