@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
-from itertools import repeat
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from services.frontend.listing import PREFIXES
+from services.frontend.object_cache import ObjectCache, ObjectDetails, Version
 from services.store.clients import is_missing
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, USERNAME_FIELD
 from services.store.states import State, find_avatar_state, find_state
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
     from datetime import datetime
 
@@ -73,6 +74,7 @@ class Inspector:
     executor: Executor
     listing: Listing
     strategy: PendingStrategy
+    cache: ObjectCache = field(default_factory=ObjectCache)
 
     def list_page(self, limit: int, cursor: str | None, state: State | None = None) -> ObjectsPage:
         """A page of objects, newest first. At most `limit` objects are inspected. With a state the page has only those
@@ -99,32 +101,50 @@ class Inspector:
         return PENDING_PREFIXES if state is State.PENDING and self.strategy == "prefix" else PREFIXES
 
     def describe(self, page: EntriesPage, state: State | None = None) -> ObjectsPage:
-        """Inspect the objects in parallel, with one or two calls each, since a listing has no metadata and no tags."""
+        """Inspect the objects in parallel, with one or two calls for each that is not cached, since a listing has no
+        metadata and no tags.
+        """
+        cached = {entry.key: self.cache.find(entry.key, entry.version) for entry in page.entries}
+        missing = [entry for entry in page.entries if cached[entry.key] is None]
+        cached |= zip((entry.key for entry in missing), self.executor.map(self._read_details, missing), strict=True)
         # Objects that were deleted since the listing are left out.
-        found = [details for details in self.executor.map(self._read_details, page.entries) if details]
-        owners = (details.headers["Metadata"].get(USERNAME_FIELD) for details in found)
+        found = [(entry, details) for entry in page.entries if (details := cached[entry.key])]
+        owners = (details.metadata.get(USERNAME_FIELD) for _, details in found)
         avatars = self.people.find_avatars(owner for owner in owners if owner)
-        objects = [_inspect(details, avatars) for details in found]
+        objects = [_inspect(entry, details, avatars) for entry, details in found]
         shown = [entry for entry in objects if state in {None, entry.state}]
         return ObjectsPage(shown, page.cursor, len(page.entries))
 
     def inspect_rows(self, page: PeoplePage, state: State | None = None) -> RowsPage:
-        return filter_rows(page, self.inspect_all(page.people), state)
+        """Inspect the rows in parallel, with one call for each avatar."""
+        return filter_rows(list(self.executor.map(self._inspect_row, page.people)), page.cursor, state)
 
-    def inspect_all(self, people: Iterable[Row], existing: Collection[str] = ()) -> Iterator[InspectedRow]:
-        """Start to inspect the rows in parallel, with one call for each avatar that is not among `existing`."""
-        return self.executor.map(self._inspect_row, people, repeat(existing))
+    def inspect_all(self, people: Iterable[Row], listed: Collection[str]) -> Iterator[InspectedRow]:
+        """Start to inspect the rows in parallel, with one call for each avatar that is not among `listed` and was not
+        found shortly before.
+        """
+        inspecting = [
+            self._inspect_without_call(person, listed) or self.executor.submit(self._inspect_row, person)
+            for person in people
+        ]
+        return (row if isinstance(row, InspectedRow) else row.result() for row in inspecting)
 
-    def _inspect_row(self, person: Row, existing: Collection[str]) -> InspectedRow:
+    def _inspect_without_call(self, person: Row, listed: Collection[str]) -> InspectedRow | None:
+        avatar = person.avatar
+        if avatar is None:
+            return InspectedRow(person, None)
+        is_known = avatar in listed or self.cache.is_known(avatar)
+        return InspectedRow(person, State.LIVE) if is_known and avatar.startswith(AVATAR_PREFIX) else None
+
+    def _inspect_row(self, person: Row) -> InspectedRow:
         if person.avatar is None:
             return InspectedRow(person, None)
         # Another prefix counts as missing: a lifecycle rule deletes the object soon, or the service may not read it.
-        is_avatar = person.avatar.startswith(AVATAR_PREFIX)
-        is_there = is_avatar and (person.avatar in existing or self._is_there(person.avatar))
+        is_there = person.avatar.startswith(AVATAR_PREFIX) and self._is_there(person.avatar)
         latest = person if is_there else self.people.find(person.username)
         if latest.avatar != person.avatar:
             # The avatar was replaced since the row was read, and the old picture was deleted.
-            return self._inspect_row(latest, existing)
+            return self._inspect_row(latest)
         return InspectedRow(person, find_avatar_state(person.avatar, is_there=is_there))
 
     def _is_there(self, key: str) -> bool:
@@ -134,9 +154,10 @@ class Inspector:
             if is_missing(error):
                 return False
             raise
+        self.cache.add_existing(key)
         return True
 
-    def _read_details(self, entry: Entry) -> _Details | None:
+    def _read_details(self, entry: Entry) -> ObjectDetails | None:
         try:
             headers = self._read_headers(entry)
             tags = self._read_tags(entry.key) if headers.get("TagCount") else dict[str, str]()
@@ -144,7 +165,17 @@ class Inspector:
             if is_missing(error):
                 return None
             raise
-        return _Details(entry, headers, tags)
+        details = ObjectDetails(
+            headers["ContentType"],
+            headers["LastModified"],
+            headers["Metadata"],
+            tags,
+            read_expiry(headers.get("Expiration")),
+        )
+        # The object may have been replaced since the listing.
+        version = Version(headers["ETag"], headers["LastModified"].replace(microsecond=0))
+        self.cache.add(entry.key, version, details, _read_date(headers))
+        return details
 
     def _read_headers(self, entry: Entry) -> HeadObjectOutputTypeDef | GetObjectOutputTypeDef:
         if entry.size == 0:
@@ -159,33 +190,28 @@ class Inspector:
         return {tag["Key"]: tag["Value"] for tag in tag_set}
 
 
-@dataclass(frozen=True, slots=True)
-class _Details:
-    """An object as S3 describes it. Its state depends on the table as well."""
-
-    entry: Entry
-    headers: HeadObjectOutputTypeDef | GetObjectOutputTypeDef
-    tags: Mapping[str, str]
-
-
-def filter_rows(page: PeoplePage, inspected: Iterable[InspectedRow], state: State | None) -> RowsPage:
+def filter_rows(rows: Sequence[InspectedRow], cursor: str | None, state: State | None) -> RowsPage:
     """Keep the rows in this state, or all if there is no state."""
-    return RowsPage([row for row in inspected if state in {None, row.state}], page.cursor, len(page.people))
+    return RowsPage([row for row in rows if state in {None, row.state}], cursor, len(rows))
 
 
-def _inspect(details: _Details, avatars: Mapping[str, str | None]) -> InspectedObject:
-    entry, headers = details.entry, details.headers
-    metadata = headers["Metadata"]
+def _inspect(entry: Entry, details: ObjectDetails, avatars: Mapping[str, str | None]) -> InspectedObject:
     return InspectedObject(
         key=entry.key,
         size=entry.size,
-        content_type=headers["ContentType"],
-        last_modified=headers["LastModified"],
+        content_type=details.content_type,
+        last_modified=details.last_modified,
         tags=details.tags,
-        metadata=metadata,
-        expires=read_expiry(headers.get("Expiration")),
-        state=find_state(entry.key, details.tags, avatars.get(metadata.get(USERNAME_FIELD, ""))),
+        metadata=details.metadata,
+        expires=details.expires,
+        state=find_state(entry.key, details.tags, avatars.get(details.metadata.get(USERNAME_FIELD, ""))),
     )
+
+
+def _read_date(response: HeadObjectOutputTypeDef | GetObjectOutputTypeDef) -> datetime:
+    """The time of S3's clock at the response, to the second."""
+    # HTTP times are UTC (RFC 9110, section 5.6.7), but the emulator writes "-0000", which Python reads as no time zone.
+    return parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"]).replace(tzinfo=UTC)
 
 
 def read_expiry(expiration: str | None) -> datetime | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
+from services.frontend.object_cache import Version
 from services.frontend.search import Batch, Search, Segment, suggest_start
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
 
@@ -30,17 +32,22 @@ MAX_HINT_LENGTH = 36
 MAX_CURSOR_BYTES = 8192
 """Maximum size of a decoded cursor: more than the longest key and its hints take with every character escaped."""
 
+NEVER = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     key: str
     size: int
+    version: Version
 
 
 @dataclass(frozen=True, slots=True)
 class EntriesPage:
     entries: list[Entry]
     cursor: str | None
+    listed: Collection[str]
+    """The keys of all objects that were listed to find this page: those of the page, and often many more."""
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
@@ -87,36 +94,37 @@ class Listing:
             prefix: Search(count, _find_bound(prefix, previous), hints.get(prefix), self._clock(), self._batch)
             for prefix in prefixes
         }
-        sizes = self._run(searches)
+        listed = self._run(searches)
         found = {prefix: search.found for prefix, search in searches.items() if search.found}
         if previous is None:
             self._hints |= self._suggest_hints(found, count)
         names = sorted(((name, prefix) for prefix, segment in found.items() for name in segment.names), reverse=True)
-        entries = [Entry(prefix + name, sizes[prefix + name]) for name, prefix in names[:limit]]
+        entries = [listed[prefix + name] for name, prefix in names[:limit]]
         if len(names) <= limit:
-            return EntriesPage(entries, None)
+            return EntriesPage(entries, None, listed.keys())
         following = _Cursor(entries[-1].key, {})
         remaining = {prefix: _keep_below(segment, _find_bound(prefix, following)) for prefix, segment in found.items()}
         hints = {prefix: hint[:MAX_HINT_LENGTH] for prefix, hint in self._suggest_hints(remaining, count).items()}
-        return EntriesPage(entries, encode_cursor(msgspec.json.encode(_Cursor(following.last, hints)).decode()))
+        encoded = encode_cursor(msgspec.json.encode(_Cursor(following.last, hints)).decode())
+        return EntriesPage(entries, encoded, listed.keys())
 
     def _suggest_hints(self, found: Mapping[str, Segment], count: int) -> dict[str, str]:
         suggested = {prefix: suggest_start(segment, count, self._batch) for prefix, segment in found.items()}
         return {prefix: hint for prefix, hint in suggested.items() if hint is not None}
 
-    def _run(self, searches: Mapping[str, Search]) -> dict[str, int]:
-        """Run the searches to their end, the listings of a round in parallel. Returns the size of each listed key."""
-        sizes: dict[str, int] = {}
+    def _run(self, searches: Mapping[str, Search]) -> dict[str, Entry]:
+        """Run the searches to their end, the listings of a round in parallel. Returns the entry of each listed key."""
+        found: dict[str, Entry] = {}
         while running := [(prefix, search) for prefix, search in searches.items() if search.found is None]:
             probes = [(prefix, probe) for prefix, search in running for probe in search.probes]
             listed = self._executor.map(self._list, probes)
             for prefix, search in running:
                 batches: list[Batch] = []
                 for entries, more in islice(listed, len(search.probes)):
-                    sizes |= {entry.key: entry.size for entry in entries}
+                    found |= {entry.key: entry for entry in entries}
                     batches.append(Batch([entry.key.removeprefix(prefix) for entry in entries], more))
                 search.add(batches)
-        return sizes
+        return found
 
     def _list(self, probe: tuple[str, str | None]) -> tuple[list[Entry], bool]:
         prefix, after = probe
@@ -159,5 +167,6 @@ def _keep_below(segment: Segment, bound: str | None) -> Segment:
 
 
 def _read_entry(entry: ObjectTypeDef) -> Entry:
-    # boto3's types make both optional; S3 always returns them.
-    return Entry(entry.get("Key", ""), entry.get("Size", 0))
+    # boto3's types make all of them optional; S3 always returns them.
+    modified = entry.get("LastModified", NEVER).replace(microsecond=0)
+    return Entry(entry.get("Key", ""), entry.get("Size", 0), Version(entry.get("ETag", ""), modified))

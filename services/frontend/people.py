@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from cachetools import TTLCache
 
 from services.frontend.cursor import decode_cursor, encode_cursor
 from services.store.keys import USERNAME_PATTERN
@@ -26,6 +29,17 @@ PAUSE_SECONDS = 0.05
 MAX_STALLED = 5
 """How many such responses in a row end the request."""
 
+RECENT_SECONDS = 10
+"""How long the avatar of a row that was read is used for a redirect. The browser requests the pictures of a page within
+seconds. If the avatar is replaced during this time, the redirect leads to the picture that the page shows, which may be
+deleted.
+"""
+
+MAX_RECENT = 10_000
+"""Maximum number of users whose avatars are cached, about 3 MB. When it is reached, the least recently used entry is
+dropped.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
@@ -39,11 +53,30 @@ class PeoplePage:
         return PeoplePage(self.people[:count], encode_cursor(self.people[count - 1].username))
 
 
+class RecentAvatars:
+    """The avatars of the rows that were read in the last seconds. Threads share it."""
+
+    def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
+        self._avatars = TTLCache[str, str | None](MAX_RECENT, RECENT_SECONDS, timer)
+        self._lock = threading.Lock()
+
+    def add(self, row: Row) -> Row:
+        """Add the avatar of a row that was read just now. Returns the row."""
+        with self._lock:
+            self._avatars[row.username] = row.avatar
+        return row
+
+    def has(self, username: str, avatar: str) -> bool:
+        with self._lock:
+            return self._avatars.get(username) == avatar
+
+
 @dataclass(frozen=True, slots=True)
 class People:
     dynamodb: DynamoDBClient
     table: str
     pause: Callable[[float], object] = time.sleep
+    recent: RecentAvatars = field(default_factory=RecentAvatars)
 
     def find(self, username: str) -> Row:
         """
@@ -53,8 +86,18 @@ class People:
         if re.fullmatch(USERNAME_PATTERN, username):
             found = self.dynamodb.get_item(TableName=self.table, Key=make_key(username), ConsistentRead=True)
             if "Item" in found:
-                return read_row(found["Item"])
+                return self.recent.add(read_row(found["Item"]))
         raise UnknownUserError
+
+    def find_avatar(self, username: str, expected: str | None) -> str | None:
+        """The user's avatar. There is no call to AWS if it was the expected one a few seconds ago.
+
+        Raises:
+            UnknownUserError: the table has no row of this user.
+        """
+        if expected is not None and self.recent.has(username, expected):
+            return expected
+        return self.find(username).avatar
 
     def list_page(self, limit: int, cursor: str | None) -> PeoplePage:
         """
@@ -64,7 +107,9 @@ class People:
         after: dict[str, Any] = {"ExclusiveStartKey": make_key(decode_cursor(cursor))} if cursor is not None else {}
         page = self.dynamodb.scan(TableName=self.table, Limit=limit, ConsistentRead=True, **after)
         last = page.get("LastEvaluatedKey", {}).get(USERNAME, {}).get("S")
-        return PeoplePage([read_row(row) for row in page["Items"]], encode_cursor(last) if last else None)
+        return PeoplePage(
+            [self.recent.add(read_row(item)) for item in page["Items"]], encode_cursor(last) if last else None
+        )
 
     def find_avatars(self, usernames: Iterable[str]) -> Mapping[str, str | None]:
         """The avatars of these users. Users without a row are left out.
@@ -81,7 +126,7 @@ class People:
         stalled = 0
         while keys:
             response = self.dynamodb.batch_get_item(RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}})
-            yield from map(read_row, response["Responses"].get(self.table, []))
+            yield from (self.recent.add(read_row(item)) for item in response["Responses"].get(self.table, []))
             unprocessed = list(response["UnprocessedKeys"].get(self.table, {"Keys": []})["Keys"])
             stalled = stalled + 1 if len(unprocessed) == len(keys) else 0
             if stalled == MAX_STALLED:

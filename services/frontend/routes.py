@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -38,6 +37,17 @@ LookedAt = Annotated[
     int, msgspec.Meta(description="Number of entries that were inspected for this page, in any state.")
 ]
 Username = Annotated[str, PathParameter(description="A user in the table.", examples=make_examples(shared.USERNAME))]
+
+ExpectedAvatar = Annotated[
+    str | None,
+    QueryParameter(
+        description=(
+            "The avatar in a list that was read just before. While the service remembers it as the user's, it redirects"
+            " to it. Leave it out for the latest avatar."
+        ),
+        examples=make_examples(shared.UPLOAD.avatar_key),
+    ),
+]
 
 
 class User(msgspec.Struct, frozen=True):
@@ -102,7 +112,7 @@ def make_routes(
     ) -> Template:
         caller = await guard.identify_if_logged_in(request)
         query = Query(users, objects, rows, _parse_state(object_state), _parse_state(row_state))
-        context = await asyncio.to_thread(view.gather, caller, query)
+        context = await view.gather(caller, query)
         return Template("page.html", context=context, headers={"Cache-Control": "no-store"})
 
     @get(
@@ -128,8 +138,8 @@ def make_routes(
         operation_class=examples.AVATAR,
         responses=examples.AVATAR_PROBLEMS,
     )
-    def show_avatar(username: Username) -> Redirect:
-        avatar = people.find(username).avatar
+    def show_avatar(username: Username, v: ExpectedAvatar = None) -> Redirect:
+        avatar = people.find_avatar(username, v)
         if avatar is None:
             raise NoAvatarError("The user has no avatar yet.")
         # Browsers must not cache the redirect, since the row may change. They cache the picture by its presigned URL.

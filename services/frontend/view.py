@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.frontend.inspector import filter_rows
-from services.frontend.people import People, PeoplePage
+from services.frontend.shared_reads import SharedReads
 from services.pictures.formats import CONTENT_TYPES, FORMATS
 from services.store.keys import PENDING_PREFIX
 from services.store.table import UnknownUserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Executor
 
-    from services.frontend.inspector import Inspector
+    from services.frontend.inspector import InspectedRow, Inspector, ObjectsPage
+    from services.frontend.listing import EntriesPage
+    from services.frontend.people import People, PeoplePage
     from services.settings.limits import PendingStrategy
     from services.store.states import State
-    from services.store.table import Row
     from services.web.callers.identity import Caller
 
 CARDS = 12
@@ -45,58 +47,98 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    people: People
-    inspector: Inspector
-    executor: Executor
-    strategy: PendingStrategy
-    lifecycle_clock: bool
-    """Whether the page can move the clock of the lifecycle rules."""
-    limits: Mapping[str, int]
-    """The limits of a picture, for the page's scripts: `width` and `height` in pixels, and `bytes`."""
+class Lists:
+    """The page's lists, which are the same for every caller."""
 
-    def gather(self, caller: Caller | None, query: Query) -> dict[str, Any]:
-        """The template's context. Tasks of the executor make single calls to AWS and never wait for other tasks.
+    cards: PeoplePage
+    table: PeoplePage
+    rows: Sequence[InspectedRow]
+    """The rows of `table`."""
+    entries: EntriesPage
+    bucket: ObjectsPage
+
+
+class View:
+    def __init__(
+        self,
+        people: People,
+        inspector: Inspector,
+        executor: Executor,
+        strategy: PendingStrategy,
+        limits: Mapping[str, int],
+        *,
+        lifecycle_clock: bool,
+    ) -> None:
+        """
+        Args:
+            people: reads the table.
+            inspector: inspects objects and rows.
+            executor: makes single calls to AWS. Its tasks never wait for other tasks.
+            strategy: the pending strategy.
+            limits: the limits of a picture, for the page's scripts: `width` and `height` in pixels, and `bytes`.
+            lifecycle_clock: whether the page can move the clock of the lifecycle rules.
+        """
+        self._people = people
+        self._inspector = inspector
+        self._executor = executor
+        self._settings = {
+            "strategy": strategy,
+            "lifecycle_clock": lifecycle_clock,
+            "accept": ",".join(CONTENT_TYPES),
+            "pending_prefix": PENDING_PREFIX,
+            "formats": SHOWN_FORMATS,
+            "limits": limits,
+        }
+        self._lists = SharedReads(self._read_lists)
+
+    async def gather(self, caller: Caller | None, query: Query) -> dict[str, Any]:
+        """The template's context. Concurrent views of the same lists share the calls to AWS.
 
         Raises:
             InvalidCursorError: a cursor was not issued by its list.
         """
-        reading_table = self.executor.submit(self.people.list_page, ROWS, query.rows)
+        lists = await self._lists.get(query)
+        current = await self._find_current(caller, lists)
+        rows = lists.rows
+        if current and current not in rows and query.rows is None and query.row_state is None:
+            rows = [current, *rows]
+        return {
+            "current": current and current.row,
+            "cards": lists.cards,
+            "table": filter_rows(rows, lists.table.cursor, query.row_state),
+            "bucket": lists.bucket,
+            "query": asdict(query),
+            **self._settings,
+        }
+
+    def _read_lists(self, query: Query) -> Lists:
+        reading_table = self._executor.submit(self._people.list_page, ROWS, query.rows)
         reading_cards = (
             reading_table
             if query.users == query.rows
-            else self.executor.submit(self.people.list_page, CARDS, query.users)
+            else self._executor.submit(self._people.list_page, CARDS, query.users)
         )
-        entries = self.inspector.list_entries(ROWS, query.objects, query.object_state)
+        entries = self._inspector.list_entries(ROWS, query.objects, query.object_state)
         table, cards = reading_table.result(), reading_cards.result().first(CARDS)
-        current = self._find_current(caller, [*cards.people, *table.people])
-        is_shown = current is None or current.username in {person.username for person in table.people}
-        if current and not is_shown and query.rows is None and query.row_state is None:
-            table = PeoplePage([current, *table.people], table.cursor)
-        inspected = self.inspector.inspect_all(table.people, {entry.key for entry in entries.entries})
-        bucket = self.inspector.describe(entries, query.object_state)
-        return {
-            "current": current,
-            "cards": cards,
-            "table": filter_rows(table, inspected, query.row_state),
-            "bucket": bucket,
-            "query": asdict(query),
-            "strategy": self.strategy,
-            "lifecycle_clock": self.lifecycle_clock,
-            "accept": ",".join(CONTENT_TYPES),
-            "pending_prefix": PENDING_PREFIX,
-            "formats": SHOWN_FORMATS,
-            "limits": self.limits,
-        }
+        inspecting = self._inspector.inspect_all(table.people, entries.listed)
+        bucket = self._inspector.describe(entries, query.object_state)
+        return Lists(cards, table, [*inspecting], entries, bucket)
 
-    def _find_current(self, caller: Caller | None, shown: list[Row]) -> Row | None:
-        """The row of the logged-in user, from the shown rows or else from the table."""
+    async def _find_current(self, caller: Caller | None, lists: Lists) -> InspectedRow | None:
+        """The row of the logged-in user, from the lists or else from the table."""
         if caller is None:
             return None
-        for person in shown:
-            if person.username == caller.username:
-                return person
+        for shown in lists.rows:
+            if shown.row.username == caller.username:
+                return shown
+        return await asyncio.to_thread(self._inspect_current, caller.username, lists)
+
+    def _inspect_current(self, username: str, lists: Lists) -> InspectedRow | None:
         try:
-            return self.people.find(caller.username)
+            row = next((row for row in lists.cards.people if row.username == username), None) or self._people.find(
+                username
+            )
         except UnknownUserError:
             return None
+        (inspected,) = self._inspector.inspect_all([row], lists.entries.listed)
+        return inspected

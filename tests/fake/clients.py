@@ -96,6 +96,7 @@ class S3(Client):
             {
                 "Key": key,
                 "Size": len(BODIES[stored.body]),
+                "ETag": stored.etag,
                 "LastModified": datetime.fromtimestamp(stored.modified, UTC),
             }
             for key, stored in entries

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from services.settings.limits import PendingStrategy
 
 MODIFIED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+ETAG = '"1"'
+DATED = {"HTTPHeaders": {"date": "Sun, 22 Nov 2026 10:00:00 GMT"}}
+"""Metadata of a response in the second of the last change."""
 EXPIRES = datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -71,7 +74,8 @@ def list_keys(
     stub: Stubber, *keys: str, prefixes: Sequence[str] = ("avatars/", PENDING_PREFIX), size: int = 500
 ) -> None:
     for prefix in prefixes:
-        found = [{"Key": key, "Size": size} for key in keys if key.startswith(prefix)]
+        entry = {"Size": size, "ETag": ETAG, "LastModified": MODIFIED}
+        found = [{"Key": key, **entry} for key in keys if key.startswith(prefix)]
         stub.add_response(
             "list_objects_v2",
             {"IsTruncated": False, **({"Contents": found} if found else {})},
@@ -84,7 +88,9 @@ def describe(stub: Stubber, key: str, **more: Any) -> None:
         "Body": io.BytesIO(b"x"),
         "ContentType": "image/png",
         "LastModified": MODIFIED,
+        "ETag": ETAG,
         "Metadata": {"username": "ada"},
+        "ResponseMetadata": DATED,
         **more,
     }
     stub.add_response("get_object", answer, {"Bucket": "pictures", "Key": key, "Range": "bytes=0-0"})
@@ -201,7 +207,13 @@ def test_an_object_that_is_deleted_after_the_listing_is_left_out(inspector: Insp
 
 def test_an_empty_object_is_read_by_head(inspector: Inspector, s3_stub: Stubber) -> None:
     list_keys(s3_stub, "avatars/1", size=0)
-    head: dict[str, Any] = {"ContentType": "text/plain", "LastModified": MODIFIED, "Metadata": {}}
+    head: dict[str, Any] = {
+        "ContentType": "text/plain",
+        "LastModified": MODIFIED,
+        "ETag": ETAG,
+        "Metadata": {},
+        "ResponseMetadata": DATED,
+    }
     s3_stub.add_response("head_object", head, {"Bucket": "pictures", "Key": "avatars/1"})
     [entry] = inspector.list_page(10, None).objects
     assert (entry.size, entry.state) == (0, State.ORPHAN)

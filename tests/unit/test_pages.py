@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from botocore.exceptions import NoCredentialsError
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, ObjectsPage, RowsPage
 from services.frontend.listing import EntriesPage, Entry
+from services.frontend.object_cache import Version
 from services.frontend.people import People, PeoplePage
 from services.frontend.pictures import Pictures
 from services.frontend.templates import create_environment
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 ADA, BOB = Row("ada", "Ada Lovelace", "avatars/1"), Row("bob", "Bob", None)
 NOTHING = Query()
+ENTRY = Entry("avatars/1", 500, Version('"1"', datetime(2026, 1, 1, tzinfo=UTC)))
 
 
 @pytest.mark.parametrize("last", ["a", "ab", "abc", "avatars/019b-1", "é", "🙂", " ", "\0", "a" * 1000])
@@ -139,7 +142,7 @@ class FakePeople:
 
 class FakeInspector:
     def list_entries(self, limit: int, cursor: str | None, state: State | None) -> EntriesPage:
-        return EntriesPage([Entry("avatars/1", 500)], f"{limit} {state} after {cursor}")
+        return EntriesPage([ENTRY], f"{limit} {state} after {cursor}", [ENTRY.key])
 
     def describe(self, page: EntriesPage, state: State | None) -> ObjectsPage:
         return ObjectsPage([], f"{page.cursor} of {state}", len(page.entries))
@@ -156,12 +159,12 @@ def people() -> FakePeople:
 @pytest.fixture
 def view(people: FakePeople, executor: Executor) -> View:
     return View(
-        cast("People", people), cast("Inspector", FakeInspector()), executor, "prefix", lifecycle_clock=True, limits={}
+        cast("People", people), cast("Inspector", FakeInspector()), executor, "prefix", {}, lifecycle_clock=True
     )
 
 
 def test_each_list_of_the_page_has_its_own_cursor(view: View) -> None:
-    shown = view.gather(None, Query("u", "o", "r", State.LIVE, State.DANGLING))
+    shown = gather(view, None, Query("u", "o", "r", State.LIVE, State.DANGLING))
     assert shown["cards"].cursor == f"{CARDS} after u"
     assert shown["bucket"].cursor == f"{ROWS} live after o of live"
     assert shown["table"].cursor == f"{ROWS} after r"
@@ -175,9 +178,13 @@ def test_each_list_of_the_page_has_its_own_cursor(view: View) -> None:
     }
 
 
+def gather(view: View, caller: Caller | None, query: Query = NOTHING) -> dict[str, Any]:
+    return asyncio.run(view.gather(caller, query))
+
+
 @pytest.mark.parametrize("place", [None, "a"])
 def test_users_and_rows_with_the_same_cursor_are_read_once(view: View, people: FakePeople, place: str | None) -> None:
-    shown = view.gather(None, Query(users=place, rows=place))
+    shown = gather(view, None, Query(users=place, rows=place))
     assert people.listed == [place]
     assert shown["cards"].cursor == shown["table"].cursor == f"{ROWS} after {place}"
 
@@ -193,16 +200,16 @@ def test_users_and_rows_with_the_same_cursor_are_read_once(view: View, people: F
     ids=["first page", "other lists turned", "another page", "one state"],
 )
 def test_the_current_user_s_row_is_on_the_table_s_first_page(view: View, query: Query, shown: list[str]) -> None:
-    rows = view.gather(Caller("bob"), query)["table"].rows
+    rows = gather(view, Caller("bob"), query)["table"].rows
     assert [row.row.username for row in rows] == shown
 
 
 def test_the_current_user_s_row_is_on_a_page_once(view: View) -> None:
-    assert [row.row for row in view.gather(Caller("ada"), NOTHING)["table"].rows] == [ADA]
+    assert [row.row for row in gather(view, Caller("ada"), NOTHING)["table"].rows] == [ADA]
 
 
 def test_a_row_whose_object_is_in_the_listing_is_live(view: View) -> None:
-    assert [row.state for row in view.gather(None, NOTHING)["table"].rows] == [State.LIVE]
+    assert [row.state for row in gather(view, None, NOTHING)["table"].rows] == [State.LIVE]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +225,7 @@ def test_a_row_whose_object_is_in_the_listing_is_live(view: View) -> None:
 def test_the_current_user_is_shown(
     view: View, people: FakePeople, caller: Caller | None, current: Row | None, found: list[str]
 ) -> None:
-    assert view.gather(caller, NOTHING)["current"] == current
+    assert gather(view, caller, NOTHING)["current"] == current
     assert people.found == found
 
 
@@ -262,7 +269,7 @@ def test_initials_stand_for_a_missing_picture(name: str, initials: str) -> None:
 
 
 def show_page(view: View, caller: Caller | None = None, query: Query = NOTHING, **changed: Any) -> str:
-    return create_environment().get_template("page.html").render(view.gather(caller, query) | changed)
+    return create_environment().get_template("page.html").render(gather(view, caller, query) | changed)
 
 
 def test_an_empty_page_states_that_the_bucket_and_the_table_are_empty(view: View) -> None:

@@ -1,0 +1,247 @@
+"""A view with a cache shows what a view without one shows, whatever changes between two views."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.frontend.cursor import decode_cursor
+from services.frontend.inspector import Inspector
+from services.frontend.listing import Listing
+from services.frontend.object_cache import MAX_AGE_SECONDS, MIN_OBJECT_AGE_SECONDS, ObjectCache
+from services.frontend.people import RECENT_SECONDS, People, RecentAvatars
+from services.frontend.view import ROWS, Query, View
+from services.store.keys import PENDING_PREFIX, PENDING_TAG, USERNAME_FIELD
+from services.web.callers.identity import Caller
+from tests.fake import clients
+from tests.fake.aws import Aws
+from tests.fake.executors import Eager
+from tests.fake.world import Object, World
+
+NOW = 1_795_000_000.4
+USERS = ("ada", "bob", "cy")
+MIN_BATCH = ROWS + 1
+"""The fewest keys in one listing with which a page can be found."""
+
+
+class S3(clients.S3):
+    """The fake with the headers of S3 that a cache depends on: times without fractions of a second, and `Date`."""
+
+    def __init__(self, aws: Aws) -> None:
+        super().__init__(aws.call)
+        self._aws = aws
+
+    def get_object(self, *, Bucket: str, Key: str, Range: str = "") -> dict[str, Any]:  # noqa: N803
+        assert Range == "bytes=0-0"
+        return self._add_date(super().get_object(Bucket=Bucket, Key=Key))
+
+    def head_object(self, *, Bucket: str, Key: str, ChecksumMode: str = "") -> dict[str, Any]:  # noqa: N803
+        return self._add_date(super().head_object(Bucket=Bucket, Key=Key, ChecksumMode=ChecksumMode))
+
+    def _add_date(self, response: dict[str, Any]) -> dict[str, Any]:
+        date = format_datetime(datetime.fromtimestamp(int(self._aws.now), UTC), usegmt=True)
+        modified = response["LastModified"].replace(microsecond=0)
+        return response | {"LastModified": modified, "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+
+
+def make_view(aws: Aws, batch: int) -> View:
+    def read_clock() -> float:
+        return aws.now
+
+    people = People(aws.dynamodb, "users", recent=RecentAvatars(read_clock))
+    listing = Listing(S3(aws), "pictures", Eager(), read_clock, batch)  # pyright: ignore[reportArgumentType]
+    cache = ObjectCache(read_clock)
+    inspector = Inspector(S3(aws), "pictures", people, Eager(), listing, "tag", cache)  # pyright: ignore[reportArgumentType]
+    return View(people, inspector, Eager(), "tag", {}, lifecycle_clock=False)
+
+
+def gather(view: View, query: Query, username: str | None = None) -> dict[str, Any]:
+    return asyncio.run(view.gather(Caller(username) if username else None, query))
+
+
+@dataclass
+class Place:
+    """A bucket and a table that change."""
+
+    aws: Aws = field(default_factory=lambda: Aws(World(NOW)))
+    count: int = 0
+
+    def put(self, key: str, username: str, body: str, tags: tuple[tuple[str, str], ...]) -> None:
+        self.aws.put(key, Object(body, ((USERNAME_FIELD, username),), tags))
+        self.count += 1
+
+    def confirm(self, username: str) -> None:
+        """A confirm under `prefix`, which makes another object the avatar and deletes the old one."""
+        old = self.aws.avatars.get(username)
+        key = f"avatars/{self.count:04}"
+        self.put(key, username, "good", ())
+        self.aws.point(username, key)
+        self.aws.remove(*([old] if old else []))
+
+    def post(self, username: str, prefix: str) -> None:
+        self.put(f"{prefix}{self.count:04}", username, "good", (PENDING_TAG,))
+
+    def copy_onto_itself(self, index: int) -> None:
+        """A confirm under `tag`, which removes the tag."""
+        key, stored = self.choose(index)
+        self.aws.put(key, replace(stored, tags=()))
+
+    def overwrite(self, index: int) -> None:
+        key, stored = self.choose(index)
+        self.aws.put(key, replace(stored, body="bad", content_type="text/html"))
+
+    def remove_avatar(self, username: str) -> None:
+        old = self.aws.avatars[username]
+        self.aws.point(username, None)
+        self.aws.remove(*([old] if old else []))
+
+    def retag(self, index: int) -> None:
+        """A change that leaves no trace in a listing."""
+        key, stored = self.choose(index)
+        self.aws.put(key, replace(stored, tags=() if stored.tags else (("Colour", "red"),)), modified=stored.modified)
+        self.aws.wait(MAX_AGE_SECONDS)
+
+    def delete(self, index: int) -> None:
+        """A deletion by somebody else, which can leave a row without its object outside of the listing."""
+        key, _ = self.choose(index)
+        self.aws.remove(key)
+        self.aws.wait(MAX_AGE_SECONDS)
+
+    def choose(self, index: int) -> tuple[str, Object]:
+        keys = sorted(self.aws.objects, key=lambda key: key.partition("/")[::-2], reverse=True)
+        key = keys[index % len(keys)]
+        return key, self.aws.objects[key]
+
+
+@lru_cache
+def fill_world() -> World:
+    """Each user has an avatar, and there are enough newer objects that a small listing does not contain it."""
+    place = Place()
+    for username in USERS:
+        place.confirm(username)
+    for _ in range(2 * MIN_BATCH):
+        place.put(f"avatars/{place.count:04}", "ada", "other", ())
+    place.aws.wait(MAX_AGE_SECONDS)
+    return place.aws.world
+
+
+def make_place() -> Place:
+    world = fill_world()
+    return Place(Aws(world), len(world.objects))
+
+
+users = st.sampled_from(USERS)
+indexes = st.integers(0, 30)
+steps = st.one_of(
+    st.tuples(st.just(Place.confirm), users),
+    st.tuples(st.just(Place.post), users, st.sampled_from(["avatars/", PENDING_PREFIX])),
+    st.tuples(st.just(Place.copy_onto_itself), indexes),
+    st.tuples(st.just(Place.overwrite), indexes),
+    st.tuples(st.just(Place.remove_avatar), users),
+    st.tuples(st.just(Place.retag), indexes),
+    st.tuples(st.just(Place.delete), indexes),
+)
+pauses = st.sampled_from([0, 0.1, 0.5, 1, MIN_OBJECT_AGE_SECONDS, MAX_AGE_SECONDS])
+queries = st.builds(Query, object_state=st.sampled_from([None, "pending", "live"]))
+
+
+def read_last_key(shown: dict[str, Any]) -> str | None:
+    """The key in the cursor to the next objects, without its hints."""
+    cursor = shown["bucket"].cursor
+    return msgspec.json.decode(decode_cursor(cursor, 8192))[0] if cursor else None
+
+
+@given(st.lists(st.tuples(steps, pauses, queries, st.none() | users), max_size=8), st.sampled_from([MIN_BATCH, 1000]))
+def test_a_view_with_a_cache_equals_one_without(
+    changes: list[tuple[tuple[Any, ...], float, Query, str | None]], batch: int
+) -> None:
+    place = make_place()
+    view = make_view(place.aws, batch)
+    gather(view, Query())
+    for (act, *given_to_it), pause, query, username in changes:
+        act(place, *given_to_it)
+        place.aws.wait(pause)
+        shown, fresh = gather(view, query, username), gather(make_view(place.aws, batch), query, username)
+        assert read_last_key(shown) == read_last_key(fresh)
+        shown["bucket"] = replace(shown["bucket"], cursor=fresh["bucket"].cursor)
+        assert shown == fresh
+
+
+@pytest.mark.parametrize("batch", [MIN_BATCH, 1000])
+def test_a_repeated_view_takes_four_calls(batch: int) -> None:
+    place = make_place()
+    view = make_view(place.aws, batch)
+    for _ in range(2):  # the first view lists more objects than the next one, to find the newest
+        gather(view, Query(), "ada")
+    place.aws.calls.clear()
+    gather(view, Query(), "ada")
+    # The fake returns a few rows for each BatchGetItem and Scan.
+    others = [operation for operation in place.aws.operations if operation not in {"BatchGetItem", "Scan"}]
+    assert others == ["ListObjectsV2"] * 2
+
+
+def test_an_object_is_read_again_if_it_was_replaced_within_the_second_of_its_upload() -> None:
+    place = make_place()
+    view = make_view(place.aws, 1000)
+    place.post("ada", "avatars/")
+    assert gather(view, Query())["bucket"].objects[0].tags == dict([PENDING_TAG])
+    place.aws.wait(0.1)
+    place.copy_onto_itself(0)
+    assert gather(view, Query())["bucket"].objects[0].tags == {}
+
+
+def test_a_changed_tag_is_shown_after_the_maximum_age() -> None:
+    place = make_place()
+    view = make_view(place.aws, 1000)
+    gather(view, Query())
+    place.retag(0)
+    assert gather(view, Query())["bucket"].objects[0].tags == {"Colour": "red"}
+
+
+def test_the_cache_drops_the_least_recently_used_object() -> None:
+    cache = ObjectCache(maximum=2)
+    for key in ("avatars/1", "avatars/2"):
+        cache.add_existing(key)
+    assert cache.is_known("avatars/1")
+    cache.add_existing("avatars/3")
+    assert not cache.is_known("avatars/1")
+
+
+def test_an_expected_avatar_that_was_read_shortly_before_takes_no_call() -> None:
+    place = make_place()
+    people = People(place.aws.dynamodb, "users", recent=RecentAvatars(lambda: place.aws.now))
+    avatar = people.find_avatar("ada", None)
+    assert avatar == place.aws.avatars["ada"]
+    place.aws.calls.clear()
+    assert people.find_avatar("ada", avatar) == avatar
+    assert not place.aws.calls
+    place.confirm("ada")
+    assert people.find_avatar("ada", None) == place.aws.avatars["ada"] != avatar
+    # The service knows the new one now.
+    assert people.find_avatar("ada", avatar) == place.aws.avatars["ada"]
+
+
+def test_an_expected_avatar_is_not_trusted_after_a_while() -> None:
+    place = make_place()
+    people = People(place.aws.dynamodb, "users", recent=RecentAvatars(lambda: place.aws.now))
+    avatar = people.find_avatar("ada", None)
+    place.confirm("ada")
+    place.aws.wait(RECENT_SECONDS)
+    assert people.find_avatar("ada", avatar) == place.aws.avatars["ada"]
+
+
+@pytest.mark.parametrize("expected", ["avatars/0000", f"{PENDING_PREFIX}1", "", "logs/1"])
+def test_a_client_cannot_choose_the_avatar(expected: str) -> None:
+    place = make_place()
+    people = People(place.aws.dynamodb, "users")
+    people.list_page(ROWS, None)
+    assert people.find_avatar("ada", expected) == place.aws.avatars["ada"]
