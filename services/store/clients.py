@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+import boto3
+import botocore.session
 from botocore import __version__ as botocore_version
 from botocore.config import Config
 from botocore.exceptions import (
@@ -14,6 +19,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.parsers import ResponseParserError
+from botocore.utils import parse_timestamp
 from urllib3.exceptions import HTTPError as BrokenResponseError
 
 CLIENT_CONFIG = Config(
@@ -38,6 +44,21 @@ S3_CONFIG = CLIENT_CONFIG.merge(
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
 )
+
+
+def create_session() -> boto3.Session:
+    """A session whose clients read timestamps fast. botocore's own way takes four fifths of the time of a listing."""
+    session = botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_timestamp)
+    return boto3.Session(botocore_session=session)
+
+
+def read_timestamp(value: Any) -> datetime:
+    """A timestamp of a response: in S3's listings in ISO 8601, in headers and JSON in other forms."""
+    if isinstance(value, str) and value.endswith("Z"):
+        return datetime.fromisoformat(value)
+    return parse_timestamp(value)
+
 
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, BrokenResponseError)
 """Every error that a call to AWS can raise: AWS refused it, could not be reached, or sent a response that can't be

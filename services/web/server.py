@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -104,4 +105,7 @@ def serve(
         # `Server` has waited before. uvicorn cancels requests that are still running.
         timeout_graceful_shutdown=1,
     )
+    # What exists now is needed until the end, so the garbage collector skips it.
+    gc.freeze()
+    gc.enable()
     Server(config, gate, grace_seconds).run()

@@ -10,14 +10,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from services.settings.environment import InvalidSettingsError, read_settings
-from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
+from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG, create_session
 from services.store.responses import check_responses
 from services.uploads.bucket import Bucket
 from services.uploads.sweep.settings import Settings
@@ -85,9 +84,10 @@ def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], flo
     Raises:
         BotoCoreError, ValueError: one of boto3's own settings is invalid.
     """
+    session = create_session()
     return Sweeper(
-        Bucket(check_responses(boto3.client("s3", config=S3_CONFIG.merge(PATIENT))), settings.bucket),
-        Users(check_responses(boto3.client("dynamodb", config=CLIENT_CONFIG)), settings.table),
+        Bucket(check_responses(session.client("s3", config=S3_CONFIG.merge(PATIENT))), settings.bucket),
+        Users(check_responses(session.client("dynamodb", config=CLIENT_CONFIG)), settings.table),
         settings.limits,
         settings.confirm_seconds + settings.margin_seconds,
         settings.max_deletions,

@@ -1,0 +1,57 @@
+"""How clients read timestamps."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.utils import parse_timestamp
+
+from services.store.clients import S3_CONFIG, create_session, read_timestamp
+from tests.unit.conftest import CREDENTIALS, OWN_ENDPOINTS, REGION
+
+LISTED = "2026-11-22T10:20:30.000Z"
+BODY = f"""<ListBucketResult><IsTruncated>false</IsTruncated>
+<Contents><Key>a</Key><LastModified>{LISTED}</LastModified></Contents></ListBucketResult>"""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        LISTED,
+        "2026-11-22T10:20:30Z",
+        "Sun, 22 Nov 2026 10:20:30 GMT",
+        "2026-11-22T10:20:30+01:00",
+        1795342830,
+        1.5,
+        "1",
+    ],
+)
+def test_a_timestamp_is_the_one_that_botocore_reads(value: Any) -> None:
+    assert read_timestamp(value) == parse_timestamp(value)
+
+
+@pytest.mark.parametrize("value", ["", "Z", "2026-13-01T00:00:00Z", "yesterday"])
+def test_an_invalid_timestamp_is_an_error_of_the_same_kind(value: str) -> None:
+    for read in (read_timestamp, parse_timestamp):
+        with pytest.raises(ValueError):  # noqa: PT011 - the texts differ
+            read(value)
+
+
+def test_a_client_of_the_session_reads_timestamps_without_botocore() -> None:
+    class Raw:
+        def stream(self) -> list[bytes]:
+            return [BODY.encode()]
+
+    def respond(**_: Any) -> AWSResponse:
+        return AWSResponse("https://pictures.s3.amazonaws.com", 200, {}, Raw())
+
+    client = create_session().client("s3", REGION, config=S3_CONFIG.merge(OWN_ENDPOINTS), **CREDENTIALS)
+    client.meta.events.register("before-send", respond)  # pyright: ignore[reportArgumentType] - the stubs allow no response
+    (entry,) = client.list_objects_v2(Bucket="pictures").get("Contents", [])
+    modified = entry.get("LastModified")
+    assert modified is not None
+    assert modified == parse_timestamp(LISTED)
+    assert modified.tzinfo is UTC  # botocore's own parser would return another class
