@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.utils import parse_timestamp
 
 from services.store.clients import S3_CONFIG, create_session, read_timestamp
@@ -46,7 +47,7 @@ def test_a_client_of_the_session_reads_timestamps_without_botocore() -> None:
             return [BODY.encode()]
 
     def respond(**_: Any) -> AWSResponse:
-        return AWSResponse("https://pictures.s3.amazonaws.com", 200, {}, Raw())
+        return AWSResponse("https://pictures.s3.amazonaws.com", 200, HTTPHeaders(), Raw())
 
     client = create_session().client("s3", REGION, config=S3_CONFIG.merge(OWN_ENDPOINTS), **CREDENTIALS)
     client.meta.events.register("before-send", respond)  # pyright: ignore[reportArgumentType] - the stubs allow no response
