@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
@@ -54,10 +55,14 @@ def create_session() -> boto3.Session:
 
 
 def read_timestamp(value: Any) -> datetime:
-    """A timestamp of a response: in S3's listings in ISO 8601, in headers and JSON in other forms."""
-    if isinstance(value, str) and value.endswith("Z"):
-        return datetime.fromisoformat(value)
-    return parse_timestamp(value)
+    """A timestamp of a response: of S3's XML in ISO 8601, of a header in the form of RFC 9110, or of JSON."""
+    match value:
+        case str() if value.endswith("Z"):
+            return datetime.fromisoformat(value)
+        case str() if value.endswith(" GMT"):
+            return parsedate_to_datetime(value)
+        case _:
+            return parse_timestamp(value)
 
 
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, BrokenResponseError)

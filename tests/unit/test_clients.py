@@ -34,7 +34,7 @@ def test_a_timestamp_is_the_one_that_botocore_reads(value: Any) -> None:
     assert read_timestamp(value) == parse_timestamp(value)
 
 
-@pytest.mark.parametrize("value", ["", "Z", "2026-13-01T00:00:00Z", "yesterday"])
+@pytest.mark.parametrize("value", ["", "Z", "2026-13-01T00:00:00Z", "yesterday", "Sun, 31 Feb 2026 10:20:30 GMT"])
 def test_an_invalid_timestamp_is_an_error_of_the_same_kind(value: str) -> None:
     for read in (read_timestamp, parse_timestamp):
         with pytest.raises(ValueError):  # noqa: PT011 - the texts differ
