@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from bench import ratios
 from bench.confirm import DELAYS, measure_confirm, start_confirm_subjects
 from bench.installs import NotInstalledError
 from bench.load import (
@@ -29,12 +30,13 @@ from bench.machine import describe_run
 from bench.pictures import WORST, make_usual_files, make_worst_file, measure_reader
 from bench.report import write_report
 from bench.results import Results, ServiceMeasurement, StartMeasurement
-from bench.servers import LOAD_CORE, USERNAME, start_fake_aws, start_service
-from bench.subjects import BY_NAME, JSON, OURS, Setup, start_ours
+from bench.servers import LOAD_CORE, RESOURCES, USERNAME, start_fake_aws, start_service
+from bench.subjects import BY_NAME, JSON, OURS, Setup, make_our_presign, start_ours
 from bench.views import COUNTS, fill_table_and_bucket, measure_view
 from bench.views import DELAYS as VIEW_DELAYS
 from infra.local.processes import ProcessError
 from infra.local.stack import SERVICES, run_processes
+from services.store.table import make_key, read_avatar
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from bench.servers import Server
 
 FOLDER = Path(__file__).parent.parent / "docs" / "bench"
+RATIOS = FOLDER / "ratios.json"
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C stopped, as shells report it."""
 
@@ -94,11 +97,17 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     from bench.plots import draw  # noqa: PLC0415 - `main` may have to install its packages first
 
-    report = write_report(results, describe_run(plan.seconds, plan.rounds), CONNECTIONS)
+    before = ratios.decode(RATIOS.read_bytes()) if RATIOS.exists() else {}
+    now = ratios.find_run_ratios(results)
+    report = write_report(results, describe_run(plan.seconds, plan.rounds), CONNECTIONS, before)
     plan.folder.mkdir(parents=True, exist_ok=True)
     (plan.folder / "README.md").write_text(report)
+    (plan.folder / RATIOS.name).write_bytes(ratios.encode(now))
     draw(results, plan.folder)
     print(report, f"Written to {plan.folder}.", sep="\n", flush=True)
+    for name, verdict in ratios.compare(before, now).items():
+        if verdict == "slower":
+            print(f"!! SLOWER than in the run before: {name}", file=sys.stderr)
     return 0
 
 
@@ -158,16 +167,17 @@ def _measure_confirms(plan: Plan, results: Results) -> None:
 
 def _measure_views(plan: Plan, results: Results) -> None:
     with _open_setup() as setup:
-        frontend = start_service(setup.processes, setup.aws, "frontend", setup.auth)
         for count in COUNTS:
             fill_table_and_bucket(setup, count)
             for number in range(plan.rounds):
                 for delay in VIEW_DELAYS:
+                    frontend = start_service(setup.processes, setup.aws, "frontend", setup.auth)
                     measured = measure_view(setup, frontend, delay)
+                    _stop(frontend)
                     results.views.setdefault((count, delay), []).append(measured)
                     _print(
                         f"view, round {number + 1}, {count} objects, {delay} ms: {measured.p50:.1f} ms,"
-                        f" {measured.calls:g} calls"
+                        f" {measured.calls:g} calls, at first {measured.first:.1f} ms, {measured.first_calls:g} calls"
                     )
 
 
@@ -175,16 +185,20 @@ def _measure_memory(plan: Plan, results: Results) -> None:
     with _open_setup() as setup:
         auth = start_service(setup.processes, setup.aws, "auth", "")
         login = Request("POST", "/auth/login", f'{{"username":"{USERNAME}"}}', (JSON,))
-        _measure_service(plan, results, "auth: login", auth, login)
+        _measure_service(plan, results, setup, "auth: login", auth, login)
         subject = start_confirm_subjects(setup)[0]
         uploads, presign = start_ours(setup)
-        _measure_service(plan, results, "uploads: presign", uploads, presign)
+        _measure_service(plan, results, setup, "uploads: presign", uploads, presign)
         upload = subject.make_body()
         confirm = Request("POST", "/uploads/confirm", f'{{"key":"{upload["key"]}"}}', (JSON, setup.bearer))
-        _measure_service(plan, results, "uploads: confirm, repeated", uploads, confirm)
+        _measure_service(plan, results, setup, "uploads: confirm, repeated", uploads, confirm)
         fill_table_and_bucket(setup, COUNTS[1])
         frontend = start_service(setup.processes, setup.aws, "frontend", setup.auth)
-        _measure_service(plan, results, "frontend: page view", frontend, Request("GET", "/", "", (setup.bearer,)))
+        view = Request("GET", "/", "", (setup.bearer,))
+        _measure_service(plan, results, setup, "frontend: page view", frontend, view)
+        row = setup.aws.clients.dynamodb.get_item(TableName=RESOURCES.table, Key=make_key(USERNAME)).get("Item", {})
+        redirect = Request("GET", f"/users/{USERNAME}/avatar?v={read_avatar(row)}")
+        _measure_service(plan, results, setup, "frontend: redirect to a picture", frontend, redirect)
 
 
 def _measure_starts(plan: Plan, results: Results) -> None:
@@ -195,10 +209,22 @@ def _measure_starts(plan: Plan, results: Results) -> None:
                 server = start_service(setup.processes, setup.aws, service, setup.auth)
                 took = time.monotonic() - began
                 cpu, resident = read_cpu_seconds(server.process), read_resident_megabytes(server.process)
-                results.starts.setdefault(service, []).append(StartMeasurement(took, cpu, resident))
+                first = _time_first_presign(server, setup) if service == "uploads" else None
+                results.starts.setdefault(service, []).append(StartMeasurement(took, cpu, resident, first))
                 _print(f"start, {service}: {took:.2f} s, CPU {cpu:.2f} s, {resident:.0f} MB")
-                server.process.popen.terminate()
-                server.process.popen.wait()
+                _stop(server)
+
+
+def _time_first_presign(server: Server, setup: Setup) -> float:
+    """Its duration in milliseconds, which includes fetching the key set and verifying the token."""
+    began = time.monotonic()
+    _send_once(server, make_our_presign(setup))
+    return (time.monotonic() - began) * 1000
+
+
+def _stop(server: Server) -> None:
+    server.process.popen.terminate()
+    server.process.popen.wait()
 
 
 def _measure_readers(results: Results) -> None:
@@ -207,10 +233,12 @@ def _measure_readers(results: Results) -> None:
         _print(f"pictures, {title}: {measured.steps:,} steps, {measured.milliseconds:.2f} ms")
 
 
-def _measure_service(plan: Plan, results: Results, title: str, server: Server, request: Request) -> None:
+def _measure_service(plan: Plan, results: Results, setup: Setup, title: str, server: Server, request: Request) -> None:
     _apply_load(server, request, WARM_UP_SECONDS)
+    setup.aws.take_calls()
     measured = _apply_load(server, request, plan.seconds)
-    results.services.append(ServiceMeasurement(title, measured, read_resident_megabytes(server.process)))
+    calls = len(setup.aws.take_calls()) / (measured.per_second * plan.seconds)
+    results.services.append(ServiceMeasurement(title, measured, calls, read_resident_megabytes(server.process)))
     _print(f"{title}: {measured.per_second:,.0f}/s, {results.services[-1].resident:.0f} MB")
 
 

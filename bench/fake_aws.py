@@ -2,8 +2,8 @@
 
 It is not the tests' fake (`tests/fake`): clients reach this one over sockets, so that they can be measured.
 
-`python -m bench.fake_aws` starts it, with HOST and PORT in the environment. Requests under `/_bench/` set the delay and
-return the calls that were made.
+`python -m bench.fake_aws` starts it, with HOST and PORT in the environment. Requests under `/_bench/` set the delay,
+make objects older and return the calls that were made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import re
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
@@ -99,6 +99,10 @@ class S3:
     def __init__(self) -> None:
         self.objects: dict[str, Stored] = {}
 
+    def age(self, by: timedelta) -> None:
+        """Make all objects older."""
+        self.objects = {key: replace(stored, modified=stored.modified - by) for key, stored in self.objects.items()}
+
     def handle(self, request: Request) -> Response:
         if not request.key:
             return self._delete_all(request) if request.method == "POST" else self._list(request)
@@ -168,7 +172,7 @@ class S3:
         return _xml(
             "CopyObject",
             f"<CopyObjectResult><ETag>{escape(stored.etag)}</ETag><ChecksumSHA256>{checksum}</ChecksumSHA256>"
-            f"<LastModified>{_now().isoformat()}</LastModified></CopyObjectResult>",
+            f"<LastModified>{_now():%Y-%m-%dT%H:%M:%S}.000Z</LastModified></CopyObjectResult>",
         )
 
     def _delete(self, request: Request) -> Response:
@@ -298,6 +302,8 @@ class FakeAws:
             case "calls":
                 calls, self.calls = self.calls, []
                 return Response("", 200, msgspec.json.encode(calls))
+            case "age":
+                self.s3.age(timedelta(seconds=float(request.query["seconds"])))
             case "clear":
                 self.s3, self.dynamodb = S3(), DynamoDB()
             case _:
@@ -340,7 +346,7 @@ def _username(key: Mapping[str, Any]) -> str:
 
 def _entry(key: str, stored: Stored) -> str:
     return (
-        f"<Contents><Key>{escape(key)}</Key><LastModified>{stored.modified.isoformat()}</LastModified>"
+        f"<Contents><Key>{escape(key)}</Key><LastModified>{stored.modified:%Y-%m-%dT%H:%M:%S}.000Z</LastModified>"
         f"<ETag>{escape(stored.etag)}</ETag><Size>{len(stored.body)}</Size></Contents>"
     )
 

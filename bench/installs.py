@@ -1,4 +1,6 @@
-"""Installs the packages of our services and of the Node peers, each in a folder of its own in the user's cache."""
+"""Installs the packages of our services and of the Node peers, and builds the Go peer, each in a folder of its own in
+the user's cache.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +43,21 @@ def install_peer(name: str) -> Path:
     # Written last, so that an interrupted installation is repeated.
     installed.write_text(wanted)
     return folder / "server.mjs"
+
+
+def build_go_peer() -> Path:
+    """Build the peer in Go and return its program.
+
+    Raises:
+        NotInstalledError: the reason in one line.
+    """
+    go = shutil.which("go")
+    if go is None:
+        raise NotInstalledError("Go is not installed")
+    program = _cache() / "go-http" / "server"
+    # Go has a cache of its own, and builds only what has changed.
+    _run([go, "build", "-o", str(program), "."], PEERS / "go-http")
+    return program
 
 
 def install_service(service: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.ratios import compare, find_run_ratios
 from bench.spread import Spread, find_ratios
 from bench.subjects import BY_NAME, OURS
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from bench.results import Results
 
 FRAMEWORK = "litestar-constant"
+GO, GO_VERIFIED = "go", "go-verified"
 
 METHOD = """\
 The server under test runs on one core; the load and an in-memory AWS run on the other. Each round measures all subjects
@@ -23,8 +25,16 @@ programs on the machine affect it less than they affect latency and throughput."
 CONFIRM_TITLES = {"ours": "**ours**, `{}`", "original": "the original's calls, `{}`"}
 
 
-def write_report(results: Results, about: Mapping[str, str], connections: int) -> str:
-    """`about` describes the run, its machine and its versions, by label."""
+def write_report(
+    results: Results, about: Mapping[str, str], connections: int, before: Mapping[str, Spread] | None = None
+) -> str:
+    """
+    Args:
+        results: the measurements.
+        about: describes the run, its machine and its versions, by label.
+        connections: the number of connections of the load.
+        before: the ratios of an earlier run (`bench.ratios`).
+    """
     parts = [
         "# The benchmark",
         "",
@@ -45,6 +55,8 @@ def write_report(results: Results, about: Mapping[str, str], connections: int) -
         parts += ["", *_describe_starts(results)]
     if results.readers:
         parts += ["", *_describe_readers(results)]
+    if ratios := find_run_ratios(results):
+        parts += ["", *_describe_ratios(ratios, before or {})]
     if results.skipped:
         parts += ["", "## Skipped", "", *(f"- {title}: {reason}" for title, reason in results.skipped.items())]
     return "\n".join(parts) + "\n"
@@ -78,6 +90,13 @@ def _describe_presigns(results: Results, connections: int) -> Iterable[str]:
         framework = Spread.of(each.cpu for each in results.presigns[FRAMEWORK]).median
         yield ""
         yield f"Our presign takes {own - framework:,.0f} µs of processor time more than Litestar's constant response."
+    if ours and GO in results.presigns and GO_VERIFIED in results.presigns:
+        remembering, verifying = (_median(results.presigns[name]) / _median(ours) for name in (GO, GO_VERIFIED))
+        yield ""
+        yield (
+            f"Go's server makes {remembering:.1f} times as many presigns a second as ours where it remembers a token, as ours"
+            f" does, and {verifying:.1f} times as many where it verifies each one."
+        )
     yield ""
     yield "![Throughput](throughput.svg)"
     yield ""
@@ -130,16 +149,31 @@ def _describe_views(results: Results) -> Iterable[str]:
         (
             f"{count:,}",
             f"{delay}",
+            f"{Spread.of(e.first_calls for e in rounds).median:g}",
+            _spread(Spread.of(e.first for e in rounds), ".1f"),
             f"{Spread.of(e.calls for e in rounds).median:g}",
             _spread(Spread.of(e.p50 for e in rounds), ".1f"),
+            f"{Spread.of(e.cpu for e in rounds).median:.1f}",
         )
         for (count, delay), rounds in results.views.items()
     ]
     yield "## Page view"
     yield ""
-    yield "The page with all its data over one connection, logged in. Each object is the avatar of one user."
+    yield (
+        "The page with all its data over one connection, logged in. Each object is the avatar of one user. The first"
+        " view after a start has nothing cached."
+    )
     yield ""
-    yield from _table(["objects", "delay of an AWS call, ms", "AWS calls", "p50 ms"], rows)
+    head = [
+        "objects",
+        "delay of an AWS call, ms",
+        "AWS calls at first",
+        "first view, ms",
+        "AWS calls",
+        "p50 ms",
+        "CPU ms",
+    ]
+    yield from _table(head, rows)
 
 
 def _describe_services(results: Results, connections: int) -> Iterable[str]:
@@ -150,6 +184,7 @@ def _describe_services(results: Results, connections: int) -> Iterable[str]:
             f"{each.load.p50:.1f}",
             f"{each.load.p99:.1f}",
             f"{each.load.cpu / 1000:.2f}",
+            f"{each.calls:.2f}",
             f"{each.resident:.0f}",
         )
         for each in results.services
@@ -158,7 +193,8 @@ def _describe_services(results: Results, connections: int) -> Iterable[str]:
     yield ""
     yield f"{connections} connections, no delay of AWS calls, one round. Memory is resident at the end of the load."
     yield ""
-    yield from _table(["", "requests/s", "p50 ms", "p99 ms", "CPU ms a request", "resident MB"], rows)
+    head = ["", "requests/s", "p50 ms", "p99 ms", "CPU ms a request", "AWS calls a request", "resident MB"]
+    yield from _table(head, rows)
 
 
 def _describe_starts(results: Results) -> Iterable[str]:
@@ -168,6 +204,7 @@ def _describe_starts(results: Results) -> Iterable[str]:
             _spread(Spread.of(each.seconds for each in rounds), ".2f"),
             f"{Spread.of(each.cpu for each in rounds).median:.2f}",
             f"{Spread.of(each.resident for each in rounds).median:.0f}",
+            _spread(Spread.of(first), ".0f") if (first := [each.first for each in rounds if each.first]) else "",
         )
         for service, rounds in results.starts.items()
     ]
@@ -175,7 +212,7 @@ def _describe_starts(results: Results) -> Iterable[str]:
     yield ""
     yield "From the start command to the first 200 of `/healthz`, with compiled bytecode as in the images."
     yield ""
-    yield from _table(["", "seconds", "CPU s", "resident MB"], rows)
+    yield from _table(["", "seconds", "CPU s", "resident MB", "first presign, ms"], rows)
 
 
 def _describe_readers(results: Results) -> Iterable[str]:
@@ -188,6 +225,27 @@ def _describe_readers(results: Results) -> Iterable[str]:
     yield "Usual pictures, and the files on which the readers take the longest. Processor time, the minimum of 15 runs."
     yield ""
     yield from _table(["", "bytes", "steps", "ms"], rows)
+
+
+def _describe_ratios(ratios: Mapping[str, Spread], before: Mapping[str, Spread]) -> Iterable[str]:
+    verdicts = compare(before, ratios)
+    rows = [
+        (
+            name,
+            _spread(ratio, ".2f"),
+            _spread(before[name], ".2f") if name in before else "",
+            verdicts.get(name, ""),
+        )
+        for name, ratio in ratios.items()
+    ]
+    yield "## Compared with the run before"
+    yield ""
+    yield (
+        "Processor time as a ratio to a peer of the same run, from `ratios.json`. A ratio differs if the ranges of the"
+        " two runs have nothing in common."
+    )
+    yield ""
+    yield from _table(["", "this run", "the run before", "this run is"], rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:

@@ -18,6 +18,8 @@ class ServiceMeasurement:
 
     title: str
     load: Measurement
+    calls: float
+    """Calls to AWS for one request."""
     resident: float
     """Resident memory at the end of the load, megabytes."""
 
@@ -31,6 +33,8 @@ class StartMeasurement:
     """Processor time, seconds."""
     resident: float
     """Resident memory when the service is ready, megabytes."""
+    first: float | None = None
+    """Duration of the first presign, milliseconds. Only for the uploads service."""
 
 
 @dataclass(frozen=True, slots=True)

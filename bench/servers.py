@@ -55,6 +55,10 @@ class FakeAwsServer:
         """Return the calls since the last time, and forget them."""
         return msgspec.json.decode(self._control("calls"), type=list[ServedCall])
 
+    def age_objects(self, seconds: float) -> None:
+        """Make all objects older."""
+        self._control(f"age?seconds={seconds:g}")
+
     def clear(self) -> None:
         self._control("clear")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from bench.installs import install_peer
+from bench.installs import build_go_peer, install_peer
 from bench.load import Request
 from bench.servers import ORIGIN, Server, make_module_command, start_peer, start_service
 from services.auth.settings import JWKS_PATH
@@ -22,6 +22,7 @@ OURS = "ours"
 JSON = ("Content-Type", "application/json")
 SHA256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 DECLARED = Request("POST", "/presign", '{"content_type":"image/jpeg","size":45755}', (JSON,))
+OURS_DECLARED = f'{{"content_type":"image/jpeg","size":45755,"sha256":"{SHA256}"}}'
 NO_BODY = Request("GET", "/")
 COMPANION = "/s3/params?filename=cat.jpg&type=image%2Fjpeg"
 
@@ -52,8 +53,11 @@ class Subject:
 
 def start_ours(setup: Setup, *, metrics: bool = True, form: str | None = None) -> tuple[Server, Request]:
     server = start_service(setup.processes, setup.aws, "uploads", setup.auth, metrics=metrics, form=form)
-    body = f'{{"content_type":"image/jpeg","size":45755,"sha256":"{SHA256}"}}'
-    return server, Request("POST", "/uploads/presign", body, (JSON, setup.bearer))
+    return server, make_our_presign(setup)
+
+
+def make_our_presign(setup: Setup) -> Request:
+    return Request("POST", "/uploads/presign", OURS_DECLARED, (JSON, setup.bearer))
 
 
 def _start_python(module: str, request: Request, health: str = "/health") -> Callable[[Setup], tuple[Server, Request]]:
@@ -72,10 +76,23 @@ def _start_node(name: str, request: Request, health: str = "/health") -> Callabl
 
 
 def _start_verifying_node(setup: Setup) -> tuple[Server, Request]:
-    environ = {"JWKS_URL": setup.auth + JWKS_PATH, "ISSUER": f"{ORIGIN}/auth", "AUDIENCE": ORIGIN}
     command = ["node", str(install_peer("node-http"))]
-    server = start_peer(setup.processes, "node-http-verified", command, "/health", None, environ)
+    server = start_peer(setup.processes, "node-http-verified", command, "/health", None, _make_verifier_environ(setup))
     return server, Request("POST", "/presign", DECLARED.body, (JSON, setup.bearer))
+
+
+def _start_go(remember: Literal["true", "false"]) -> Callable[[Setup], tuple[Server, Request]]:
+    def start(setup: Setup) -> tuple[Server, Request]:
+        # One core, as for every subject. Without this Go starts a thread for each of the machine's.
+        environ = _make_verifier_environ(setup) | {"REMEMBER": remember, "GOMAXPROCS": "1"}
+        server = start_peer(setup.processes, f"go-{remember}", [str(build_go_peer())], "/health", None, environ)
+        return server, Request("POST", "/presign", OURS_DECLARED, (JSON, setup.bearer))
+
+    return start
+
+
+def _make_verifier_environ(setup: Setup) -> dict[str, str]:
+    return {"JWKS_URL": setup.auth + JWKS_PATH, "ISSUER": f"{ORIGIN}/auth", "AUDIENCE": ORIGIN}
 
 
 def _start_django(setup: Setup) -> tuple[Server, Request]:
@@ -118,6 +135,18 @@ SUBJECTS: Sequence[Subject] = (
         "bare `node:http`, AWS SDK v2, token verified",
         "a log line and a metrics line for each request; no digest, no problem details",
         _start_verifying_node,
+    ),
+    Subject(
+        "go",
+        "Go's `net/http`, AWS SDK for Go v2",
+        "the same form, a token verified once and then remembered, a log line and a metrics line; no problem details",
+        _start_go("true"),
+    ),
+    Subject(
+        "go-verified",
+        "Go's `net/http`, AWS SDK for Go v2, each token verified",
+        "as the one above, but a token is verified again in each request",
+        _start_go("false"),
     ),
     Subject(
         "companion",

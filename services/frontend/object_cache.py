@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_OBJECTS = 5_000
-"""Maximum number of cached objects, about 10 MB, or 40 MB if each has all metadata and tags that S3 allows. When it is
+"""Maximum number of cached objects, about 6 MB, or 40 MB if each has all metadata and tags that S3 allows. When it is
 reached, the least recently used entry is dropped.
 """
 

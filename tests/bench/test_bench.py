@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from bench.command import parse_plan
 from bench.fake_aws import ServedCall
 from bench.load import LoadError, Measurement, read_report
+from bench.ratios import compare, decode, encode, find_run_ratios
 from bench.report import write_report
 from bench.results import Results
 from bench.servers import RESOURCES, USERNAME, start_fake_aws
@@ -87,6 +88,36 @@ def test_the_report_sorts_by_speed_and_names_skipped_subjects() -> None:
     assert "Our presign takes 500 µs of processor time more than Litestar's constant response." in lines
     assert "- Express: npm is not installed" in lines
     assert not [line for line in lines if line.startswith("## Confirm")]
+
+
+def measure_presigns(ours: list[float], peer: list[float]) -> Results:
+    times = {"ours": ours, "asgi-constant": peer}
+    return Results({name: [Measurement(100, 1, 2, cpu) for cpu in rounds] for name, rounds in times.items()})
+
+
+def test_ratios_are_those_of_the_processor_times_in_each_round() -> None:
+    assert find_run_ratios(measure_presigns([200, 330], [20, 30])) == {
+        "presign ÷ constant ASGI response": Spread(10.5, 10, 11)
+    }
+    assert find_run_ratios(Results()) == {}
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"), [(Spread(13, 12, 14), "slower"), (Spread(11, 10, 14), "the same"), (Spread(8, 7, 9), "faster")]
+)
+def test_a_ratio_differs_if_the_ranges_have_nothing_in_common(now: Spread, verdict: str) -> None:
+    assert compare({"presign": Spread(10.5, 10, 11)}, {"presign": now, "confirm": now}) == {"presign": verdict}
+
+
+def test_ratios_are_read_as_they_were_written() -> None:
+    ratios = {"presign": Spread(10.5, 10, 11)}
+    assert decode(encode(ratios)) == ratios
+
+
+def test_the_report_compares_the_ratios_with_the_run_before() -> None:
+    name = "presign ÷ constant ASGI response"
+    report = write_report(measure_presigns([200], [20]), {"date": "today"}, 32, {name: Spread(8, 7, 9)})
+    assert f"| {name} | 10.00 (10.00 to 10.00) | 8.00 (7.00 to 9.00) | slower |" in report
 
 
 def test_a_chosen_subject_is_measured_beside_ours() -> None:
