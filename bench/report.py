@@ -94,8 +94,8 @@ def _describe_presigns(results: Results, connections: int) -> Iterable[str]:
         remembering, verifying = (_median(results.presigns[name]) / _median(ours) for name in (GO, GO_VERIFIED))
         yield ""
         yield (
-            f"Go's server makes {remembering:.1f} times as many presigns a second as ours where it remembers a token, as"
-            f" ours does, and {verifying:.1f} times as many where it verifies each one."
+            f"Go's server makes {remembering:.1f} times as many presigns as ours where it remembers a token, "
+            f"as ours does, and {verifying:.1f} times as many where it verifies each one."
         )
     yield ""
     yield "![Throughput](throughput.svg)"
