@@ -92,16 +92,16 @@ document.addEventListener("drop", (event) => {
 });
 
 document.addEventListener("paste", (event) => {
-  if (document.querySelector("#drop")) takeFirst(event.clipboardData, edit, tellEditor);
+  if (currentUser()) takeFirst(event.clipboardData, edit, tellEditor);
 });
 
 function findZone({ target }) {
-  return target instanceof Element ? target.closest("#picture") : null;
+  return target instanceof Element && currentUser() ? target.closest("#picture") : null;
 }
 
-/** What is done with a file that is dropped on this file input, if it is one of those beside the editor. */
+/** The flow of the file input that a file is dropped on. */
 function findFlow({ target }) {
-  return target instanceof Element ? target.closest("input[data-flow]")?.dataset.flow : undefined;
+  return target instanceof Element ? target.closest("input[data-flow]:enabled")?.dataset.flow : undefined;
 }
 
 /** Use the first file of a drop or a paste. `tell` shows a sentence about anything else. */

@@ -37,7 +37,6 @@ export class Entry {
       this.element.append(this.bar);
     }
     this.element.append(this.list);
-    document.querySelector("#nothing-yet").hidden = true;
     list().prepend(this.element);
     while (list().children.length > MOST) list().lastElementChild.remove();
     list().parentElement.scrollTop = 0;
