@@ -70,7 +70,6 @@ def _take_desktop(browser: Browser, origin: str, folder: Path) -> None:
     calls.nth(1).locator("summary").click()
     page.screenshot(path=folder / "after.png", full_page=True)
 
-    page.locator("#attack-lab summary").click()
     page.get_by_role("button", name="Try all of them").click()
     expect(page.locator('[data-verdict="refused"], [data-verdict="harmless"]')).to_have_count(
         page.locator("[data-attack]").count()

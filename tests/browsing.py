@@ -33,9 +33,9 @@ PATIENCE_MILLISECONDS = 1000 * PATIENCE_SECONDS
 
 PHOTOGRAPH = PICTURES / "cat.jpg"
 
-SIDE = 96
+SIDE = 72
 """Width and height of an avatar on the page, pixels."""
-INNER = 66
+INNER = 50
 """Width and height of the square in an avatar's middle that the round corners do not cut, pixels."""
 
 HOSTNAME = "pictures.test"

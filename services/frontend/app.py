@@ -12,6 +12,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 from litestar.template import TemplateConfig
 
+from services.frontend.changes import Changes
 from services.frontend.inspector import Inspector
 from services.frontend.listing import Listing
 from services.frontend.people import People
@@ -84,7 +85,7 @@ def create_app(
     environment = create_environment()
     return Litestar(
         [
-            *make_routes(guard, view, people, pictures, inspector),
+            *make_routes(guard, view, Changes(inspector), people, pictures, inspector),
             create_static_files_router(
                 path="/static",
                 directories=[STATIC],

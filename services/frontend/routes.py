@@ -11,6 +11,7 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect, Template
 
 from services.frontend import examples
+from services.frontend.changes import MAX_KEYS, MAX_USERNAMES, Changes
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
 from services.frontend.pictures import NoAvatarError, Pictures
@@ -89,7 +90,7 @@ class ObjectsResponse(msgspec.Struct, frozen=True):
 
 
 def make_routes(
-    guard: Guard, view: View, people: People, pictures: Pictures, inspector: Inspector
+    guard: Guard, view: View, changes: Changes, people: People, pictures: Pictures, inspector: Inspector
 ) -> list[HTTPRouteHandler]:
     @get("/", include_in_schema=False)
     async def page(
@@ -104,6 +105,18 @@ def make_routes(
         query = Query(users, objects, rows, _parse_state(object_state), _parse_state(row_state))
         context = await asyncio.to_thread(view.gather, caller, query)
         return Template("page.html", context=context, headers={"Cache-Control": "no-store"})
+
+    @get("/changes", include_in_schema=False)
+    async def list_changes(
+        request: Request[Any, Any, Any],
+        username: Annotated[list[str], QueryParameter(max_items=MAX_USERNAMES)],
+        key: Annotated[
+            list[Annotated[str, msgspec.Meta(max_length=1024)]] | None, QueryParameter(max_items=MAX_KEYS)
+        ] = None,
+    ) -> Template:
+        caller = await guard.identify_if_logged_in(request)
+        context = await asyncio.to_thread(changes.gather, caller, username, key or [])
+        return Template("changes.html", context=context, headers={"Cache-Control": "no-store"})
 
     @get(
         "/users",
@@ -175,7 +188,7 @@ def make_routes(
     async def healthz() -> Response[dict[str, str]]:
         return Response({"status": "ok"})
 
-    return [page, list_users, show_avatar, list_objects, list_rows, healthz]
+    return [page, list_changes, list_users, show_avatar, list_objects, list_rows, healthz]
 
 
 def _parse_state(name: str) -> State | None:

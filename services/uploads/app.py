@@ -14,6 +14,7 @@ from services.uploads.presign import Presigner
 from services.uploads.problems import ERRORS
 from services.uploads.removal import Remover
 from services.uploads.routes import RateLimits, make_routes
+from services.uploads.server_timing import ServerTiming, measure_calls
 from services.uploads.strategies import STRATEGIES
 from services.uploads.users import Users
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
@@ -69,6 +70,9 @@ def create_app(
     """
     if credentials() is None:
         raise NoCredentialsError  # `Bucket.find_destination` would fail with an obscure error
+    if settings.server_timing:
+        measure_calls(s3)
+        measure_calls(dynamodb)
     metrics = metrics or Metrics("uploads", settings.metrics_namespace, on=settings.metrics)
     audience = Audience(settings.origin)
     guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
@@ -94,6 +98,7 @@ def create_app(
     return Litestar(
         make_routes(guard, presigner, confirmer, remover, rate_limits, metrics),
         request_class=StrictRequest,
+        middleware=[ServerTiming()] if settings.server_timing else [],
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],
         lifespan=[publish_clock_error(settings.ecs_container_metadata_uri_v4, metrics)],

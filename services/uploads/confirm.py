@@ -136,7 +136,8 @@ class Confirmer:
     def _gather(self, username: str, upload_id: UploadId, token: str | None, deadline: Deadline) -> Facts:
         """Read the object and the row in parallel."""
         key = self.strategy.posted_key(upload_id)
-        inspection = self.executor.submit(self.bucket.inspect, key, self.limits.max_bytes, deadline)
+        inspect = self.bucket.inspect
+        inspection = self.executor.submit(copy_context().run, inspect, key, self.limits.max_bytes, deadline)
         row = self.users.find_row(username)
         return Facts(self.clock(), row, if_owned_by(inspection.result(), username, token, self.strategy))
 

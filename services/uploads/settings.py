@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from services.settings import limits
 from services.settings.environment import (
     METRICS_NAMESPACE,
@@ -26,6 +30,9 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     confirms_per_minute: limits.ConfirmsPerMinute = limits.CONFIRMS_PER_MINUTE
     metrics: WriteMetrics = False
     metrics_namespace: MetricsNamespace = METRICS_NAMESPACE
+    server_timing: Annotated[
+        bool, msgspec.Meta(description="Whether responses tell how long each call to AWS took; local demo only.")
+    ] = False
     ecs_container_metadata_uri_v4: TaskMetadataEndpoint = None
 
     def __post_init__(self) -> None:

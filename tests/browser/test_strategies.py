@@ -90,7 +90,7 @@ def test_a_failed_sweep_or_day_shows_no_earlier_result(
 ) -> None:
     lifecycle = site.page.locator("#lifecycle")
     lifecycle.get_by_role("button", name="Sweep now").click()
-    expect(lifecycle.locator("[data-told]")).to_have_text("The sweep has been through the table and the bucket.")
+    expect(lifecycle.locator("[data-told]")).to_have_text("Sweep finished.")
     expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
     fail_once(site.page, browser_errors, f"**/{path}")
     lifecycle.get_by_role("button", name=button).click()

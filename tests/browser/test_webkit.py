@@ -180,7 +180,6 @@ def test_webkit_repeats_a_failed_upload(site: WebKitSite, user: User, path: str)
 
 def test_webkit_shows_every_attack_as_refused_or_harmless(site: WebKitSite, user: User, stack: Stack) -> None:
     site.log_in(user.username)
-    site.find("#attack-lab summary").click()
     site.run(HOLD_PRESIGN)
     site.click('[data-attack="late"]')
     eventually(lambda: site.run("return 'declared' in window"))
@@ -190,7 +189,7 @@ def test_webkit_shows_every_attack_as_refused_or_harmless(site: WebKitSite, user
     site.click("[data-all-attacks]")
     for name in OUTCOMES.keys() - {"late"}:
         expect_outcome(site, name)
-    site.expect(".attack:has([data-attack=late]) .said", r"good for another \d+ seconds")
+    site.expect(".attack:has([data-attack=late]) .said", r"valid for another \d+ seconds")
     site.expect('body[data-busy="false"]')
 
 
@@ -220,7 +219,7 @@ def test_webkit_moves_the_clock_and_sweeps(site: WebKitSite) -> None:
     site.click("[data-pass-day]")
     site.expect("[data-clock]", "ahead")
     site.click("[data-sweep]")
-    site.expect("[data-told]", "The sweep has been through the table and the bucket.")
+    site.expect("[data-told]", "Sweep finished.")
 
 
 def test_webkit_shares_a_session_between_tabs(site: WebKitSite, user: User) -> None:

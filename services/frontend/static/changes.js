@@ -10,10 +10,18 @@ export function look(page) {
 }
 
 function describe({ state, ends }) {
-  return state === "live" && ends ? "live, but to be deleted" : state;
+  return state === "live" && ends ? "live, now scheduled for deletion" : state;
 }
 
-/** The changes of these users' objects and rows, each as `{kind, what, was, now}`. `users` is a Set. */
+/** What the page knew before, with what it fetched about these keys. */
+export function update(before, fetched, keys) {
+  const { objects, rows } = look(fetched);
+  const known = new Map(before.objects);
+  for (const key of keys) known.delete(key);
+  return { objects: new Map([...known, ...objects]), rows: new Map([...before.rows, ...rows]), hasMore: before.hasMore };
+}
+
+/** The changes of these users' objects and rows, where `after` is an update of `before`, each as `{kind, what, was, now}`. `users` is a Set. */
 export function compare(before, after, users) {
   const effects = [];
   for (const [key, { owner, state }] of after.objects) {
@@ -22,8 +30,8 @@ export function compare(before, after, users) {
     if (!was) effects.push({ kind: "added", what: "object", now: `${key} (${state})` });
     else if (was.state !== state) effects.push({ kind: "changed", what: `object ${key}`, was: was.state, now: state });
   }
-  for (const key of findGone(before, after)) {
-    if (users.has(before.objects.get(key).owner)) effects.push({ kind: "gone", what: "object", was: key });
+  for (const [key, { owner }] of before.objects) {
+    if (!after.objects.has(key) && users.has(owner)) effects.push({ kind: "gone", what: "object", was: key });
   }
   for (const username of users) {
     const [was, now] = [before.rows.get(username), after.rows.get(username)];
@@ -43,7 +51,7 @@ function findEdge({ objects, hasMore }) {
   return hasMore ? [...objects.keys()].map(nameOf).sort()[0] : "";
 }
 
-function nameOf(key) {
+export function nameOf(key) {
   return key.slice(key.indexOf("/") + 1);
 }
 
@@ -74,5 +82,5 @@ function showGone(page, keys) {
     item.textContent = key;
     return item;
   });
-  note.replaceChildren(...(gone.length ? ["Gone since then: ", ...gone.flatMap((item, n) => (n ? [", ", item] : [item]))] : []));
+  note.replaceChildren(...(gone.length ? ["Deleted by this upload: ", ...gone.flatMap((item, n) => (n ? [", ", item] : [item]))] : []));
 }

@@ -86,8 +86,8 @@ export function draw() {
   paint(canvas, left, top, side);
   const pixels = countPixels(side);
   find("[data-result]").textContent = square
-    ? `Uploaded: ${pixels} × ${pixels} pixels${editor.isAnimated ? " of the first frame, without the animation" : ""}, and nothing else that the file says.`
-    : `Uploaded: the file as it is${editor.isAnimated ? ", with its animation" : ""}. The page shows its middle.`;
+    ? `Will upload ${pixels} × ${pixels} px${editor.isAnimated ? " of the first frame, without the animation" : ""}, no metadata.`
+    : `Will upload the file as it is${editor.isAnimated ? ", with its animation" : ""}. The page shows its middle.`;
 }
 
 /** A drag begins: the pointer holds the picture at this point. */
