@@ -40,6 +40,12 @@ CLIENT_ADDRESS = CLIENT_ADDRESS_HEADER.lower().encode()
 FORWARDING_HEADERS = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", CLIENT_ADDRESS})
 """Headers that the gateway sets. It removes those of the client."""
 HEALTH_PATH = "/_gateway/health"
+STARTING = b"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta http-equiv="refresh" content="1"><title>Starting</title></head>
+<body><p>The services are starting. This page reloads every second.</p></body>
+</html>
+"""
 PAGES_PATH = "/pages"
 """Path of the files of the option `--pages`."""
 
@@ -129,6 +135,9 @@ class Gateway:
             if has_started:
                 raise
             logger.warning("%s %s: %s", scope["method"], scope["path"], error)
+            if b"text/html" in dict(scope["headers"]).get(b"accept", b""):
+                await send_response(send, 503, [(b"content-type", b"text/html"), (b"retry-after", b"1")], STARTING)
+                return
             await send_problem(send, 503, "unavailable", "The service is unavailable; try again in a moment")
 
     def _find_target(self, path: str) -> str:

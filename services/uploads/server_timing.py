@@ -1,6 +1,7 @@
 """Measures the calls to AWS that a request makes, and sends their times in its response (W3C: "Server Timing").
 
-Only the local demo turns it on: its page draws the calls. In a deployment it would tell strangers how the service works.
+Only the local demo turns it on: its page draws the calls. In a deployment it would tell strangers how the service
+works.
 """
 
 from __future__ import annotations

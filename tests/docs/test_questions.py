@@ -49,7 +49,7 @@ def strip_tags(html: str) -> str:
 
 def find_answers() -> dict[str, tuple[str, str]]:
     found = re.findall(
-        r'<li class="question" id="question=(\w+)"><h3>(.*?)</h3>(.*?)</li>', render("questions.html"), re.S
+        r'<li class="question" id="question=(\w+)"><h3>(.*?)</h3>(.*?)</li>', render("questions.html"), re.DOTALL
     )
     return {name: (strip_tags(question), strip_tags(answer)) for name, question, answer in found}
 
@@ -64,7 +64,7 @@ def test_the_page_answers_the_ten_questions() -> None:
 
 
 def test_why_has_four_lines_with_a_number_and_an_attack_each() -> None:
-    lines = re.findall(r"<li>(.*?)</li>", render("why.html"), re.S)
+    lines = re.findall(r"<li>(.*?)</li>", render("why.html"), re.DOTALL)
     assert len(lines) == 4
     for line in lines:
         assert re.search(r"\d", strip_tags(line))

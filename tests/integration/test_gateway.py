@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 
+from infra.local.gateway import Gateway
+from infra.local.ports import HOST, pick_free_ports
 from tests import web
 
 if TYPE_CHECKING:
-    import httpx2
-
     from infra.local.stack import Stack
     from tests.conftest import User
 
@@ -33,3 +35,24 @@ def test_forwarding_headers_of_a_client_are_ignored(http: httpx2.Client) -> None
     answer = http.get("/", headers={"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"})
     assert answer.status_code == 200
     assert "evil.example" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "part"),
+    [
+        ("text/html,*/*;q=0.8", "text/html", '<meta http-equiv="refresh" content="1">'),
+        ("*/*", "application/problem+json", "urn:problem:unavailable"),
+    ],
+)
+def test_a_browser_gets_a_page_that_reloads_while_the_services_start(accept: str, content_type: str, part: str) -> None:
+    service = f"http://{HOST}:{pick_free_ports(1)[0]}"
+    gateway = Gateway({"frontend": service}, service, "http://localhost")
+    response = asyncio.run(get_page(gateway, accept))
+    assert (response.status_code, response.headers["Content-Type"]) == (503, content_type)
+    assert part in response.text
+
+
+async def get_page(gateway: Gateway, accept: str) -> httpx2.Response:
+    transport = httpx2.ASGITransport(gateway)  # pyright: ignore[reportArgumentType] - Litestar's types of messages
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await client.get("/", headers={"Accept": accept})

@@ -72,6 +72,7 @@ def test_the_frontend_is_created_and_its_policy_allows_only_its_own_origin_and_t
     application = frontend.create_app(settings, s3=s3_client, dynamodb=dynamodb_client, credentials=find_credentials)
     assert find_calls(application) == {
         "GET /",
+        "GET /changes",
         "GET /users",
         "GET /users/{username:str}/avatar",
         "GET /inspector/objects",
