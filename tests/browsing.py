@@ -33,9 +33,9 @@ PATIENCE_MILLISECONDS = 1000 * PATIENCE_SECONDS
 
 PHOTOGRAPH = PICTURES / "cat.jpg"
 
-SIDE = 72
+SIDE = 96
 """Width and height of an avatar on the page, pixels."""
-INNER = 50
+INNER = 66
 """Width and height of the square in an avatar's middle that the round corners do not cut, pixels."""
 
 HOSTNAME = "pictures.test"

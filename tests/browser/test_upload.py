@@ -175,7 +175,7 @@ def test_a_late_deletion_is_shown(site: Site, user: User, stack: Stack) -> None:
             stack.aws.s3.delete_object(Bucket=name, Key=leftover)
         route.continue_()
 
-    site.page.route(lambda url: urlsplit(url).path == "/", delete_before_the_second_load)
+    site.page.route(lambda url: urlsplit(url).path == "/changes", delete_before_the_second_load)
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
     expect(site.object(leftover)).to_have_count(0)

@@ -13,7 +13,7 @@ import { build } from "./elements.js";
 import { fitToLimits } from "./scaling.js";
 import { Entry } from "./timeline.js";
 import { Upload, confirm, readOnce, removeAvatar, withoutMetadata } from "./upload.js";
-import { countDown, fetchChanges, reload, remember, showChanges } from "./view.js";
+import { countDown, fetchChanges, reload, remember, scrollTables, showChanges } from "./view.js";
 
 const AFTERMATH = {
   prefix: `A second object is under ${document.body.dataset.pendingPrefix} and expires; the avatar is unchanged.`,
@@ -328,6 +328,7 @@ async function upload(file, { flow, username, note }) {
       entry.say("done", "Done: it is the avatar.");
     } catch (error) {
       entry.say("failed", `It was not confirmed again. ${explain(error)}`);
+      await see(entry);
       if (going.canConfirmAgain(error)) entry.offer("Confirm again", () => perform(confirmAgain, { queue: "uploads", after: settled }));
     }
   }
@@ -406,6 +407,8 @@ async function begin(entry, username) {
   if (avatar === undefined || (avatar && !before.objects.has(avatar))) entry.seen = await ask(entry).catch(() => before);
   const old = entry.seen.rows.get(username);
   if (old) entry.keys.add(old);
+  // An earlier upload's deletion may be late.
+  for (const [key, { owner, state }] of before.objects) if (owner === username && state === "orphan") entry.keys.add(key);
   entry.rows = entry.seen.rows;
 }
 
@@ -433,6 +436,7 @@ async function see(entry) {
     if (entry.fetched.body.dataset.current !== (currentUser() ?? "")) await show();
     else showChanges(entry.fetched, entry.keys);
     if (before) mark(before, document);
+    scrollTables(entry.fetched);
     entry.showEffects(compare(entry.seen, seen, entry.users));
     entry.seen = seen;
     const [username] = entry.users;

@@ -65,6 +65,20 @@ function replace(old, fetched) {
   if (hadFocus) section.querySelector("h2").focus();
 }
 
+/** Scroll the tables to what was fetched: the row, and the newest object, which is the first. */
+export function scrollTables(fetched) {
+  const [row, object] = ["#rows tr", "#objects tr"].map((selector) => fetched.querySelector(selector)?.dataset);
+  if (row) scrollTo(`#rows [data-username="${CSS.escape(row.username)}"]`);
+  if (object) scrollTo(`#objects [data-key="${CSS.escape(object.key)}"]`);
+}
+
+/** Scroll a table to this row, and not the page. */
+function scrollTo(selector) {
+  const row = document.querySelector(selector);
+  const box = row?.closest(".scroll");
+  if (box) box.scrollTop = row.offsetTop - row.closest("table").tHead.offsetHeight;
+}
+
 function showObject(key, fetched) {
   const old = document.querySelector(`#objects [data-key="${CSS.escape(key)}"]`);
   const query = new URLSearchParams(location.search);
@@ -82,6 +96,8 @@ function insert(fetched) {
   body.querySelector("tr:not([data-key])")?.remove();
   const older = [...body.children].find(({ dataset }) => nameOf(dataset.key) < nameOf(row.dataset.key));
   body.insertBefore(row, older ?? null);
+  // The oldest one is on the next page now.
+  if (document.querySelector("#bucket [data-more]")) body.lastElementChild.remove();
 }
 
 /** Throws a CallError without a page, and an AbortError if `signal` aborts. */
