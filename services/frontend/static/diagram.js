@@ -12,7 +12,7 @@ export function draw(title, calls, seen = []) {
   diagram.querySelector("[data-caption]").textContent = title;
   const steps = diagram.querySelector(".steps");
   steps.replaceChildren(...calls.flatMap(drawCall), ...seen.map(({ to, text }) => drawStep("uploads", to, text, "seen")));
-  steps.scrollTop = steps.scrollHeight;
+  steps.parentElement.scrollTop = steps.scrollHeight;
 }
 
 function drawCall({ call, name, detail }) {

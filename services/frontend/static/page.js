@@ -410,6 +410,7 @@ async function begin(entry, username) {
   // An earlier upload's deletion may be late.
   for (const [key, { owner, state }] of before.objects) if (owner === username && state === "orphan") entry.keys.add(key);
   entry.rows = entry.seen.rows;
+  entry.showResult(drawResult({ ...entry, fetched: document, username }));
 }
 
 /** Note the object that S3 stored: its 204 says so, and the page need not ask. */
