@@ -120,7 +120,7 @@ def test_a_file_of_no_known_kind_is_uploaded_only_after_a_click(site: Site, user
     site.input("confirm").set_input_files(file)
     question = site.page.get_by_role("dialog", name="Metadata stays in the file")
     expect(question).to_contain_text(
-        f"can't be taken out of {file['name']}, since its bytes are no picture that this page knows."
+        f"can't be stripped from {file['name']}, since its bytes are no picture that this page knows."
     )
     question.get_by_role("button", name="Cancel").click()
     expect(site.page.locator("body")).to_have_attribute("data-busy", "false")

@@ -410,7 +410,7 @@ def test_a_file_whose_metadata_stay_is_uploaded_only_after_a_click(
         site.editor.get_by_label("the original file").check()
         site.editor.get_by_role("button", name="Upload").click()
     expect(question(site).get_by_role("paragraph").first).to_have_text(
-        "Place, time, camera and the like can't be taken out of odd.jpg, since it is damaged or unusual."
+        "Location, time and camera can't be stripped from odd.jpg, since it is damaged or unusual."
     )
     expect(site.calls).to_have_count(0)
     question(site).get_by_role("button", name=answer).click()

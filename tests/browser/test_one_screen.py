@@ -12,9 +12,10 @@ from playwright.sync_api import expect
 from tests.browser.test_timeline import hold_posts, wait_for_one
 from tests.browsing import PHOTOGRAPH, Site
 from tests.conftest import only_prefix
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Request
+    from playwright.sync_api import Locator, Page, Request, Route
 
     from infra.local.stack import Stack
     from tests.browsing import OpenPage
@@ -110,6 +111,27 @@ def test_a_click_is_shown_as_taken_before_the_response(site: Site, name: str, pa
     if name != "Log in as":
         expect(button).to_be_enabled()
         expect(site.page.locator("[data-told]")).not_to_be_empty()
+
+
+def test_an_attack_that_waits_for_another_one_is_shown_as_taken(site: Site, user: User) -> None:
+    site.log_in(user.username)
+    cards = [
+        site.page.locator("li.attack", has=site.page.locator(f'[data-attack="{name}"]')) for name in ("skip", "replay")
+    ]
+    with hold_posts(site.page, "**/uploads/presign") as held:
+        for card in cards:
+            card.get_by_role("button").click()
+            assert card.get_attribute("data-verdict") == "running"
+        wait_for_one(site.page, held)
+        held[0].continue_()
+        expect(cards[0]).to_have_attribute("data-verdict", "harmless")
+        wait_for_next(site.page, held)
+        held[1].continue_()
+    expect(cards[1]).to_have_attribute("data-verdict", "harmless")
+
+
+def wait_for_next(page: Page, held: list[Route]) -> None:
+    eventually(lambda: bool(page.evaluate("true") and len(held) == 2))
 
 
 def test_a_chosen_file_is_shown_as_taken(site: Site, user: User) -> None:

@@ -30,7 +30,7 @@ def test_a_post_after_the_confirm_makes_a_separate_object(site: Site, user: User
     site.input("repeat").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
     expect(site.calls).to_have_count(5)
-    expect(site.calls.nth(4)).to_contain_text("the avatar is untouched")
+    expect(site.calls.nth(4)).to_contain_text("the avatar is unchanged")
     key = read_key(site.calls.nth(0))
     avatar = key.replace(PENDING_PREFIX, AVATAR_PREFIX)
     site.turn_pages_to(site.bucket, site.object(avatar))

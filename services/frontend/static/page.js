@@ -42,6 +42,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-page]");
   if (link) {
     event.preventDefault();
+    link.classList.add("is-taken");
     history.pushState(null, "", link.href);
     turn();
     return;
@@ -51,7 +52,7 @@ document.addEventListener("click", (event) => {
   const { login, attack } = button.dataset;
   if (login) take(button, () => callService("/auth/login", { username: login }));
   else if ("logout" in button.dataset) take(button, (username) => callService("/auth/logout", {}, { username }));
-  else if ("removeAvatar" in button.dataset) perform(remove, { after: settled });
+  else if ("removeAvatar" in button.dataset) take(button, remove, { after: settled });
   else if ("passDay" in button.dataset) take(button, passDay);
   else if ("sweep" in button.dataset) take(button, sweep);
   else if (attack) tryAttack(attack);
@@ -482,6 +483,9 @@ async function tryAll() {
 
 async function tryAttack(name, username = currentUser()) {
   if (outcomes.get(name)?.verdict === "running") return;
+  // Another attack or an upload may come first.
+  outcomes.set(name, { verdict: "running", said: "", why: "" });
+  drawOutcome(name);
   const run = () => runAttack(name, username);
   if (ATTACKS[name].background) run().catch(report);
   else await perform(run, { queue: "uploads", after: settled });
@@ -561,10 +565,10 @@ const PARTS = { service: "The uploads service", bucket: "S3" };
 // The page itself
 
 /** Perform the button's action. The button shows at once that the click was taken, and takes no other one until the end. */
-function take(button, action) {
+function take(button, action, options) {
   button.disabled = true;
   button.classList.add("is-taken");
-  return perform(action).finally(() => {
+  return perform(action, options).finally(() => {
     button.disabled = false;
     button.classList.remove("is-taken");
   });
@@ -604,6 +608,7 @@ async function show() {
 async function turn() {
   before = null;
   await show().catch(report);
+  for (const link of document.querySelectorAll("a.is-taken")) link.classList.remove("is-taken");
 }
 
 function report(error) {
