@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from services.store.table import make_key
+from tests.browser.test_timeline import hold_posts, wait_for_one
+from tests.browsing import PHOTOGRAPH
 from tests.conftest import make_user, only_prefix
 
 if TYPE_CHECKING:
@@ -89,3 +91,22 @@ def test_a_login_of_a_deleted_user_is_explained(
     expect(site.failure).to_contain_text(re.compile("no user", re.IGNORECASE))
     # The page reloads the users.
     expect(site.card(user.username)).to_have_count(0)
+
+
+def test_a_file_that_is_chosen_during_the_login_is_uploaded_after_it(site: Site) -> None:
+    button = site.page.locator("[data-login]").first
+    username = button.get_attribute("data-login")
+    with hold_posts(site.page, "**/auth/login") as held:
+        button.click()
+        site.input("skip").set_input_files(PHOTOGRAPH)
+        wait_for_one(site.page, held)
+        expect(site.calls).to_have_count(0)
+        held[0].continue_()
+        site.expect_entry("left-out")
+    expect(site.entry.get_by_role("heading")).to_have_text(f"{PHOTOGRAPH.name} for {username}")
+
+
+def test_a_file_without_a_login_is_not_uploaded(site: Site) -> None:
+    site.input("skip").set_input_files(PHOTOGRAPH)
+    expect(site.failure).to_have_text("Log in as one of the users first.")
+    expect(site.page.locator("#timeline > li")).to_have_count(0)

@@ -47,6 +47,9 @@ def test_avatar_calls_bucket_and_table_are_in_view_after_an_upload(
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
     assert user.avatar
+    new = site.entry.locator(".pictures img").last
+    expect(new).to_have_attribute("src", re.compile(f"{user.avatar}$"))
+    assert is_in_view(new)
     assert is_in_view(site.card(user.username))
     assert is_in_view(site.page.locator("#diagram"))
     assert is_in_view(site.entry.get_by_role("status"))
@@ -62,7 +65,7 @@ def test_an_entry_on_a_phone_repeats_avatar_object_and_row(open_page: OpenPage, 
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
     result = site.entry.locator(".result")
-    expect(result.locator(".pictures img, .pictures canvas")).to_have_count(2)
+    expect(site.entry.locator(".pictures").locator("img, canvas")).to_have_count(2)
     expect(result).to_contain_text(f"live expires never {user.avatar}")
     expect(result).to_contain_text(f"deleted {old}")
     expect(result).to_contain_text(f"row {user.username} {old} → {user.avatar}")

@@ -65,11 +65,17 @@ document.addEventListener("change", (event) => {
   const input = event.target.closest("input[type=file]");
   const [file] = input?.files ?? [];
   if (!file) return;
-  if (input.dataset.flow) startAtOnce(file, input.dataset.flow);
-  else edit(file);
+  const { flow } = input.dataset;
+  afterLogin(() => (flow ? startAtOnce(file, flow) : edit(file)));
   // So that the same file can be chosen again.
   input.value = "";
 });
+
+/** Use a file for the user who is logged in, or whose login has begun. */
+function afterLogin(use) {
+  if (currentUser()) use();
+  else queues.others.then(() => (currentUser() ? use() : say("Log in as one of the users first.")));
+}
 
 document.addEventListener("input", (event) => {
   if (event.target.closest("#editor")) editor.draw();

@@ -1,8 +1,9 @@
-// What became of an upload, repeated in its entry on a narrow screen, where the tables are far away.
+// What became of an upload, in its entry: the old and the new avatar, and on a narrow screen, where the tables are far away,
+// the objects and the row.
 
 import { build } from "./elements.js";
 
-const SIDE = 48;
+const SIDE = 96;
 
 /** The user's avatar as the page shows it now, to be shown beside the next one. */
 export function copyPicture(username) {
@@ -23,10 +24,10 @@ function findAvatar(username) {
 export function drawResult({ fetched, keys, username, picture, rows }) {
   const row = fetched.querySelector(`#rows [data-username="${CSS.escape(username)}"]`);
   const objects = [...keys].map((key) => drawObject(key, fetched.querySelector(`#objects [data-key="${CSS.escape(key)}"]`)));
-  return build("div", { className: "result" },
-    build("p", { className: "pictures" }, picture ?? "", " → ", findAvatar(username)?.cloneNode(true) ?? ""),
-    build("ul", {}, ...objects, drawRow(username, rows.get(username) || "none", row?.dataset.avatar || "none")),
-  );
+  return {
+    pictures: [picture ?? "", " → ", findAvatar(username)?.cloneNode(true) ?? ""],
+    list: build("ul", { className: "result" }, ...objects, drawRow(username, rows.get(username) || "none", row?.dataset.avatar || "none")),
+  };
 }
 
 function drawObject(key, found) {

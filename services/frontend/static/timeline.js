@@ -38,7 +38,8 @@ export class Entry {
     this.status.setAttribute("role", "status");
     this.actions = build("div", { className: "entry-actions" });
     this.list = build("ol", { className: "calls" });
-    const head = build("div", { className: "entry-head" }, this.heading, this.status, this.actions);
+    this.pictures = build("span", { className: "pictures" });
+    const head = build("div", { className: "entry-head" }, this.pictures, this.heading, this.status, this.actions);
     this.element.append(head);
     if (withProgress) {
       this.bar = build("progress", { max: 1, value: 0 });
@@ -119,7 +120,8 @@ export class Entry {
   }
 
   /** Show what became of the upload, in place of what was shown before. */
-  showResult(result) {
+  showResult({ pictures, list: result }) {
+    this.pictures.replaceChildren(...pictures);
     this.result?.remove();
     this.result = result;
     this.list.before(result);
