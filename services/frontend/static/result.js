@@ -23,7 +23,9 @@ function findAvatar(username) {
 /** The user's old and new avatar and row, and the state and expiry of each object. `rows`: the keys before, by username. */
 export function drawResult({ fetched, keys, username, picture, rows }) {
   const row = fetched.querySelector(`#rows [data-username="${CSS.escape(username)}"]`);
-  const objects = [...keys].map((key) => drawObject(key, fetched.querySelector(`#objects [data-key="${CSS.escape(key)}"]`)));
+  const found = [...keys].map((key) => [key, fetched.querySelector(`#objects [data-key="${CSS.escape(key)}"]`)]);
+  found.sort(([, one], [, other]) => Boolean(other) - Boolean(one));
+  const objects = found.map((pair) => drawObject(...pair));
   return {
     pictures: [picture ?? "", " → ", findAvatar(username)?.cloneNode(true) ?? ""],
     list: build("ul", { className: "result" }, ...objects, drawRow(username, rows.get(username) || "none", row?.dataset.avatar || "none")),
