@@ -123,7 +123,7 @@ def test_webkit_uploads_without_the_editor_and_shows_each_call(site: WebKitSite,
     site.choose('[data-flow="confirm"]', PHOTOGRAPH)
     site.expect_entry("done", 1)
     assert user.avatar
-    assert site.read(f"{nth_call(3)} .tells") == f"Checked; the avatar is now {user.avatar}."
+    assert site.read(f"{nth_call(3)} .tells") == f"Confirm checked the stored file; the avatar is now {user.avatar}."
     assert bucket.read(user.avatar) == PHOTOGRAPH.read_bytes()
     assert re.search(r"Presign ?uploads service ?POST /uploads/presign ?200 ·", site.read(nth_call(1)))
     assert re.search(r"POST ?bucket ?POST .* ?204 ·", site.read(nth_call(2)))
@@ -146,7 +146,7 @@ def test_webkit_posts_again_and_confirms_again(site: WebKitSite, user: User) -> 
     site.log_in(user.username)
     site.choose('[data-flow="repeat"]', PHOTOGRAPH)
     site.expect_entry("done", 1)
-    site.expect(nth_call(5), "the avatar is untouched")
+    site.expect(nth_call(5), "the avatar is unchanged")
     key = read_key(site, 1)
     assert user.avatar == key.replace(PENDING_PREFIX, AVATAR_PREFIX)
     site.expect(f'#objects [data-key="{key}"][data-state="pending"]')
