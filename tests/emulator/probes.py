@@ -283,6 +283,12 @@ def _put_if_match(sandbox: Sandbox) -> bool:
     return _refusal(lambda: sandbox.put("a", IfMatch='"other"')) == "PreconditionFailed"
 
 
+def _version_tag_count(sandbox: Sandbox) -> bool:
+    sandbox.root.s3.put_bucket_versioning(Bucket=sandbox.name, VersioningConfiguration={"Status": "Enabled"})
+    sandbox.put("a", Tagging="Status=Pending")
+    return sandbox.root.s3.get_object(Bucket=sandbox.name, Key="a").get("TagCount") == 1
+
+
 def _expiration(sandbox: Sandbox) -> bool:
     sandbox.put(PENDING_KEY)
     sandbox.put("a", Tagging="Status=Pending")
@@ -393,6 +399,7 @@ PROBES: Mapping[Trait, Callable[[Sandbox], bool]] = {
     Trait.COPY_WITHOUT_TAGS: _copy_without_tags,
     Trait.PUT_WITHOUT_TAGS: _put_without_tags,
     Trait.PUT_IF_MATCH: _put_if_match,
+    Trait.VERSION_TAG_COUNT: _version_tag_count,
     Trait.EXPIRATION: _expiration,
     Trait.EXPIRATION_IN_TIME: _expiration_in_time,
     Trait.LIFECYCLE: _lifecycle,
