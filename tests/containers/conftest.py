@@ -79,8 +79,9 @@ def system(
         applied = apply_stack(folder, aws, strategy, origin, f"http://auth:{SERVICE_PORT}")
         if strategy == "tag":
             # LocalStack lacks `Trait.VERSION_TAG_COUNT`, by which the services know that an object is pending.
-            bucket, suspended = applied.resources.bucket, {"Status": "Suspended"}
-            aws.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=suspended)
+            aws.s3.put_bucket_versioning(
+                Bucket=applied.resources.bucket, VersioningConfiguration={"Status": "Suspended"}
+            )
         deployment = applied.stack.deployment()
         containers = {
             name: started.enter_context(image.prepare(read_limits(deployment, name), network, applied.environs[name]))

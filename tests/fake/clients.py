@@ -82,7 +82,7 @@ class S3(Client):
     ) -> dict[str, Any]:
         if ChecksumSHA256 != Metadata["sha256"]:
             raise NotImplementedError
-        made = Object(NAMES[Body], tuple(sorted(Metadata.items())), content_type=ContentType)
+        made = Object(NAMES[Body], tuple(sorted(Metadata.items())), content_type=ContentType, has_checksum=True)
         self._call("PutObject", Key, IfMatch, made)
         return {}
 

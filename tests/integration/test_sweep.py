@@ -10,6 +10,7 @@ import sys
 import termios
 import time
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -202,20 +203,21 @@ def test_too_many_orphans_are_reported_and_none_is_deleted(sweeper: Sweeper, use
 
 
 @dataclass
-class Counter:
+class CallCounter:
     """Counts the calls of a client by operation."""
 
-    calls: dict[str, int] = field(default_factory=dict[str, int])
+    calls: list[str] = field(default_factory=list[str])
+    """The operation of each call. Threads append to it, which is atomic."""
 
     def attach(self, client: Any) -> None:
         client.meta.events.register("before-call", self._count)
 
     def _count(self, model: Any, **_: Any) -> None:
-        self.calls[model.name] = self.calls.get(model.name, 0) + 1
+        self.calls.append(model.name)
 
     def take(self) -> dict[str, int]:
         """The calls but those that list, since the last time."""
-        taken = {name: count for name, count in self.calls.items() if name not in {"Scan", "ListObjectsV2"}}
+        taken = Counter(name for name in self.calls if name not in {"Scan", "ListObjectsV2"})
         self.calls.clear()
         return taken
 
@@ -228,7 +230,7 @@ def test_the_calls_of_a_sweep_for_each_object(sandbox: Sandbox) -> None:
         sandbox.add_user(name)
     for _ in range(2):
         sandbox.add_abandoned()
-    aws, counter = sandbox.root, Counter()
+    aws, counter = sandbox.root, CallCounter()
     counter.attach(aws.s3)
     counter.attach(aws.dynamodb)
     settings = SweepSettings(bucket=sandbox.name, table=sandbox.name)

@@ -12,7 +12,7 @@ import pytest
 from infra.check.command import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     Responses = Mapping[tuple[str, str], tuple[int, object]]
 
@@ -65,6 +65,15 @@ def test_a_picture_that_could_not_be_put_back_is_not_replaced(
     assert ("DELETE", "/uploads/avatar") not in server.calls
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell starts a background process so that it ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_interruption_does_not_end_the_putting_back(capsys: pytest.CaptureFixture[str]) -> None:
     begun = 7  # calls before the first check
 
