@@ -77,6 +77,7 @@ def system(
         aws = replace(localstack_aws(localstack), endpoint=_find_endpoint(localstack, network))
         folder = tmp_path_factory.mktemp("applied")
         applied = apply_stack(folder, aws, strategy, origin, f"http://auth:{SERVICE_PORT}")
+        started.callback(applied.stack.destroy)
         if strategy == "tag":
             # LocalStack lacks `Trait.VERSION_TAG_COUNT`, by which the services know that an object is pending.
             aws.s3.put_bucket_versioning(
