@@ -333,15 +333,19 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
         *(
             (
                 {"tags": json.dumps({"team": "pictures", key: "x"})},
-                f"tags must not contain the key {key!r}, because a key has 1 to 128 letters, digits, spaces and"
-                " _.:/=+-@, and does not begin with aws:.",
+                (
+                    f"tags must not contain the key {key!r}, because a key has 1 to 128 letters, digits, spaces and"
+                    " _.:/=+-@, and does not begin with aws:."
+                ),
             )
             for key in ("aws:team", "AWS:team", "te#am", "")
         ),
         (
             {"tags": '{"team": "pictures", "owner": "a;b"}'},
-            "tags must not contain 'a;b' for owner, because a value has at most 256 letters, digits, spaces and"
-            " _.:/=+-@.",
+            (
+                "tags must not contain 'a;b' for owner, because a value has at most 256 letters, digits, spaces and"
+                " _.:/=+-@."
+            ),
         ),
         (
             {"tags": '{"project": "x"}'},
@@ -352,8 +356,10 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
         ({"region": "xx-nowhere-9"}, "region must be a region of AWS, not xx-nowhere-9."),
         (
             {"region": "ap-southeast-7"},
-            "region must be another one, since ap-southeast-7 has no VPC links as far as this program knows: if AWS has"
-            " added them, set zones to the ids of two Availability Zones that have them.",
+            (
+                "region must be another one, since ap-southeast-7 has no VPC links as far as this program knows: if AWS"
+                " has added them, set zones to the ids of two Availability Zones that have them."
+            ),
         ),
         ({"domain": "Example"}, "domain must be a text like pictures.example.com, not 'Example'."),
         ({"domain": "pictures.example"}, "domain needs hostedZone or certificate."),
