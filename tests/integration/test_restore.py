@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jmespath
 import pytest
 
 from bench.soak.sweeping import open_sweeper
@@ -74,6 +77,15 @@ def restore(stack: Stack, *arguments: str, **changed: str) -> subprocess.Complet
         text=True,
         timeout=PATIENCE_SECONDS,
     )
+
+
+def find_deleted(listed: dict[str, Any], since: float, until: float) -> list[list[str]]:
+    """The keys and delete markers that the runbook's query finds in this listing."""
+    [query] = re.findall(r'--query "(DeleteMarkers.*)"', (ROOT / "docs/deploying.md").read_text())
+    for name, moment in {"$from": since, "$to": until}.items():
+        query = query.replace(name, datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M"))
+    # The AWS CLI searches the response as it would print it.
+    return jmespath.search(query, json.loads(json.dumps(listed, default=datetime.isoformat)))
 
 
 def upload(user: User) -> str:
@@ -232,8 +244,10 @@ class TestCommand:
         restore(stack, BUCKET=name, TABLE=name)
         assert users.find_row("ada").avatar is None
 
-        [marker] = aws.s3.list_object_versions(Bucket=name)["DeleteMarkers"]
-        aws.s3.delete_object(Bucket=name, Key=row.avatar or "", VersionId=marker["VersionId"])
+        listed: Any = aws.s3.list_object_versions(Bucket=name)
+        assert find_deleted(listed, since=time.time() - DAY, until=time.time() - DAY / 2) == []
+        [[key, version]] = find_deleted(listed, since=time.time() - DAY, until=time.time() + DAY)
+        aws.s3.delete_object(Bucket=name, Key=key, VersionId=version)
         restore(stack, BUCKET=name, TABLE=name)
         assert users.find_row("ada").avatar == row.avatar
 
