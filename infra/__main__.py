@@ -56,6 +56,7 @@ def main() -> None:
     edge = Edge(
         "edge",
         network=network,
+        own_endpoint=live is None or live.url != f"https://{settings.domain}",
         domain=DomainSettings(settings.domain, settings.certificate, settings.hosted_zone) if settings.domain else None,
         names=stack,
         requests_per_second=settings.requests_per_second,

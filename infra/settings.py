@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 import botocore.session
 import msgspec
 from msgspec import inspect
 
-from infra.documents.zones import MIN_ZONES
+from infra.documents.zones import MIN_ZONES, VPC_LINK_REGIONS
 from services.settings import limits
 from services.settings.conversion import convert_settings, find_nearest
 
@@ -34,8 +36,9 @@ class InvalidConfigurationError(Exception):
 
 
 ZoneId = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+[0-9]-az[0-9]+$", examples=["euc1-az1"])]
-TagKey = Annotated[str, msgspec.Meta(pattern=r"^(?!aws:)[\w .:/=+@-]{1,128}$", examples=["team"])]
-TagValue = Annotated[str, msgspec.Meta(pattern=r"^[\w .:/=+@-]{0,256}$", examples=["pictures"])]
+
+TAG_KEY = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
+TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -90,7 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         | None
     ) = None
     tags: Annotated[
-        dict[TagKey, TagValue],
+        dict[str, str],
         msgspec.Meta(
             # AWS allows 50 tags on a resource.
             max_length=40,
@@ -176,7 +179,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             msgspec.Meta(
                 pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$",
                 examples=["arn:aws:sns:eu-central-1:123456789012:alarms"],
-                description="ARN of the SNS topic that alarms notify. Default: none.",
+                description="ARN of the SNS topic that alarms notify, in the stack's region. Default: none.",
             ),
         ]
         | None
@@ -199,11 +202,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         self._check_tags()
         self._check_region()
         self._check_domain()
+        self._check_alarm_topic()
 
     def _check_tags(self) -> None:
-        """IAM does not distinguish tag keys by case (AWS: "Tags for IAM resources")."""
+        """IAM does not distinguish keys by case (AWS: "Tags for IAM resources")."""
         taken = {"project": "Project, which the program sets"}
-        for key in self.tags:
+        for key, value in self.tags.items():
+            if not TAG_KEY.fullmatch(key):
+                raise ValueError(
+                    f"tags must not contain the key {key!r}, because a key has 1 to 128 letters, digits, spaces and"
+                    " _.:/=+-@, and does not begin with aws:"
+                )
+            if not TAG_VALUE.fullmatch(value):
+                raise ValueError(
+                    f"tags must not contain {value!r} for {key}, because a value has at most 256 letters, digits,"
+                    " spaces and _.:/=+-@"
+                )
             if key.lower() in taken:
                 raise ValueError(f"tags must not contain {key}, because IAM takes it for {taken[key.lower()]}")
             taken[key.lower()] = key
@@ -215,6 +229,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(
                 f"region must be a region of AWS{f' such as {nearest}' if nearest else ''}, not {self.region}"
             )
+        # An operator who names zones knows better than this list, which may be out of date.
+        if self.region not in VPC_LINK_REGIONS and not self.zones:
+            raise ValueError(
+                f"region must be another one, since {self.region} has no VPC links as far as this program knows: if AWS"
+                " has added them, set zones to the ids of two Availability Zones that have them"
+            )
+
+    def _check_alarm_topic(self) -> None:
+        """An alarm can notify topics of its own region only."""
+        if self.alarm_topic and self.alarm_topic.split(":")[3] != self.region:
+            raise ValueError(f"alarmTopic must be in the stack's region, which is {self.region}")
 
     def _check_domain(self) -> None:
         if self.domain is None and (self.certificate or self.hosted_zone):
@@ -246,6 +271,19 @@ NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
 
 AccountIds = tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$", examples=["123456789012"])], ...]
 
+ROLE_KEYS = (
+    "duration",
+    "externalId",
+    "policy",
+    "policyArns",
+    "roleArn",
+    "sessionName",
+    "sourceIdentity",
+    "tags",
+    "transitiveTagKeys",
+)
+"""What the AWS provider takes for a role. It ignores other keys."""
+
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Pulumi's own settings for AWS (`pulumi config set aws:profile …`) that this program passes on."""
@@ -257,6 +295,14 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     ] = ()
     allowed_account_ids: Annotated[AccountIds, msgspec.Meta(examples=[["123456789012"]])] = ()
     forbidden_account_ids: Annotated[AccountIds, msgspec.Meta(examples=[["123456789012"]])] = ()
+
+    def __post_init__(self) -> None:
+        for key in (key for role in self.assume_roles for key in role if key not in ROLE_KEYS):
+            nearest = find_nearest(key, ROLE_KEYS)
+            raise ValueError(
+                f"aws:assumeRoles must not contain {key}; "
+                + (f"the nearest name is {nearest}" if nearest else f"there are {', '.join(ROLE_KEYS)}")
+            )
 
 
 def read_settings(given: Mapping[str, str]) -> Settings:
@@ -308,6 +354,21 @@ def _parse(field: msgspec.structs.FieldInfo, text: str) -> Any:
     ):
         return text
     try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        return _spell_values(json.loads(text, parse_int=str, parse_float=str))
+    except json.JSONDecodeError:
         return text
+
+
+def _spell_values(value: Any) -> Any:
+    """The value with texts in place of booleans: `pulumi config set --path` makes numbers and booleans of texts that
+    look like them.
+    """
+    match value:
+        case bool():
+            return str(value).lower()
+        case list():
+            return [_spell_values(each) for each in cast("list[Any]", value)]
+        case dict():
+            return {key: _spell_values(each) for key, each in cast("dict[str, Any]", value).items()}
+        case _:
+            return value

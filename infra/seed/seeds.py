@@ -13,7 +13,7 @@ from services.store.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
 from services.store.table import USERNAME, Row, make_key, write_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
@@ -21,21 +21,32 @@ if TYPE_CHECKING:
 BATCH = 100
 """Maximum number of items in a BatchGetItem and in a TransactWriteItems."""
 
+PAUSE_SECONDS = 1
 
-def seed(s3: S3Client, dynamodb: DynamoDBClient, bucket: str, table: str, count: int) -> int:
+
+def seed(
+    s3: S3Client,
+    dynamodb: DynamoDBClient,
+    bucket: str,
+    table: str,
+    count: int,
+    pause: Callable[[float], object] = time.sleep,
+) -> int:
     """Add the users that do not exist yet, and return their number. A picture is stored before the row that refers to
     it.
     """
     people = invent_people(count)
     added = 0
     while batch := list(itertools.islice(people, BATCH)):
-        missing = _find_missing(dynamodb, table, batch)
+        missing = _find_missing(dynamodb, table, batch, pause)
         rows = [make_row(s3, bucket, person) for person in missing]
         added += _add(dynamodb, table, rows)
     return added
 
 
-def _find_missing(dynamodb: DynamoDBClient, table: str, people: Iterable[Person]) -> list[Person]:
+def _find_missing(
+    dynamodb: DynamoDBClient, table: str, people: Iterable[Person], pause: Callable[[float], object]
+) -> list[Person]:
     people = list(people)
     existing: set[str | None] = set()
     requests: Any = {
@@ -44,8 +55,10 @@ def _find_missing(dynamodb: DynamoDBClient, table: str, people: Iterable[Person]
     while requests:
         response = dynamodb.batch_get_item(RequestItems=requests)
         existing |= {row[USERNAME].get("S") for row in response["Responses"].get(table, [])}
-        # DynamoDB returns the keys that it had no capacity for.
+        # DynamoDB returns the keys that it had no capacity for. A repeat at once would be throttled as well.
         requests = response["UnprocessedKeys"]
+        if requests:
+            pause(PAUSE_SECONDS)
     return [person for person in people if person.username not in existing]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from services.store.keys import AVATAR_PREFIX, USERNAME_FIELD, UploadId, parse_key
 from services.store.states import is_marked
@@ -46,7 +47,8 @@ def rebuild_row(known: Known) -> Row | None:
     """The row that the user should have. None if neither table has a row of this user.
 
     The avatar is the user's newest object. It is never one that is older than a removal or than an avatar that a row
-    refers to: such an object was removed or replaced. If there is no newer object, the user has no avatar.
+    refers to: such an object was removed or replaced. If there is no newer object, the user has no avatar, and no
+    older object can become it. The missing one still can, in case it was deleted by mistake and comes back.
     """
     if not known.rows:
         return None
@@ -58,7 +60,11 @@ def rebuild_row(known: Known) -> Row | None:
     last, newest = max(uploads, default=""), max(there, default="")
     if newest and newest >= last and newest > (removed or ""):
         return Row(username, name, UploadId(newest).avatar_key, removed)
-    return Row(username, name, None, max(removed or "", last) or None)
+    return Row(username, name, None, max(removed or "", _find_id_before(last) if last else "") or None)
+
+
+def _find_id_before(upload_id: str) -> str:
+    return str(UUID(int=UUID(upload_id).int - 1))
 
 
 def _find_removal(known: Known) -> str | None:

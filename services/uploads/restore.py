@@ -102,8 +102,17 @@ def describe(restored: Restored, *, dry_run: bool) -> str:
         for username in restored.rowless
     ]
     rows = f"{len(restored.changes):,} row{'' if len(restored.changes) == 1 else 's'}"
-    lines.append(f"Dry run: {rows} would be changed." if dry_run else f"{rows} changed.")
-    return "\n".join(lines)
+    summary = f"Dry run: {rows} would be changed." if dry_run else f"{rows} changed."
+    if missing := sum(_loses_avatar(change) for change in restored.changes):
+        summary += (
+            f" {missing:,} lost the avatar: if its picture was deleted by mistake, bring it back and repeat this."
+        )
+    return "\n".join([*lines, summary])
+
+
+def _loses_avatar(change: Change) -> bool:
+    """Whether the avatar of the row is missing, and there is no newer one."""
+    return change.before is not None and change.before.avatar is not None and change.after.avatar is None
 
 
 def _describe_change(change: Change) -> str:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jmespath
 import pytest
 
 from bench.soak.sweeping import open_sweeper
 from infra.documents.table import table_definition
 from infra.local.stack import inherit_environ
+from services.store.keys import UploadId
 from services.store.table import Row, make_key, write_row
 from services.uploads.restore import REMOVAL
 from services.uploads.sweep.report import Outcome
@@ -36,6 +41,7 @@ pytestmark = [pytest.mark.every_aws, pytest.mark.needs(Trait.COPY_DIGEST)]
 
 ROOT = Path(__file__).parents[2]
 PICTURE = make_picture(seed=7)
+DAY = 24 * 60 * 60
 
 
 def read_removals(stack: Stack, folder: Path) -> Path:
@@ -71,6 +77,15 @@ def restore(stack: Stack, *arguments: str, **changed: str) -> subprocess.Complet
         text=True,
         timeout=PATIENCE_SECONDS,
     )
+
+
+def find_deleted(listed: dict[str, Any], since: float, until: float) -> list[list[str]]:
+    """The keys and delete markers that the runbook's query finds in this listing."""
+    [query] = re.findall(r'--query "(DeleteMarkers.*)"', (ROOT / "docs/deploying.md").read_text())
+    for name, moment in {"$from": since, "$to": until}.items():
+        query = query.replace(name, datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M"))
+    # The AWS CLI searches the response as it would print it.
+    return jmespath.search(query, json.loads(json.dumps(listed, default=datetime.isoformat)))
 
 
 def upload(user: User) -> str:
@@ -210,6 +225,31 @@ class TestCommand:
         assert (done.returncode, done.stdout) == (2, "")
         [line] = done.stderr.splitlines()
         assert str(file) in line
+
+    @pytest.mark.one_aws
+    def test_a_picture_that_was_deleted_by_mistake_is_the_avatar_again_when_it_comes_back(self, stack: Stack) -> None:
+        aws, name = stack.aws, f"versions-{uuid.uuid4()}"
+        row = Row("ada", "Ada", UploadId.latest_at(time.time() - DAY).avatar_key)
+        aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        aws.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        aws.dynamodb.create_table(TableName=name, **table_definition())
+        aws.dynamodb.put_item(TableName=name, Item=write_row(row))
+        users = Users(aws.dynamodb, name)
+        aws.s3.put_object(Bucket=name, Key=row.avatar or "", Body=PICTURE, Metadata={"username": "ada"})
+        aws.s3.delete_object(Bucket=name, Key=row.avatar or "")
+
+        planned = restore(stack, "--dry-run", BUCKET=name, TABLE=name)
+        assert "1 lost the avatar: if its picture was deleted by mistake, bring it back" in planned.stdout
+        assert users.find_row("ada") == row
+        restore(stack, BUCKET=name, TABLE=name)
+        assert users.find_row("ada").avatar is None
+
+        listed: Any = aws.s3.list_object_versions(Bucket=name)
+        assert find_deleted(listed, since=time.time() - DAY, until=time.time() - DAY / 2) == []
+        [[key, version]] = find_deleted(listed, since=time.time() - DAY, until=time.time() + DAY)
+        aws.s3.delete_object(Bucket=name, Key=key, VersionId=version)
+        restore(stack, BUCKET=name, TABLE=name)
+        assert users.find_row("ada").avatar == row.avatar
 
     @pytest.mark.one_aws
     def test_a_missing_setting_is_reported(self, stack: Stack) -> None:

@@ -12,6 +12,9 @@ FIRST = UploadId("019b0000-0000-7000-8000-000000000001")
 SECOND = UploadId("019b1000-0000-7000-8000-000000000002")
 THIRD = UploadId("019b2000-0000-7000-8000-000000000003")
 
+BEFORE_FIRST = "019b0000-0000-7000-8000-000000000000"
+BEFORE_SECOND = "019b1000-0000-7000-8000-000000000001"
+
 
 def make_row(avatar: UploadId | None = None, removed: str | None = None) -> Row:
     return Row("ada", "Ada", avatar.avatar_key if avatar else None, removed)
@@ -29,16 +32,26 @@ def know(row: Row | None, former: Row | None = None, newest: UploadId | None = N
         pytest.param(know(make_row(FIRST), None, SECOND, FIRST), make_row(SECOND), id="the older one still exists"),
         pytest.param(know(make_row(), None, SECOND), make_row(SECOND), id="the first picture"),
         pytest.param(know(make_row(SECOND), None, FIRST, SECOND), make_row(SECOND), id="an older picture exists"),
-        pytest.param(know(make_row(SECOND)), make_row(None, SECOND.text), id="no picture exists"),
-        pytest.param(know(make_row(SECOND), None, FIRST), make_row(None, SECOND.text), id="only a replaced one exists"),
+        pytest.param(know(make_row(SECOND)), make_row(None, BEFORE_SECOND), id="no picture exists"),
+        pytest.param(
+            know(make_row(SECOND), None, FIRST), make_row(None, BEFORE_SECOND), id="only a replaced one exists"
+        ),
         pytest.param(know(make_row(None, SECOND.text), None, FIRST), make_row(None, SECOND.text), id="removed"),
         pytest.param(know(make_row(None, SECOND.text), None, SECOND), make_row(None, SECOND.text), id="removed, same"),
         pytest.param(
             know(make_row(None, SECOND.text), None, THIRD), make_row(THIRD, SECOND.text), id="uploaded after a removal"
         ),
+        pytest.param(
+            know(make_row(None, BEFORE_SECOND), None, FIRST), make_row(None, BEFORE_SECOND), id="the replaced one again"
+        ),
+        pytest.param(
+            know(make_row(None, BEFORE_SECOND), None, SECOND),
+            make_row(SECOND, BEFORE_SECOND),
+            id="the missing one came back",
+        ),
         pytest.param(know(None, make_row(FIRST), None, FIRST), make_row(FIRST), id="the row was lost"),
         pytest.param(know(None, make_row(FIRST), SECOND), make_row(SECOND), id="the row was lost after an upload"),
-        pytest.param(know(None, make_row(FIRST)), make_row(None, FIRST.text), id="the row was lost after a removal"),
+        pytest.param(know(None, make_row(FIRST)), make_row(None, BEFORE_FIRST), id="the row was lost after a removal"),
         pytest.param(
             know(make_row(None, SECOND.text), make_row(FIRST), FIRST, FIRST),
             make_row(None, SECOND.text),
