@@ -11,6 +11,14 @@ from msgspec import inspect
 
 from infra.documents.zones import MIN_ZONES
 from services.settings import limits
+from services.settings.access import (
+    ALLOWED_ADDRESSES,
+    ALLOWED_ORIGINS,
+    AllowedAddresses,
+    AllowedOrigins,
+    Network,
+    parse_networks,
+)
 from services.settings.conversion import convert_settings, find_nearest
 
 if TYPE_CHECKING:
@@ -131,6 +139,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         msgspec.Meta(description="Whether the sweep runs every hour. Set it to `false` while you restore the table."),
     ] = True
     token_seconds: limits.TokenSeconds = limits.TOKEN_SECONDS
+    demo: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether the demo's page and its login are deployed. Anybody can then log in as any user and "
+            "see the bucket's list, unless `allowedAddresses` is set."
+        ),
+    ] = True
+    allowed_origins: AllowedOrigins = ALLOWED_ORIGINS
+    allowed_addresses: AllowedAddresses = ALLOWED_ADDRESSES
     log_days: Annotated[
         Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
         msgspec.Meta(description="Retention of the logs, days."),
@@ -196,9 +213,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(f"zones must name at least {MIN_ZONES} different Availability Zones")
         if len(set(self.key_names)) < len(self.key_names):
             raise ValueError("signingKeys must not contain a name twice")
+        self.parse_networks()
         self._check_tags()
         self._check_region()
         self._check_domain()
+        if not self.demo and not self.has_issuer:
+            raise ValueError("demo must not be false without issuer, because no other program issues access tokens")
 
     def _check_tags(self) -> None:
         """IAM does not distinguish tag keys by case (AWS: "Tags for IAM resources")."""
@@ -223,6 +243,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError("domain needs hostedZone or certificate")
         if self.certificate and self.certificate.split(":")[3] != self.region:
             raise ValueError(f"certificate must be in the stack's region, which is {self.region}")
+
+    def parse_networks(self) -> tuple[Network, ...]:
+        """
+        Raises:
+            ValueError: an allowed address is no network.
+        """
+        return parse_networks(self.allowed_addresses, "allowedAddresses")
+
+    @property
+    def has_issuer(self) -> bool:
+        """Whether another program than the auth service issues the access tokens."""
+        return False
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that are deployed."""
+        return ("auth", "uploads", "frontend") if self.demo else ("uploads",)
 
     @property
     def key_names(self) -> tuple[str, ...]:

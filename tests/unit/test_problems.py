@@ -23,7 +23,6 @@ from litestar.testing import TestClient
 from services.auth import app as auth
 from services.frontend import app as frontend
 from services.frontend.cursor import InvalidCursorError
-from services.frontend.pictures import NoAvatarError
 from services.store.clients import error_code, is_transient
 from services.store.table import UnknownUserError
 from services.uploads import app as uploads
@@ -37,6 +36,7 @@ from services.web.callers.identity import (
     OtherUserError,
     TokenExpiredError,
 )
+from services.web.pictures import NoAvatarError
 from services.web.problems import problem_details
 from services.web.rate_limits import TooManyRequestsError
 
