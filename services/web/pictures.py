@@ -24,8 +24,8 @@ MAX_CACHED_URLS = 10_000
 class NoAvatarError(Exception):
     """The user has no picture."""
 
-    def __init__(self) -> None:
-        super().__init__("The user has no avatar yet.")
+    def __init__(self, detail: str = "The user has no avatar yet.") -> None:
+        super().__init__(detail)
 
 
 NO_AVATAR = Problem("no-avatar", 404, "The user has no avatar yet")

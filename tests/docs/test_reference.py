@@ -92,7 +92,7 @@ def find_problems() -> dict[str, tuple[int, set[str]]]:
 
 
 def draw_default(value: Any) -> str:
-    return "" if value is None else f"`{json.dumps(value).strip(chr(34))}`"
+    return "" if value in {None, ""} else f"`{json.dumps(value).strip(chr(34))}`"
 
 
 def draw_settings() -> str:

@@ -82,6 +82,7 @@ UPLOADS = CALLER | {
     refusals.KeepsChangingError: ("changed", 409),
     DeadlineExceededError: ("unavailable", 503),
     UnknownUserError: ("unknown-user", 404),
+    NoAvatarError: ("no-avatar", 404),
     TooManyRequestsError: ("too-many-requests", 429),
 }
 TABLES = [(auth.ERRORS, AUTH), (frontend.ERRORS, FRONTEND), (uploads.ERRORS, UPLOADS)]
