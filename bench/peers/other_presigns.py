@@ -22,10 +22,7 @@ from services.uploads.problems import ERRORS
 from services.uploads.routes import PresignRequest, RateLimits, make_routes
 from services.uploads.settings import Settings
 from services.uploads.strategies import STRATEGIES
-from services.web.callers.guard import Guard
-from services.web.callers.identity import Audience
-from services.web.callers.key_set import fetch_over_http
-from services.web.callers.verifier import Verifier
+from services.web.callers.guard import make_guard
 from services.web.metrics import Metrics
 from services.web.problem_response import API_HEADERS
 from services.web.problems import problem_details
@@ -43,8 +40,7 @@ def make_presign(settings: Settings) -> ASGIApp:
     """Make an ASGI application that calls the handler's function without Litestar's work before and after it."""
     session = boto3.Session()
     bucket = Bucket(session.client("s3", config=S3_CONFIG), settings.bucket)
-    audience = Audience(settings.origin)
-    guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    guard = make_guard(settings)
     handler, *_ = make_routes(
         guard,
         Presigner(

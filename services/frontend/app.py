@@ -20,10 +20,8 @@ from services.frontend.routes import make_routes
 from services.frontend.templates import create_environment
 from services.frontend.view import View
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
-from services.web.callers.guard import Guard
+from services.web.callers.guard import make_guard
 from services.web.callers.identity import Audience
-from services.web.callers.key_set import fetch_over_http
-from services.web.callers.verifier import Verifier
 from services.web.openapi import describe_api
 from services.web.pictures import Pictures
 from services.web.problems import problem_details
@@ -73,7 +71,7 @@ def create_app(
 ) -> Litestar:
     """`credentials`: returns the credentials with which `s3` signs the pictures' URLs."""
     audience = Audience(settings.origin)
-    guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    guard = make_guard(settings)
     executor = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="read")
     people = People(dynamodb, settings.table)
     listing = Listing(s3, settings.bucket, executor, clock)

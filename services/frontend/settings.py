@@ -5,12 +5,12 @@ from typing import Annotated
 import msgspec
 
 from services.settings import limits
-from services.settings.environment import BucketName, JwksUrl, ServiceSettings
+from services.settings.environment import BucketName
+from services.settings.tokens import TokenSettings
 
 
-class Settings(ServiceSettings, frozen=True, kw_only=True):
+class Settings(TokenSettings, frozen=True, kw_only=True):
     bucket: BucketName
-    jwks_url: JwksUrl
     pending: limits.PendingStrategy = limits.PENDING
     max_bytes: limits.MaxBytes = limits.MAX_BYTES
     max_width: limits.MaxWidth = limits.MAX_WIDTH

@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 Origin = Annotated[str, msgspec.Meta(pattern=rf"^{ORIGIN_PATTERN}\Z", examples=["https://example.com"])]
 
 BucketName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the S3 bucket with the pictures.")]
-JwksUrl = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^https?://",
-        examples=["https://example.com/auth/.well-known/jwks.json"],
-        description="URL of the auth service's key set (JWKS).",
-    ),
-]
 TableName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the DynamoDB table with the users.")]
 TaskMetadataEndpoint = Annotated[
     str | None,
@@ -56,7 +48,10 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of every service. boto3 reads AWS's own variables (region, credentials, endpoint) itself."""
 
     origin: Annotated[
-        Origin, msgspec.Meta(description="Origin of the page. The tokens' issuer and audience follow from it.")
+        Origin,
+        msgspec.Meta(
+            description="Origin of the page. The issuer and audience of the auth service's tokens follow from it."
+        ),
     ]
     table: TableName
     host: Annotated[str, msgspec.Meta(description="Address to listen on.")] = "127.0.0.1"

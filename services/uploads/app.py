@@ -18,10 +18,8 @@ from services.uploads.routes import RateLimits, make_routes
 from services.uploads.strategies import STRATEGIES
 from services.uploads.users import Users
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
-from services.web.callers.guard import Guard
+from services.web.callers.guard import make_guard
 from services.web.callers.identity import Audience
-from services.web.callers.key_set import fetch_over_http
-from services.web.callers.verifier import Verifier
 from services.web.clock_error import publish_clock_error
 from services.web.metrics import Metrics
 from services.web.openapi import describe_api
@@ -73,7 +71,7 @@ def create_app(
         raise NoCredentialsError  # `Bucket.find_destination` would fail with an obscure error
     metrics = metrics or Metrics("uploads", settings.metrics_namespace, on=settings.metrics)
     audience = Audience(settings.origin)
-    guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    guard = make_guard(settings)
     rate_limits = RateLimits(
         presigns=RateLimit(settings.presigns_per_minute, stopwatch),
         confirms=RateLimit(settings.confirms_per_minute, stopwatch),

@@ -4,18 +4,16 @@ from services.settings import limits
 from services.settings.environment import (
     METRICS_NAMESPACE,
     BucketName,
-    JwksUrl,
     MetricsNamespace,
-    ServiceSettings,
     TaskMetadataEndpoint,
     WriteMetrics,
 )
+from services.settings.tokens import TokenSettings
 from services.uploads.decision import Limits
 
 
-class Settings(ServiceSettings, frozen=True, kw_only=True):
+class Settings(TokenSettings, frozen=True, kw_only=True):
     bucket: BucketName
-    jwks_url: JwksUrl
     pending: limits.PendingStrategy = limits.PENDING
     max_bytes: limits.MaxBytes = limits.MAX_BYTES
     max_width: limits.MaxWidth = limits.MAX_WIDTH

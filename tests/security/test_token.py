@@ -25,6 +25,7 @@ from services.auth.settings import JWKS_PATH
 from services.auth.tokens import SigningKey
 from services.store.keys import PENDING_PREFIX
 from services.web.callers.identity import Audience, KeysUnavailableError, NotLoggedInError
+from services.web.callers.issuer import Issuer
 from services.web.callers.key_set import REFETCH_SECONDS, fetch_over_http
 from services.web.callers.verifier import Verifier
 from tests import web
@@ -354,10 +355,10 @@ def test_a_token_whose_signing_key_was_removed(
     fresh = Forger(SigningKey(stack.aws.kms, new), stack.origin, user.username).sign()
     where, clock = stack.services["auth"] + JWKS_PATH, Clock()
 
-    async def fetch() -> str:
+    async def fetch() -> bytes:
         return await fetch_over_http(where)()
 
-    verifier = Verifier(Audience(stack.origin), fetch, clock)
+    verifier = Verifier(Issuer.of_auth_service(Audience(stack.origin)), fetch, clock)
 
     def verify(token: str) -> str:
         return portal.call(verifier.verify, token).username
@@ -416,7 +417,7 @@ def test_a_token_while_the_key_set_is_invalid(stack: Stack, forger: Forger, refu
     with run_other_server() as other_server:
         for document in ("", "<html>", "{}", '{"keys": [{}]}', json.dumps({"keys": [secret]})):
             where = other_server.serve("/jwks.json", document, content_type="application/json")
-            verifier = Verifier(Audience(stack.origin), fetch_over_http(where), Clock())
+            verifier = Verifier(Issuer.of_auth_service(Audience(stack.origin)), fetch_over_http(where), Clock())
             with pytest.raises(KeysUnavailableError):
                 anyio.run(verifier.verify, forger.sign())
     refused.record("no key is accepted")
@@ -428,14 +429,14 @@ def test_a_token_while_the_key_set_arrives_byte_by_byte(
     """A timeout for each read would never pass."""
     good, strange = forger.sign(), forger.sign_with_other_key({"kid": "strange"})
     document, clock = json.dumps({"keys": [forger.signing_key.jwk]}), Clock()
-    audience = Audience(stack.origin)
+    issuer = Issuer.of_auth_service(Audience(stack.origin))
     with run_other_server() as other_server, run_trickling_server(document) as (slow, released):
         sources = iter([other_server.serve("/jwks.json", document), slow])
 
-        async def fetch() -> str:
+        async def fetch() -> bytes:
             return await fetch_over_http(next(sources), PATIENCE_SECONDS)()
 
-        verifier = Verifier(audience, fetch, clock)
+        verifier = Verifier(issuer, fetch, clock)
         assert portal.call(verifier.verify, good).username == user.username
         clock.now = REFETCH_SECONDS
         waiting = portal.start_task_soon(verifier.verify, strange)
@@ -446,7 +447,7 @@ def test_a_token_while_the_key_set_arrives_byte_by_byte(
             waiting.result()
     refused.record("401 once the fetch ends; known keys are used at once")
     with run_trickling_server(document) as (slow, _):
-        verifier = Verifier(audience, fetch_over_http(slow, 0.2), clock)
+        verifier = Verifier(issuer, fetch_over_http(slow, 0.2), clock)
         with pytest.raises(KeysUnavailableError):
             anyio.run(verifier.verify, good)
     refused.record("503 when the time for the whole fetch is over")
