@@ -194,7 +194,7 @@ def main() -> None:
         pulumi.export(f"{name}Logs", write_command(commands.follow_logs, settings.region, task.log_group))
 
 
-def describe_demo(addresses: str) -> str:
+def describe_demo(addresses: str | None) -> str:
     who = f"Anybody with an address in {addresses}" if addresses else "Anybody on the internet"
     return f"{who} can log in as any user, without a password, and see the list of the bucket and the table of users."
 

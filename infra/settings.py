@@ -12,8 +12,6 @@ from msgspec import inspect
 from infra.documents.zones import MIN_ZONES
 from services.settings import limits
 from services.settings.access import (
-    ALLOWED_ADDRESSES,
-    ALLOWED_ORIGINS,
     AllowedAddresses,
     AllowedOrigins,
     Network,
@@ -146,8 +144,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             "see the bucket's list, unless `allowedAddresses` is set."
         ),
     ] = True
-    allowed_origins: AllowedOrigins = ALLOWED_ORIGINS
-    allowed_addresses: AllowedAddresses = ALLOWED_ADDRESSES
+    allowed_origins: AllowedOrigins | None = None
+    allowed_addresses: AllowedAddresses | None = None
     log_days: Annotated[
         Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
         msgspec.Meta(description="Retention of the logs, days."),

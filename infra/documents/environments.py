@@ -41,9 +41,8 @@ class Names:
 
 def make_environment(program: str, names: Names, settings: msgspec.Struct) -> Environment:
     """Each setting of this program that the stack's configuration or one of the names determines."""
-    set_values = {field.name: getattr(settings, field.name) for field in msgspec.structs.fields(settings)}
-    # A program takes its own default for an empty variable.
-    known: Environment = {name: str(value) for name, value in set_values.items() if value not in (None, "")}
+    configured = {field.name: getattr(settings, field.name) for field in msgspec.structs.fields(settings)}
+    known = {name: str(value) for name, value in configured.items() if value is not None}
     known |= {field.name: getattr(names, field.name) for field in fields(names)}
     known["metrics"] = "true"
     return {

@@ -74,7 +74,7 @@ class Options:
             presigns_per_minute=self.presigns_per_minute,
             confirms_per_minute=self.confirms_per_minute,
             logins_per_minute=self.logins_per_minute,
-            allowed_origins=",".join(self.origins),
+            allowed_origins=",".join(self.origins) or None,
         )
 
     @property

@@ -14,33 +14,29 @@ Network = IPv4Network | IPv6Network
 AllowedOrigins = Annotated[
     str,
     msgspec.Meta(
-        # The page's own origin is no other one, and `*` would be every page.
-        pattern=rf"^({ORIGIN_PATTERN}(,{ORIGIN_PATTERN})*)?\Z",
+        pattern=rf"^{ORIGIN_PATTERN}(,{ORIGIN_PATTERN})*\Z",
         examples=["https://example.com", "https://example.com,https://app.example.com"],
         description="Origins, separated by commas, whose pages may call the services with a Bearer token and post to "
         "the bucket, besides the system's own. Default: none.",
     ),
 ]
-ALLOWED_ORIGINS: AllowedOrigins = ""
-
 AllowedAddresses = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^([0-9a-fA-F.:]+/[0-9]{1,3}(,[0-9a-fA-F.:]+/[0-9]{1,3})*)?\Z",
+        pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}(,[0-9a-fA-F.:]+/[0-9]{1,3})*\Z",
         examples=["203.0.113.0/24", "203.0.113.7/32,2001:db8::/32"],
         description="Networks in CIDR notation, separated by commas, whose clients may call the services. Default: "
         "every client.",
     ),
 ]
-ALLOWED_ADDRESSES: AllowedAddresses = ""
 
 
-def split(values: str) -> tuple[str, ...]:
+def split(values: str | None) -> tuple[str, ...]:
     """The values of a setting that are separated by commas."""
     return tuple(values.split(",")) if values else ()
 
 
-def parse_networks(addresses: AllowedAddresses, name: str) -> tuple[Network, ...]:
+def parse_networks(addresses: AllowedAddresses | None, name: str) -> tuple[Network, ...]:
     """
     Args:
         addresses: the value of the setting.

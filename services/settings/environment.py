@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import msgspec
 
 from services.settings.access import (
-    ALLOWED_ADDRESSES,
-    ALLOWED_ORIGINS,
     ORIGIN_PATTERN,
     AllowedAddresses,
     AllowedOrigins,
@@ -56,8 +54,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     table: TableName
     host: Annotated[str, msgspec.Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535, description="Port to listen on.")] = 8000
-    allowed_origins: AllowedOrigins = ALLOWED_ORIGINS
-    allowed_addresses: AllowedAddresses = ALLOWED_ADDRESSES
+    allowed_origins: AllowedOrigins | None = None
+    allowed_addresses: AllowedAddresses | None = None
 
     def __post_init__(self) -> None:
         self.parse_networks()
