@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
@@ -28,7 +29,41 @@ from infra.documents.names import PROJECT, StackNames
 from services.auth.settings import JWKS_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from infra.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """The auth service, which a stack has unless another issuer signs the tokens."""
+
+    image: Image
+    task: Task
+
+    @classmethod
+    def make(
+        cls,
+        names: Names,
+        storage: Storage,
+        settings: Settings,
+        task_settings: TaskSettings,
+        opts: pulumi.ResourceOptions,
+    ) -> Auth:
+        role = TaskRole("auth", opts=opts)
+        keys = SigningKeys("signing", key_names=settings.key_names, signer_arn=role.arn, opts=opts)
+        image = Image("auth", architecture=settings.architecture, opts=opts)
+        names = replace(names, signing_keys=pulumi.Output.all(*keys.arns).apply(",".join))
+        task = Task(
+            "auth",
+            image=image,
+            role=role,
+            policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arns=keys.arns),
+            environment=make_environment("auth", names, settings),
+            settings=task_settings,
+            opts=opts,
+        )
+        return cls(image, task)
 
 
 def write_command(command: Callable[..., str], *arguments: pulumi.Input[Any]) -> pulumi.Output[str]:
@@ -81,13 +116,10 @@ def main() -> None:
         opts=pulumi.ResourceOptions(provider=provider),
     )
 
-    auth_role = TaskRole("auth", opts=opts)
     uploads_role = TaskRole("uploads", opts=opts)
     frontend_role = TaskRole("frontend", opts=opts)
     sweep_role = TaskRole("sweep", opts=opts)
-    keys = SigningKeys("signing", key_names=settings.key_names, signer_arn=auth_role.arn, opts=opts)
 
-    auth_image = Image("auth", architecture=settings.architecture, opts=opts)
     uploads_image = Image("uploads", architecture=settings.architecture, opts=opts)
     frontend_image = Image("frontend", architecture=settings.architecture, opts=opts)
 
@@ -95,22 +127,13 @@ def main() -> None:
         origin=edge.origin,
         table=storage.table,
         bucket=storage.bucket,
-        signing_keys=pulumi.Output.all(*keys.arns).apply(",".join),
-        jwks_url=pulumi.Output.concat(edge.internal_url, JWKS_PATH),
+        jwks_url=settings.jwks_url if settings.issuer else pulumi.Output.concat(edge.internal_url, JWKS_PATH),
         metrics_namespace=stack.metrics_namespace,
     )
     task_settings = TaskSettings(
         settings.region, settings.cpu, settings.memory, settings.architecture, stack, settings.log_days
     )
-    auth_task = Task(
-        "auth",
-        image=auth_image,
-        role=auth_role,
-        policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arns=keys.arns),
-        environment=make_environment("auth", names, settings),
-        settings=task_settings,
-        opts=opts,
-    )
+    auth = None if settings.issuer else Auth.make(names, storage, settings, task_settings, opts)
     uploads_task = Task(
         "uploads",
         image=uploads_image,
@@ -141,9 +164,8 @@ def main() -> None:
     )
 
     hosting = Hosting(cluster, network, edge, Scale(settings.min_tasks, settings.max_tasks), alarm_maker)
-    auth = Service("auth", task=auth_task, hosting=hosting, opts=opts)
-    uploads = Service("uploads", task=uploads_task, hosting=hosting, opts=opts)
-    frontend = Service("frontend", task=frontend_task, hosting=hosting, opts=opts)
+    tasks = ({"auth": auth.task} if auth else {}) | {"uploads": uploads_task, "frontend": frontend_task}
+    services = {name: Service(name, task=task, hosting=hosting, opts=opts) for name, task in tasks.items()}
     sweep = SweepSchedule(
         "sweep",
         schedule_name=stack.schedule,
@@ -157,7 +179,7 @@ def main() -> None:
     alarms = Alarms(
         PROJECT,
         edge=edge,
-        services={"auth": auth, "uploads": uploads, "frontend": frontend},
+        services=services,
         table=storage.table,
         sweep=sweep,
         maker=alarm_maker,
@@ -171,12 +193,13 @@ def main() -> None:
     pulumi.export("bucket", storage.bucket)
     pulumi.export("table", storage.table)
     pulumi.export("schedule", sweep.schedule)
-    pulumi.export("running", {"auth": auth.running, "uploads": uploads.running, "frontend": frontend.running})
+    pulumi.export("running", {name: service.running for name, service in services.items()})
     pulumi.export("region", settings.region)
     pulumi.export("cluster", cluster.name)
     pulumi.export("uploadsLogGroup", uploads_task.log_group)
-    pulumi.export("signingKeys", list(settings.key_names))
-    pulumi.export("images", {"auth": auth_image.ref, "uploads": uploads_image.ref, "frontend": frontend_image.ref})
+    pulumi.export("signingKeys", list(settings.key_names) if auth else [])
+    images = ({"auth": auth.image} if auth else {}) | {"uploads": uploads_image, "frontend": frontend_image}
+    pulumi.export("images", {name: image.ref for name, image in images.items()})
     place = pulumi.Output.all(
         region=settings.region,
         cluster=cluster.name,
@@ -186,7 +209,7 @@ def main() -> None:
     pulumi.export("seed", write_command(commands.seed, settings.region, storage.bucket, storage.table))
     pulumi.export("dashboard", write_command(commands.dashboard_url, settings.region, alarms.dashboard_name))
     export_task_commands(place, uploads_task, sweep_task)
-    export_log_commands(settings.region, auth_task, uploads_task, frontend_task, sweep_task)
+    export_log_commands(settings.region, tasks | {"sweep": sweep_task})
 
 
 def export_task_commands(place: pulumi.Output[commands.Place], uploads: Task, sweep: Task) -> None:
@@ -199,12 +222,10 @@ def export_task_commands(place: pulumi.Output[commands.Place], uploads: Task, sw
     pulumi.export("remove", write_command(commands.run_removal, place, uploads.definition_arn, uploads.log_group))
 
 
-def export_log_commands(region: str, auth: Task, uploads: Task, frontend: Task, sweep: Task) -> None:
+def export_log_commands(region: str, tasks: Mapping[str, Task]) -> None:
     """Export the commands that print the logs."""
-    pulumi.export("authLogs", write_command(commands.follow_logs, region, auth.log_group))
-    pulumi.export("uploadsLogs", write_command(commands.follow_logs, region, uploads.log_group))
-    pulumi.export("frontendLogs", write_command(commands.follow_logs, region, frontend.log_group))
-    pulumi.export("sweepLogs", write_command(commands.follow_logs, region, sweep.log_group))
+    for name, task in tasks.items():
+        pulumi.export(f"{name}Logs", write_command(commands.follow_logs, region, task.log_group))
 
 
 if __name__ == "__main__":
