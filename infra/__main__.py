@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
@@ -27,43 +26,10 @@ from infra.documents import commands, policies
 from infra.documents.environments import Names, make_environment
 from infra.documents.names import PROJECT, StackNames
 from services.auth.settings import JWKS_PATH
+from services.settings.access import split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from infra.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Auth:
-    """The auth service, which a stack has unless another issuer signs the tokens."""
-
-    image: Image
-    task: Task
-
-    @classmethod
-    def make(
-        cls,
-        names: Names,
-        storage: Storage,
-        settings: Settings,
-        task_settings: TaskSettings,
-        opts: pulumi.ResourceOptions,
-    ) -> Auth:
-        role = TaskRole("auth", opts=opts)
-        keys = SigningKeys("signing", key_names=settings.key_names, signer_arn=role.arn, opts=opts)
-        image = Image("auth", architecture=settings.architecture, opts=opts)
-        names = replace(names, signing_keys=pulumi.Output.all(*keys.arns).apply(",".join))
-        task = Task(
-            "auth",
-            image=image,
-            role=role,
-            policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arns=keys.arns),
-            environment=make_environment("auth", names, settings),
-            settings=task_settings,
-            opts=opts,
-        )
-        return cls(image, task)
+    from collections.abc import Callable
 
 
 def write_command(command: Callable[..., str], *arguments: pulumi.Input[Any]) -> pulumi.Output[str]:
@@ -102,6 +68,7 @@ def main() -> None:
         # A bucket keeps its name, even if Pulumi generated it or the setting is removed.
         bucket_name=live.bucket if live else settings.bucket,
         origin=edge.origin,
+        other_origins=split(settings.allowed_origins),
         keep_data=settings.keep_data,
         recovery_days=settings.recovery_days,
         opts=opts,
@@ -116,46 +83,59 @@ def main() -> None:
         opts=pulumi.ResourceOptions(provider=provider),
     )
 
-    uploads_role = TaskRole("uploads", opts=opts)
-    frontend_role = TaskRole("frontend", opts=opts)
-    sweep_role = TaskRole("sweep", opts=opts)
-
-    uploads_image = Image("uploads", architecture=settings.architecture, opts=opts)
-    frontend_image = Image("frontend", architecture=settings.architecture, opts=opts)
+    roles = {name: TaskRole(name, opts=opts) for name in (*settings.services, "sweep")}
+    images = {name: Image(name, architecture=settings.architecture, opts=opts) for name in settings.services}
+    keys = (
+        SigningKeys("signing", key_names=settings.key_names, signer_arn=roles["auth"].arn, opts=opts)
+        if "auth" in settings.services
+        else None
+    )
 
     names = Names(
         origin=edge.origin,
         table=storage.table,
         bucket=storage.bucket,
+        signing_keys=pulumi.Output.all(*keys.arns).apply(",".join) if keys else None,
         jwks_url=settings.jwks_url if settings.issuer else pulumi.Output.concat(edge.internal_url, JWKS_PATH),
         metrics_namespace=stack.metrics_namespace,
     )
     task_settings = TaskSettings(
         settings.region, settings.cpu, settings.memory, settings.architecture, stack, settings.log_days
     )
-    auth = None if settings.issuer else Auth.make(names, storage, settings, task_settings, opts)
-    uploads_task = Task(
+    tasks: dict[str, Task] = {}
+    if keys:
+        tasks["auth"] = Task(
+            "auth",
+            image=images["auth"],
+            role=roles["auth"],
+            policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arns=keys.arns),
+            environment=make_environment("auth", names, settings),
+            settings=task_settings,
+            opts=opts,
+        )
+    tasks["uploads"] = Task(
         "uploads",
-        image=uploads_image,
-        role=uploads_role,
+        image=images["uploads"],
+        role=roles["uploads"],
         policy=write_policy(policies.uploads_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
         environment=make_environment("uploads", names, settings),
         settings=task_settings,
         opts=opts,
     )
-    frontend_task = Task(
-        "frontend",
-        image=frontend_image,
-        role=frontend_role,
-        policy=write_policy(policies.frontend_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
-        environment=make_environment("frontend", names, settings),
-        settings=task_settings,
-        opts=opts,
-    )
+    if settings.demo:
+        tasks["frontend"] = Task(
+            "frontend",
+            image=images["frontend"],
+            role=roles["frontend"],
+            policy=write_policy(policies.frontend_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
+            environment=make_environment("frontend", names, settings),
+            settings=task_settings,
+            opts=opts,
+        )
     sweep_task = Task(
         "sweep",
-        image=uploads_image,
-        role=sweep_role,
+        image=images["uploads"],
+        role=roles["sweep"],
         policy=write_policy(policies.sweep_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
         environment=make_environment("sweep", names, settings),
         command=["python", "-m", "services.uploads.sweep", "--json"],
@@ -164,7 +144,6 @@ def main() -> None:
     )
 
     hosting = Hosting(cluster, network, edge, Scale(settings.min_tasks, settings.max_tasks), alarm_maker)
-    tasks = ({"auth": auth.task} if auth else {}) | {"uploads": uploads_task, "frontend": frontend_task}
     services = {name: Service(name, task=task, hosting=hosting, opts=opts) for name, task in tasks.items()}
     sweep = SweepSchedule(
         "sweep",
@@ -196,9 +175,9 @@ def main() -> None:
     pulumi.export("running", {name: service.running for name, service in services.items()})
     pulumi.export("region", settings.region)
     pulumi.export("cluster", cluster.name)
-    pulumi.export("uploadsLogGroup", uploads_task.log_group)
-    pulumi.export("signingKeys", list(settings.key_names) if auth else [])
-    images = ({"auth": auth.image} if auth else {}) | {"uploads": uploads_image, "frontend": frontend_image}
+    pulumi.export("uploadsLogGroup", tasks["uploads"].log_group)
+    if keys:
+        pulumi.export("signingKeys", list(settings.key_names))
     pulumi.export("images", {name: image.ref for name, image in images.items()})
     place = pulumi.Output.all(
         region=settings.region,
@@ -206,10 +185,19 @@ def main() -> None:
         subnets=network.subnet_ids,
         security_group=network.task_group_id,
     ).apply(lambda known: commands.Place(**known))
-    pulumi.export("seed", write_command(commands.seed, settings.region, storage.bucket, storage.table))
+    if settings.demo:
+        pulumi.export("demo", describe_demo(settings.allowed_addresses, with_login=keys is not None))
+        pulumi.export("seed", write_command(commands.seed, settings.region, storage.bucket, storage.table))
     pulumi.export("dashboard", write_command(commands.dashboard_url, settings.region, alarms.dashboard_name))
-    export_task_commands(place, uploads_task, sweep_task)
-    export_log_commands(settings.region, tasks | {"sweep": sweep_task})
+    export_task_commands(place, tasks["uploads"], sweep_task)
+    for name, task in {**tasks, "sweep": sweep_task}.items():
+        pulumi.export(f"{name}Logs", write_command(commands.follow_logs, settings.region, task.log_group))
+
+
+def describe_demo(addresses: str | None, *, with_login: bool) -> str:
+    who = f"Anybody with an address in {addresses}" if addresses else "Anybody on the internet"
+    login = "log in as any user, without a password, and " if with_login else ""
+    return f"{who} can {login}see the list of the bucket and the table of users."
 
 
 def export_task_commands(place: pulumi.Output[commands.Place], uploads: Task, sweep: Task) -> None:
@@ -220,12 +208,6 @@ def export_task_commands(place: pulumi.Output[commands.Place], uploads: Task, sw
     pulumi.export("sweepFull", write_command(commands.run_sweep, *sweep_inputs, "--full"))
     pulumi.export("sweepFullDryRun", write_command(commands.run_sweep, *sweep_inputs, "--full", "--dry-run"))
     pulumi.export("remove", write_command(commands.run_removal, place, uploads.definition_arn, uploads.log_group))
-
-
-def export_log_commands(region: str, tasks: Mapping[str, Task]) -> None:
-    """Export the commands that print the logs."""
-    for name, task in tasks.items():
-        pulumi.export(f"{name}Logs", write_command(commands.follow_logs, region, task.log_group))
 
 
 if __name__ == "__main__":

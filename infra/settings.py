@@ -11,6 +11,12 @@ from msgspec import inspect
 
 from infra.documents.zones import MIN_ZONES
 from services.settings import limits, tokens
+from services.settings.access import (
+    AllowedAddresses,
+    AllowedOrigins,
+    Network,
+    parse_networks,
+)
 from services.settings.conversion import convert_settings, find_nearest
 
 if TYPE_CHECKING:
@@ -161,6 +167,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ) = None
     algorithms: tokens.Algorithms = tokens.ALGORITHMS
     username_claim: tokens.UsernameClaim = tokens.USERNAME_CLAIM
+    demo: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether the demo's page and its login are deployed. Anybody can then log in as any user and "
+            "see the bucket's list, unless `allowedAddresses` is set."
+        ),
+    ] = True
+    allowed_origins: AllowedOrigins | None = None
+    allowed_addresses: AllowedAddresses | None = None
     log_days: Annotated[
         Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
         msgspec.Meta(description="Retention of the logs, days."),
@@ -226,10 +241,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(f"zones must name at least {MIN_ZONES} different Availability Zones")
         if len(set(self.key_names)) < len(self.key_names):
             raise ValueError("signingKeys must not contain a name twice")
+        self.parse_networks()
         self._check_tags()
         self._check_region()
         self._check_domain()
-        self._check_issuer()
+        tokens.check_issuer(self, lambda name: SPELLING[name])
+        if self.jwks_url and not self.issuer:
+            raise ValueError("jwksUrl needs issuer")
+        if not self.demo and not self.issuer:
+            raise ValueError("demo must not be false without issuer, because no other program issues access tokens")
 
     def _check_tags(self) -> None:
         """IAM does not distinguish tag keys by case (AWS: "Tags for IAM resources")."""
@@ -255,10 +275,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         if self.certificate and self.certificate.split(":")[3] != self.region:
             raise ValueError(f"certificate must be in the stack's region, which is {self.region}")
 
-    def _check_issuer(self) -> None:
-        tokens.check_issuer(self, lambda name: SPELLING[name])
-        if self.jwks_url and not self.issuer:
-            raise ValueError("jwksUrl needs issuer")
+    def parse_networks(self) -> tuple[Network, ...]:
+        """
+        Raises:
+            ValueError: an allowed address is no network.
+        """
+        return parse_networks(self.allowed_addresses, "allowedAddresses")
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that are deployed."""
+        if not self.demo:
+            return ("uploads",)
+        return ("uploads", "frontend") if self.issuer else ("auth", "uploads", "frontend")
 
     @property
     def key_names(self) -> tuple[str, ...]:

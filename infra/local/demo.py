@@ -16,6 +16,7 @@ from infra.local.ports import PortInUseError
 from infra.local.processes import ProcessError
 from infra.local.stack import Options, run_stack
 from services.settings.conversion import describe
+from services.settings.environment import Origin
 from services.settings.limits import FormSeconds, PendingStrategy
 
 if TYPE_CHECKING:
@@ -68,6 +69,19 @@ def parse_options(arguments: Sequence[str]) -> Options:
     _add_number(parser, "--emulator-port", EmulatorPort, default.emulator_port)
     _add_number(parser, "--users", Users, default.users)
     _add_number(parser, "--form-seconds", FormSeconds, default.form_seconds)
+    parser.add_argument(
+        "--origin",
+        dest="origins",
+        type=_read_origin,
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="Origin of a page of your own that may call the services and post to the bucket, such as "
+        "http://localhost:3000. It can be given several times.",
+    )
+    parser.add_argument(
+        "--only", choices=["uploads"], help="Run the uploads service and its login alone, without the demo's page."
+    )
     pending = msgspec.json.schema(PendingStrategy)
     parser.add_argument(
         "--pending", choices=pending["enum"], default=default.pending, help=_describe(pending["description"])
@@ -81,7 +95,9 @@ def parse_options(arguments: Sequence[str]) -> Options:
         metavar="DIR",
         help=f"Folder whose files the demo also serves, at {PAGES_PATH}/.",
     )
-    return Options(**vars(parser.parse_args(arguments)))
+    options: dict[str, Any] = vars(parser.parse_args(arguments))
+    options["origins"] = tuple(options["origins"])
+    return Options(**options)
 
 
 def can_keep_state(folder: Path) -> bool:
@@ -90,6 +106,15 @@ def can_keep_state(folder: Path) -> bool:
     except OSError:
         return False
     return os.access(folder, os.W_OK)
+
+
+def _read_origin(text: str) -> str:
+    try:
+        return msgspec.convert(text, Origin)
+    except msgspec.ValidationError as error:
+        raise argparse.ArgumentTypeError(
+            f"must be a scheme, a host and a port, like http://localhost:3000, not {text!r}"
+        ) from error
 
 
 def _add_number(parser: argparse.ArgumentParser, option: str, kind: Any, default: int) -> None:

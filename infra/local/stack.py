@@ -10,7 +10,7 @@ import secrets
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from infra.documents.environments import Names, make_environment
 from infra.local.clients import Aws
@@ -51,6 +51,10 @@ class Options:
     """Folder that keeps the state after a stop. Without it no state is kept."""
     pages: Path | None = None
     """Folder whose files the gateway serves at `PAGES_PATH`, on the page's origin."""
+    origins: tuple[str, ...] = ()
+    """Other origins whose pages may call the services and post to the bucket."""
+    only: Literal["uploads"] | None = None
+    """`uploads`: without the page, the list of users and the inspector."""
     uploads_endpoint: str | None = None
     """URL at which the uploads service reaches AWS. Default: that of the emulator."""
     form_seconds: int = limits.FORM_SECONDS
@@ -70,7 +74,13 @@ class Options:
             presigns_per_minute=self.presigns_per_minute,
             confirms_per_minute=self.confirms_per_minute,
             logins_per_minute=self.logins_per_minute,
+            allowed_origins=",".join(self.origins) or None,
         )
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that run. Uploads accepts the tokens of auth."""
+        return ("auth", "uploads") if self.only else SERVICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +129,12 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     Raises:
         ProcessError: a part could not start.
     """
-    free = pick_free_ports(1 + len(SERVICES))
+    free = pick_free_ports(1 + len(options.services))
     port = options.port or free[0]
     origin = f"http://{options.hostname}:{port}"
-    services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, free[1:], strict=True)}
+    services = {name: f"http://{HOST}:{port}" for name, port in zip(options.services, free[1:], strict=True)}
 
-    resources = create_resources(aws, origin, options.name)
+    resources = create_resources(aws, origin, options.name, options.origins)
     announce("bucket", f"{resources.bucket} with CORS, lifecycle rules and public access blocked")
     announce("table", resources.table)
     announce("key", resources.key_arn)

@@ -63,7 +63,7 @@ def create_app(
 
     guard = Guard(audience, Verifier(Issuer.of_auth_service(audience), read_keys))
     return Litestar(
-        make_routes(audience, guard, users, tokens, logins, metrics),
+        make_routes(audience, settings.other_origins, guard, users, tokens, logins, metrics),
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],

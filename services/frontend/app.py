@@ -15,7 +15,6 @@ from litestar.template import TemplateConfig
 from services.frontend.inspector import Inspector
 from services.frontend.listing import Listing
 from services.frontend.people import People
-from services.frontend.pictures import Pictures
 from services.frontend.problems import ERRORS
 from services.frontend.routes import make_routes
 from services.frontend.templates import create_environment
@@ -24,6 +23,7 @@ from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
 from services.web.callers.guard import make_guard
 from services.web.callers.identity import Audience
 from services.web.openapi import describe_api
+from services.web.pictures import Pictures
 from services.web.problems import problem_details
 from services.web.server import enlarge_thread_pool, send_always
 

@@ -19,12 +19,4 @@ class Settings(TokenSettings, frozen=True, kw_only=True):
         bool,
         msgspec.Meta(description="Whether the page can move the lifecycle clock and start a sweep; local demo only."),
     ] = False
-    picture_url_seconds: Annotated[
-        limits.Seconds,
-        msgspec.Meta(
-            # The URL is valid for twice as long. botocore replaces temporary credentials 15 minutes before they expire,
-            # and must have done so 10 minutes before.
-            le=450,
-            description="How long a picture's presigned URL stays the same. It is valid for at least as long again.",
-        ),
-    ] = 300
+    picture_url_seconds: limits.PictureUrlSeconds = limits.PICTURE_URL_SECONDS

@@ -79,6 +79,7 @@ class TokenSettings(ServiceSettings, frozen=True, kw_only=True):
     username_claim: UsernameClaim = USERNAME_CLAIM
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_issuer(self, str.upper)
         if self.issuer is None and self.jwks_url is None:
             raise ValueError("JWKS_URL is needed without ISSUER")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import NoCredentialsError
 from litestar import Litestar
 
+from services.uploads.avatars import Avatars
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.form import Signer
@@ -22,6 +23,7 @@ from services.web.callers.identity import Audience
 from services.web.clock_error import publish_clock_error
 from services.web.metrics import Metrics
 from services.web.openapi import describe_api
+from services.web.pictures import Pictures
 from services.web.problem_response import API_HEADERS
 from services.web.problems import problem_details
 from services.web.rate_limits import RateLimit
@@ -89,8 +91,10 @@ def create_app(
         executor=executor,
     )
     remover = Remover(users, clock)
+    pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)
+    avatars = Avatars(users, pictures, settings.origin)
     return Litestar(
-        make_routes(guard, presigner, confirmer, remover, rate_limits, metrics),
+        make_routes(guard, presigner, confirmer, remover, avatars, rate_limits, metrics),
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],

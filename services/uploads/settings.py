@@ -22,6 +22,7 @@ class Settings(TokenSettings, frozen=True, kw_only=True):
     confirm_seconds: limits.ConfirmSeconds = limits.CONFIRM_SECONDS
     presigns_per_minute: limits.PresignsPerMinute = limits.PRESIGNS_PER_MINUTE
     confirms_per_minute: limits.ConfirmsPerMinute = limits.CONFIRMS_PER_MINUTE
+    picture_url_seconds: limits.PictureUrlSeconds = limits.PICTURE_URL_SECONDS
     metrics: WriteMetrics = False
     metrics_namespace: MetricsNamespace = METRICS_NAMESPACE
     ecs_container_metadata_uri_v4: TaskMetadataEndpoint = None
