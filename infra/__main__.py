@@ -96,7 +96,7 @@ def main() -> None:
         table=storage.table,
         bucket=storage.bucket,
         signing_keys=pulumi.Output.all(*keys.arns).apply(",".join) if keys else None,
-        jwks_url=pulumi.Output.concat(edge.internal_url, JWKS_PATH),
+        jwks_url=settings.jwks_url if settings.issuer else pulumi.Output.concat(edge.internal_url, JWKS_PATH),
         metrics_namespace=stack.metrics_namespace,
     )
     task_settings = TaskSettings(
@@ -186,7 +186,7 @@ def main() -> None:
         security_group=network.task_group_id,
     ).apply(lambda known: commands.Place(**known))
     if settings.demo:
-        pulumi.export("demo", describe_demo(settings.allowed_addresses))
+        pulumi.export("demo", describe_demo(settings.allowed_addresses, with_login=keys is not None))
         pulumi.export("seed", write_command(commands.seed, settings.region, storage.bucket, storage.table))
     pulumi.export("dashboard", write_command(commands.dashboard_url, settings.region, alarms.dashboard_name))
     export_task_commands(place, tasks["uploads"], sweep_task)
@@ -194,9 +194,10 @@ def main() -> None:
         pulumi.export(f"{name}Logs", write_command(commands.follow_logs, settings.region, task.log_group))
 
 
-def describe_demo(addresses: str | None) -> str:
+def describe_demo(addresses: str | None, *, with_login: bool) -> str:
     who = f"Anybody with an address in {addresses}" if addresses else "Anybody on the internet"
-    return f"{who} can log in as any user, without a password, and see the list of the bucket and the table of users."
+    login = "log in as any user, without a password, and " if with_login else ""
+    return f"{who} can {login}see the list of the bucket and the table of users."
 
 
 def export_task_commands(place: pulumi.Output[commands.Place], uploads: Task, sweep: Task) -> None:

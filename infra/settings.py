@@ -10,7 +10,7 @@ import msgspec
 from msgspec import inspect
 
 from infra.documents.zones import MIN_ZONES
-from services.settings import limits
+from services.settings import limits, tokens
 from services.settings.access import (
     AllowedAddresses,
     AllowedOrigins,
@@ -42,6 +42,10 @@ class InvalidConfigurationError(Exception):
 ZoneId = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+[0-9]-az[0-9]+$", examples=["euc1-az1"])]
 TagKey = Annotated[str, msgspec.Meta(pattern=r"^(?!aws:)[\w .:/=+@-]{1,128}$", examples=["team"])]
 TagValue = Annotated[str, msgspec.Meta(pattern=r"^[\w .:/=+@-]{0,256}$", examples=["pictures"])]
+
+
+PUBLIC_URL = r"^https://[^\s?#@/:]+(/[^\s?#@]*)?\Z"
+"""HTTPS on its own port, which is the only one that tasks may connect to (`infra/components/network.py`)."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -137,6 +141,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         msgspec.Meta(description="Whether the sweep runs every hour. Set it to `false` while you restore the table."),
     ] = True
     token_seconds: limits.TokenSeconds = limits.TOKEN_SECONDS
+    issuer: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=PUBLIC_URL,
+                examples=["https://example.eu.auth0.com/"],
+                description="OpenID Connect issuer whose access tokens are accepted, exactly as in their claim `iss`. "
+                "The auth service is not deployed then. Default: the auth service issues the tokens.",
+            ),
+        ]
+        | None
+    ) = None
+    audience: tokens.TokenAudience | None = None
+    jwks_url: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=PUBLIC_URL,
+                examples=["https://example.com/.well-known/jwks.json"],
+                description="URL of the issuer's key set (JWKS). Default: the one in the issuer's discovery document.",
+            ),
+        ]
+        | None
+    ) = None
+    algorithms: tokens.Algorithms = tokens.ALGORITHMS
+    username_claim: tokens.UsernameClaim = tokens.USERNAME_CLAIM
     demo: Annotated[
         bool,
         msgspec.Meta(
@@ -215,7 +245,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         self._check_tags()
         self._check_region()
         self._check_domain()
-        if not self.demo and not self.has_issuer:
+        tokens.check_issuer(self, lambda name: SPELLING[name])
+        if self.jwks_url and not self.issuer:
+            raise ValueError("jwksUrl needs issuer")
+        if not self.demo and not self.issuer:
             raise ValueError("demo must not be false without issuer, because no other program issues access tokens")
 
     def _check_tags(self) -> None:
@@ -250,14 +283,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return parse_networks(self.allowed_addresses, "allowedAddresses")
 
     @property
-    def has_issuer(self) -> bool:
-        """Whether another program than the auth service issues the access tokens."""
-        return False
-
-    @property
     def services(self) -> tuple[str, ...]:
         """The services that are deployed."""
-        return ("auth", "uploads", "frontend") if self.demo else ("uploads",)
+        if not self.demo:
+            return ("uploads",)
+        return ("uploads", "frontend") if self.issuer else ("auth", "uploads", "frontend")
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -276,7 +306,10 @@ def read_regions() -> frozenset[str]:
 RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}
 """Former names, which are refused with the new ones."""
 
-NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
+SPELLING = {field.name: field.encode_name for field in msgspec.structs.fields(Settings)}
+"""The operator's name of each field."""
+
+NAMES = tuple(SPELLING.values())
 
 
 AccountIds = tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$", examples=["123456789012"])], ...]

@@ -34,8 +34,8 @@ class Names:
     origin: Any
     table: Any
     bucket: Any
-    signing_keys: Any
-    jwks_url: Any
+    signing_keys: Any = None
+    jwks_url: Any = None
     metrics_namespace: str = METRICS_NAMESPACE
 
 
@@ -48,5 +48,5 @@ def make_environment(program: str, names: Names, settings: msgspec.Struct) -> En
     return {
         field.name.upper(): known[field.name]
         for field in msgspec.structs.fields(PROGRAMS[program])
-        if field.name in known
+        if known.get(field.name) is not None
     }

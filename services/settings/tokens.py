@@ -49,14 +49,6 @@ JwksUrl = Annotated[
         "document. For the tokens of the auth service it must be set.",
     ),
 ]
-IssuerJwksUrl = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=SAFE_URL,
-        examples=["https://example.com/.well-known/jwks.json"],
-        description="URL of the issuer's key set (JWKS). Default: the one in the issuer's discovery document.",
-    ),
-]
 Algorithms = Annotated[
     str,
     msgspec.Meta(

@@ -24,8 +24,11 @@ SERVICES = ("auth", "uploads", "frontend")
 PROGRAMS = (*SERVICES, "sweep")
 FIXED = {"bucket", "region"}
 """Settings of a new stack only."""
-TESTED_ELSEWHERE = {"zones", "domain", "hostedZone", "certificate", "tags", "keepData", "recoveryDays", "signingKeys"}
-"""In `test_network.py`, `test_operation.py` and `test_data.py`."""
+TESTED_ELSEWHERE = {
+    *("zones", "domain", "hostedZone", "certificate", "tags", "keepData", "recoveryDays", "signingKeys"),
+    *("issuer", "audience", "jwksUrl", "algorithms", "usernameClaim"),
+}
+"""In `test_network.py`, `test_operation.py`, `test_data.py` and `test_issuer.py`."""
 
 
 @dataclass(frozen=True)
