@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from playwright.sync_api import expect
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import FilePayload, Page
 
     from infra.local.clients import Aws
     from infra.local.stack import Stack
@@ -84,7 +84,7 @@ def open_app(page: Page, server: OtherServer, user: User) -> Callable[[str], Non
     return open_app
 
 
-def upload(page: Page, file: Path | dict[str, Any]) -> None:
+def upload(page: Page, file: Path | FilePayload) -> None:
     page.get_by_label("Picture").set_input_files(file)
     page.get_by_role("button", name="Upload").click()
 
