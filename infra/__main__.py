@@ -29,7 +29,7 @@ from services.auth.settings import JWKS_PATH
 from services.settings.access import split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 def write_command(command: Callable[..., str], *arguments: pulumi.Input[Any]) -> pulumi.Output[str]:
@@ -190,8 +190,7 @@ def main() -> None:
         pulumi.export("seed", write_command(commands.seed, settings.region, storage.bucket, storage.table))
     pulumi.export("dashboard", write_command(commands.dashboard_url, settings.region, alarms.dashboard_name))
     export_task_commands(place, tasks["uploads"], sweep_task)
-    for name, task in {**tasks, "sweep": sweep_task}.items():
-        pulumi.export(f"{name}Logs", write_command(commands.follow_logs, settings.region, task.log_group))
+    export_log_commands(settings.region, {**tasks, "sweep": sweep_task})
 
 
 def describe_demo(addresses: str | None, *, with_login: bool) -> str:
@@ -208,6 +207,17 @@ def export_task_commands(place: pulumi.Output[commands.Place], uploads: Task, sw
     pulumi.export("sweepFull", write_command(commands.run_sweep, *sweep_inputs, "--full"))
     pulumi.export("sweepFullDryRun", write_command(commands.run_sweep, *sweep_inputs, "--full", "--dry-run"))
     pulumi.export("remove", write_command(commands.run_removal, place, uploads.definition_arn, uploads.log_group))
+
+
+def export_log_commands(region: str, tasks: Mapping[str, Task]) -> None:
+    """Export the commands that print the logs."""
+    follow = {name: write_command(commands.follow_logs, region, task.log_group) for name, task in tasks.items()}
+    if "auth" in follow:
+        pulumi.export("authLogs", follow["auth"])
+    pulumi.export("uploadsLogs", follow["uploads"])
+    if "frontend" in follow:
+        pulumi.export("frontendLogs", follow["frontend"])
+    pulumi.export("sweepLogs", follow["sweep"])
 
 
 if __name__ == "__main__":

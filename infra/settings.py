@@ -249,7 +249,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         if self.jwks_url and not self.issuer:
             raise ValueError("jwksUrl needs issuer")
         if not self.demo and not self.issuer:
-            raise ValueError("demo must not be false without issuer, because no other program issues access tokens")
+            raise ValueError("demo must not be false without issuer, because nothing would issue access tokens")
 
     def _check_tags(self) -> None:
         """IAM does not distinguish tag keys by case (AWS: "Tags for IAM resources")."""

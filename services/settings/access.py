@@ -15,7 +15,7 @@ AllowedOrigins = Annotated[
     str,
     msgspec.Meta(
         pattern=rf"^{ORIGIN_PATTERN}(,{ORIGIN_PATTERN})*\Z",
-        examples=["https://example.com", "https://example.com,https://app.example.com"],
+        examples=["https://example.com,https://app.example.com"],
         description="Origins, separated by commas, whose pages may call the services with a Bearer token and post to "
         "the bucket, besides the system's own. Default: none.",
     ),
@@ -24,7 +24,7 @@ AllowedAddresses = Annotated[
     str,
     msgspec.Meta(
         pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}(,[0-9a-fA-F.:]+/[0-9]{1,3})*\Z",
-        examples=["203.0.113.0/24", "203.0.113.7/32,2001:db8::/32"],
+        examples=["203.0.113.0/24,2001:db8::/32"],
         description="Networks in CIDR notation, separated by commas, whose clients may call the services. Default: "
         "every client.",
     ),
