@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import jwt
 import pytest
@@ -160,8 +161,9 @@ def test_a_page_logs_in_and_uploads(page: Page, provider: Provider, stack: Stack
     assert read().avatar == confirmed["avatar"]
     head = stack.aws.s3.head_object(Bucket=stack.resources.bucket, Key=confirmed["avatar"])
     assert head["Metadata"]["username"] == make_username(name)
-    shown = web.get(confirmed["url"], follow_redirects=True)
-    assert shown.content == PHOTOGRAPH.read_bytes()
+    of_frontend = f"{stack.origin}/users/{quote(make_username(name), safe='')}/avatar"
+    for url in (confirmed["url"], of_frontend):
+        assert web.get(url, follow_redirects=True).content == PHOTOGRAPH.read_bytes()
     logs = "".join(file.read_text() for file in stack.processes.logs.glob("*.log"))
     assert make_username(name) in logs
     assert "ada@example.com" not in logs
