@@ -22,7 +22,7 @@ from infra.seed.people import SEEDED_USERS
 from infra.seed.seeds import seed
 from infra.settings import Settings
 from services.auth.settings import JWKS_PATH
-from services.settings import limits
+from services.settings import limits, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -55,6 +55,11 @@ class Options:
     """Other origins whose pages may call the services and post to the bucket."""
     only: Literal["uploads"] | None = None
     """`uploads`: without the page, the list of users and the inspector."""
+    issuer: str | None = None
+    """OpenID Connect issuer whose access tokens the services accept, in place of the auth service's."""
+    audience: str | None = None
+    """Audiences of the issuer's tokens, separated by commas."""
+    username_claim: str = tokens.USERNAME_CLAIM
     uploads_endpoint: str | None = None
     """URL at which the uploads service reaches AWS. Default: that of the emulator."""
     form_seconds: int = limits.FORM_SECONDS
@@ -75,12 +80,16 @@ class Options:
             confirms_per_minute=self.confirms_per_minute,
             logins_per_minute=self.logins_per_minute,
             allowed_origins=",".join(self.origins) or None,
+            issuer=self.issuer,
+            audience=self.audience,
+            username_claim=self.username_claim,
         )
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The services that run. Uploads accepts the tokens of auth."""
-        return ("auth", "uploads") if self.only else SERVICES
+        """The services that run. Uploads accepts the tokens of auth, unless there is another issuer."""
+        services = ("auth", "uploads") if self.only else SERVICES
+        return tuple(service for service in services if service != "auth" or not self.issuer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +242,7 @@ def make_program_environ(
         table=resources.table,
         bucket=resources.bucket,
         signing_keys=resources.key_arn,
-        jwks_url=services["auth"] + JWKS_PATH,
+        jwks_url=services["auth"] + JWKS_PATH if "auth" in services else None,
     )
     return (
         make_environment(name, names, settings)

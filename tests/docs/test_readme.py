@@ -38,6 +38,14 @@ def test_the_demos_options_are_described(option: str) -> None:
     assert f"`{option}" in README
 
 
+def test_the_demos_options_for_another_issuer_are_described() -> None:
+    options = parse_options(["--issuer", "http://localhost:3000", "--audience", "a,b", "--username-claim", "oid"])
+    assert (options.issuer, options.audience, options.username_claim) == ("http://localhost:3000", "a,b", "oid")
+    assert "auth" not in options.services
+    assert "`--issuer" in README
+    assert "`--audience" in README
+
+
 def test_the_map_names_existing_folders() -> None:
     assert [folder for folder in FOLDERS if not (ROOT / folder).is_dir()] == []
 
