@@ -77,7 +77,9 @@ def create_app(
     listing = Listing(s3, settings.bucket, executor, clock)
     inspector = Inspector(s3, settings.bucket, people, executor, listing, settings.pending)
     limits = {"width": settings.max_width, "height": settings.max_height, "bytes": settings.max_bytes}
-    view = View(people, inspector, executor, settings.pending, settings.lifecycle_clock, limits)
+    view = View(
+        people, inspector, executor, settings.pending, settings.lifecycle_clock, limits, settings.issuer is None
+    )
     pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)
     environment = create_environment()
     return Litestar(

@@ -169,6 +169,12 @@ def test_a_page_logs_in_and_uploads(page: Page, provider: Provider, stack: Stack
     assert "ada@example.com" not in logs
 
 
+def test_the_demos_page_offers_no_login(page: Page, stack: Stack) -> None:
+    page.goto(stack.origin)
+    expect(page.locator("[data-user]").first).to_be_visible()
+    expect(page.get_by_role("button", name="Log in as")).to_have_count(0)
+
+
 def test_the_keys_are_rotated_while_requests_run(page: Page, provider: Provider, stack: Stack) -> None:
     """The provider publishes the next key, signs with it, and then removes the former one."""
     provider.publish("ES256", "former", "next")
