@@ -20,6 +20,7 @@ from services.uploads.settings import Settings
 from services.web.callers.guard import make_issuer
 from services.web.callers.identity import Caller, KeysUnavailableError, NotLoggedInError, TokenExpiredError
 from services.web.callers.issuer import LEEWAY_SECONDS, Issuer
+from services.web.callers.key_set import is_safe_url
 from services.web.callers.verifier import Verifier
 from tests.unit.issuers import EXPIRES, ISSUED, SHAPES
 
@@ -299,6 +300,26 @@ async def test_a_document_that_is_no_key_set_is_refused(document: bytes) -> None
 
     with pytest.raises(KeysUnavailableError):
         await Verifier(ISSUER, fetch).verify(sign(CLAIMS))
+
+
+@pytest.mark.parametrize(
+    ("url", "issuer", "expected"),
+    [
+        ("https://keys.example.com/jwks.json", "https://login.example.com", True),
+        ("https://keys.example.com/jwks.json", "http://localhost:3000", True),
+        ("http://localhost:3000/jwks.json", "http://localhost:3000", True),
+        ("http://localhost:3000/jwks.json", "https://login.example.com", False),
+        ("http://login.example.com/jwks.json", "https://login.example.com", False),
+        ("http://login.example.com/jwks.json", "http://localhost:3000", False),
+        ("https://somebody@keys.example.com/jwks.json", "https://login.example.com", False),
+    ],
+)
+def test_the_issuers_keys_are_read_over_https(
+    url: str,
+    issuer: str,
+    expected: bool,  # noqa: FBT001 - a table
+) -> None:
+    assert is_safe_url(url, issuer) is expected
 
 
 # Settings

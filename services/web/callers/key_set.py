@@ -225,12 +225,16 @@ def discover_over_http(issuer: str, seconds: float = FETCH_SECONDS) -> Callable[
         document = msgspec.json.decode(await _get(where, seconds), type=_Discovery)
         if document.issuer != issuer:
             raise UnusableDocumentError(f"The document at {where} is of the issuer {document.issuer!r}.")
-        is_downgrade = issuer.startswith("https:") and not document.jwks_uri.startswith("https:")
-        if is_downgrade or not re.search(SAFE_URL, document.jwks_uri):
+        if not is_safe_url(document.jwks_uri, issuer):
             raise UnusableDocumentError(f"The URL {document.jwks_uri!r} of the key set must begin with https://.")
         return await _get(document.jwks_uri, seconds)
 
     return fetch
+
+
+def is_safe_url(url: str, issuer: str) -> bool:
+    """Whether a key set of this issuer may be at this URL: over HTTPS, or on this machine as the issuer itself."""
+    return bool(re.search(SAFE_URL, url)) and (url.startswith("https:") or issuer.startswith("http:"))
 
 
 async def _get(url: str, seconds: float) -> bytes:
