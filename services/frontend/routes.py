@@ -13,13 +13,13 @@ from litestar.response import Redirect, Template
 from services.frontend import examples
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
-from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.view import CARDS, ROWS, Query, View
 from services.store.states import State
 from services.store.table import AVATAR, NAME, REMOVED, USERNAME
 from services.web import examples as shared
 from services.web.callers.guard import Guard
 from services.web.examples import make_examples
+from services.web.pictures import Pictures
 
 Limit = Annotated[
     int, QueryParameter(ge=1, le=100, description="Maximum number of entries on the page.", examples=make_examples(20))
@@ -129,11 +129,7 @@ def make_routes(
         responses=examples.AVATAR_PROBLEMS,
     )
     def show_avatar(username: Username) -> Redirect:
-        avatar = people.find(username).avatar
-        if avatar is None:
-            raise NoAvatarError("The user has no avatar yet.")
-        # Browsers must not cache the redirect, since the row may change. They cache the picture by its presigned URL.
-        return Redirect(pictures.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
+        return pictures.redirect(people.find(username).avatar)
 
     @get(
         "/inspector/objects",

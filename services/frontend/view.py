@@ -54,6 +54,8 @@ class View:
     """Whether the page can move the clock of the lifecycle rules."""
     limits: Mapping[str, int]
     """The limits of a picture, for the page's scripts: `width` and `height` in pixels, and `bytes`."""
+    has_login: bool = True
+    """Whether the page can log users in, which only the auth service allows."""
 
     def gather(self, caller: Caller | None, query: Query) -> dict[str, Any]:
         """The template's context. Tasks of the executor make single calls to AWS and never wait for other tasks.
@@ -83,6 +85,7 @@ class View:
             "query": asdict(query),
             "strategy": self.strategy,
             "lifecycle_clock": self.lifecycle_clock,
+            "has_login": self.has_login,
             "accept": ",".join(CONTENT_TYPES),
             "pending_prefix": PENDING_PREFIX,
             "formats": SHOWN_FORMATS,
