@@ -262,9 +262,9 @@ def edit(path: str, value: Any = None) -> Callable[[dict[str, Any], dict[str, An
 
     def change(document: dict[str, Any], operation: dict[str, Any]) -> None:
         *parents, name = path.strip("/").split("/")
-        part = document if path.startswith("/") else operation
+        part: Any = document if path.startswith("/") else operation
         for parent in parents:
-            part = part[int(parent)] if isinstance(part, list) else part[parent]
+            part = part[int(parent) if parent.isdecimal() and parent not in part else parent]
         if value is None:
             del part[name]
         else:
