@@ -17,7 +17,8 @@ import pytest
 
 from infra.documents.openapi import merge_documents
 from infra.openapi import describe_services
-from services.web.examples import ORIGIN
+from services.web.examples import ORIGIN, USERNAME
+from tests.docs.edge import run_edge
 from tests.docs.npm import install_packages
 from tests.docs.snippets import DOCS, find_snippet, find_snippets
 from tests.eventually import PATIENCE_SECONDS
@@ -115,9 +116,9 @@ class Client:
     def is_python(self) -> bool:
         return self.generator.language == "python"
 
-    def upload(self, user: User, file: Path) -> subprocess.CompletedProcess[str]:
+    def upload(self, origin: str, username: str, file: Path) -> subprocess.CompletedProcess[str]:
         program = [sys.executable, "upload.py"] if self.is_python else ["node", "upload.mjs"]
-        return run(self.folder, *program, user.stack.origin, user.username, str(file))
+        return run(self.folder, *program, origin, username, str(file))
 
     def check_types(self, more: str) -> subprocess.CompletedProcess[str]:
         """Check the types of the program and of one more file."""
@@ -204,7 +205,7 @@ def test_a_generated_client_uploads(client: Client, user: User, bucket: Bucket, 
     before = user.avatar
     picture = tmp_path / "photo.jpg"
     picture.write_bytes(make_picture("image/jpeg"))
-    result = client.upload(user, picture)
+    result = client.upload(user.stack.origin, user.username, picture)
     assert result.returncode == 0, result.stderr
     assert user.avatar != before
     assert result.stdout.strip() == user.avatar
@@ -215,10 +216,17 @@ def test_a_generated_client_explains_a_problem(client: Client, user: User, tmp_p
     before = user.avatar
     damaged = tmp_path / "photo.jpg"
     damaged.write_bytes(b"\xff\xd8\xff and no picture")
-    result = client.upload(user, damaged)
+    result = client.upload(user.stack.origin, user.username, damaged)
     assert result.returncode == 1
     assert "Choose another picture." in result.stderr
     assert user.avatar == before
+
+
+def test_a_generated_client_gets_a_response_of_api_gateway(client: Client) -> None:
+    with run_edge() as origin:
+        result = client.upload(origin, USERNAME, client.folder / "openapi.json")
+    assert result.returncode == 1
+    assert ("KeyError: 'type'" if client.is_python else "Try again in a moment.") in result.stderr
 
 
 def test_the_types_of_a_generated_client_accept_the_program_and_find_each_misuse(client: Client) -> None:
