@@ -10,7 +10,13 @@ import msgspec
 from msgspec import inspect
 
 from infra.documents.zones import MIN_ZONES
-from services.settings import limits
+from services.settings import limits, tokens
+from services.settings.access import (
+    AllowedAddresses,
+    AllowedOrigins,
+    Network,
+    parse_networks,
+)
 from services.settings.conversion import convert_settings, find_nearest
 
 if TYPE_CHECKING:
@@ -36,6 +42,10 @@ class InvalidConfigurationError(Exception):
 ZoneId = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+[0-9]-az[0-9]+$", examples=["euc1-az1"])]
 TagKey = Annotated[str, msgspec.Meta(pattern=r"^(?!aws:)[\w .:/=+@-]{1,128}$", examples=["team"])]
 TagValue = Annotated[str, msgspec.Meta(pattern=r"^[\w .:/=+@-]{0,256}$", examples=["pictures"])]
+
+
+PUBLIC_URL = r"^https://[^\s?#@/:]+(/[^\s?#@]*)?\Z"
+"""HTTPS on its own port, which is the only one that tasks may connect to (`infra/components/network.py`)."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -131,6 +141,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         msgspec.Meta(description="Whether the sweep runs every hour. Set it to `false` while you restore the table."),
     ] = True
     token_seconds: limits.TokenSeconds = limits.TOKEN_SECONDS
+    issuer: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=PUBLIC_URL,
+                examples=["https://example.eu.auth0.com/"],
+                description="OpenID Connect issuer whose access tokens are accepted, exactly as in their claim `iss`. "
+                "The auth service is not deployed then. Default: the auth service issues the tokens.",
+            ),
+        ]
+        | None
+    ) = None
+    audience: tokens.TokenAudience | None = None
+    jwks_url: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=PUBLIC_URL,
+                examples=["https://example.com/.well-known/jwks.json"],
+                description="URL of the issuer's key set (JWKS). Default: the one in the issuer's discovery document.",
+            ),
+        ]
+        | None
+    ) = None
+    algorithms: tokens.Algorithms = tokens.ALGORITHMS
+    username_claim: tokens.UsernameClaim = tokens.USERNAME_CLAIM
+    demo: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether the demo's page and its login are deployed. Anybody can then log in as any user and "
+            "see the bucket's list, unless `allowedAddresses` is set."
+        ),
+    ] = True
+    allowed_origins: AllowedOrigins | None = None
+    allowed_addresses: AllowedAddresses | None = None
     log_days: Annotated[
         Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
         msgspec.Meta(description="Retention of the logs, days."),
@@ -196,9 +241,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(f"zones must name at least {MIN_ZONES} different Availability Zones")
         if len(set(self.key_names)) < len(self.key_names):
             raise ValueError("signingKeys must not contain a name twice")
+        self.parse_networks()
         self._check_tags()
         self._check_region()
         self._check_domain()
+        tokens.check_issuer(self, lambda name: SPELLING[name])
+        if self.jwks_url and not self.issuer:
+            raise ValueError("jwksUrl needs issuer")
+        if not self.demo and not self.issuer:
+            raise ValueError("demo must not be false without issuer, because nothing would issue access tokens")
 
     def _check_tags(self) -> None:
         """IAM does not distinguish tag keys by case (AWS: "Tags for IAM resources")."""
@@ -224,6 +275,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         if self.certificate and self.certificate.split(":")[3] != self.region:
             raise ValueError(f"certificate must be in the stack's region, which is {self.region}")
 
+    def parse_networks(self) -> tuple[Network, ...]:
+        """
+        Raises:
+            ValueError: an allowed address is no network.
+        """
+        return parse_networks(self.allowed_addresses, "allowedAddresses")
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that are deployed."""
+        if not self.demo:
+            return ("uploads",)
+        return ("uploads", "frontend") if self.issuer else ("auth", "uploads", "frontend")
+
     @property
     def key_names(self) -> tuple[str, ...]:
         """The names of the signing keys. The first signs."""
@@ -241,7 +306,10 @@ def read_regions() -> frozenset[str]:
 RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}
 """Former names, which are refused with the new ones."""
 
-NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
+SPELLING = {field.name: field.encode_name for field in msgspec.structs.fields(Settings)}
+"""The operator's name of each field."""
+
+NAMES = tuple(SPELLING.values())
 
 
 AccountIds = tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$", examples=["123456789012"])], ...]

@@ -24,6 +24,7 @@ from infra.seed.people import PORTRAITS, Person, invent_people
 from infra.seed.seeds import make_row
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_TAG
 from services.store.table import USERNAME, make_key, read_avatar
+from services.uploads.avatars import make_avatar_url
 from services.uploads.bucket import compute_sha256
 from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
@@ -182,6 +183,8 @@ class StartStack(Protocol):
         purpose: str = "shared",
         hostname: str = "localhost",
         pages: Path | None = None,
+        origins: tuple[str, ...] = (),
+        only: Literal["uploads"] | None = None,
     ) -> Stack: ...
 
 
@@ -202,6 +205,8 @@ def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
             purpose: str = "shared",  # noqa: ARG001 - a part of the cache's key
             hostname: str = "localhost",
             pages: Path | None = None,
+            origins: tuple[str, ...] = (),
+            only: Literal["uploads"] | None = None,
         ) -> Stack:
             options = Options(
                 port=0,
@@ -211,6 +216,8 @@ def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
                 logins_per_minute=0,
                 hostname=hostname,
                 pages=pages,
+                origins=origins,
+                only=only,
                 name=f"three-phase-upload-{uuid.uuid4().hex[:12]}",
             )
             processes = running.enter_context(run_processes())
@@ -428,6 +435,11 @@ class User:
         """Confirm as the page does, with a presign's response, or with a key alone."""
         wanted = {"key": form} if isinstance(form, str) else {k: form[k] for k in form.keys() & {"key", "upload_token"}}
         return self.http.post("/uploads/confirm", json=wanted | more)
+
+    def make_confirmation(self, avatar: str) -> dict[str, str]:
+        """The body of the response to a confirm that makes this the avatar."""
+        url = make_avatar_url(self.stack.origin, self.username, avatar)
+        return {"username": self.username, "avatar": avatar, "url": url}
 
     def upload_unconfirmed(self, content_type: str, file: bytes) -> dict[str, Any]:
         """Presign and post a file, without the confirm. Returns the presign's response."""

@@ -10,6 +10,7 @@ from infra.check.picture import make_picture
 from infra.check.visit import Check
 from services.settings.limits import MAX_FORM_SECONDS
 from services.store.keys import AVATAR_PREFIX, UploadId
+from services.uploads.avatars import make_avatar_url
 
 if TYPE_CHECKING:
     from typing import Any
@@ -51,7 +52,9 @@ def check_confirm_again(visit: Visit) -> None:
 
 def _expect_avatar(response: Any, visit: Visit, form: dict[str, Any]) -> None:
     upload = read_id(form["key"])
-    expected = {"username": visit.user.username, "avatar": upload.avatar_key if upload else AVATAR_PREFIX}
+    avatar = upload.avatar_key if upload else AVATAR_PREFIX
+    url = make_avatar_url(visit.deployment.origin, visit.user.username, avatar)
+    expected = {"username": visit.user.username, "avatar": avatar, "url": url}
     require(response == expected, str(expected), response)
 
 

@@ -15,14 +15,14 @@ PENDING_DAYS = 1
 """
 
 
-def cors_rules(origin: Any) -> list[dict[str, Any]]:
-    """Pages of this origin, and of no other, may post forms and read the responses.
+def cors_rules(origin: Any, other_origins: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Pages of these origins, and of no others, may post forms and read the responses.
 
     `origin` may be a Pulumi output.
     """
     return [
         {
-            "AllowedOrigins": [origin],
+            "AllowedOrigins": [origin, *other_origins],
             "AllowedMethods": ["POST"],
             # A form needs no extra header. Clients that report progress make a preflight request, which names this one.
             "AllowedHeaders": ["content-type"],

@@ -34,18 +34,19 @@ class Names:
     origin: Any
     table: Any
     bucket: Any
-    signing_keys: Any
-    jwks_url: Any
+    signing_keys: Any = None
+    jwks_url: Any = None
     metrics_namespace: str = METRICS_NAMESPACE
 
 
 def make_environment(program: str, names: Names, settings: msgspec.Struct) -> Environment:
     """Each setting of this program that the stack's configuration or one of the names determines."""
-    known = {field.name: str(getattr(settings, field.name)) for field in msgspec.structs.fields(settings)}
+    configured = {field.name: getattr(settings, field.name) for field in msgspec.structs.fields(settings)}
+    known = {name: str(value) for name, value in configured.items() if value is not None}
     known |= {field.name: getattr(names, field.name) for field in fields(names)}
     known["metrics"] = "true"
     return {
         field.name.upper(): known[field.name]
         for field in msgspec.structs.fields(PROGRAMS[program])
-        if field.name in known
+        if known.get(field.name) is not None
     }

@@ -25,8 +25,8 @@ def auth_policy(*, table_arn: str, key_arns: list[str]) -> Document:
 def uploads_policy(*, bucket_arn: str, table_arn: str) -> Document:
     prefixes = [f"{bucket_arn}/{PENDING_PREFIX}*", f"{bucket_arn}/{AVATAR_PREFIX}*"]
     return _document(
-        # A presigned form has the permissions of its signer, so the signer needs PutObject. Confirm reads the pending
-        # object, copies it, and deletes it and the old avatar.
+        # A presigned form has the permissions of its signer, so the signer needs PutObject, and GetObject for the
+        # presigned URL of a picture. Confirm reads the pending object, copies it, and deletes it and the old avatar.
         _allow("WriteReadDeletePictures", ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], prefixes),
         # Strategy tag: the signer of a form that sets tags needs PutObjectTagging. GetObjectTagging is needed for the
         # tag count that GetObject returns, and to copy an object that has tags.
@@ -34,7 +34,7 @@ def uploads_policy(*, bucket_arn: str, table_arn: str) -> Document:
         # With ListBucket the response for a missing key is 404. Without it, it is 403, as for a missing permission
         # (AWS: GetObject).
         _allow("GetNotFoundForMissingKeys", ["s3:ListBucket"], [bucket_arn]),
-        # Confirm reads the user's row and updates its avatar.
+        # Confirm reads the user's row and updates its avatar. The redirect to a picture reads the row.
         _allow("UpdateAvatar", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
     )
 

@@ -112,6 +112,10 @@ class Gateway:
         return dict(scope["headers"]).get(b"host", b"").decode("latin-1") != self._origin.partition("://")[2]
 
     async def _forward(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        target = self._find_target(scope["path"])
+        if target is None:
+            await send_problem(send, 404, "not-found", "There is nothing at this path")
+            return
         # A connection to a service is taken when the body is complete, as by API Gateway, so that slow clients do not
         # use up all connections.
         try:
@@ -123,7 +127,7 @@ class Gateway:
             return
         request = httpx2.Request(
             scope["method"],
-            self._find_target(scope["path"]),
+            target,
             headers=[*_select_headers(scope["headers"]), *self._make_forwarding_headers(scope)],
             content=body if _has_body(scope) else None,
             # The request target is passed on unchanged, so that the service sees its dots, slashes and escapes.
@@ -158,9 +162,12 @@ class Gateway:
             logger.warning("%s %s: %s", scope["method"], scope["path"], error)
             await send_problem(send, 503, "unavailable", "The service is unavailable; try again in a moment")
 
-    def _find_target(self, path: str) -> str:
+    def _find_target(self, path: str) -> str | None:
         # The page moves the emulator's clock at this path, which a deployment does not have.
-        return self._emulator if path == LIFECYCLE_PATH else self._services[find_service(path)]
+        if path == LIFECYCLE_PATH:
+            return self._emulator
+        service = find_service(path, self._services)
+        return self._services[service] if service else None
 
     def _make_forwarding_headers(self, scope: HTTPScope) -> Headers:
         client = scope["client"][0] if scope["client"] else HOST

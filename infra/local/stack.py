@@ -10,7 +10,7 @@ import secrets
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from infra.documents.environments import Names, make_environment
 from infra.local.clients import Aws
@@ -22,7 +22,7 @@ from infra.seed.people import SEEDED_USERS
 from infra.seed.seeds import seed
 from infra.settings import Settings
 from services.auth.settings import JWKS_PATH
-from services.settings import limits
+from services.settings import limits, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -51,6 +51,15 @@ class Options:
     """Folder that keeps the state after a stop. Without it no state is kept."""
     pages: Path | None = None
     """Folder whose files the gateway serves at `PAGES_PATH`, on the page's origin."""
+    origins: tuple[str, ...] = ()
+    """Other origins whose pages may call the services and post to the bucket."""
+    only: Literal["uploads"] | None = None
+    """`uploads`: without the page, the list of users and the inspector."""
+    issuer: str | None = None
+    """OpenID Connect issuer whose access tokens the services accept, in place of the auth service's."""
+    audience: str | None = None
+    """Audiences of the issuer's tokens, separated by commas."""
+    username_claim: str = tokens.USERNAME_CLAIM
     uploads_endpoint: str | None = None
     """URL at which the uploads service reaches AWS. Default: that of the emulator."""
     form_seconds: int = limits.FORM_SECONDS
@@ -70,7 +79,17 @@ class Options:
             presigns_per_minute=self.presigns_per_minute,
             confirms_per_minute=self.confirms_per_minute,
             logins_per_minute=self.logins_per_minute,
+            allowed_origins=",".join(self.origins) or None,
+            issuer=self.issuer,
+            audience=self.audience,
+            username_claim=self.username_claim,
         )
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that run. Uploads accepts the tokens of auth, unless there is another issuer."""
+        services = ("auth", "uploads") if self.only else SERVICES
+        return tuple(service for service in services if service != "auth" or not self.issuer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +138,12 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     Raises:
         ProcessError: a part could not start.
     """
-    free = pick_free_ports(1 + len(SERVICES))
+    free = pick_free_ports(1 + len(options.services))
     port = options.port or free[0]
     origin = f"http://{options.hostname}:{port}"
-    services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, free[1:], strict=True)}
+    services = {name: f"http://{HOST}:{port}" for name, port in zip(options.services, free[1:], strict=True)}
 
-    resources = create_resources(aws, origin, options.name)
+    resources = create_resources(aws, origin, options.name, options.origins)
     announce("bucket", f"{resources.bucket} with CORS, lifecycle rules and public access blocked")
     announce("table", resources.table)
     announce("key", resources.key_arn)
@@ -223,7 +242,7 @@ def make_program_environ(
         table=resources.table,
         bucket=resources.bucket,
         signing_keys=resources.key_arn,
-        jwks_url=services["auth"] + JWKS_PATH,
+        jwks_url=services["auth"] + JWKS_PATH if "auth" in services else None,
     )
     return (
         make_environment(name, names, settings)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -50,7 +51,13 @@ class MeResponse(msgspec.Struct, frozen=True):
 
 
 def make_routes(
-    audience: Audience, guard: Guard, users: Users, tokens: Tokens, logins: RateLimit, metrics: Metrics
+    audience: Audience,
+    other_origins: Collection[str],
+    guard: Guard,
+    users: Users,
+    tokens: Tokens,
+    logins: RateLimit,
+    metrics: Metrics,
 ) -> list[HTTPRouteHandler]:
     @post(
         "/auth/login",
@@ -64,7 +71,9 @@ def make_routes(
     )
     def login(request: Request[Any, Any, Any], data: JSONBody[LoginRequest]) -> Response[LoginResponse]:
         # A page of another site must not log its visitors in as a user of its choice. Programs send no `Origin`.
-        if "Origin" in request.headers:
+        origins = request.headers.getall("Origin", [])
+        is_other = len(origins) == 1 and origins[0] in other_origins
+        if origins and not is_other:
             require_own_origin(request, audience)
         logins.take(find_caller_address(request))
         users.require(data.username)
@@ -72,7 +81,8 @@ def make_routes(
         metrics.count("LoggedIn")
         return Response(
             LoginResponse(access_token=token, expires_in=tokens.lifetime, token_type="Bearer"),  # noqa: S106 - a scheme
-            cookies=[_make_cookie(audience, token, tokens.lifetime)],
+            # A page of another origin sends the token itself. The cookie is for the system's own page.
+            cookies=[] if is_other else [_make_cookie(audience, token, tokens.lifetime)],
         )
 
     @post(

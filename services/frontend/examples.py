@@ -7,16 +7,15 @@ from typing import Any
 from litestar.exceptions import ValidationException
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.pictures import NoAvatarError
 from services.frontend.problems import ERRORS
 from services.store import table
 from services.store.table import UnknownUserError
 from services.web.examples import (
-    BUCKET_URL,
     CONTENT_TYPE,
     EXPIRES,
     NAME,
     POSTED,
+    REDIRECT_HEADERS,
     REPLACED,
     REQUEST_ID,
     SIZE,
@@ -24,6 +23,7 @@ from services.web.examples import (
     USERNAME,
 )
 from services.web.openapi import add_examples
+from services.web.pictures import NoAvatarError
 from services.web.problems import describe_problems
 
 LAST_USER = encode_cursor(USERNAME)
@@ -47,9 +47,6 @@ ROW = {
     table.REMOVED: None,
     "state": "live",
 }
-
-QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261121T104000Z&X-Amz-Expires=600&X-Amz-Signature=5eeb431c…"
-"""The query of a presigned GET, shortened."""
 
 USERS = add_examples(
     {
@@ -78,17 +75,9 @@ LIST_PROBLEMS = describe_problems(
     InvalidCursorError(),
 )
 
-AVATAR = add_examples(
-    headers={
-        "Location": (
-            "Presigned URL of the picture. It stays the same for some minutes, so that browsers can cache the picture.",
-            f"{BUCKET_URL}/{UPLOAD.avatar_key}?{QUERY}",
-        ),
-        "Cache-Control": ("The avatar may change, so the redirect is not cached.", "no-cache"),
-    }
-)
+AVATAR = add_examples(headers=REDIRECT_HEADERS)
 AVATAR_PROBLEMS = describe_problems(
     ERRORS,
     UnknownUserError(),
-    NoAvatarError("The user has no avatar yet."),
+    NoAvatarError(),
 )

@@ -13,7 +13,6 @@ from litestar.response import Redirect, Template
 from services.frontend import examples
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
-from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.view import CARDS, ROWS, Query, View
 from services.store.states import State
 from services.store.table import AVATAR, NAME, REMOVED, USERNAME
@@ -22,6 +21,7 @@ from services.web.callers.guard import Guard
 from services.web.examples import make_examples
 from services.web.gate import MAX_PATH_LENGTH, MAX_QUERY_BYTES
 from services.web.openapi import document_only
+from services.web.pictures import Pictures
 
 Limit = Annotated[
     int, QueryParameter(ge=1, le=100, description="Maximum number of entries on the page.", examples=make_examples(20))
@@ -156,12 +156,8 @@ def make_routes(
         operation_class=examples.AVATAR,
         responses=examples.AVATAR_PROBLEMS,
     )
-    def show_avatar(username: Username) -> Redirect:
-        avatar = people.find(username).avatar
-        if avatar is None:
-            raise NoAvatarError("The user has no avatar yet.")
-        # Browsers must not cache the redirect, since the row may change. They cache the picture by its presigned URL.
-        return Redirect(pictures.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
+    def show_picture(username: Username) -> Redirect:
+        return pictures.redirect(people.find(username).avatar)
 
     @get(
         "/inspector/objects",
@@ -205,7 +201,7 @@ def make_routes(
     async def healthz() -> Response[dict[str, str]]:
         return Response({"status": "ok"})
 
-    return [page, list_users, show_avatar, list_objects, list_rows, healthz]
+    return [page, list_users, show_picture, list_objects, list_rows, healthz]
 
 
 def _parse_state(name: str) -> State | None:

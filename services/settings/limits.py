@@ -101,3 +101,14 @@ LoginsPerMinute = Annotated[
     int, msgspec.Meta(ge=0, description="Logins that one task allows each address in a minute; 0 means no limit.")
 ]
 LOGINS_PER_MINUTE = 60
+
+PictureUrlSeconds = Annotated[
+    Seconds,
+    msgspec.Meta(
+        # The URL is valid for twice as long. botocore replaces temporary credentials 15 minutes before they expire, and
+        # must have done so 10 minutes before.
+        le=450,
+        description="How long a picture's presigned URL stays the same. It is valid for at least as long again.",
+    ),
+]
+PICTURE_URL_SECONDS = 300

@@ -5,6 +5,8 @@ An upload keeps its id: it is posted to one key and, once confirmed, is at `avat
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -40,8 +42,16 @@ PENDING_TAG = ("Status", "Pending")
 AVATAR_CACHE_CONTROL = "public, max-age=31536000, immutable"
 """The bytes of a confirmed avatar never change, so a cache may keep them indefinitely."""
 
-USERNAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-"""ASCII only, since S3 returns other metadata encoded (AWS: "Working with object metadata")."""
+_PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9._|:-]{0,127}"
+"""ASCII only, since S3 returns other metadata encoded (AWS: "Working with object metadata"), and not the name of a
+folder such as `..`, since a username is part of a path. It includes the user ids of identity providers such as
+`auth0|6475…`, and no e-mail address.
+"""
+
+_DIGEST_NAME = r"~[A-Za-z0-9_-]{43}"
+
+USERNAME_PATTERN = f"^(?:{_PLAIN_NAME}|{_DIGEST_NAME})$"
+"""A username is the key of a row and a part of paths, metadata, logs and headers."""
 
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -75,6 +85,21 @@ class UploadId:
     @property
     def avatar_key(self) -> str:
         return AVATAR_PREFIX + self.text
+
+
+def make_username(name: str) -> str:
+    """The username for a name in an access token: the name itself if it is plain, or else its SHA-256 after `~`, which
+    no plain name has. So two names never share a username, and an e-mail address is in no metadata, path or log.
+
+    Raises:
+        ValueError: the name is empty, or is not Unicode text.
+    """
+    if re.fullmatch(_PLAIN_NAME, name):
+        return name
+    if not name:
+        raise ValueError("The name is empty.")
+    digest = hashlib.sha256(name.encode()).digest()
+    return f"~{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
 def parse_key(key: str, prefix: str) -> UploadId | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import NoCredentialsError
 from litestar import Litestar
 
+from services.uploads.avatars import Avatars
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.form import Signer
@@ -17,13 +18,12 @@ from services.uploads.routes import RateLimits, make_routes
 from services.uploads.strategies import STRATEGIES
 from services.uploads.users import Users
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
-from services.web.callers.guard import Guard
+from services.web.callers.guard import make_guard
 from services.web.callers.identity import Audience
-from services.web.callers.key_set import fetch_over_http
-from services.web.callers.verifier import Verifier
 from services.web.clock_error import publish_clock_error
 from services.web.metrics import Metrics
 from services.web.openapi import describe_api
+from services.web.pictures import Pictures
 from services.web.problem_response import API_HEADERS
 from services.web.problems import problem_details
 from services.web.rate_limits import RateLimit
@@ -71,7 +71,7 @@ def create_app(
         raise NoCredentialsError  # `Bucket.find_destination` would fail with an obscure error
     metrics = metrics or Metrics("uploads", settings.metrics_namespace, on=settings.metrics)
     audience = Audience(settings.origin)
-    guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    guard = make_guard(settings)
     rate_limits = RateLimits(
         presigns=RateLimit(settings.presigns_per_minute, stopwatch),
         confirms=RateLimit(settings.confirms_per_minute, stopwatch),
@@ -91,8 +91,10 @@ def create_app(
         executor=executor,
     )
     remover = Remover(users, clock)
+    pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)
+    avatars = Avatars(users, pictures, settings.origin)
     return Litestar(
-        make_routes(guard, presigner, confirmer, remover, rate_limits, metrics),
+        make_routes(guard, presigner, confirmer, remover, avatars, rate_limits, metrics),
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],
@@ -102,5 +104,7 @@ def create_app(
         plugins=[problem_details(ERRORS, metrics)],
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,  # keep the configuration of the process
-        openapi_config=describe_api("uploads", "/uploads/schema", DESCRIPTION, audience),
+        openapi_config=describe_api(
+            "uploads", "/uploads/schema", DESCRIPTION, audience, has_session=settings.issuer is None
+        ),
     )

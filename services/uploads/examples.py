@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from litestar.exceptions import ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
 from services.pictures.formats import CONTENT_TYPES
 from services.store.keys import DIGEST_FIELD, REQUEST_FIELD, TOKEN_FIELD, USERNAME_FIELD
 from services.store.table import UnknownUserError
 from services.uploads import refusals
+from services.uploads.avatars import make_avatar_url
 from services.uploads.picture import DIGEST_MISMATCH, NOT_A_PICTURE, TYPE_MISMATCH, TYPE_NOT_ALLOWED, UNREADABLE
 from services.uploads.problems import ERRORS
 from services.web.examples import (
@@ -16,7 +18,9 @@ from services.web.examples import (
     FOREIGN_ORIGIN,
     NAMED_USER,
     NOT_LOGGED_IN,
+    ORIGIN,
     OTHER_USER,
+    REDIRECT_HEADERS,
     REQUEST_ID,
     SHA256,
     SIZE,
@@ -25,6 +29,7 @@ from services.web.examples import (
     USERNAME,
 )
 from services.web.openapi import add_examples
+from services.web.pictures import NoAvatarError
 from services.web.problems import BODY_ERRORS, describe_problems
 from services.web.rate_limits import TooManyRequestsError
 
@@ -87,7 +92,13 @@ PRESIGN_PROBLEMS = describe_problems(
 )
 
 CONFIRM = add_examples(
-    {"confirmed": {"username": USERNAME, "avatar": UPLOAD.avatar_key}},
+    {
+        "confirmed": {
+            "username": USERNAME,
+            "avatar": UPLOAD.avatar_key,
+            "url": make_avatar_url(ORIGIN, USERNAME, UPLOAD.avatar_key),
+        }
+    },
     bodies={
         "strategy prefix": {"key": UPLOAD.pending_key},
         "strategy tag": {"key": UPLOAD.avatar_key, "upload_token": UPLOAD_TOKEN},
@@ -126,3 +137,13 @@ REMOVAL_PROBLEMS = describe_problems(
     refusals.KeepsChangingError("The avatar was changed while it was removed. Remove it again."),
     TooManyRequestsError(1),
 ) | {204: ResponseSpec(None, description="The user has no avatar.")}
+
+AVATAR = add_examples(headers=REDIRECT_HEADERS)
+AVATAR_PROBLEMS = describe_problems(
+    ERRORS,
+    ValidationException(
+        "Validation failed for GET /uploads/avatar",
+        extra=[{"key": "username", "message": "Missing required query parameter 'username'"}],
+    ),
+    NoAvatarError(),
+)

@@ -6,6 +6,7 @@ from services.store.table import UnknownUserError
 from services.uploads import refusals
 from services.uploads.deadline import DeadlineExceededError
 from services.web.callers.identity import PROBLEMS
+from services.web.pictures import NO_AVATAR, NoAvatarError
 from services.web.problems import TOO_MANY_REQUESTS, UNAVAILABLE, UNKNOWN_USER, Problem
 from services.web.rate_limits import TooManyRequestsError
 
@@ -26,5 +27,6 @@ ERRORS = PROBLEMS | {
     refusals.KeepsChangingError: Problem("changed", 409, "The upload keeps changing"),
     DeadlineExceededError: UNAVAILABLE,
     UnknownUserError: UNKNOWN_USER,
+    NoAvatarError: NO_AVATAR,
     TooManyRequestsError: TOO_MANY_REQUESTS,
 }

@@ -8,22 +8,36 @@ import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
+from litestar.response import Redirect
 
 from services.pictures.formats import CONTENT_TYPES, normalize_content_type
 from services.settings.limits import LARGEST_MAX_BYTES, MAX_FORM_SECONDS
 from services.uploads import examples
+from services.uploads.avatars import AVATAR_PATH, Avatars
 from services.uploads.confirm import Confirmer
 from services.uploads.objects import Declared
 from services.uploads.presign import Presigner
 from services.uploads.removal import Remover
 from services.web.callers.guard import Guard
 from services.web.callers.identity import Caller
+from services.web.examples import USERNAME, make_examples
 from services.web.metrics import Metrics
 from services.web.openapi import CALLER, document_only
 from services.web.rate_limits import RateLimit
 from services.web.request_context import find_request_id
 from services.web.responses import StructResponse
+
+Username = Annotated[
+    str,
+    QueryParameter(
+        # The longest key of a row, and more than the longest username.
+        min_length=1,
+        max_length=256,
+        description="A user in the table.",
+        examples=make_examples(USERNAME),
+    ),
+]
 
 
 class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +103,7 @@ class ConfirmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ConfirmResponse(msgspec.Struct, frozen=True):
     username: Annotated[str, msgspec.Meta(description="The user whose avatar it is.")]
     avatar: Annotated[str, msgspec.Meta(description="Permanent key of the picture.")]
+    url: Annotated[str, msgspec.Meta(description="URL that redirects to the user's picture, for an `img` element.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +114,13 @@ class RateLimits:
 
 
 def make_routes(
-    guard: Guard, presigner: Presigner, confirmer: Confirmer, remover: Remover, limits: RateLimits, metrics: Metrics
+    guard: Guard,
+    presigner: Presigner,
+    confirmer: Confirmer,
+    remover: Remover,
+    avatars: Avatars,
+    limits: RateLimits,
+    metrics: Metrics,
 ) -> list[HTTPRouteHandler]:
     @post(
         "/uploads/presign",
@@ -145,12 +166,16 @@ def make_routes(
         confirmed = await asyncio.to_thread(confirmer.confirm, request.user.username, data.key, data.upload_token)
         metrics.count("Confirmed")
         return Response(
-            ConfirmResponse(request.user.username, confirmed.avatar),
+            ConfirmResponse(
+                request.user.username,
+                confirmed.avatar,
+                avatars.make_url(request.user.username, confirmed.avatar),
+            ),
             background=BackgroundTask(confirmer.bucket.discard, confirmed.leftovers),
         )
 
     @delete(
-        "/uploads/avatar",
+        AVATAR_PATH,
         status_code=204,
         summary="Remove the avatar",
         description="The user has no avatar afterwards, and no upload that was presigned before can become it. "
@@ -166,8 +191,21 @@ def make_routes(
         metrics.count("Removed")
         return Response(None, status_code=204, background=BackgroundTask(confirmer.bucket.discard, removed))
 
+    @get(
+        AVATAR_PATH,
+        sync_to_thread=True,
+        status_code=303,
+        summary="Get a user's picture",
+        description="Needs no access token. The response for an unknown user is that for a user without a picture.",
+        response_description="A redirect to the picture.",
+        operation_class=examples.AVATAR,
+        responses=examples.AVATAR_PROBLEMS,
+    )
+    def show_avatar(username: Username) -> Redirect:
+        return avatars.redirect(username)
+
     @get(["/healthz", "/uploads/healthz"], include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    return [presign, confirm, remove_avatar, healthz]
+    return [presign, confirm, remove_avatar, show_avatar, healthz]

@@ -4,18 +4,16 @@ from services.settings import limits
 from services.settings.environment import (
     METRICS_NAMESPACE,
     BucketName,
-    JwksUrl,
     MetricsNamespace,
-    ServiceSettings,
     TaskMetadataEndpoint,
     WriteMetrics,
 )
+from services.settings.tokens import TokenSettings
 from services.uploads.decision import Limits
 
 
-class Settings(ServiceSettings, frozen=True, kw_only=True):
+class Settings(TokenSettings, frozen=True, kw_only=True):
     bucket: BucketName
-    jwks_url: JwksUrl
     pending: limits.PendingStrategy = limits.PENDING
     max_bytes: limits.MaxBytes = limits.MAX_BYTES
     max_width: limits.MaxWidth = limits.MAX_WIDTH
@@ -24,11 +22,13 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     confirm_seconds: limits.ConfirmSeconds = limits.CONFIRM_SECONDS
     presigns_per_minute: limits.PresignsPerMinute = limits.PRESIGNS_PER_MINUTE
     confirms_per_minute: limits.ConfirmsPerMinute = limits.CONFIRMS_PER_MINUTE
+    picture_url_seconds: limits.PictureUrlSeconds = limits.PICTURE_URL_SECONDS
     metrics: WriteMetrics = False
     metrics_namespace: MetricsNamespace = METRICS_NAMESPACE
     ecs_container_metadata_uri_v4: TaskMetadataEndpoint = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.confirm_seconds < self.form_seconds:
             raise ValueError("CONFIRM_SECONDS must not be shorter than FORM_SECONDS")
 

@@ -33,6 +33,18 @@ POSTED = "2026-11-21T10:41:52Z"
 EXPIRES = "2026-11-23T00:00:00Z"
 """When the lifecycle rule deletes an object that was posted then and is still pending: a day later, at midnight."""
 
+_QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261121T104000Z&X-Amz-Expires=600&X-Amz-Signature=5eeb431c…"
+"""The query of a presigned GET, shortened."""
+
+REDIRECT_HEADERS = {
+    "Location": (
+        "Presigned URL of the picture. It stays the same for some minutes, so that browsers can cache the picture.",
+        f"{BUCKET_URL}/{UPLOAD.avatar_key}?{_QUERY}",
+    ),
+    "Cache-Control": ("The avatar may change, so the redirect is not cached.", "no-cache"),
+}
+"""The headers of a redirect to a picture, each with a description and an example."""
+
 NOT_LOGGED_IN = (
     NotLoggedInError("There is no session cookie and no Bearer token."),
     TokenExpiredError("The session is over."),

@@ -15,8 +15,8 @@ from services.pictures.formats import CONTENT_TYPES
 from services.uploads.picture import UNREADABLE as REFUSAL
 from tests.browsing import PHOTOGRAPH
 from tests.conftest import only_prefix
-from tests.docs.npm import install_packages
 from tests.docs.snippets import find_snippet
+from tests.npm import install_packages
 from tests.pictures import make_picture
 
 if TYPE_CHECKING:

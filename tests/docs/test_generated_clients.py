@@ -19,9 +19,9 @@ from infra.documents.openapi import merge_documents
 from infra.openapi import describe_services
 from services.web.examples import ORIGIN, USERNAME
 from tests.docs.edge import run_edge
-from tests.docs.npm import install_packages
-from tests.docs.snippets import DOCS, find_snippet, find_snippets
+from tests.docs.snippets import find_snippet, find_snippets
 from tests.eventually import PATIENCE_SECONDS
+from tests.npm import install_packages
 from tests.pictures import make_picture
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Bucket, User
 
-PAGE = (DOCS / "your-app.md").read_text()
+PAGE = "your-app.md"
 PACKAGES = Path(__file__).with_name("generated")
 LINTERS = {
     "redocly": ("npx", "redocly", "lint", "--config=redocly.yaml"),
@@ -91,9 +91,9 @@ class Generator:
 
     def list_commands(self) -> list[str]:
         """The commands of all clients in this language that follow the installation, except that which runs it."""
-        blocks = find_snippets(self.heading, "sh", PAGE, "###")
+        blocks = find_snippets(self.heading, "sh", PAGE)
         if len(blocks) == 1:  # the same commands as in the section before
-            blocks += find_snippets("openapi-fetch", "sh", PAGE, "###")[1:]
+            blocks += find_snippets("openapi-fetch", "sh", PAGE)[1:]
         lines = "".join(blocks).splitlines()
         return [line for line in lines if not re.match(r"(npm|pip) install|node |python ", line)]
 
@@ -165,8 +165,8 @@ def make_client(packages: Path, document: dict[str, Any]) -> Callable[[str], Cli
             generator, folder = GENERATORS[name], packages / name
             folder.mkdir()
             (folder / "openapi.json").write_text(json.dumps(document))
-            (folder / generator.file).write_text(find_snippet(generator.heading, generator.language, PAGE, "###"))
-            for config in find_snippets(generator.heading, "yaml", PAGE, "###"):
+            (folder / generator.file).write_text(find_snippet(generator.heading, generator.language, PAGE))
+            for config in find_snippets(generator.heading, "yaml", PAGE):
                 (folder / "config.yaml").write_text(config)
             for command in generator.list_commands():
                 if " tsc " in command:

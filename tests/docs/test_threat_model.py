@@ -13,6 +13,7 @@ AREAS = {
     "The removal": "removal",
     "The content": "content",
     "The token": "token",
+    "The issuer": "issuer",
     "The browser": "browser",
     "The services": "service",
     "HTTP": "http",

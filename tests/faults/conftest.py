@@ -154,7 +154,7 @@ class Upload:
     @property
     def answer(self) -> dict[str, str]:
         """The response of a successful confirm."""
-        return {"username": self.user.username, "avatar": self.new}
+        return self.user.make_confirmation(self.new)
 
 
 @contextlib.contextmanager

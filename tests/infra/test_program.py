@@ -341,6 +341,19 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
             {"domain": "pictures.example", "certificate": CERTIFICATE, "region": "us-east-1"},
             "certificate must be in the stack's region, which is us-east-1.",
         ),
+        (
+            {"allowedOrigins": "*"},
+            "allowedOrigins must be a text like https://example.com,https://app.example.com, not '*'.",
+        ),
+        (
+            {"allowedAddresses": "203.0.113.7"},
+            "allowedAddresses must be a text like 203.0.113.0/24,2001:db8::/32, not '203.0.113.7'.",
+        ),
+        (
+            {"allowedAddresses": "203.0.113.7/24"},
+            "allowedAddresses must be networks in CIDR notation: 203.0.113.7/24 has host bits set.",
+        ),
+        ({"demo": "false"}, "demo must not be false without issuer, because nothing would issue access tokens."),
         ({"mnTasks": "3"}, "There is no setting mnTasks; the nearest name is minTasks."),
         ({"maxbyte": "3"}, "There is no setting maxbyte; the nearest name is maxBytes."),
         ({"tasks": "3"}, "tasks is now called minTasks."),

@@ -36,7 +36,7 @@ def test_a_confirmed_picture_becomes_the_avatar_and_the_old_one_is_deleted(
 
     avatar = form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
     assert answer.status_code == 200
-    assert answer.json() == {"username": user.username, "avatar": avatar}
+    assert answer.json() == user.make_confirmation(avatar)
     assert user.avatar == avatar
     assert bucket.read(avatar) == picture
     assert bucket.head(avatar)["ContentType"] == content_type

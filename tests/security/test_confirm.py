@@ -362,7 +362,7 @@ def test_a_repeated_confirm_after_the_window(
     """The repeat has no effect while the upload is the avatar, and is refused afterwards."""
     avatar, written = user.avatar, bucket.head(user.avatar or "")["LastModified"]
     in_process_service.seconds_ahead = 10 * 3600
-    assert in_process_service.confirm(user, confirmed).json() == {"username": user.username, "avatar": avatar}
+    assert in_process_service.confirm(user, confirmed).json() == user.make_confirmation(avatar)
     assert (user.avatar, bucket.head(avatar or "")["LastModified"]) == (avatar, written)
     refused.by_service(in_process_service.confirm(other_user, confirmed), 410, "expired")
     later = user.upload_unconfirmed("image/png", make_picture(seed=2))
@@ -390,7 +390,7 @@ def test_the_same_confirm_many_times_at_once(
 ) -> None:
     untouched.except_avatar(user)
     answers = call_at_once(*[partial(user.confirm, unconfirmed)] * 8)
-    expected = {"username": user.username, "avatar": unconfirmed["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)}
+    expected = user.make_confirmation(unconfirmed["key"].replace(PENDING_PREFIX, AVATAR_PREFIX))
     assert [(answer.status_code, answer.json()) for answer in answers] == [(200, expected)] * 8
     assert user.avatar == expected["avatar"]
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
@@ -521,13 +521,13 @@ def test_the_same_form_and_confirm_again(
     avatar = user.avatar or ""
     for _ in range(2):
         assert post_form(confirmed, PICTURE).status_code == 204
-        assert user.confirm(confirmed).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(confirmed).json() == user.make_confirmation(avatar)
         eventually(lambda: bucket.keys(user.username) == [avatar])
         assert (user.avatar, bucket.read(avatar)) == (avatar, PICTURE)
         assert "Expiration" not in bucket.head(avatar)
     # Repeated confirms without a POST: each finds the pending object deleted after the response of the one before.
     for _ in range(4):
-        assert user.confirm(confirmed).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(confirmed).json() == user.make_confirmation(avatar)
     assert bucket.read(avatar) == PICTURE
     refused.record("the avatar stays")
 

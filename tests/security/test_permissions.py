@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 
 from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.local.clients import Aws
-from services.frontend.pictures import Pictures
 from services.store.clients import CLIENT_CONFIG, S3_CONFIG
 from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
 from services.store.table import make_key
+from services.web.pictures import Pictures
 from tests import web
 from tests.conftest import only_prefix
 from tests.infra.simulate import is_allowed

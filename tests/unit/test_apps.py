@@ -59,6 +59,7 @@ def test_the_uploads_service_is_created(dynamodb_client: DynamoDBClient, s3_clie
         "POST /uploads/presign",
         "POST /uploads/confirm",
         "DELETE /uploads/avatar",
+        "GET /uploads/avatar",
         "GET /uploads/healthz",
         "GET /healthz",
     }

@@ -18,6 +18,7 @@ from services.store.states import PENDING_TAG
 BUCKET, TABLE, KEY = "arn:aws:s3:::pictures", "arn:aws:dynamodb:::table/users", "arn:aws:kms:::key/1"
 PREFIXES = [f"{BUCKET}/pending/*", f"{BUCKET}/avatars/*"]
 
+SERVICES = ("auth", "uploads", "frontend")
 POLICIES = {
     "auth": auth_policy(table_arn=TABLE, key_arns=[KEY]),
     "uploads": uploads_policy(bucket_arn=BUCKET, table_arn=TABLE),
@@ -87,9 +88,10 @@ def test_every_statement_has_an_id_and_names_its_actions_and_resources(service: 
     assert len(set(sids)) == len(sids)
 
 
-def test_only_pages_of_the_given_origin_may_post() -> None:
-    [rule] = cors_rules("https://pictures.example")
-    assert rule["AllowedOrigins"] == ["https://pictures.example"]
+@pytest.mark.parametrize("others", [(), ("https://app.example", "http://localhost:3000")])
+def test_only_pages_of_the_given_origins_may_post(others: tuple[str, ...]) -> None:
+    [rule] = cors_rules("https://pictures.example", others)
+    assert rule["AllowedOrigins"] == ["https://pictures.example", *others]
     assert rule["AllowedMethods"] == ["POST"]
     assert not any("*" in header for header in rule["AllowedHeaders"])
 
@@ -149,7 +151,14 @@ def test_the_bucket_is_closed_to_the_public() -> None:
     ],
 )
 def test_a_path_leads_to_its_service(path: str, service: str) -> None:
-    assert find_service(path) == service
+    assert find_service(path, SERVICES) == service
+
+
+@pytest.mark.parametrize(
+    ("path", "service"), [("/uploads/presign", "uploads"), ("/auth/login", "auth"), ("/", None), ("/users", None)]
+)
+def test_a_path_of_a_service_that_does_not_run_leads_nowhere(path: str, service: str | None) -> None:
+    assert find_service(path, ("auth", "uploads")) == service
 
 
 def test_the_last_route_takes_all_other_paths() -> None:

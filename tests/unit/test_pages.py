@@ -16,13 +16,13 @@ from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_c
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, ObjectsPage, RowsPage
 from services.frontend.listing import EntriesPage, Entry
 from services.frontend.people import People, PeoplePage
-from services.frontend.pictures import Pictures
 from services.frontend.templates import create_environment
 from services.frontend.view import CARDS, ROWS, Query, View
 from services.pictures.formats import CONTENT_TYPES
 from services.store.states import State
 from services.store.table import Row, UnknownUserError
 from services.web.callers.identity import Caller
+from services.web.pictures import Pictures
 from tests.unit.conftest import find_credentials
 
 if TYPE_CHECKING:

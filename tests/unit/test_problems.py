@@ -23,7 +23,6 @@ from litestar.testing import TestClient
 from services.auth import app as auth
 from services.frontend import app as frontend
 from services.frontend.cursor import InvalidCursorError
-from services.frontend.pictures import NoAvatarError
 from services.store.clients import error_code, is_transient
 from services.store.table import UnknownUserError
 from services.uploads import app as uploads
@@ -37,6 +36,7 @@ from services.web.callers.identity import (
     OtherUserError,
     TokenExpiredError,
 )
+from services.web.pictures import NoAvatarError
 from services.web.problems import problem_details
 from services.web.rate_limits import TooManyRequestsError
 
@@ -82,6 +82,7 @@ UPLOADS = CALLER | {
     refusals.KeepsChangingError: ("changed", 409),
     DeadlineExceededError: ("unavailable", 503),
     UnknownUserError: ("unknown-user", 404),
+    NoAvatarError: ("no-avatar", 404),
     TooManyRequestsError: ("too-many-requests", 429),
 }
 TABLES = [(auth.ERRORS, AUTH), (frontend.ERRORS, FRONTEND), (uploads.ERRORS, UPLOADS)]

@@ -109,7 +109,7 @@ def test_an_empty_variable_counts_as_unset() -> None:
 def test_all_missing_variables_are_named_at_once(environ: dict[str, str]) -> None:
     with pytest.raises(InvalidSettingsError) as caught:
         read_settings(UploadsSettings, environ)
-    assert str(caught.value) == "Missing from the environment: ORIGIN, TABLE, BUCKET, JWKS_URL"
+    assert str(caught.value) == "Missing from the environment: ORIGIN, TABLE, BUCKET"
 
 
 @pytest.mark.parametrize(

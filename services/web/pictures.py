@@ -1,4 +1,4 @@
-"""Presigned URLs of the pictures, which browsers load from S3."""
+"""Redirects to presigned URLs of the pictures, which browsers load from S3."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from botocore.exceptions import NoCredentialsError
+from litestar.response import Redirect
+
+from services.web.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,12 @@ MAX_CACHED_URLS = 10_000
 
 class NoAvatarError(Exception):
     """The user has no picture."""
+
+    def __init__(self, detail: str = "The user has no avatar yet.") -> None:
+        super().__init__(detail)
+
+
+NO_AVATAR = Problem("no-avatar", 404, "The user has no avatar yet")
 
 
 class Pictures:
@@ -40,6 +49,17 @@ class Pictures:
         self._clock = clock
         self._find_credentials = find_credentials
         self._presign = lru_cache(MAX_CACHED_URLS)(self._presign_in_window)
+
+    def redirect(self, avatar: str | None) -> Redirect:
+        """
+        Raises:
+            NoAvatarError: there is no avatar.
+            NoCredentialsError: there are no AWS credentials.
+        """
+        if avatar is None:
+            raise NoAvatarError
+        # Browsers must not cache the redirect, since the row may change. They cache the picture by its presigned URL.
+        return Redirect(self.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
 
     def url(self, avatar: str) -> str:
         """A URL that is valid for at least `seconds`. It changes when the current window of `seconds` ends, and when
