@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from infra.local.ports import HOST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 @contextmanager
-def run_edge() -> Iterator[str]:
+def run_edge() -> Generator[str]:
     """Its origin."""
     with ThreadingHTTPServer((HOST, 0), _Edge) as server:
         threading.Thread(target=server.serve_forever).start()
