@@ -26,7 +26,9 @@ def find_picture(http: httpx2.Client, username: str) -> httpx2.Response:
 
 def test_the_url_in_the_response_shows_the_picture_without_a_token(stack: Stack, user: User) -> None:
     pictures = [make_picture("image/png", seed=seed) for seed in (1, 2)]
-    urls = [user.confirm(user.upload_unconfirmed("image/png", picture)).json()["url"] for picture in pictures]
+    urls: list[str] = [
+        user.confirm(user.upload_unconfirmed("image/png", picture)).json()["url"] for picture in pictures
+    ]
     # Each picture has another URL, so that a page loads the new one. Both lead to the user's current picture.
     assert len(set(urls)) == 2
     for url in urls:

@@ -186,7 +186,7 @@ def test_invalid_form_seconds_are_refused(seconds: str, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as ended:
         parse_options(["--form-seconds", seconds])
     assert ended.value.code == 2
-    assert f"argument --form-seconds: must be a whole number from 1 to 3600, not {seconds!r}" in capsys.readouterr().err
+    assert f"argument --form-seconds: must be a whole number from 1 to 600, not {seconds!r}" in capsys.readouterr().err
 
 
 def list_users(http: httpx2.Client) -> list[dict[str, str]]:

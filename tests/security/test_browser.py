@@ -250,7 +250,10 @@ def test_responses_read_by_an_origin_that_is_not_allowed(
     token = {"Authorization": user.http.headers["Authorization"]}
     with web.Client() as client:
         allowed = client.post(url, json=DECLARED, headers=token | {"Origin": ALLOWED})
-        assert allowed.headers["Access-Control-Allow-Origin"] == ALLOWED
+        refused_by_gate = client.get(f"{url}/{'x' * 1000}", headers={"Origin": ALLOWED})
+        assert (allowed.status_code, refused_by_gate.status_code) == (200, 400)
+        for answer in (allowed, refused_by_gate):
+            assert answer.headers["Access-Control-Allow-Origin"] == ALLOWED
         for origin in SIMILAR:
             for answer in (
                 client.options(url, headers=preflight | {"Origin": origin}),
