@@ -12,6 +12,7 @@ import uvicorn
 from litestar import Litestar
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 
+from infra.documents.openapi import find_path, merge_documents
 from infra.documents.routing import TIMEOUT_SECONDS, find_service
 from infra.local.asgi_messages import Headers, send_problem, send_response
 from infra.local.controls import ControlEndpoint
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from litestar.types import HTTPScope, Receive, Scope, Send
 
+    from services.web.api_document import Document
+
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 75
@@ -40,6 +43,7 @@ CLIENT_ADDRESS = CLIENT_ADDRESS_HEADER.lower().encode()
 FORWARDING_HEADERS = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", CLIENT_ADDRESS})
 """Headers that the gateway sets. It removes those of the client."""
 HEALTH_PATH = "/_gateway/health"
+OPENAPI_PATH = "/openapi.json"
 PAGES_PATH = "/pages"
 """Path of the files of the option `--pages`."""
 
@@ -76,10 +80,33 @@ class Gateway:
             await send_response(send, 307, [(b"location", self._origin.encode() + _target(scope))], b"")
         elif scope["path"] == LIFECYCLE_PATH:
             await self._lifecycle(scope, receive, send)
+        elif scope["path"] == OPENAPI_PATH:
+            await self._send_openapi(send)
         elif self._pages and scope["path"].startswith(f"{PAGES_PATH}/"):
             await self._pages(scope, receive, send)
         else:
             await self._forward(scope, receive, send)
+
+    async def _send_openapi(self, send: Send) -> None:
+        """Merge the documents that the services serve now."""
+        try:
+            documents = [
+                await self._read_document(base + find_path(service)) for service, base in self._services.items()
+            ]
+        except httpx2.TransportError:
+            await send_problem(send, 503, "unavailable", "A service is unavailable; try again in a moment")
+            return
+        body = json.dumps(merge_documents(documents)).encode()
+        await send_response(send, 200, [(b"content-type", b"application/vnd.oai.openapi+json")], body)
+
+    async def _read_document(self, url: str) -> Document:
+        timeout = httpx2.Timeout(TIMEOUT_SECONDS).as_dict()
+        request = httpx2.Request("GET", url, extensions={"timeout": timeout})
+        response = await self._transport.handle_async_request(request)
+        try:
+            return json.loads(await response.aread())
+        finally:
+            await response.aclose()
 
     def _has_other_host(self, scope: HTTPScope) -> bool:
         return dict(scope["headers"]).get(b"host", b"").decode("latin-1") != self._origin.partition("://")[2]

@@ -102,7 +102,7 @@ def create_app(
         plugins=[problem_details(ERRORS)],
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,  # keep the configuration of the process
-        openapi_config=describe_api("frontend", "/schema", DESCRIPTION, audience),
+        openapi_config=describe_api("frontend", "/schema", DESCRIPTION, audience, has_session=settings.issuer is None),
         # No response contains both a secret and text that an attacker can choose, so BREACH does not apply.
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, minimum_size=1000),
     )

@@ -19,17 +19,27 @@ from services.store.table import AVATAR, NAME, REMOVED, USERNAME
 from services.web import examples as shared
 from services.web.callers.guard import Guard
 from services.web.examples import make_examples
+from services.web.gate import MAX_PATH_LENGTH, MAX_QUERY_BYTES
+from services.web.openapi import document_only
 from services.web.pictures import Pictures
 
 Limit = Annotated[
     int, QueryParameter(ge=1, le=100, description="Maximum number of entries on the page.", examples=make_examples(20))
 ]
 CURSOR_DESCRIPTION = "The cursor of the previous page. Leave it out for the first page."
+# A longer cursor is refused by the gate, or as one that is not valid for the list.
+CURSOR_LIMIT = {"max_length": MAX_QUERY_BYTES}
 Cursor = Annotated[
-    str | None, QueryParameter(description=CURSOR_DESCRIPTION, examples=make_examples(examples.LAST_USER))
+    str | None,
+    QueryParameter(
+        description=CURSOR_DESCRIPTION, examples=make_examples(examples.LAST_USER), schema_extra=CURSOR_LIMIT
+    ),
 ]
 ObjectsCursor = Annotated[
-    str | None, QueryParameter(description=CURSOR_DESCRIPTION, examples=make_examples(examples.LAST_KEY))
+    str | None,
+    QueryParameter(
+        description=CURSOR_DESCRIPTION, examples=make_examples(examples.LAST_KEY), schema_extra=CURSOR_LIMIT
+    ),
 ]
 ObjectState = Literal["all", "pending", "live", "orphan"]
 RowState = Literal["all", "live", "dangling"]
@@ -37,7 +47,14 @@ STATE_DESCRIPTION = "Return only entries in this state. The page may then have f
 LookedAt = Annotated[
     int, msgspec.Meta(description="Number of entries that were inspected for this page, in any state.")
 ]
-Username = Annotated[str, PathParameter(description="A user in the table.", examples=make_examples(shared.USERNAME))]
+Username = Annotated[
+    str,
+    PathParameter(
+        description="A user in the table.",
+        examples=make_examples(shared.USERNAME),
+        schema_extra={"max_length": MAX_PATH_LENGTH},
+    ),
+]
 
 
 class User(msgspec.Struct, frozen=True):
@@ -62,7 +79,16 @@ class Row(
     name: str
     avatar: str | None
     removed: Annotated[str | None, msgspec.Meta(description="An upload id, made when the avatar was last removed.")]
-    state: Annotated[str | None, msgspec.Meta(description="`live`, or `dangling` where the object is missing.")]
+    state: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                description="`live`, or `dangling` where the object is missing.",
+                extra_json_schema=document_only(enum=[State.LIVE, State.DANGLING]),
+            ),
+        ]
+        | None
+    )
 
 
 class RowsResponse(msgspec.Struct, frozen=True):
@@ -79,7 +105,7 @@ class Object(msgspec.Struct, frozen=True):
     tags: dict[str, str]
     metadata: dict[str, str]
     expires: Annotated[datetime | None, msgspec.Meta(description="When a lifecycle rule will delete the object.")]
-    state: str
+    state: Annotated[str, msgspec.Meta(extra_json_schema=document_only(enum=[State.PENDING, State.LIVE, State.ORPHAN]))]
 
 
 class ObjectsResponse(msgspec.Struct, frozen=True):
@@ -109,6 +135,7 @@ def make_routes(
         "/users",
         sync_to_thread=True,
         summary="List users",
+        description="The names of the users, and the keys of their pictures.",
         response_description="A page of users, in the order of the table.",
         operation_class=examples.USERS,
         responses=examples.LIST_PROBLEMS,
@@ -124,17 +151,19 @@ def make_routes(
         sync_to_thread=True,
         status_code=303,
         summary="Get a user's picture",
+        description="An `img` element can have this URL: a browser follows the redirect and caches the picture.",
         response_description="A redirect to the picture.",
         operation_class=examples.AVATAR,
         responses=examples.AVATAR_PROBLEMS,
     )
-    def show_avatar(username: Username) -> Redirect:
+    def show_picture(username: Username) -> Redirect:
         return pictures.redirect(people.find(username).avatar)
 
     @get(
         "/inspector/objects",
         sync_to_thread=True,
         summary="List the objects in the bucket, newest first",
+        description="Each object with its metadata, its tags, its state, and the time at which it expires.",
         response_description="A page of objects.",
         operation_class=examples.OBJECTS,
         responses=examples.LIST_PROBLEMS,
@@ -153,6 +182,7 @@ def make_routes(
         "/inspector/users",
         sync_to_thread=True,
         summary="List the rows of the table",
+        description="Each row with all its attributes, and the state of the object that it refers to.",
         response_description="A page of rows.",
         operation_class=examples.ROWS,
         responses=examples.LIST_PROBLEMS,
@@ -171,7 +201,7 @@ def make_routes(
     async def healthz() -> Response[dict[str, str]]:
         return Response({"status": "ok"})
 
-    return [page, list_users, show_avatar, list_objects, list_rows, healthz]
+    return [page, list_users, show_picture, list_objects, list_rows, healthz]
 
 
 def _parse_state(name: str) -> State | None:

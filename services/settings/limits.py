@@ -16,11 +16,13 @@ PendingStrategy = Annotated[
 ]
 PENDING: PendingStrategy = "prefix"
 
+# GetObject and CopyObject of the whole picture must each end within the client's read timeout of 3 s
+# (docs/decisions/0031-bounds-by-aws-times.md).
+LARGEST_MAX_BYTES = 20_000_000
 MaxBytes = Annotated[
     int,
-    # GetObject and CopyObject of the whole picture must each end within the client's read timeout of 3 s
-    # (docs/decisions/0031-bounds-by-aws-times.md). The blank picture of 2.5 KB must be allowed.
-    msgspec.Meta(ge=10_000, le=20_000_000, description="Maximum size of a picture, bytes."),
+    # The blank picture of 2.5 KB must be allowed.
+    msgspec.Meta(ge=10_000, le=LARGEST_MAX_BYTES, description="Maximum size of a picture, bytes."),
 ]
 MAX_BYTES = 5_000_000
 

@@ -104,5 +104,7 @@ def create_app(
         plugins=[problem_details(ERRORS, metrics)],
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,  # keep the configuration of the process
-        openapi_config=describe_api("uploads", "/uploads/schema", DESCRIPTION, audience),
+        openapi_config=describe_api(
+            "uploads", "/uploads/schema", DESCRIPTION, audience, has_session=settings.issuer is None
+        ),
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post
@@ -11,6 +11,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
 from litestar.response import Redirect
 
+from services.pictures.formats import CONTENT_TYPES, normalize_content_type
+from services.settings.limits import LARGEST_MAX_BYTES, MAX_FORM_SECONDS
 from services.uploads import examples
 from services.uploads.avatars import AVATAR_PATH, Avatars
 from services.uploads.confirm import Confirmer
@@ -21,7 +23,7 @@ from services.web.callers.guard import Guard
 from services.web.callers.identity import Caller
 from services.web.examples import USERNAME, make_examples
 from services.web.metrics import Metrics
-from services.web.openapi import CALLER
+from services.web.openapi import CALLER, document_only
 from services.web.rate_limits import RateLimit
 from services.web.request_context import find_request_id
 from services.web.responses import StructResponse
@@ -39,8 +41,21 @@ Username = Annotated[
 
 
 class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    content_type: Annotated[str, msgspec.Meta(max_length=256, description="Content type of the file.")]
-    size: Annotated[int, msgspec.Meta(description="Size of the file, bytes.")]
+    content_type: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=256,
+            description="Content type of the file, without parameters. Upper case and `image/jpg` are accepted, too.",
+            extra_json_schema=document_only(enum=list(CONTENT_TYPES)),
+        ),
+    ]
+    size: Annotated[
+        int,
+        msgspec.Meta(
+            description="Size of the file, bytes. A deployment may allow less.",
+            extra_json_schema=document_only(minimum=1, maximum=LARGEST_MAX_BYTES),
+        ),
+    ]
     sha256: Annotated[
         str,
         # 32 bytes in base64. The last character has four bits, so that each digest has one spelling. The length refuses
@@ -57,11 +72,21 @@ class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PresignResponse(msgspec.Struct, frozen=True, omit_defaults=True):
     url: Annotated[str, msgspec.Meta(description="URL to post the form to.")]
     fields: Annotated[
-        dict[str, str], msgspec.Meta(description="Fields of the form. Post them before the field `file`.")
+        dict[str, str],
+        msgspec.Meta(
+            description="Fields of the form. Post them before the field `file`. `Content-Type` is the declared content "
+            "type in lower case, and `image/jpeg` for `image/jpg`."
+        ),
     ]
     key: Annotated[str, msgspec.Meta(description="Key of the object. Send it with the confirm.")]
-    expires: Annotated[int, msgspec.Meta(description="How long the form is valid, seconds.")]
-    method: Annotated[str, msgspec.Meta(description="Always POST.")]
+    expires: Annotated[
+        int,
+        msgspec.Meta(
+            description="How long the form is valid, seconds.",
+            extra_json_schema=document_only(minimum=1, maximum=MAX_FORM_SECONDS),
+        ),
+    ]
+    method: Annotated[Literal["POST"], msgspec.Meta(description="Always POST.")]
     upload_token: (
         Annotated[str, msgspec.Meta(description="Under the strategy `tag` only. Send it with the confirm.")] | None
     ) = None
@@ -112,7 +137,7 @@ def make_routes(
     )
     async def presign(request: Request[Caller, Any, Any], data: JSONBody[PresignRequest]) -> PresignResponse:
         limits.presigns.take(request.user.username)
-        declared = Declared(data.content_type, data.size, data.sha256)
+        declared = Declared(normalize_content_type(data.content_type), data.size, data.sha256)
         presigned = presigner.presign(request.user.username, declared, find_request_id())
         metrics.count("Presigned")
         return PresignResponse(
@@ -160,7 +185,7 @@ def make_routes(
         security=CALLER,
         before_request=guard.require_caller,
     )
-    async def remove(request: Request[Caller, Any, Any]) -> Response[None]:
+    async def remove_avatar(request: Request[Caller, Any, Any]) -> Response[None]:
         limits.confirms.take(request.user.username)
         removed = await asyncio.to_thread(remover.remove, request.user.username)
         metrics.count("Removed")
@@ -183,4 +208,4 @@ def make_routes(
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    return [presign, confirm, remove, show_avatar, healthz]
+    return [presign, confirm, remove_avatar, show_avatar, healthz]

@@ -55,6 +55,16 @@ def test_a_presign_returns_a_complete_form(user: User, strategy: str) -> None:
     assert form.keys() == {"method", "url", "fields", "key", "expires"} | more
 
 
+def test_other_spellings_of_a_content_type_and_a_size_become_those_of_the_form(user: User, bucket: Bucket) -> None:
+    picture = make_picture("image/jpeg")
+    for spelling in ("IMAGE/JPEG", "image/jpg"):
+        form = user.declare(spelling, float(len(picture)), compute_sha256(picture)).raise_for_status().json()
+        assert form["fields"]["Content-Type"] == "image/jpeg"
+        post_form(form, picture).raise_for_status()
+        avatar = user.confirm(form).raise_for_status().json()["avatar"]
+        assert bucket.head(avatar)["ContentType"] == "image/jpeg"
+
+
 def test_an_objects_metadata_names_the_user_and_the_presigns_request(user: User, bucket: Bucket) -> None:
     request_id = uuid.uuid4().hex
     user.http.headers["X-Request-Id"] = request_id

@@ -131,6 +131,20 @@ def check_problem(answer: httpx.Response, slug: str, status: int) -> dict[str, A
     return body
 
 
+@pytest.mark.parametrize("size", ["10", "10.0", "1e1", "10.000", "1.5e1", "1e300"])
+def test_a_number_without_a_fraction_is_an_integer(size: str) -> None:
+    """JSON Schema, "Validation", section 6.1.1 (`type`): the OpenAPI documents say `integer`."""
+    assert ask(method="POST", path="/body", content=b'{"size": %s}' % size.encode()).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "size", ["10.5", "1e-1", "0.0", "-10.0", "1e400", '"10.0"', "[10.0]", "NaN", '10.0, "size": 10.0']
+)
+def test_another_number_is_no_integer(size: str) -> None:
+    answer = ask(method="POST", path="/body", content=b'{"size": %s}' % size.encode())
+    check_problem(answer, "malformed-json" if size == "NaN" else "invalid-request", 400)
+
+
 def fail_as_aws(code: str, status: int = 400) -> ClientError:
     return ClientError(
         {"Error": {"Code": code, "Message": SECRET}, "ResponseMetadata": {"HTTPStatusCode": status}},  # pyright: ignore[reportArgumentType] - the parts that count
