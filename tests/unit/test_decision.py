@@ -238,7 +238,7 @@ def test_a_row_moves_forward_to_an_upload_that_is_not_before_it(row: Row) -> Non
 @pytest.mark.parametrize("row", [NEW, BEFORE, CONFIRMED])
 def test_an_upload_that_is_not_after_the_removal_is_refused(row: Row, removed: Upload) -> None:
     with pytest.raises(RemovedError):
-        check_forward(UPLOAD, replace(row, removed=removed.id.text))
+        check_forward(UPLOAD, make_row("ada", "Ada", row.avatar, removed.id.text))
 
 
 UP_TO_NOW = "019b0000-0000-7fff-bfff-ffffffffffff"

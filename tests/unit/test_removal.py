@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from services.store.kinds import AVATAR
+from services.store.kinds import AVATAR, Kind
 from services.store.table import UnknownUserError, Value
 from services.uploads.deadline import LAST_CALL_SECONDS, DeadlineExceededError
 from services.uploads.refusals import KeepsChangingError
@@ -180,7 +180,7 @@ class TestCommand:
     def test_an_unfinished_removal_is_reported(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
     ) -> None:
-        def fail(_remover: Remover, _username: str) -> None:
+        def fail(_remover: Remover, _username: str, _kind: Kind) -> None:
             raise error
 
         monkeypatch.setattr(Remover, "remove", fail)
