@@ -32,9 +32,9 @@ from services.web.server import send_always, serve
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send
 
-    from services.uploads.avatars import Avatars
     from services.uploads.confirm import Confirmer
     from services.uploads.removal import Remover
+    from services.uploads.user_pictures import UserPictures
 
 
 def make_presign(settings: Settings) -> ASGIApp:
@@ -52,7 +52,7 @@ def make_presign(settings: Settings) -> ASGIApp:
         ),
         cast("Confirmer", None),  # only confirm uses it
         cast("Remover", None),  # only the removal uses it
-        cast("Avatars", None),  # only confirm and the redirect use it
+        cast("UserPictures", None),  # only confirm and the redirect use it
         RateLimits(*(RateLimit(settings.presigns_per_minute, time.monotonic) for _ in range(2))),
         Metrics("uploads", on=settings.metrics),
     )

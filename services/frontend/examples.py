@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litestar.exceptions import ValidationException
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
 from services.frontend.problems import ERRORS
 from services.store import table
+from services.store.kinds import AVATAR, KINDS, Kind
 from services.store.table import UnknownUserError
 from services.web.examples import (
     CONTENT_TYPE,
@@ -23,11 +24,14 @@ from services.web.examples import (
     USERNAME,
 )
 from services.web.openapi import add_examples
-from services.web.pictures import NoAvatarError
+from services.web.pictures import report_no_picture
 from services.web.problems import describe_problems
 
+if TYPE_CHECKING:
+    from litestar.openapi.datastructures import ResponseSpec
+
 LAST_USER = encode_cursor(USERNAME)
-LAST_KEY = encode_cursor(f'["{REPLACED.avatar_key}",{{}}]')
+LAST_KEY = encode_cursor(f'["{REPLACED.permanent_key}",{{}}]')
 
 OBJECT: dict[str, Any] = {
     "key": UPLOAD.pending_key,
@@ -39,19 +43,25 @@ OBJECT: dict[str, Any] = {
     "expires": EXPIRES,
     "state": "pending",
 }
-CONFIRMED = OBJECT | {"key": UPLOAD.avatar_key, "expires": None, "state": "live"}
+CONFIRMED = OBJECT | {"key": UPLOAD.permanent_key, "expires": None, "state": "live"}
 ROW = {
     table.USERNAME: USERNAME,
     table.NAME: NAME,
-    table.AVATAR: UPLOAD.avatar_key,
-    table.REMOVED: None,
+    AVATAR.attribute: UPLOAD.permanent_key,
+    AVATAR.removed_attribute: None,
     "state": "live",
+    "kinds": {
+        name: {"key": UPLOAD.permanent_key, "removed": None, "state": "live"}
+        if name == AVATAR.name
+        else {"key": None, "removed": None, "state": None}
+        for name in KINDS
+    },
 }
 
 USERS = add_examples(
     {
         "one user of several": {
-            "users": [{"username": USERNAME, "name": NAME, "avatar": UPLOAD.avatar_key}],
+            "users": [{"username": USERNAME, "name": NAME, "avatar": UPLOAD.permanent_key}],
             "cursor": LAST_USER,
         }
     }
@@ -59,7 +69,7 @@ USERS = add_examples(
 OBJECTS = add_examples(
     {
         "before the confirm": {
-            "objects": [OBJECT, CONFIRMED | {"key": REPLACED.avatar_key, "last_modified": "2026-11-20T16:03:12Z"}],
+            "objects": [OBJECT, CONFIRMED | {"key": REPLACED.permanent_key, "last_modified": "2026-11-20T16:03:12Z"}],
             "cursor": None,
             "looked_at": 2,
         },
@@ -75,9 +85,8 @@ LIST_PROBLEMS = describe_problems(
     InvalidCursorError(),
 )
 
-AVATAR = add_examples(headers=REDIRECT_HEADERS)
-AVATAR_PROBLEMS = describe_problems(
-    ERRORS,
-    UnknownUserError(),
-    NoAvatarError(),
-)
+PICTURE = add_examples(headers=REDIRECT_HEADERS)
+
+
+def describe_picture_problems(kind: Kind) -> dict[int, ResponseSpec]:
+    return describe_problems(ERRORS, UnknownUserError(), report_no_picture(kind))

@@ -14,8 +14,9 @@ from services.frontend import examples
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
 from services.frontend.view import CARDS, ROWS, Query, View
+from services.store.kinds import AVATAR, KINDS, Kind
 from services.store.states import State
-from services.store.table import AVATAR, NAME, REMOVED, USERNAME
+from services.store.table import NAME, USERNAME
 from services.web import examples as shared
 from services.web.callers.guard import Guard
 from services.web.examples import make_examples
@@ -57,6 +58,18 @@ Username = Annotated[
 ]
 
 
+RowStateOrNone = (
+    Annotated[
+        str,
+        msgspec.Meta(
+            description="`live`, or `dangling` where the object is missing.",
+            extra_json_schema=document_only(enum=[State.LIVE, State.DANGLING]),
+        ),
+    ]
+    | None
+)
+
+
 class User(msgspec.Struct, frozen=True):
     username: str
     name: str
@@ -68,27 +81,32 @@ class UsersResponse(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
+class Value(msgspec.Struct, frozen=True):
+    """What a row has of a kind of upload."""
+
+    key: Annotated[str | None, msgspec.Meta(description="Key of the picture.")]
+    removed: Annotated[str | None, msgspec.Meta(description="An upload id, made when the picture was last removed.")]
+    state: RowStateOrNone
+
+
 class Row(
     msgspec.Struct,
     frozen=True,
-    rename={"username": USERNAME, "name": NAME, "avatar": AVATAR, "removed": REMOVED},
+    rename={
+        "username": USERNAME,
+        "name": NAME,
+        "avatar": AVATAR.attribute,
+        "removed": AVATAR.removed_attribute,
+    },
 ):
-    """A row with the attribute names of the table, and the state of its avatar."""
+    """A row. The avatar has the attribute names of the table, and `kinds` has all kinds."""
 
     username: str
     name: str
     avatar: str | None
     removed: Annotated[str | None, msgspec.Meta(description="An upload id, made when the avatar was last removed.")]
-    state: (
-        Annotated[
-            str,
-            msgspec.Meta(
-                description="`live`, or `dangling` where the object is missing.",
-                extra_json_schema=document_only(enum=[State.LIVE, State.DANGLING]),
-            ),
-        ]
-        | None
-    )
+    state: RowStateOrNone
+    kinds: dict[str, Value]
 
 
 class RowsResponse(msgspec.Struct, frozen=True):
@@ -147,19 +165,6 @@ def make_routes(
         )
 
     @get(
-        "/users/{username:str}/avatar",
-        sync_to_thread=True,
-        status_code=303,
-        summary="Get a user's picture",
-        description="An `img` element can have this URL: a browser follows the redirect and caches the picture.",
-        response_description="A redirect to the picture.",
-        operation_class=examples.AVATAR,
-        responses=examples.AVATAR_PROBLEMS,
-    )
-    def show_picture(username: Username) -> Redirect:
-        return pictures.redirect(people.find(username).avatar)
-
-    @get(
         "/inspector/objects",
         sync_to_thread=True,
         summary="List the objects in the bucket, newest first",
@@ -201,7 +206,26 @@ def make_routes(
     async def healthz() -> Response[dict[str, str]]:
         return Response({"status": "ok"})
 
-    return [page, list_users, show_picture, list_objects, list_rows, healthz]
+    pictures_of_kinds = [_make_redirect(kind, people, pictures) for kind in KINDS.values()]
+    return [page, list_users, *pictures_of_kinds, list_objects, list_rows, healthz]
+
+
+def _make_redirect(kind: Kind, people: People, pictures: Pictures) -> HTTPRouteHandler:
+    @get(
+        f"/users/{{username:str}}/{kind.name}",
+        sync_to_thread=True,
+        status_code=303,
+        operation_id=f"showUser{kind.name.capitalize()}",
+        summary=f"Get a user's {kind.name}",
+        description="An `img` element can have this URL: a browser follows the redirect and caches the picture.",
+        response_description="A redirect to the picture.",
+        operation_class=examples.PICTURE,
+        responses=examples.describe_picture_problems(kind),
+    )
+    def show_picture(username: Username) -> Redirect:
+        return pictures.redirect(people.find(username).of(kind).key, kind)
+
+    return show_picture
 
 
 def _parse_state(name: str) -> State | None:
@@ -209,7 +233,12 @@ def _parse_state(name: str) -> State | None:
 
 
 def _make_row(entry: InspectedRow) -> Row:
-    return Row(entry.row.username, entry.row.name, entry.row.avatar, entry.row.removed, entry.state)
+    row = entry.row
+    kinds = {
+        name: Value(row.of(kind).key, row.of(kind).removed, entry.states.get(name)) for name, kind in KINDS.items()
+    }
+    avatar = kinds[AVATAR.name]
+    return Row(row.username, row.name, avatar.key, avatar.removed, avatar.state, kinds)
 
 
 def _make_object(entry: InspectedObject) -> Object:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import NoCredentialsError
 from litestar import Litestar
 
-from services.uploads.avatars import Avatars
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.form import Signer
@@ -16,6 +15,7 @@ from services.uploads.problems import ERRORS
 from services.uploads.removal import Remover
 from services.uploads.routes import RateLimits, make_routes
 from services.uploads.strategies import STRATEGIES
+from services.uploads.user_pictures import UserPictures
 from services.uploads.users import Users
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
 from services.web.callers.guard import make_guard
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
     from services.uploads.settings import Settings
 
-DESCRIPTION = """Avatars are uploaded in three phases: presign returns a form, the browser posts the file to the bucket
-with that form, and confirm makes the object the user's avatar. The upload never passes through this service; confirm
-reads the stored file once, to check it.
+DESCRIPTION = """Pictures are uploaded in three phases: presign returns a form, the browser posts the file to the bucket
+with that form, and confirm makes the object the user's picture of its kind. The upload never passes through this
+service; confirm reads the stored file once, to check it.
 
-If there is no confirm, the old avatar stays, and a lifecycle rule deletes the posted object after a day.
+If there is no confirm, the old picture stays, and a lifecycle rule deletes the posted object after a day.
 """
 
 READ_MEMORY_BYTES = 100_000_000
@@ -76,7 +76,8 @@ def create_app(
         presigns=RateLimit(settings.presigns_per_minute, stopwatch),
         confirms=RateLimit(settings.confirms_per_minute, stopwatch),
     )
-    readers = max(1, min(READ_MEMORY_BYTES // settings.max_bytes, MAX_READING_THREADS))
+    max_bytes = max(limits.max_bytes for limits in settings.limits.pictures.values())
+    readers = max(1, min(READ_MEMORY_BYTES // max_bytes, MAX_READING_THREADS))
     executor = ThreadPoolExecutor(readers, thread_name_prefix="read")
     bucket = Bucket(s3, settings.bucket)
     strategy = STRATEGIES[settings.pending]
@@ -92,9 +93,9 @@ def create_app(
     )
     remover = Remover(users, clock)
     pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)
-    avatars = Avatars(users, pictures, settings.origin)
+    user_pictures = UserPictures(users, pictures, settings.origin)
     return Litestar(
-        make_routes(guard, presigner, confirmer, remover, avatars, rate_limits, metrics),
+        make_routes(guard, presigner, confirmer, remover, user_pictures, rate_limits, metrics),
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post
@@ -11,14 +11,16 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
 from litestar.response import Redirect
 
-from services.pictures.formats import CONTENT_TYPES, normalize_content_type
+from services.pictures.formats import normalize_content_type
 from services.settings.limits import LARGEST_MAX_BYTES, MAX_FORM_SECONDS
+from services.store.kinds import AVATAR, KINDS, Kind
 from services.uploads import examples
-from services.uploads.avatars import AVATAR_PATH, Avatars
 from services.uploads.confirm import Confirmer
 from services.uploads.objects import Declared
+from services.uploads.picture import describe_types
 from services.uploads.presign import Presigner
 from services.uploads.removal import Remover
+from services.uploads.user_pictures import UserPictures, make_path
 from services.web.callers.guard import Guard
 from services.web.callers.identity import Caller
 from services.web.examples import USERNAME, make_examples
@@ -27,6 +29,15 @@ from services.web.openapi import CALLER, document_only
 from services.web.rate_limits import RateLimit
 from services.web.request_context import find_request_id
 from services.web.responses import StructResponse
+
+if TYPE_CHECKING:
+    KindName = str
+else:
+    # A type checker accepts only literals that are written out.
+    KindName = Literal[tuple(KINDS)]
+
+CONTENT_TYPES = list(dict.fromkeys(name for kind in KINDS.values() for name in kind.limits.content_types))
+TYPES_OF_EACH_KIND = " ".join(describe_types(kind, kind.limits) for kind in KINDS.values())
 
 Username = Annotated[
     str,
@@ -45,8 +56,9 @@ class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str,
         msgspec.Meta(
             max_length=256,
-            description="Content type of the file, without parameters. Upper case and `image/jpg` are accepted, too.",
-            extra_json_schema=document_only(enum=list(CONTENT_TYPES)),
+            description="Content type of the file, without parameters. Upper case and `image/jpg` are accepted, too. "
+            + TYPES_OF_EACH_KIND,
+            extra_json_schema=document_only(enum=CONTENT_TYPES),
         ),
     ]
     size: Annotated[
@@ -67,6 +79,7 @@ class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="SHA-256 of the file, in base64.",
         ),
     ]
+    kind: Annotated[KindName, msgspec.Meta(description="What the file will be.")] = AVATAR.name
 
 
 class PresignResponse(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -100,10 +113,14 @@ class ConfirmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
 
 
-class ConfirmResponse(msgspec.Struct, frozen=True):
-    username: Annotated[str, msgspec.Meta(description="The user whose avatar it is.")]
-    avatar: Annotated[str, msgspec.Meta(description="Permanent key of the picture.")]
-    url: Annotated[str, msgspec.Meta(description="URL that redirects to the user's picture, for an `img` element.")]
+class ConfirmResponse(msgspec.Struct, frozen=True, omit_defaults=True):
+    username: Annotated[str, msgspec.Meta(description="The user whose picture it is.")]
+    kind: Annotated[KindName, msgspec.Meta(description="The kind of the upload.")]
+    key: Annotated[str, msgspec.Meta(description="Permanent key of the picture.")]
+    url: Annotated[
+        str, msgspec.Meta(description="URL that redirects to the user's picture of this kind, for an `img` element.")
+    ]
+    avatar: Annotated[str, msgspec.Meta(description="The same key, for an avatar only.")] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +135,7 @@ def make_routes(
     presigner: Presigner,
     confirmer: Confirmer,
     remover: Remover,
-    avatars: Avatars,
+    user_pictures: UserPictures,
     limits: RateLimits,
     metrics: Metrics,
 ) -> list[HTTPRouteHandler]:
@@ -138,7 +155,7 @@ def make_routes(
     async def presign(request: Request[Caller, Any, Any], data: JSONBody[PresignRequest]) -> PresignResponse:
         limits.presigns.take(request.user.username)
         declared = Declared(normalize_content_type(data.content_type), data.size, data.sha256)
-        presigned = presigner.presign(request.user.username, declared, find_request_id())
+        presigned = presigner.presign(request.user.username, KINDS[data.kind], declared, find_request_id())
         metrics.count("Presigned")
         return PresignResponse(
             method="POST",
@@ -155,7 +172,7 @@ def make_routes(
         summary="Phase 3: confirm the upload",
         description="Verifies the posted picture, makes the object permanent and lets the user's row refer to it. "
         "A repeated request returns the same response.",
-        response_description="The picture is the user's avatar.",
+        response_description="The user's row refers to the picture.",
         operation_class=examples.CONFIRM,
         responses=examples.CONFIRM_PROBLEMS,
         security=CALLER,
@@ -164,48 +181,65 @@ def make_routes(
     async def confirm(request: Request[Caller, Any, Any], data: JSONBody[ConfirmRequest]) -> Response[ConfirmResponse]:
         limits.confirms.take(request.user.username)
         confirmed = await asyncio.to_thread(confirmer.confirm, request.user.username, data.key, data.upload_token)
+        upload = confirmed.upload
         metrics.count("Confirmed")
         return Response(
             ConfirmResponse(
                 request.user.username,
-                confirmed.avatar,
-                avatars.make_url(request.user.username, confirmed.avatar),
+                upload.kind.name,
+                upload.permanent_key,
+                user_pictures.make_url(request.user.username, upload),
+                upload.permanent_key if upload.kind == AVATAR else None,
             ),
             background=BackgroundTask(confirmer.bucket.discard, confirmed.leftovers),
         )
-
-    @delete(
-        AVATAR_PATH,
-        status_code=204,
-        summary="Remove the avatar",
-        description="The user has no avatar afterwards, and no upload that was presigned before can become it. "
-        "A repeated request returns the same response.",
-        operation_class=examples.REMOVAL,
-        responses=examples.REMOVAL_PROBLEMS,
-        security=CALLER,
-        before_request=guard.require_caller,
-    )
-    async def remove_avatar(request: Request[Caller, Any, Any]) -> Response[None]:
-        limits.confirms.take(request.user.username)
-        removed = await asyncio.to_thread(remover.remove, request.user.username)
-        metrics.count("Removed")
-        return Response(None, status_code=204, background=BackgroundTask(confirmer.bucket.discard, removed))
-
-    @get(
-        AVATAR_PATH,
-        sync_to_thread=True,
-        status_code=303,
-        summary="Get a user's picture",
-        description="Needs no access token. The response for an unknown user is that for a user without a picture.",
-        response_description="A redirect to the picture.",
-        operation_class=examples.AVATAR,
-        responses=examples.AVATAR_PROBLEMS,
-    )
-    def show_avatar(username: Username) -> Redirect:
-        return avatars.redirect(username)
 
     @get(["/healthz", "/uploads/healthz"], include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    return [presign, confirm, remove_avatar, show_avatar, healthz]
+    removals = [_make_removal(kind, guard, confirmer, remover, limits, metrics) for kind in KINDS.values()]
+    redirects = [_make_redirect(kind, user_pictures) for kind in KINDS.values()]
+    return [presign, confirm, *removals, *redirects, healthz]
+
+
+def _make_removal(
+    kind: Kind, guard: Guard, confirmer: Confirmer, remover: Remover, limits: RateLimits, metrics: Metrics
+) -> HTTPRouteHandler:
+    @delete(
+        make_path(kind),
+        status_code=204,
+        operation_id=f"remove{kind.name.capitalize()}",
+        summary=f"Remove the {kind.name}",
+        description=f"The user has no {kind.name} afterwards, and no upload that was presigned before can become it. "
+        "A repeated request returns the same response.",
+        operation_class=examples.REMOVAL,
+        responses=examples.describe_removal_problems(kind),
+        security=CALLER,
+        before_request=guard.require_caller,
+    )
+    async def remove(request: Request[Caller, Any, Any]) -> Response[None]:
+        limits.confirms.take(request.user.username)
+        removed = await asyncio.to_thread(remover.remove, request.user.username, kind)
+        metrics.count("Removed")
+        return Response(None, status_code=204, background=BackgroundTask(confirmer.bucket.discard, removed))
+
+    return remove
+
+
+def _make_redirect(kind: Kind, user_pictures: UserPictures) -> HTTPRouteHandler:
+    @get(
+        make_path(kind),
+        sync_to_thread=True,
+        status_code=303,
+        operation_id=f"show{kind.name.capitalize()}",
+        summary=f"Get a user's {kind.name}",
+        description="Needs no access token. The response for an unknown user is that for a user without a picture.",
+        response_description="A redirect to the picture.",
+        operation_class=examples.PICTURE,
+        responses=examples.describe_picture_problems(kind),
+    )
+    def show_picture(username: Username) -> Redirect:
+        return user_pictures.redirect(username, kind)
+
+    return show_picture

@@ -10,6 +10,7 @@ from services.settings.environment import (
 )
 from services.settings.tokens import TokenSettings
 from services.uploads.decision import Limits
+from services.uploads.picture import limit_kinds
 
 
 class Settings(TokenSettings, frozen=True, kw_only=True):
@@ -34,4 +35,5 @@ class Settings(TokenSettings, frozen=True, kw_only=True):
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.max_bytes, self.max_width, self.max_height, self.form_seconds, self.confirm_seconds)
+        pictures = limit_kinds(self.max_bytes, self.max_width, self.max_height)
+        return Limits(pictures, self.form_seconds, self.confirm_seconds)

@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,15 +20,17 @@ import pytest
 from bench.soak.sweeping import open_sweeper
 from infra.documents.table import table_definition
 from infra.local.stack import inherit_environ
-from services.store.keys import UploadId
-from services.store.table import Row, make_key, write_row
-from services.uploads.restore import REMOVAL
+from services.store.keys import Upload, UploadId
+from services.store.kinds import AVATAR, BANNER, Kind
+from services.store.table import Row, Value, make_key, write_row
+from services.uploads.restore import REMOVALS
 from services.uploads.sweep.report import Outcome
 from services.uploads.users import NotForwardError, Users
 from tests import web
 from tests.conftest import make_user, only_prefix
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.pictures import make_picture
+from tests.rows import make_row
 from tests.targets import Trait
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def read_removals(stack: Stack, folder: Path) -> Path:
     [uploads] = [process for process in stack.processes.started if process.name == "uploads"]
     lines = [line for line in uploads.log.read_text().splitlines() if "path" in line]
     events = [
-        line for line in lines if tuple(json.loads(line)[name] for name in ("method", "path", "status")) == REMOVAL
+        line for line in lines if tuple(json.loads(line)[name] for name in ("method", "path", "status")) in REMOVALS
     ]
     file = folder / "removals.json"
     file.write_text(json.dumps(events))
@@ -229,7 +231,7 @@ class TestCommand:
     @pytest.mark.one_aws
     def test_a_picture_that_was_deleted_by_mistake_is_the_avatar_again_when_it_comes_back(self, stack: Stack) -> None:
         aws, name = stack.aws, f"versions-{uuid.uuid4()}"
-        row = Row("ada", "Ada", UploadId.latest_at(time.time() - DAY).avatar_key)
+        row = make_row("ada", "Ada", Upload(AVATAR, UploadId.latest_at(time.time() - DAY)).permanent_key)
         aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         aws.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         aws.dynamodb.create_table(TableName=name, **table_definition())
@@ -239,7 +241,7 @@ class TestCommand:
         aws.s3.delete_object(Bucket=name, Key=row.avatar or "")
 
         planned = restore(stack, "--dry-run", BUCKET=name, TABLE=name)
-        assert "1 lost the avatar: if its picture was deleted by mistake, bring it back" in planned.stdout
+        assert "1 lost a picture: if it was deleted by mistake, bring it back" in planned.stdout
         assert users.find_row("ada") == row
         restore(stack, BUCKET=name, TABLE=name)
         assert users.find_row("ada").avatar is None
@@ -266,25 +268,36 @@ class TestConditions:
 
     @pytest.fixture
     def row(self, stack: Stack) -> Iterator[Row]:
-        row = Row(f"restored-{uuid.uuid4().hex[:8]}", "Ada", "avatars/2", "1")
+        row = make_row(f"restored-{uuid.uuid4().hex[:8]}", "Ada", "avatars/2", "1")
         stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=write_row(row))
         yield row
         stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=make_key(row.username))
 
     @pytest.mark.parametrize(
-        "after", [{"avatar": "avatars/3"}, {"avatar": None}, {"removed": "2"}, {"avatar": None, "removed": None}]
+        "value", [Value("avatars/3", "1"), Value(None, "1"), Value("avatars/2", "2"), Value(None, None)]
     )
-    def test_the_row_gets_the_attributes(self, users: Users, row: Row, after: dict[str, Any]) -> None:
-        users.restore(row, replace(row, **after))
-        assert users.find_row(row.username) == replace(row, **after)
+    def test_the_row_gets_the_attributes(self, users: Users, row: Row, value: Value) -> None:
+        after = row.replace(AVATAR, value).replace(BANNER, Value("banners/4"))
+        users.restore(row, after)
+        assert users.find_row(row.username) == after
 
     @pytest.mark.parametrize(
-        "other", [{"avatar": "avatars/1"}, {"avatar": None}, {"removed": "0"}, {"removed": None}, None]
+        ("kind", "value"),
+        [
+            (AVATAR, Value("avatars/1", "1")),
+            (AVATAR, Value(None, "1")),
+            (AVATAR, Value("avatars/2", "0")),
+            (AVATAR, Value("avatars/2", None)),
+            (BANNER, Value("banners/1", None)),
+            (None, None),
+        ],
     )
-    def test_a_row_that_differs_is_not_changed(self, users: Users, row: Row, other: dict[str, Any] | None) -> None:
-        before = None if other is None else replace(row, **other)
+    def test_a_row_that_differs_is_not_changed(
+        self, users: Users, row: Row, kind: Kind | None, value: Value | None
+    ) -> None:
+        before = row.replace(kind, value) if kind and value else None
         with pytest.raises(NotForwardError):
-            users.restore(before, replace(row, avatar="avatars/3"))
+            users.restore(before, row.replace(AVATAR, Value("avatars/3", "1")))
         assert users.find_row(row.username) == row
 
     def test_a_lost_row_is_created_once(self, stack: Stack, users: Users, row: Row) -> None:

@@ -36,7 +36,7 @@ from services.web.callers.identity import (
     OtherUserError,
     TokenExpiredError,
 )
-from services.web.pictures import NoAvatarError
+from services.web.pictures import NoAvatarError, NoPictureError
 from services.web.problems import problem_details
 from services.web.rate_limits import TooManyRequestsError
 
@@ -64,6 +64,7 @@ FRONTEND = CALLER | {
     InvalidCursorError: ("invalid-cursor", 400),
     UnknownUserError: ("unknown-user", 404),
     NoAvatarError: ("no-avatar", 404),
+    NoPictureError: ("no-picture", 404),
 }
 UPLOADS = CALLER | {
     refusals.TypeNotAllowedError: ("type-not-allowed", 415),
@@ -83,6 +84,7 @@ UPLOADS = CALLER | {
     DeadlineExceededError: ("unavailable", 503),
     UnknownUserError: ("unknown-user", 404),
     NoAvatarError: ("no-avatar", 404),
+    NoPictureError: ("no-picture", 404),
     TooManyRequestsError: ("too-many-requests", 429),
 }
 TABLES = [(auth.ERRORS, AUTH), (frontend.ERRORS, FRONTEND), (uploads.ERRORS, UPLOADS)]
