@@ -10,7 +10,7 @@ import msgspec
 from msgspec import inspect
 
 from infra.documents.zones import MIN_ZONES
-from services.settings import limits
+from services.settings import application, limits
 from services.settings.conversion import convert_settings, find_nearest
 
 if TYPE_CHECKING:
@@ -182,6 +182,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         | None
     ) = None
 
+    new_users: application.NewUsers = application.NEW_USERS
+    confirmed_url: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                # The tasks' security group allows connections to port 443 only.
+                pattern=r"^https://[A-Za-z0-9.-]+(:443)?(/[^\s#]*)?\Z",
+                examples=["https://example.com/hooks/pictures"],
+                description="URL of your application, which learns of each confirmed upload and each removal. It must"
+                " be reachable from the internet, on port 443. It needs `confirmedSecretArn`.",
+            ),
+        ]
+        | None
+    ) = None
+    confirmed_secret_arn: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$",
+                examples=["arn:aws:secretsmanager:eu-central-1:123456789012:secret:pictures-webhook-AbCdEf"],
+                description="ARN of the secret in Secrets Manager with which messages to `confirmedUrl` are signed:"
+                " `whsec_…`. While you change it, several separated by commas.",
+            ),
+        ]
+        | None
+    ) = None
+
     def __post_init__(self) -> None:
         if self.cpu not in MEMORY_BY_CPU:
             raise ValueError(f"cpu must be one of {', '.join(map(str, MEMORY_BY_CPU))}, not {self.cpu}")
@@ -199,6 +226,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         self._check_tags()
         self._check_region()
         self._check_domain()
+        if bool(self.confirmed_url) != bool(self.confirmed_secret_arn):
+            raise ValueError("confirmedUrl and confirmedSecretArn need each other")
 
     def _check_tags(self) -> None:
         """IAM does not distinguish tag keys by case (AWS: "Tags for IAM resources")."""

@@ -68,9 +68,14 @@ def frontend_policy(*, bucket_arn: str, table_arn: str) -> Document:
     )
 
 
-def execution_policy(*, repository_arn: str, log_group_arn: str) -> Document:
-    """Permissions of the task execution role, which ECS uses to pull the image and to write the logs."""
+def execution_policy(*, repository_arn: str, log_group_arn: str, secret_arns: list[str]) -> Document:
+    """Permissions of the task execution role, which ECS uses to pull the image, to write the logs and to read secrets
+    into environment variables of the container.
+    """
+    # ECS reads the secret when it starts a task. The task's own role can't read it.
+    secrets = [_allow("ReadSecrets", ["secretsmanager:GetSecretValue"], secret_arns)] if secret_arns else []
     return _document(
+        *secrets,
         # This action supports no resource: an authorization token is for the whole registry (AWS: "Actions for Amazon
         # ECR").
         _allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"]),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.settings import limits
+from services.settings import application, limits
 from services.settings.environment import (
     METRICS_NAMESPACE,
     BucketName,
@@ -24,6 +24,9 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     confirm_seconds: limits.ConfirmSeconds = limits.CONFIRM_SECONDS
     presigns_per_minute: limits.PresignsPerMinute = limits.PRESIGNS_PER_MINUTE
     confirms_per_minute: limits.ConfirmsPerMinute = limits.CONFIRMS_PER_MINUTE
+    new_users: application.NewUsers = application.NEW_USERS
+    confirmed_url: application.ConfirmedUrl = None
+    confirmed_secret: application.ConfirmedSecret = None
     metrics: WriteMetrics = False
     metrics_namespace: MetricsNamespace = METRICS_NAMESPACE
     ecs_container_metadata_uri_v4: TaskMetadataEndpoint = None
@@ -31,6 +34,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.confirm_seconds < self.form_seconds:
             raise ValueError("CONFIRM_SECONDS must not be shorter than FORM_SECONDS")
+        application.check_webhook(self.confirmed_url, self.confirmed_secret)
 
     @property
     def limits(self) -> Limits:

@@ -21,39 +21,9 @@ if TYPE_CHECKING:
 TIME_LIMIT_SECONDS = 5
 """Maximum time of a delivery, from the look-up of the name to the end of the response's headers."""
 
-PREFIX = "whsec_"
-
-MIN_SECRET_BYTES, MAX_SECRET_BYTES = 24, 64
-"""Size of a secret (Standard Webhooks: "Signature scheme")."""
-
 
 class NotAcceptedError(Exception):
     """The application could not be reached in time, or its response does not have a status code from 200 to 299."""
-
-
-def parse_secrets(text: str) -> tuple[bytes, ...]:
-    """The secrets in a text such as `whsec_…` or `whsec_…,whsec_…`.
-
-    Raises:
-        ValueError: one of them is invalid. The text of the error contains no part of a secret.
-    """
-    secrets = tuple(map(_parse_secret, text.split(",")))
-    if None in secrets:
-        raise ValueError(
-            f"CONFIRMED_SECRET must be {PREFIX} followed by {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes in base64,"
-            " or several of these separated by commas"
-        )
-    return tuple(filter(None, secrets))
-
-
-def _parse_secret(text: str) -> bytes | None:
-    if not text.startswith(PREFIX):
-        return None
-    try:
-        secret = base64.b64decode(text.removeprefix(PREFIX), validate=True)
-    except ValueError:
-        return None
-    return secret if MIN_SECRET_BYTES <= len(secret) <= MAX_SECRET_BYTES else None
 
 
 def sign(secrets: tuple[bytes, ...], message_id: str, timestamp: int, body: bytes) -> str:

@@ -93,6 +93,19 @@ def test_a_task_is_told_what_its_settings_want(up: Deployment, name: str) -> Non
     read_environment(KINDS[name], told)
 
 
+def test_the_webhooks_secret_is_in_secrets_manager_only(configured: Deployment) -> None:
+    arn = CONFIGURED["confirmedSecretArn"]
+    for name in TASKS:
+        secrets = container(configured, name).get("secrets", [])
+        documents = documents_of(configured, configured.one("aws:iam/role:Role", f"{name}-execution"))
+        is_sender = name in {"uploads", "sweep"}
+        assert secrets == ([{"name": "CONFIRMED_SECRET", "valueFrom": arn}] if is_sender else [])
+        assert is_allowed(documents, "secretsmanager:GetSecretValue", arn) == is_sender
+        assert "CONFIRMED_SECRET" not in environment(configured, name)
+        own = documents_of(configured, configured.one("aws:iam/role:Role", name))
+        assert not is_allowed(own, "secretsmanager:GetSecretValue", arn)
+
+
 def test_tasks_are_told_of_each_other_and_of_what_was_made(up: Deployment) -> None:
     bucket = up.one("aws:s3/bucket:Bucket", "storage")
     table = up.one("aws:dynamodb/table:Table", "storage")
@@ -340,6 +353,10 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
         (
             {"domain": "pictures.example", "certificate": CERTIFICATE, "region": "us-east-1"},
             "certificate must be in the stack's region, which is us-east-1.",
+        ),
+        (
+            {"confirmedUrl": "https://example.com/hooks"},
+            "confirmedUrl and confirmedSecretArn need each other.",
         ),
         ({"mnTasks": "3"}, "There is no setting mnTasks; the nearest name is minTasks."),
         ({"maxbyte": "3"}, "There is no setting maxbyte; the nearest name is maxBytes."),

@@ -74,6 +74,14 @@ SETTINGS: tuple[tuple[dict[str, str], Effect], ...] = (
     ({"formSeconds": "100", "confirmSeconds": "1800"}, deploys("uploads", "sweep")),
     ({"marginSeconds": "7000", "maxDeletions": "10", "maxDeletedShare": "0.5"}, deploys("sweep")),
     ({"hourlySweep": "false"}, updates("Schedule sweep")),
+    ({"newUsers": "create"}, deploys("uploads")),
+    (
+        {
+            "confirmedUrl": "https://example.com/hooks",
+            "confirmedSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:webhook-AbCdEf",
+        },
+        deploys("uploads", "sweep") | updates("RolePolicy uploads-execution", "RolePolicy sweep-execution"),
+    ),
 )
 ALARM_TOPIC = {"alarmTopic": "arn:aws:sns:eu-central-1:123456789012:alarms"}
 

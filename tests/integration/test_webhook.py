@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.uploads.webhook import NotAcceptedError, Webhook, parse_secrets
+from services.settings.application import parse_secrets
+from services.uploads.webhook import NotAcceptedError, Webhook
 from tests.eventually import PATIENCE_SECONDS
 from tests.receiver import SECRET, Receiver, make_secret, refuse, run_receiver
 

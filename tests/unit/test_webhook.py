@@ -5,7 +5,8 @@ import base64
 import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from services.uploads.webhook import Webhook, parse_secrets, sign
+from services.settings.application import parse_secrets
+from services.uploads.webhook import Webhook, sign
 from tests.receiver import SECRET, make_secret
 
 
