@@ -22,8 +22,9 @@ from infra.local.ports import pick_free_ports
 from infra.local.stack import Options, Stack, make_root_clients, run_processes, start_emulator, start_system
 from infra.seed.people import PORTRAITS, Person, invent_people
 from infra.seed.seeds import make_row
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_TAG
-from services.store.table import USERNAME, make_key, read_avatar
+from services.store.keys import PENDING_TAG
+from services.store.kinds import AVATAR
+from services.store.table import USERNAME, make_key, read_value
 from services.uploads.bucket import compute_sha256
 from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
@@ -106,7 +107,7 @@ def strategy(request: pytest.FixtureRequest) -> Literal["prefix", "tag"]:
     return request.param
 
 
-POSTED_PREFIXES = {"prefix": PENDING_PREFIX, "tag": AVATAR_PREFIX}
+POSTED_PREFIXES = {"prefix": AVATAR.pending_prefix, "tag": AVATAR.permanent_prefix}
 """The prefix of the key that a form posts to, by strategy."""
 
 only_prefix = pytest.mark.parametrize("strategy", ["prefix"], indirect=True, scope="session")
@@ -320,7 +321,7 @@ def remove_users(stack: Stack) -> None:
     for page in aws.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         for row in page["Items"]:
             if (username := row[USERNAME].get("S", "")) in seeded:
-                kept.add(read_avatar(row) or "")
+                kept.add(read_value(AVATAR, row).key or "")
             else:
                 aws.dynamodb.delete_item(TableName=table, Key=make_key(username))
     for page in aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
@@ -414,7 +415,7 @@ class User:
         """The key that the row refers to now."""
         table, key = self.stack.resources.table, make_key(self.username)
         row = self.stack.aws.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
-        return read_avatar(row.get("Item", {}))
+        return read_value(AVATAR, row.get("Item", {})).key
 
     def presign(self, content_type: str, file: bytes) -> httpx2.Response:
         return self.declare(content_type, len(file), compute_sha256(file))

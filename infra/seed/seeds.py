@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import uuid_utils
 
 from infra.seed.people import Person, invent_people
-from services.store.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
-from services.store.table import USERNAME, Row, make_key, write_row
+from services.store.keys import PERMANENT_CACHE_CONTROL, USERNAME_FIELD, Upload, UploadId
+from services.store.kinds import AVATAR
+from services.store.table import USERNAME, Row, Value, make_key, write_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,13 +77,13 @@ def make_row(s3: S3Client, bucket: str, person: Person) -> dict[str, Any]:
     """The person's row. Their portrait, if they have one, is stored first."""
     if person.portrait is None:
         return write_row(Row(person.username, person.name))
-    avatar = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
+    avatar = Upload(AVATAR, UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns())))).permanent_key
     s3.put_object(
         Bucket=bucket,
         Key=avatar,
         Body=person.portrait.read_bytes(),
         ContentType="image/png",
-        CacheControl=AVATAR_CACHE_CONTROL,
+        CacheControl=PERMANENT_CACHE_CONTROL,
         Metadata={USERNAME_FIELD: person.username},
     )
-    return write_row(Row(person.username, person.name, avatar))
+    return write_row(Row(person.username, person.name).replace(AVATAR, Value(avatar)))

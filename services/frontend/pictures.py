@@ -8,18 +8,32 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import NoCredentialsError
 
+from services.store.kinds import AVATAR
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from botocore.credentials import Credentials
     from types_boto3_s3 import S3Client
 
+    from services.store.kinds import Kind
+
 MAX_CACHED_URLS = 10_000
 """Maximum number of cached URLs. When it is reached, the least recently used one is dropped."""
 
 
-class NoAvatarError(Exception):
-    """The user has no picture."""
+class NoPictureError(Exception):
+    """The user has no picture of the kind."""
+
+
+class NoAvatarError(NoPictureError):
+    """The user has no avatar. Its problem type is older than the other kinds."""
+
+
+def report_no_picture(kind: Kind) -> NoPictureError:
+    """Make the error for a user who has no picture of this kind."""
+    error = NoAvatarError if kind == AVATAR else NoPictureError
+    return error(f"The user has no {kind.name} yet.")
 
 
 class Pictures:
@@ -41,7 +55,7 @@ class Pictures:
         self._find_credentials = find_credentials
         self._presign = lru_cache(MAX_CACHED_URLS)(self._presign_in_window)
 
-    def url(self, avatar: str) -> str:
+    def url(self, key: str) -> str:
         """A URL that is valid for at least `seconds`. It changes when the current window of `seconds` ends, and when
         the credentials change, since S3 refuses a URL whose credentials have expired.
 
@@ -53,14 +67,14 @@ class Pictures:
             raise NoCredentialsError
         # This refreshes credentials that expire soon.
         access_key, _, token, *_ = credentials.get_frozen_credentials()
-        return self._presign(avatar, int(self._clock() // self._seconds), (access_key, token))
+        return self._presign(key, int(self._clock() // self._seconds), (access_key, token))
 
-    def _presign_in_window(self, avatar: str, window: int, credentials: tuple[str, str | None]) -> str:  # noqa: ARG002 - parts of the cache key
+    def _presign_in_window(self, key: str, window: int, credentials: tuple[str, str | None]) -> str:  # noqa: ARG002 - parts of the cache key
         return self._s3.generate_presigned_url(
             "get_object",
             # S3 can't send `X-Content-Type-Options: nosniff`. With this disposition a browser that opens the URL saves
             # a file and shows no document (RFC 6266, section 4.2). An `img` element ignores it.
-            Params={"Bucket": self._bucket, "Key": avatar, "ResponseContentDisposition": "attachment"},
+            Params={"Bucket": self._bucket, "Key": key, "ResponseContentDisposition": "attachment"},
             ExpiresIn=2 * self._seconds,
         )
 

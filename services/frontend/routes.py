@@ -13,10 +13,11 @@ from litestar.response import Redirect, Template
 from services.frontend import examples
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
-from services.frontend.pictures import NoAvatarError, Pictures
+from services.frontend.pictures import Pictures, report_no_picture
 from services.frontend.view import CARDS, ROWS, Query, View
+from services.store.kinds import AVATAR, KINDS, Kind
 from services.store.states import State
-from services.store.table import AVATAR, NAME, REMOVED, USERNAME
+from services.store.table import NAME, USERNAME
 from services.web import examples as shared
 from services.web.callers.guard import Guard
 from services.web.examples import make_examples
@@ -51,18 +52,32 @@ class UsersResponse(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
+class Value(msgspec.Struct, frozen=True):
+    """What a row has of a kind of upload."""
+
+    key: Annotated[str | None, msgspec.Meta(description="Key of the picture.")]
+    removed: Annotated[str | None, msgspec.Meta(description="An upload id, made when the picture was last removed.")]
+    state: Annotated[str | None, msgspec.Meta(description="`live`, or `dangling` where the object is missing.")]
+
+
 class Row(
     msgspec.Struct,
     frozen=True,
-    rename={"username": USERNAME, "name": NAME, "avatar": AVATAR, "removed": REMOVED},
+    rename={
+        "username": USERNAME,
+        "name": NAME,
+        "avatar": AVATAR.attribute,
+        "removed": AVATAR.removed_attribute,
+    },
 ):
-    """A row with the attribute names of the table, and the state of its avatar."""
+    """A row. The avatar has the attribute names of the table, and `kinds` has all kinds."""
 
     username: str
     name: str
     avatar: str | None
     removed: Annotated[str | None, msgspec.Meta(description="An upload id, made when the avatar was last removed.")]
-    state: Annotated[str | None, msgspec.Meta(description="`live`, or `dangling` where the object is missing.")]
+    state: Annotated[str | None, msgspec.Meta(description="State of the avatar.")]
+    kinds: dict[str, Value]
 
 
 class RowsResponse(msgspec.Struct, frozen=True):
@@ -120,22 +135,6 @@ def make_routes(
         )
 
     @get(
-        "/users/{username:str}/avatar",
-        sync_to_thread=True,
-        status_code=303,
-        summary="Get a user's picture",
-        response_description="A redirect to the picture.",
-        operation_class=examples.AVATAR,
-        responses=examples.AVATAR_PROBLEMS,
-    )
-    def show_avatar(username: Username) -> Redirect:
-        avatar = people.find(username).avatar
-        if avatar is None:
-            raise NoAvatarError("The user has no avatar yet.")
-        # Browsers must not cache the redirect, since the row may change. They cache the picture by its presigned URL.
-        return Redirect(pictures.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
-
-    @get(
         "/inspector/objects",
         sync_to_thread=True,
         summary="List the objects in the bucket, newest first",
@@ -175,7 +174,28 @@ def make_routes(
     async def healthz() -> Response[dict[str, str]]:
         return Response({"status": "ok"})
 
-    return [page, list_users, show_avatar, list_objects, list_rows, healthz]
+    pictures_of_kinds = [_make_redirect(kind, people, pictures) for kind in KINDS.values()]
+    return [page, list_users, *pictures_of_kinds, list_objects, list_rows, healthz]
+
+
+def _make_redirect(kind: Kind, people: People, pictures: Pictures) -> HTTPRouteHandler:
+    @get(
+        f"/users/{{username:str}}/{kind.name}",
+        sync_to_thread=True,
+        status_code=303,
+        summary=f"Get a user's {kind.name}",
+        response_description="A redirect to the picture.",
+        operation_class=examples.PICTURE,
+        responses=examples.describe_picture_problems(kind),
+    )
+    def show_picture(username: Username) -> Redirect:
+        key = people.find(username).of(kind).key
+        if key is None:
+            raise report_no_picture(kind)
+        # Browsers must not cache the redirect, since the row may change. They cache the picture by its presigned URL.
+        return Redirect(pictures.url(key), status_code=303, headers={"Cache-Control": "no-cache"})
+
+    return show_picture
 
 
 def _parse_state(name: str) -> State | None:
@@ -183,7 +203,12 @@ def _parse_state(name: str) -> State | None:
 
 
 def _make_row(entry: InspectedRow) -> Row:
-    return Row(entry.row.username, entry.row.name, entry.row.avatar, entry.row.removed, entry.state)
+    row = entry.row
+    kinds = {
+        name: Value(row.of(kind).key, row.of(kind).removed, entry.states.get(name)) for name, kind in KINDS.items()
+    }
+    avatar = kinds[AVATAR.name]
+    return Row(row.username, row.name, avatar.key, avatar.removed, avatar.state, kinds)
 
 
 def _make_object(entry: InspectedObject) -> Object:

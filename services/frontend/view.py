@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from services.frontend.inspector import filter_rows
 from services.frontend.people import People, PeoplePage
 from services.pictures.formats import CONTENT_TYPES, FORMATS
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR, KINDS
 from services.store.table import UnknownUserError
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ class View:
             "strategy": self.strategy,
             "lifecycle_clock": self.lifecycle_clock,
             "accept": ",".join(CONTENT_TYPES),
-            "pending_prefix": PENDING_PREFIX,
+            "kinds": KINDS,
+            "pending_prefix": AVATAR.pending_prefix,
             "formats": SHOWN_FORMATS,
             "limits": self.limits,
         }

@@ -1,24 +1,17 @@
 """Keys of objects in the bucket, and the metadata and tags that objects carry.
 
-An upload keeps its id: it is posted to one key and, once confirmed, is at `avatars/<id>`.
+An upload keeps its kind and its id: it is posted to one key and, once confirmed, is at its permanent key, which is
+`avatars/<id>` for an avatar.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-PENDING_PREFIX = "pending/"
-
-RETIRED_PENDING_PREFIXES: tuple[str, ...] = ()
-"""Former values of `PENDING_PREFIX`, whose objects lifecycle rules and the sweep still cover. Keep a value for at least
-three days after the change: a lifecycle rule deletes after one day, rounded up to midnight, and can be late. A form of
-a former prefix can no longer be posted or confirmed; the user uploads again.
-"""
-
-PENDING_PREFIXES = (PENDING_PREFIX, *RETIRED_PENDING_PREFIXES)
-
-AVATAR_PREFIX = "avatars/"
+if TYPE_CHECKING:
+    from services.store.kinds import Kind
 
 USERNAME_FIELD = "username"
 """Metadata entry (`x-amz-meta-username`): the user to whom the form was issued."""
@@ -37,8 +30,8 @@ REQUEST_FIELD = "request-id"
 PENDING_TAG = ("Status", "Pending")
 """The tag of a pending object under the strategy `tag`. A lifecycle rule deletes objects that have it."""
 
-AVATAR_CACHE_CONTROL = "public, max-age=31536000, immutable"
-"""The bytes of a confirmed avatar never change, so a cache may keep them indefinitely."""
+PERMANENT_CACHE_CONTROL = "public, max-age=31536000, immutable"
+"""The bytes of a confirmed picture never change, so a cache may keep them indefinitely."""
 
 USERNAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """ASCII only, since S3 returns other metadata encoded (AWS: "Working with object metadata")."""
@@ -68,13 +61,21 @@ class UploadId:
         """Seconds since the epoch, to the millisecond."""
         return int(self.text[:8] + self.text[9:13], 16) / 1000
 
-    @property
-    def pending_key(self) -> str:
-        return PENDING_PREFIX + self.text
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload: its kind and its id, from which its keys follow."""
+
+    kind: Kind
+    id: UploadId
 
     @property
-    def avatar_key(self) -> str:
-        return AVATAR_PREFIX + self.text
+    def pending_key(self) -> str:
+        return self.kind.pending_prefix + self.id.text
+
+    @property
+    def permanent_key(self) -> str:
+        return self.kind.permanent_prefix + self.id.text
 
 
 def parse_key(key: str, prefix: str) -> UploadId | None:

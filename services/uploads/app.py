@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
     from services.uploads.settings import Settings
 
-DESCRIPTION = """Avatars are uploaded in three phases: presign returns a form, the browser posts the file to the bucket
-with that form, and confirm makes the object the user's avatar. The upload never passes through this service; confirm
-reads the stored file once, to check it.
+DESCRIPTION = """Pictures are uploaded in three phases: presign returns a form, the browser posts the file to the bucket
+with that form, and confirm makes the object the user's picture of its kind. The upload never passes through this
+service; confirm reads the stored file once, to check it.
 
-If there is no confirm, the old avatar stays, and a lifecycle rule deletes the posted object after a day.
+If there is no confirm, the old picture stays, and a lifecycle rule deletes the posted object after a day.
 """
 
 READ_MEMORY_BYTES = 100_000_000
@@ -76,7 +76,8 @@ def create_app(
         presigns=RateLimit(settings.presigns_per_minute, stopwatch),
         confirms=RateLimit(settings.confirms_per_minute, stopwatch),
     )
-    readers = max(1, min(READ_MEMORY_BYTES // settings.max_bytes, MAX_READING_THREADS))
+    max_bytes = max(limits.max_bytes for limits in settings.limits.pictures.values())
+    readers = max(1, min(READ_MEMORY_BYTES // max_bytes, MAX_READING_THREADS))
     executor = ThreadPoolExecutor(readers, thread_name_prefix="read")
     bucket = Bucket(s3, settings.bucket)
     strategy = STRATEGIES[settings.pending]

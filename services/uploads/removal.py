@@ -1,4 +1,4 @@
-"""Removes a user's avatar: the row first, then the picture."""
+"""Removes a user's picture of a kind: from the row first, then the object."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from services.uploads.users import NotForwardError, Users
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from services.store.kinds import Kind
+
 MAX_TRIES = 3
 """How often a removal is tried when the row changes between its read and its update."""
 
@@ -22,9 +24,9 @@ class Remover:
     users: Users
     clock: Callable[[], float]
 
-    def remove(self, username: str) -> tuple[str, ...]:
-        """Leave the user without an avatar, and return the keys to be deleted. Safe to stop after any call to AWS, and
-        to repeat. No upload that was presigned before can become the avatar.
+    def remove(self, username: str, kind: Kind) -> tuple[str, ...]:
+        """Leave the user without a picture of this kind, and return the keys to be deleted. Safe to stop after any call
+        to AWS, and to repeat. No upload of this kind that was presigned before can be confirmed.
 
         Raises:
             UnknownUserError: the table has no row of this user.
@@ -35,14 +37,14 @@ class Remover:
         removed: list[str] = []
         for _ in range(MAX_TRIES):
             deadline.check()
-            row = self.users.find_row(username)
-            if row.avatar is not None:
-                removed.append(row.avatar)
+            value = self.users.find_row(username).of(kind)
+            if value.key is not None:
+                removed.append(value.key)
             deadline.check()
             try:
-                self.users.remove(username, decide_removal(self.clock(), row), row.avatar)
+                self.users.remove(username, kind, decide_removal(self.clock(), kind, value), value.key)
             except NotForwardError:
                 continue
             # The row only moves forward, so it will not refer to any of them again.
             return tuple(removed)
-        raise KeepsChangingError("The avatar was changed while it was removed. Remove it again.")
+        raise KeepsChangingError(f"The {kind.name} was changed while it was removed. Remove it again.")

@@ -1,4 +1,4 @@
-"""The command that removes a user's avatar."""
+"""The command that removes a user's picture of a kind."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from services.settings.environment import BucketName, InvalidSettingsError, TableName, read_settings
 from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
+from services.store.kinds import AVATAR, KINDS
 from services.store.responses import check_responses
 from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, NotDeletedError
@@ -38,10 +39,11 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run the command and return its exit status: 1 if the avatar was not removed or the picture not deleted, 2 if a
+    """Run the command and return its exit status: 1 if the picture was not removed or its object not deleted, 2 if a
     setting is invalid.
     """
-    username = _parse(arguments)
+    options = _parse(arguments)
+    username, kind = options.username, options.kind
     try:
         settings = read_settings(Settings, environ)
         bucket = Bucket(check_responses(boto3.client("s3", config=S3_CONFIG)), settings.bucket)
@@ -50,17 +52,17 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         print(error, file=sys.stderr)
         return INVALID_SETTINGS
     try:
-        removed = Remover(users, time.time).remove(username)
+        removed = Remover(users, time.time).remove(username, KINDS[kind])
     except (UnknownUserError, NoCredentialsError) as error:
         print(error, file=sys.stderr)
         return FAILED
     except (*AWS_ERRORS, KeepsChangingError, DeadlineExceededError) as error:
-        print(f"The avatar may still be there. Run the command again. {error}", file=sys.stderr)
+        print(f"The {kind} may still be there. Run the command again. {error}", file=sys.stderr)
         return FAILED
     if not removed:
-        print(f"{username} had no avatar. No upload that was presigned before now can become it.")
+        print(f"{username} had no {kind}. No upload that was presigned before now can become it.")
         return DONE
-    print(f"{username} has no avatar now. No upload that was presigned before now can become it.")
+    print(f"{username} has no {kind} now. No upload that was presigned before now can become it.")
     try:
         bucket.delete(removed)
     except (*AWS_ERRORS, NotDeletedError) as error:
@@ -70,16 +72,17 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return DONE
 
 
-def _parse(arguments: Sequence[str]) -> str:
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m services.uploads.remove",
-        description="Removes a user's avatar, such as a picture that must not be shown. It reads BUCKET and TABLE from"
-        " the environment, as the uploads service does. The user can upload another picture afterwards.",
-        epilog="Exit status: 0 on success, 1 if the avatar or its picture could not be removed, 2 if a setting is"
+        description="Removes a user's avatar, or their picture of another kind, such as a picture that must not be"
+        " shown. It reads BUCKET and TABLE from the environment, as the uploads service does. The user can upload another picture afterwards.",
+        epilog="Exit status: 0 on success, 1 if the picture or its object could not be removed, 2 if a setting is"
         " invalid.",
     )
     parser.add_argument("username", help="the user's name, as in the table")
-    return parser.parse_args(arguments).username
+    parser.add_argument("--kind", choices=[*KINDS], default=AVATAR.name, help="the kind of picture (default: avatar)")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

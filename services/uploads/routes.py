@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post
@@ -10,6 +10,8 @@ from litestar.background_tasks import BackgroundTask
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
+from services.store.keys import Upload
+from services.store.kinds import AVATAR, KINDS, Kind
 from services.uploads import examples
 from services.uploads.confirm import Confirmer
 from services.uploads.objects import Declared
@@ -22,6 +24,12 @@ from services.web.openapi import CALLER
 from services.web.rate_limits import RateLimit
 from services.web.request_context import find_request_id
 from services.web.responses import StructResponse
+
+if TYPE_CHECKING:
+    KindName = str
+else:
+    # A type checker accepts only literals that are written out.
+    KindName = Literal[tuple(KINDS)]
 
 
 class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +46,7 @@ class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="SHA-256 of the file, in base64.",
         ),
     ]
+    kind: Annotated[KindName, msgspec.Meta(description="What the file will be.")] = AVATAR.name
 
 
 class PresignResponse(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,9 +70,11 @@ class ConfirmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
 
 
-class ConfirmResponse(msgspec.Struct, frozen=True):
-    username: Annotated[str, msgspec.Meta(description="The user whose avatar it is.")]
-    avatar: Annotated[str, msgspec.Meta(description="Permanent key of the picture.")]
+class ConfirmResponse(msgspec.Struct, frozen=True, omit_defaults=True):
+    username: Annotated[str, msgspec.Meta(description="The user whose picture it is.")]
+    kind: Annotated[KindName, msgspec.Meta(description="The kind of the upload.")]
+    key: Annotated[str, msgspec.Meta(description="Permanent key of the picture.")]
+    avatar: Annotated[str, msgspec.Meta(description="The same key, for an avatar only.")] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,7 @@ def make_routes(
     async def presign(request: Request[Caller, Any, Any], data: JSONBody[PresignRequest]) -> PresignResponse:
         limits.presigns.take(request.user.username)
         declared = Declared(data.content_type, data.size, data.sha256)
-        presigned = presigner.presign(request.user.username, declared, find_request_id())
+        presigned = presigner.presign(request.user.username, KINDS[data.kind], declared, find_request_id())
         metrics.count("Presigned")
         return PresignResponse(
             method="POST",
@@ -109,7 +120,7 @@ def make_routes(
         summary="Phase 3: confirm the upload",
         description="Verifies the posted picture, makes the object permanent and lets the user's row refer to it. "
         "A repeated request returns the same response.",
-        response_description="The picture is the user's avatar.",
+        response_description="The user's row refers to the picture.",
         operation_class=examples.CONFIRM,
         responses=examples.CONFIRM_PROBLEMS,
         security=CALLER,
@@ -120,29 +131,41 @@ def make_routes(
         confirmed = await asyncio.to_thread(confirmer.confirm, request.user.username, data.key, data.upload_token)
         metrics.count("Confirmed")
         return Response(
-            ConfirmResponse(request.user.username, confirmed.avatar),
+            _describe(request.user.username, confirmed.upload),
             background=BackgroundTask(confirmer.bucket.discard, confirmed.leftovers),
         )
-
-    @delete(
-        "/uploads/avatar",
-        status_code=204,
-        summary="Remove the avatar",
-        description="The user has no avatar afterwards, and no upload that was presigned before can become it. "
-        "A repeated request returns the same response.",
-        operation_class=examples.REMOVAL,
-        responses=examples.REMOVAL_PROBLEMS,
-        security=CALLER,
-        before_request=guard.require_caller,
-    )
-    async def remove(request: Request[Caller, Any, Any]) -> Response[None]:
-        limits.confirms.take(request.user.username)
-        removed = await asyncio.to_thread(remover.remove, request.user.username)
-        metrics.count("Removed")
-        return Response(None, status_code=204, background=BackgroundTask(confirmer.bucket.discard, removed))
 
     @get(["/healthz", "/uploads/healthz"], include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    return [presign, confirm, remove, healthz]
+    removals = [_make_removal(kind, guard, confirmer, remover, limits, metrics) for kind in KINDS.values()]
+    return [presign, confirm, *removals, healthz]
+
+
+def _make_removal(
+    kind: Kind, guard: Guard, confirmer: Confirmer, remover: Remover, limits: RateLimits, metrics: Metrics
+) -> HTTPRouteHandler:
+    @delete(
+        f"/uploads/{kind.name}",
+        status_code=204,
+        summary=f"Remove the {kind.name}",
+        description=f"The user has no {kind.name} afterwards, and no upload that was presigned before can become it. "
+        "A repeated request returns the same response.",
+        operation_class=examples.REMOVAL,
+        responses=examples.describe_removal_problems(kind),
+        security=CALLER,
+        before_request=guard.require_caller,
+    )
+    async def remove(request: Request[Caller, Any, Any]) -> Response[None]:
+        limits.confirms.take(request.user.username)
+        removed = await asyncio.to_thread(remover.remove, request.user.username, kind)
+        metrics.count("Removed")
+        return Response(None, status_code=204, background=BackgroundTask(confirmer.bucket.discard, removed))
+
+    return remove
+
+
+def _describe(username: str, upload: Upload) -> ConfirmResponse:
+    key = upload.permanent_key
+    return ConfirmResponse(username, upload.kind.name, key, key if upload.kind == AVATAR else None)

@@ -11,6 +11,7 @@ from services.settings.environment import (
     WriteMetrics,
 )
 from services.uploads.decision import Limits
+from services.uploads.picture import limit_kinds
 
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
@@ -38,4 +39,5 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.max_bytes, self.max_width, self.max_height, self.form_seconds, self.confirm_seconds)
+        pictures = limit_kinds(self.max_bytes, self.max_width, self.max_height)
+        return Limits(pictures, self.form_seconds, self.confirm_seconds)

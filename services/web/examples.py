@@ -8,7 +8,8 @@ from __future__ import annotations
 from litestar.openapi.spec import Example, Parameter, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
-from services.store.keys import UploadId
+from services.store.keys import Upload, UploadId
+from services.store.kinds import AVATAR, BANNER
 from services.web.callers.guard import USERNAME_HEADER
 from services.web.callers.identity import ForeignOriginError, NotLoggedInError, OtherUserError, TokenExpiredError
 
@@ -18,9 +19,10 @@ BUCKET_URL = "https://avatars-example.s3.eu-central-1.amazonaws.com"
 USERNAME = "Shirley90"
 NAME = "Shirley Lowe"
 
-UPLOAD = UploadId("01a1fdb2-bdd6-7c3e-9a63-5c1f0e8d4b27")
-REPLACED = UploadId("01a1f9b2-919e-7d10-8f42-b7e95a3c6d08")
+UPLOAD = Upload(AVATAR, UploadId("01a1fdb2-bdd6-7c3e-9a63-5c1f0e8d4b27"))
+REPLACED = Upload(AVATAR, UploadId("01a1f9b2-919e-7d10-8f42-b7e95a3c6d08"))
 """The avatar before this upload."""
+OTHER_KIND = Upload(BANNER, UploadId("01a1fdb3-4f0c-7a95-b1d8-2e6c9f7a3045"))
 REQUEST_ID = "6f1c2a7e-3b58-4d0a-9e4f-2d7c80b1a935"
 UPLOAD_TOKEN = "Zk3vQ1rXo0mWb8sTn5yLhUe2JdGcPa7fKx4iV9qRzBM"  # noqa: S105 - an example
 ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjdtSEo2N….eyJzdWIiOiJTaGlybGV5OTAi….hQ9xTzR0u5vX"  # noqa: S105 - a shortened example

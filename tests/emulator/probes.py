@@ -20,7 +20,7 @@ from infra.documents.bucket import cors_rules, lifecycle_rules
 from infra.documents.table import table_definition
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from services.store.clients import S3_CONFIG
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests import web
 from tests.targets import Trait
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from infra.local.clients import Aws
 
 ORIGIN = "https://page.example"
-PENDING_KEY = f"{PENDING_PREFIX}a"
+PENDING_KEY = f"{AVATAR.pending_prefix}a"
 PENDING = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>"
 FILE = b"some bytes"
 DIGEST = base64.b64encode(hashlib.sha256(FILE).digest()).decode()

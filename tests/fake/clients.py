@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from services.store.kinds import KINDS
 from services.store.table import Row, make_key, write_row
 from tests.fake.world import BODIES, DIGESTS, NAMES, PAGE, Call, Failure, Object, Timeout
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     Carry = Callable[[Call], Any]
     """Carries the call out and returns its answer."""
+
+
+KINDS_BY_ATTRIBUTE = {(kind.attribute, kind.removed_attribute): name for name, kind in KINDS.items()}
 
 
 class Client:
@@ -142,6 +146,7 @@ class DynamoDB(Client):
         TableName: str,  # noqa: ARG002, N803
         Key: Mapping[str, Any],  # noqa: N803
         UpdateExpression: str,  # noqa: N803
+        ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
         ExpressionAttributeValues: Mapping[str, Any],  # noqa: N803
         ReturnValues: str,  # noqa: N803
         ConditionExpression: str | None = None,  # noqa: N803
@@ -150,7 +155,8 @@ class DynamoDB(Client):
         if ReturnValues != "ALL_OLD":
             raise NotImplementedError(ReturnValues)
         values = {name: value["S"] for name, value in ExpressionAttributeValues.items()}
-        given = (values[":id"], UpdateExpression, ConditionExpression, values.get(":old"))
+        kind = KINDS_BY_ATTRIBUTE[ExpressionAttributeNames["#key"], ExpressionAttributeNames["#removed"]]
+        given = (values[":id"], UpdateExpression, ConditionExpression, values.get(":old"), kind)
         old = self._call("UpdateItem", Key["Username"]["S"], *given)
         return {"Attributes": write_row(old)} if old else {}
 

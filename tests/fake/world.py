@@ -13,14 +13,17 @@ from itertools import takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from services.store.keys import AVATAR_PREFIX, DIGEST_FIELD
-from services.store.table import Row
+from services.store.keys import DIGEST_FIELD, Upload, UploadId
+from services.store.kinds import AVATAR, KINDS
+from services.store.table import Row, Value
 from services.uploads.bucket import BLANK, compute_sha256
-from services.uploads.users import ADVANCE, FORWARD, NO_AVATAR, REMOVE, THIS_AVATAR
+from services.uploads.users import ADVANCE, FORWARD, NO_PICTURE, REMOVE, THIS_PICTURE
 from tests.pictures import cut_off, make_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from services.store.kinds import Kind
 
 GOOD = make_picture(size=(8, 8), seed=1)
 BODIES: Mapping[str, bytes] = {
@@ -89,9 +92,9 @@ class World:
     def find_row(self, username: str) -> Row | None:
         return next((row for row in self.rows if row.username == username), None)
 
-    def find_avatar(self, username: str) -> str | None:
+    def find_value(self, username: str, kind: Kind) -> Value:
         row = self.find_row(username)
-        return row.avatar if row else None
+        return row.of(kind) if row else Value()
 
     def put(self, key: str, stored: Object) -> World:
         return self._replace(key, (key, replace(stored, modified=self.now)))
@@ -99,18 +102,14 @@ class World:
     def remove(self, key: str) -> World:
         return self._replace(key)
 
-    def point(self, username: str, avatar: str | None) -> World:
-        """Make the user's row refer to this avatar. A missing row is created."""
-        row = self.find_row(username) or Row(username, username.title())
-        others = [other for other in self.rows if other.username != username]
-        rows = sorted((*others, replace(row, avatar=avatar)), key=lambda row: row.username)
-        return replace(self, rows=tuple(rows))
+    def point(self, username: str, key: str | None, kind: Kind = AVATAR) -> World:
+        """Make the user's row refer to this object. A missing row is created."""
+        return self.set_value(username, kind, replace(self.find_value(username, kind), key=key))
 
-    def remove_avatar(self, username: str, removed: str) -> World:
-        row = self.find_row(username)
-        assert row
-        others = (other for other in self.rows if other != row)
-        rows = sorted((*others, replace(row, avatar=None, removed=removed)), key=lambda row: row.username)
+    def set_value(self, username: str, kind: Kind, value: Value) -> World:
+        row = self.find_row(username) or Row(username, username.title())
+        others = (other for other in self.rows if other.username != username)
+        rows = sorted((*others, row.replace(kind, value)), key=lambda row: row.username)
         return replace(self, rows=tuple(rows))
 
     def _replace(self, key: str, *entry: tuple[str, Object]) -> World:
@@ -235,23 +234,25 @@ def _batch_get_item(world: World, _: Any, *usernames: str) -> Iterator[Step]:
 
 
 def _update_item(
-    world: World, _: Any, username: str, value: str, update: str, condition: str | None, old: str | None
+    world: World, _: Any, username: str, upload_id: str, update: str, condition: str | None, old: str | None, name: str
 ) -> Iterator[Step]:
-    row = world.find_row(username)
-    if condition is not None and not (row and _CONDITIONS[condition](row, value, old)):
+    row, kind = world.find_row(username), KINDS[name]
+    if condition is not None and not (row and _CONDITIONS[condition](row.of(kind), kind, upload_id, old)):
         yield Step(world, answer=Failure("ConditionalCheckFailedException", row=row))
     elif update == ADVANCE:
-        yield Step(world.point(username, AVATAR_PREFIX + value), answer=row)
+        yield Step(world.point(username, Upload(kind, UploadId(upload_id)).permanent_key, kind), answer=row)
     elif update == REMOVE:
-        yield Step(world.remove_avatar(username, value), answer=row)
+        yield Step(world.set_value(username, kind, Value(None, upload_id)), answer=row)
     else:
         raise NotImplementedError(update)
 
 
-_CONDITIONS: Mapping[str, Callable[[Row, str, str | None], bool]] = {
-    FORWARD: lambda row, value, _: (row.avatar or "") < AVATAR_PREFIX + value and (row.removed or "") < value,
-    NO_AVATAR: lambda row, value, _: row.avatar is None and (row.removed or "") <= value,
-    THIS_AVATAR: lambda row, value, old: row.avatar == old and (row.removed or "") <= value,
+_CONDITIONS: Mapping[str, Callable[[Value, Kind, str, str | None], bool]] = {
+    FORWARD: lambda value, kind, new, _: (
+        (value.key or "") < kind.permanent_prefix + new and (value.removed or "") < new
+    ),
+    NO_PICTURE: lambda value, _, new, __: value.key is None and (value.removed or "") <= new,
+    THIS_PICTURE: lambda value, _, new, old: value.key == old and (value.removed or "") <= new,
 }
 """The condition expressions that the fake understands."""
 

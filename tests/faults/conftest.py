@@ -18,7 +18,7 @@ from infra import settings as configuration
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import make_environ
 from services.settings.environment import read_settings
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.uploads.settings import Settings
 from tests.conftest import User, make_user
 from tests.eventually import PATIENCE_SECONDS, eventually
@@ -131,7 +131,7 @@ class Upload:
 
     @property
     def new(self) -> str:
-        return self.form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+        return self.form["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
 
     @property
     def keys(self) -> set[str]:
@@ -140,7 +140,7 @@ class Upload:
 
     def about(self, call: str) -> str:
         """A text that only this upload's call of this name contains."""
-        upload_id = self.new.removeprefix(AVATAR_PREFIX)
+        upload_id = self.new.removeprefix(AVATAR.permanent_prefix)
         return {"GetItem": self.user.username, "UpdateItem": self.user.username, "DeleteObjects": self.old}.get(
             call, upload_id
         )

@@ -16,12 +16,13 @@ from services.frontend.inspector import Inspector
 from services.frontend.listing import Listing
 from services.frontend.people import People
 from services.frontend.view import ROWS, Query, View
-from services.store.keys import USERNAME_FIELD, UploadId
+from services.store.keys import USERNAME_FIELD
 from services.store.table import make_key
 from services.web.callers.identity import Caller
 from tests import web
 from tests.conftest import POSTED_PREFIXES, make_user
 from tests.pictures import make_picture
+from tests.rows import make_upload
 from tests.targets import Trait
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Uploads:
 def uploads(stack: Stack, user: User) -> Iterator[Uploads]:
     """An orphan, the live avatar and three pending uploads of a user, and two keys that are no uploads."""
     picture = make_picture()
-    replaced = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
+    replaced = make_upload(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).permanent_key
     own: Any = {"Bucket": stack.resources.bucket, "Body": picture, "Metadata": {USERNAME_FIELD: user.username}}
     stack.aws.s3.put_object(**own, Key=replaced)
     user.confirm(user.upload_unconfirmed("image/png", picture)).raise_for_status()

@@ -24,6 +24,7 @@ from tests import web
 from tests.conftest import make_user, only_prefix
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.pictures import make_picture
+from tests.rows import make_row
 from tests.targets import Trait
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ class TestConditions:
 
     @pytest.fixture
     def row(self, stack: Stack) -> Iterator[Row]:
-        row = Row(f"restored-{uuid.uuid4().hex[:8]}", "Ada", "avatars/2", "1")
+        row = make_row(f"restored-{uuid.uuid4().hex[:8]}", "Ada", "avatars/2", "1")
         stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=write_row(row))
         yield row
         stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=make_key(row.username))

@@ -23,8 +23,8 @@ from infra.documents.policies import sweep_policy
 from infra.documents.table import table_definition
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import inherit_environ
-from services.store.keys import PENDING_PREFIX, UploadId
-from services.store.table import Row, make_key, write_row
+from services.store.kinds import AVATAR
+from services.store.table import make_key, write_row
 from services.uploads.bucket import Bucket as SweptBucket
 from services.uploads.bucket import compute_sha256
 from services.uploads.strategies import STRATEGIES
@@ -38,6 +38,7 @@ from tests.conftest import only_prefix, only_tag, post_form
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.metric_lines import read_counts
 from tests.pictures import make_picture
+from tests.rows import make_row, make_upload
 from tests.targets import Trait
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from infra.local.clients import Aws
     from infra.local.stack import Stack
+    from services.store.keys import Upload
     from services.uploads.sweep.report import Report
     from tests.conftest import Bucket, User
 
@@ -68,13 +70,13 @@ def sweeper(stack: Stack) -> Iterator[Sweeper]:
         yield opened
 
 
-def make_id(age: int = 0) -> UploadId:
-    return UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns() - age * 10**9)))
+def make_id(age: int = 0) -> Upload:
+    return make_upload(str(uuid_utils.uuid7(nanoseconds=time.time_ns() - age * 10**9)))
 
 
 def put_orphan(bucket: Bucket, username: str, age: int = 0) -> str:
     """Put an object as it remains when a process is killed after the row's update and before the deletion."""
-    key = make_id(age).avatar_key
+    key = make_id(age).permanent_key
     bucket.aws.s3.put_object(
         Bucket=bucket.name, Key=key, Body=PICTURE, ContentType="image/png", Metadata={"username": username}
     )
@@ -100,7 +102,7 @@ def broken_user(stack: Stack, user: User) -> Iterator[User]:
 
 
 def set_avatar(user: User, avatar: str) -> None:
-    row = write_row(Row(user.username, user.name, avatar))
+    row = write_row(make_row(user.username, user.name, avatar))
     user.stack.aws.dynamodb.put_item(TableName=user.stack.resources.table, Item=row)
 
 
@@ -160,8 +162,10 @@ def test_a_sweep_during_a_confirm_deletes_nothing_of_it(
     form = user.upload_unconfirmed("image/png", PICTURE)
     before = user.avatar
     now.sweep()
-    upload_id = UploadId(form["key"].partition("/")[2])
-    strategy = next(strategy for strategy in STRATEGIES.values() if form["key"].startswith(strategy.prefix))
+    upload_id = make_upload(form["key"].partition("/")[2])
+    strategy = next(
+        strategy for strategy in STRATEGIES.values() if form["key"].startswith(strategy.posted_prefix(AVATAR))
+    )
     root = SweptBucket(bucket.aws.s3, bucket.name)
     stored = root.inspect(form["key"], 5_000_000)
     assert stored
@@ -169,23 +173,25 @@ def test_a_sweep_during_a_confirm_deletes_nothing_of_it(
     root.copy(strategy.promotion(upload_id, stored))
     now.sweep()
     assert user.avatar == before
-    assert set(bucket.keys(user.username)) == {before, form["key"], upload_id.avatar_key}
-    assert user.confirm(form).json() == {"username": user.username, "avatar": upload_id.avatar_key}
+    assert set(bucket.keys(user.username)) == {before, form["key"], upload_id.permanent_key}
+    assert user.confirm(form).json() == {"username": user.username, "avatar": upload_id.permanent_key}
     now.sweep()
-    eventually(lambda: bucket.keys(user.username) == [upload_id.avatar_key])
-    assert bucket.read(upload_id.avatar_key) == PICTURE
+    eventually(lambda: bucket.keys(user.username) == [upload_id.permanent_key])
+    assert bucket.read(upload_id.permanent_key) == PICTURE
 
 
 def test_the_copy_of_a_killed_confirm_is_deleted_once_it_is_old(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
     form = user.upload_unconfirmed("image/png", PICTURE)
-    upload_id = UploadId(form["key"].partition("/")[2])
-    strategy = next(strategy for strategy in STRATEGIES.values() if form["key"].startswith(strategy.prefix))
+    upload_id = make_upload(form["key"].partition("/")[2])
+    strategy = next(
+        strategy for strategy in STRATEGIES.values() if form["key"].startswith(strategy.posted_prefix(AVATAR))
+    )
     root = SweptBucket(bucket.aws.s3, bucket.name)
     stored = root.inspect(form["key"], 5_000_000)
     assert stored
     root.copy(strategy.promotion(upload_id, stored))
     sweeper.sweep()
-    pending = {key for key in (form["key"],) if key != upload_id.avatar_key}
+    pending = {key for key in (form["key"],) if key != upload_id.permanent_key}
     assert set(bucket.keys(user.username)) == {user.avatar, *pending}
 
 
@@ -326,12 +332,12 @@ def test_a_row_whose_object_is_missing_is_reported(sweeper: Sweeper, broken_user
     assert broken_user.avatar == avatar
 
 
-@pytest.mark.parametrize("elsewhere", [f"{PENDING_PREFIX}{{}}", "{}"])
+@pytest.mark.parametrize("elsewhere", [f"{AVATAR.pending_prefix}{{}}", "{}"])
 def test_a_row_that_refers_to_a_key_outside_avatars_is_reported(
     sweeper: Sweeper, broken_user: User, bucket: Bucket, elsewhere: str
 ) -> None:
     # The sweep has no permission to read this key, so it can't decide by S3's response.
-    key = elsewhere.format(make_id().text)
+    key = elsewhere.format(make_id().id.text)
     bucket.aws.s3.put_object(Bucket=bucket.name, Key=key, Body=PICTURE)
     set_avatar(broken_user, key)
     try:
@@ -352,7 +358,7 @@ class Sandbox:
 
     def add_user(self, username: str, *, body: bytes | None = PICTURE, tagging: str = "") -> str:
         """Add a row with an avatar. Without `body` the avatar's object is missing."""
-        avatar = make_id().avatar_key
+        avatar = make_id().permanent_key
         if body is not None:
             self.root.s3.put_object(
                 Bucket=self.name,
@@ -369,7 +375,7 @@ class Sandbox:
         """Add an upload under the strategy `tag` that was never confirmed."""
         self.root.s3.put_object(
             Bucket=self.name,
-            Key=make_id().avatar_key,
+            Key=make_id().permanent_key,
             Body=PICTURE,
             Metadata={"username": "ada"},
             Tagging="Status=Pending",

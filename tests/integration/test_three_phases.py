@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.uploads.bucket import compute_sha256
 from services.uploads.strategies import hash_token
 from tests.conftest import POSTED_PREFIXES, make_user, post_form
@@ -34,7 +34,7 @@ def test_a_confirmed_picture_becomes_the_avatar_and_the_old_one_is_deleted(
 
     answer = user.confirm(form)
 
-    avatar = form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+    avatar = form["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     assert answer.status_code == 200
     assert answer.json() == {"username": user.username, "avatar": avatar}
     assert user.avatar == avatar
@@ -125,5 +125,5 @@ def test_of_two_uploads_the_later_presigned_becomes_the_avatar(user: User, bucke
     for _ in range(2):
         answer = user.confirm(earlier)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:superseded")
-    assert user.avatar == later["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+    assert user.avatar == later["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     eventually(lambda: bucket.keys(user.username) == [user.avatar])

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from botocore.exceptions import BotoCoreError
 
 from services.store.clients import is_transient
+from services.store.kinds import AVATAR, Kind
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.decision import Limits
+from services.uploads.picture import limit_kinds
 from services.uploads.removal import Remover
 from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.report import Outcome
@@ -27,10 +29,10 @@ from tests.fake.world import Call
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.store.keys import UploadId
+    from services.store.keys import Upload
     from tests.fake.clients import Carry
 
-LIMITS = Limits(max_bytes=5_000_000, max_width=8192, max_height=8192, form_seconds=300, confirm_seconds=3600)
+LIMITS = Limits(limit_kinds(5_000_000, 8192, 8192), form_seconds=300, confirm_seconds=3600)
 MARGIN_SECONDS = 3600
 
 CLOCK = Call("Clock")
@@ -60,7 +62,7 @@ class Confirm:
     """A confirm request, and the deletions after its response."""
 
     username: str
-    upload_id: UploadId
+    upload: Upload
     strategy: str
     """The strategy under which the upload was presigned."""
     object_first: bool = True
@@ -70,7 +72,7 @@ class Confirm:
 
     @property
     def key(self) -> str:
-        return STRATEGIES[self.strategy].posted_key(self.upload_id)
+        return STRATEGIES[self.strategy].posted_key(self.upload)
 
     def run(self, code: Code, carry: Carry) -> None:
         strategy = STRATEGIES[self.service or self.strategy]
@@ -82,7 +84,7 @@ class Confirm:
             lambda: carry(CLOCK),
             Eager() if self.object_first else Lazy(),
         )
-        token = make_token(self.upload_id) if strategy.with_token else None
+        token = make_token(self.upload) if strategy.with_token else None
         leftovers: tuple[str, ...] = ()
         try:
             confirmed = confirmer.confirm(self.username, self.key, token)
@@ -98,6 +100,7 @@ class Remove:
     """A removal request, and the deletion after its response."""
 
     username: str
+    kind: Kind = AVATAR
     seconds_behind: float = 0
     """How far the clock of its task is behind."""
 
@@ -106,7 +109,7 @@ class Remove:
         remover = code.remover(users, lambda: carry(CLOCK) - self.seconds_behind)
         removed: tuple[str, ...] = ()
         try:
-            removed = remover.remove(self.username)
+            removed = remover.remove(self.username, self.kind)
             outcome = "Removed"
         except Exception as error:  # noqa: BLE001 - each is a response of the service, which the explorer judges
             outcome = "Unavailable" if is_transient(error) else type(error).__name__
@@ -120,7 +123,7 @@ class Sweep:
         sweeper = code.sweeper(
             code.bucket(cast("Any", S3(carry)), "bucket"),
             code.users(cast("Any", DynamoDB(carry)), "table"),
-            LIMITS,
+            LIMITS.pictures,
             code.settle_seconds,
             1000,
             1.0,
@@ -178,5 +181,5 @@ class Direct:
         return self.call(call)
 
 
-def make_token(upload_id: UploadId) -> str:
-    return f"token of {upload_id.text}"
+def make_token(upload: Upload) -> str:
+    return f"token of {upload.id.text}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from services.store.keys import DIGEST_FIELD, UploadId
-from services.store.table import make_key, read_avatar
+from services.store.table import make_key, read_value
 from services.uploads.bucket import Bucket, OtherBytesError
 from services.uploads.confirm import Confirmed, Confirmer
 from services.uploads.decision import Decision, Facts, Promote, decide
@@ -26,6 +26,8 @@ from tests.model.scenarios import OLDEST, make_scenarios
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from services.store.keys import Upload
+    from services.store.kinds import Kind
     from services.uploads.deadline import Deadline
     from services.uploads.objects import Copy, Listed, Stored
     from services.uploads.sweep.plan import Live, Rules
@@ -46,80 +48,83 @@ class Mutant:
 
 class AdvancesFirst(Confirmer):
     def _apply(
-        self, username: str, upload_id: UploadId, decision: Decision, deadline: Deadline, *, is_stored: bool
+        self, username: str, upload: Upload, decision: Decision, deadline: Deadline, *, is_stored: bool
     ) -> Confirmed:
         if not isinstance(decision, Promote):
-            return super()._apply(username, upload_id, decision, deadline, is_stored=is_stored)
-        confirmed = self._advance(username, upload_id)
+            return super()._apply(username, upload, decision, deadline, is_stored=is_stored)
+        confirmed = self._advance(username, upload)
         self.bucket.copy(decision.copy)
         return confirmed
 
 
 class DeletesOldPictureFirst(Confirmer):
-    def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
-        if old := self.users.find_row(username).avatar:
+    def _advance(self, username: str, upload: Upload) -> Confirmed:
+        if old := self.users.find_row(username).of(upload.kind).key:
             self.bucket.discard((old,))
-        return super()._advance(username, upload_id)
+        return super()._advance(username, upload)
 
 
 class DeletesPendingObjectFirst(Confirmer):
-    def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
-        self.bucket.discard(self.strategy.leftovers(upload_id))
-        return super()._advance(username, upload_id)
+    def _advance(self, username: str, upload: Upload) -> Confirmed:
+        self.bucket.discard(self.strategy.leftovers(upload))
+        return super()._advance(username, upload)
 
 
 class DeletesCopyOfRepeat(Confirmer):
-    def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
+    def _advance(self, username: str, upload: Upload) -> Confirmed:
         try:
-            replaced = self.users.advance(username, upload_id)
+            replaced = self.users.advance(username, upload)
         except NotForwardError as error:
-            self.bucket.discard((upload_id.avatar_key, *self.strategy.leftovers(upload_id)))
+            self.bucket.discard((upload.permanent_key, *self.strategy.leftovers(upload)))
             raise SupersededError from error
-        leftovers = self.strategy.leftovers(upload_id)
-        return Confirmed(upload_id.avatar_key, (replaced, *leftovers) if replaced else leftovers)
+        leftovers = self.strategy.leftovers(upload)
+        return Confirmed(upload, (replaced, *leftovers) if replaced else leftovers)
 
 
 class IgnoresOwner(Confirmer):
-    def _gather(self, username: str, upload_id: UploadId, token: str | None, deadline: Deadline) -> Facts:  # noqa: ARG002
-        key = self.strategy.posted_key(upload_id)
-        inspection = self.executor.submit(self.bucket.inspect, key, self.limits.max_bytes, deadline)
+    def _gather(self, username: str, upload: Upload, token: str | None, deadline: Deadline) -> Facts:  # noqa: ARG002
+        key = self.strategy.posted_key(upload)
+        inspection = self.executor.submit(
+            self.bucket.inspect, key, self.limits.pictures[upload.kind.name].max_bytes, deadline
+        )
         return Facts(self.clock(), self.users.find_row(username), inspection.result())
 
 
 class NeverExpires(Confirmer):
-    def _decide(self, username: str, upload_id: UploadId, facts: Facts, deadline: Deadline) -> Decision:
-        return super()._decide(username, upload_id, replace(facts, now=upload_id.created), deadline)
+    def _decide(self, username: str, upload: Upload, facts: Facts, deadline: Deadline) -> Decision:
+        return super()._decide(username, upload, replace(facts, now=upload.id.created), deadline)
 
 
 class ReadsRowOnce(Confirmer):
-    def _decide(self, username: str, upload_id: UploadId, facts: Facts, deadline: Deadline) -> Decision:  # noqa: ARG002
-        return decide(upload_id, facts, self.limits, self.strategy)
+    def _decide(self, username: str, upload: Upload, facts: Facts, deadline: Deadline) -> Decision:  # noqa: ARG002
+        return decide(upload, facts, self.limits, self.strategy)
 
 
 class UnconditionalUsers(Users):
-    def advance(self, username: str, upload_id: UploadId) -> str | None:
+    def advance(self, username: str, upload: Upload) -> str | None:
         answer = self.dynamodb.update_item(
             TableName=self.table,
             Key=make_key(username),
             UpdateExpression=ADVANCE,
-            ExpressionAttributeValues={":new": {"S": upload_id.avatar_key}, ":id": {"S": upload_id.text}},
+            ExpressionAttributeNames={"#key": upload.kind.attribute, "#removed": upload.kind.removed_attribute},
+            ExpressionAttributeValues={":new": {"S": upload.permanent_key}, ":id": {"S": upload.id.text}},
             ReturnValues="ALL_OLD",
         )
-        return read_avatar(answer.get("Attributes", {}))
+        return read_value(upload.kind, answer.get("Attributes", {})).key
 
 
 class MarksNothing(Users):
     """Removes the avatar and lets any later confirm set one."""
 
-    def remove(self, username: str, removed: str, avatar: str | None) -> None:  # noqa: ARG002
-        super().remove(username, OLDEST.text, avatar)
+    def remove(self, username: str, kind: Kind, removed: str, key: str | None) -> None:  # noqa: ARG002
+        super().remove(username, kind, OLDEST.id.text, key)
 
 
 class RemovesUpToItsOwnClock(Remover):
-    def remove(self, username: str) -> tuple[str, ...]:
-        row = self.users.find_row(username)
-        self.users.remove(username, UploadId.latest_at(self.clock()).text, row.avatar)
-        return (row.avatar,) if row.avatar else ()
+    def remove(self, username: str, kind: Kind) -> tuple[str, ...]:
+        key = self.users.find_row(username).of(kind).key
+        self.users.remove(username, kind, UploadId.latest_at(self.clock()).text, key)
+        return (key,) if key else ()
 
 
 class UnconditionalCopy(Bucket):

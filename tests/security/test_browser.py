@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.sweep_endpoint import SWEEP_PATH
 from services.frontend.cursor import encode_cursor
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.store.table import make_key
 from services.web.callers.identity import Audience
 from tests import web
@@ -202,7 +202,7 @@ def test_the_session_cookie_with_another_origin(stack: Stack, user: User, refuse
             headers = {} if origin is None else {"Origin": origin.replace("{own}", own)}
             for path, body in (
                 ("/uploads/presign", DECLARED),
-                ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x"}),
+                ("/uploads/confirm", {"key": f"{AVATAR.pending_prefix}x"}),
                 ("/auth/logout", None),
             ):
                 refused.by_service(client.post(path, json=body, headers=headers), 403, "foreign-origin")

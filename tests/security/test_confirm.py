@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 import uuid_utils
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.uploads.bucket import BLANK
 from services.web.callers.identity import Audience
 from tests.conftest import POSTED_PREFIXES, only_prefix, only_tag, post_form
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 PICTURE = make_picture()
 MARKUP = b"<!doctype html><script>alert(1)</script>".ljust(len(PICTURE))
-OTHER_STRATEGY_PREFIXES = {"prefix": AVATAR_PREFIX, "tag": PENDING_PREFIX}
+OTHER_STRATEGY_PREFIXES = {"prefix": AVATAR.permanent_prefix, "tag": AVATAR.pending_prefix}
 
 
 @pytest.fixture
@@ -212,8 +212,8 @@ def test_a_key_with_dots(
         "{prefix}//{id}",
         "{prefix}/./{id}",
         "{prefix}/../{key}",
-        f"{PENDING_PREFIX}../{AVATAR_PREFIX}{{id}}",
-        f"{AVATAR_PREFIX}../{PENDING_PREFIX}{{id}}",
+        f"{AVATAR.pending_prefix}../{AVATAR.permanent_prefix}{{id}}",
+        f"{AVATAR.permanent_prefix}../{AVATAR.pending_prefix}{{id}}",
         "{key}/",
         "{key}/.",
         "{key}/../{id}",
@@ -241,8 +241,8 @@ def test_a_key_under_another_prefix(
         "{prefix}/{key}",
         "uploads/{id}",
         "avatar/{id}",
-        f"{PENDING_PREFIX.upper()}{{id}}",
-        f"{AVATAR_PREFIX.capitalize()}{{id}}",
+        f"{AVATAR.pending_prefix.upper()}{{id}}",
+        f"{AVATAR.permanent_prefix.capitalize()}{{id}}",
         f"{bucket}/{{key}}",
         f"s3://{bucket}/{{key}}",
         f"arn:aws:s3:::{bucket}/{{key}}",
@@ -390,7 +390,10 @@ def test_the_same_confirm_many_times_at_once(
 ) -> None:
     untouched.except_avatar(user)
     answers = call_at_once(*[partial(user.confirm, unconfirmed)] * 8)
-    expected = {"username": user.username, "avatar": unconfirmed["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)}
+    expected = {
+        "username": user.username,
+        "avatar": unconfirmed["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix),
+    }
     assert [(answer.status_code, answer.json()) for answer in answers] == [(200, expected)] * 8
     assert user.avatar == expected["avatar"]
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
@@ -423,7 +426,7 @@ def test_an_older_upload_while_a_later_one_is_confirmed(
     in_process_service.before_copy = lambda: user.confirm(later).raise_for_status()
     untouched.except_avatar(user)
     refused.by_service(in_process_service.confirm(user, unconfirmed), 409, "superseded")
-    assert user.avatar == later["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+    assert user.avatar == later["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
     assert bucket.read(user.avatar or "") == make_picture(seed=2)
 
@@ -437,7 +440,7 @@ def test_several_uploads_at_once(user: User, bucket: Bucket, untouched: Untouche
     for answer in answers[:-1]:
         if answer.status_code != 200:
             refused.by_service(answer, 409, "superseded")
-    assert user.avatar == forms[-1]["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+    assert user.avatar == forms[-1]["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
     assert bucket.read(user.avatar or "") == make_picture(seed=3)
     refused.record("the latest upload stays")
@@ -470,7 +473,7 @@ def test_a_picture_with_the_same_etag_between_check_and_copy(
     in_process_service.etags_collide = True
     other = make_picture(size=(1, 1))
     in_process_service.before_copy = lambda: bucket.post_unchecked(unconfirmed, other)
-    untouched.except_object(unconfirmed["key"].replace(PENDING_PREFIX, AVATAR_PREFIX))
+    untouched.except_object(unconfirmed["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix))
     avatar = user.avatar
     for _ in range(2):
         refused.by_service(in_process_service.confirm(user, unconfirmed), 422, "digest-mismatch")

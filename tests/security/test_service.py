@@ -15,7 +15,7 @@ from schemathesis import checks as schemathesis_checks
 from schemathesis.specs.openapi import checks
 
 from bench.soak.proxy import CUT, Fault, When, run_proxy
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.web.connection import MAX_HEAD_BYTES, REQUEST_SECONDS
 from tests import web
 from tests.conftest import DECLARED, SOME_DIGEST, only_prefix
@@ -84,7 +84,7 @@ def test_values_of_another_type(user: User, refused: Refused) -> None:
     """A lenient parser would convert these values."""
     for size in ("1", 1.5, True, None, [1]):
         refused.by_service(user.declare("image/png", size), 400, "invalid-request")  # pyright: ignore[reportArgumentType] - the attack
-    for key in (7, None, [f"{PENDING_PREFIX}x"], {"$ne": ""}):
+    for key in (7, None, [f"{AVATAR.pending_prefix}x"], {"$ne": ""}):
         refused.by_service(user.http.post("/uploads/confirm", json={"key": key}), 400, "invalid-request")
 
 
@@ -92,8 +92,8 @@ def test_unknown_fields(user: User, refused: Refused) -> None:
     for path, body in (
         ("/auth/login", {"username": user.username, "role": "admin"}),
         ("/uploads/presign", DECLARED | {"username": "somebody"}),
-        ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x", "username": "somebody"}),
-        ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x", "__class__": "x"}),
+        ("/uploads/confirm", {"key": f"{AVATAR.pending_prefix}x", "username": "somebody"}),
+        ("/uploads/confirm", {"key": f"{AVATAR.pending_prefix}x", "__class__": "x"}),
     ):
         refused.by_service(user.http.post(path, json=body), 400, "invalid-request")
 

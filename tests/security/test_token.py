@@ -23,7 +23,7 @@ from jwt.utils import raw_to_der_signature
 from infra.local.ports import pick_free_ports
 from services.auth.settings import JWKS_PATH
 from services.auth.tokens import SigningKey
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.web.callers.identity import Audience, KeysUnavailableError, NotLoggedInError
 from services.web.callers.key_set import REFETCH_SECONDS, fetch_over_http
 from services.web.callers.verifier import Verifier
@@ -124,7 +124,7 @@ class Endpoints:
             for answer in (
                 self.http.get("/auth/me", headers=headers),
                 self.http.post("/uploads/presign", headers=headers, json=PRESIGN),
-                self.http.post("/uploads/confirm", headers=headers, json={"key": f"{PENDING_PREFIX}x"}),
+                self.http.post("/uploads/confirm", headers=headers, json={"key": f"{AVATAR.pending_prefix}x"}),
             )
         ]
 

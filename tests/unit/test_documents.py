@@ -12,8 +12,8 @@ from infra.documents.names import StackNames
 from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.documents.routing import ROUTES, find_service
 from infra.documents.table import table_definition
-from services.store.keys import UploadId
 from services.store.states import PENDING_TAG
+from tests.rows import make_upload
 
 BUCKET, TABLE, KEY = "arn:aws:s3:::pictures", "arn:aws:dynamodb:::table/users", "arn:aws:kms:::key/1"
 PREFIXES = [f"{BUCKET}/pending/*", f"{BUCKET}/avatars/*"]
@@ -104,9 +104,9 @@ def test_lifecycle_rules_delete_pending_objects_after_a_day_and_no_others() -> N
         "pending-tag": {"Tag": {"Key": name, "Value": value}},
     }
     assert all(rules[rule]["Expiration"] == {"Days": 1} for rule in expiring)
-    upload = UploadId("019b0000-0000-7000-8000-000000000002")
+    upload = make_upload("019b0000-0000-7000-8000-000000000002")
     assert upload.pending_key.startswith("pending/")
-    assert not upload.avatar_key.startswith("pending/")
+    assert not upload.permanent_key.startswith("pending/")
 
 
 def test_a_retired_pending_prefix_keeps_its_lifecycle_rule() -> None:

@@ -30,6 +30,7 @@ from services.web.callers.identity import Caller
 from services.web.callers.verifier import Verifier
 from services.web.metrics import Metrics
 from tests.metric_lines import check_line, read_counts
+from tests.rows import make_upload
 from tests.unit.conftest import find_credentials
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 ORIGIN = "https://pictures.example"
 BEARER = {"Authorization": "Bearer token"}
 MAX_BYTES = 1000
-KEY = "avatars/019b0000-0000-7000-8000-000000000001"
+UPLOAD = make_upload("019b0000-0000-7000-8000-000000000001")
+KEY = UPLOAD.permanent_key
 ROOT = Path(__file__).parents[2]
 
 Lines = list[str]
@@ -92,7 +94,7 @@ def confirm(calls: TestClient[Any], monkeypatch: pytest.MonkeyPatch, outcome: Ex
     def end(*_: object) -> Confirmed:
         if outcome:
             raise outcome
-        return Confirmed(KEY, ())
+        return Confirmed(UPLOAD, ())
 
     monkeypatch.setattr(Confirmer, "confirm", end)
     calls.post("/uploads/confirm", json={"key": KEY})

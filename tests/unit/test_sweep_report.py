@@ -77,7 +77,7 @@ def test_the_report_keeps_the_first_names_up_to_a_limit(outcome: Outcome) -> Non
 
 
 def test_the_json_has_every_count_and_is_one_line() -> None:
-    report = Report(dry_run=True, rows=3, listed=7)
+    report = Report(dry_run=True, rows=3, listed={"avatar": 4, "banner": 3})
     report.add(Outcome.LIVE, "avatars/1")
     report.add(Outcome.DANGLING, "ada -> avatars/2")
     line = json.dumps(report.as_json())
