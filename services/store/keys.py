@@ -36,6 +36,9 @@ PERMANENT_CACHE_CONTROL = "public, max-age=31536000, immutable"
 USERNAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """ASCII only, since S3 returns other metadata encoded (AWS: "Working with object metadata")."""
 
+_LATEST = "-7fff-bfff-ffffffffffff"
+"""The end of the greatest id of a millisecond."""
+
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -54,7 +57,16 @@ class UploadId:
     def latest_at(cls, now: float) -> UploadId:
         """The greatest id of this millisecond, for a time in seconds since the epoch."""
         time = f"{int(now * 1000):012x}"
-        return cls(f"{time[:8]}-{time[8:]}-7fff-bfff-ffffffffffff")
+        return cls(f"{time[:8]}-{time[8:]}{_LATEST}")
+
+    def latest_of_its_time(self) -> UploadId:
+        """The greatest id of the same millisecond."""
+        return UploadId(self.text[: -len(_LATEST)] + _LATEST)
+
+    @property
+    def is_of_removal(self) -> bool:
+        """Whether a removal made the id. An upload has the greatest id of a millisecond with a probability of 2^-74."""
+        return self == self.latest_of_its_time()
 
     @property
     def created(self) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post
-from litestar.background_tasks import BackgroundTask
+from litestar.background_tasks import BackgroundTask, BackgroundTasks
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
@@ -15,6 +15,7 @@ from services.store.kinds import AVATAR, KINDS, Kind
 from services.uploads import examples
 from services.uploads.confirm import Confirmer
 from services.uploads.objects import Declared
+from services.uploads.outbox import Outbox
 from services.uploads.presign import Presigner
 from services.uploads.removal import Remover
 from services.web.callers.guard import Guard
@@ -85,7 +86,13 @@ class RateLimits:
 
 
 def make_routes(
-    guard: Guard, presigner: Presigner, confirmer: Confirmer, remover: Remover, limits: RateLimits, metrics: Metrics
+    guard: Guard,
+    presigner: Presigner,
+    confirmer: Confirmer,
+    remover: Remover,
+    outbox: Outbox,
+    limits: RateLimits,
+    metrics: Metrics,
 ) -> list[HTTPRouteHandler]:
     @post(
         "/uploads/presign",
@@ -132,19 +139,30 @@ def make_routes(
         metrics.count("Confirmed")
         return Response(
             _describe(request.user.username, confirmed.upload),
-            background=BackgroundTask(confirmer.bucket.discard, confirmed.leftovers),
+            background=BackgroundTasks(
+                [
+                    BackgroundTask(confirmer.bucket.discard, confirmed.leftovers),
+                    BackgroundTask(outbox.send, confirmed.message),
+                ]
+            ),
         )
 
     @get(["/healthz", "/uploads/healthz"], include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    removals = [_make_removal(kind, guard, confirmer, remover, limits, metrics) for kind in KINDS.values()]
+    removals = [_make_removal(kind, guard, confirmer, remover, outbox, limits, metrics) for kind in KINDS.values()]
     return [presign, confirm, *removals, healthz]
 
 
 def _make_removal(
-    kind: Kind, guard: Guard, confirmer: Confirmer, remover: Remover, limits: RateLimits, metrics: Metrics
+    kind: Kind,
+    guard: Guard,
+    confirmer: Confirmer,
+    remover: Remover,
+    outbox: Outbox,
+    limits: RateLimits,
+    metrics: Metrics,
 ) -> HTTPRouteHandler:
     @delete(
         f"/uploads/{kind.name}",
@@ -159,9 +177,18 @@ def _make_removal(
     )
     async def remove(request: Request[Caller, Any, Any]) -> Response[None]:
         limits.confirms.take(request.user.username)
-        removed = await asyncio.to_thread(remover.remove, request.user.username, kind)
+        removed = await asyncio.to_thread(remover.remove, request.user.username, kind, find_request_id())
         metrics.count("Removed")
-        return Response(None, status_code=204, background=BackgroundTask(confirmer.bucket.discard, removed))
+        return Response(
+            None,
+            status_code=204,
+            background=BackgroundTasks(
+                [
+                    BackgroundTask(confirmer.bucket.discard, removed.keys),
+                    BackgroundTask(outbox.send, removed.message),
+                ]
+            ),
+        )
 
     return remove
 

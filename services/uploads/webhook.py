@@ -10,10 +10,13 @@ import base64
 import hashlib
 import hmac
 import ssl
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import httpx2
+
+from services.settings.application import parse_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,11 +38,16 @@ def sign(secrets: tuple[bytes, ...], message_id: str, timestamp: int, body: byte
     return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
 
 
+def make_webhook(url: str | None, secret: str | None) -> Webhook | None:
+    """The webhook that the settings describe, if they do."""
+    return Webhook(url, parse_secrets(secret)) if url and secret else None
+
+
 @dataclass(frozen=True, slots=True)
 class Webhook:
     url: str
     secrets: tuple[bytes, ...] = field(repr=False)
-    clock: Callable[[], float]
+    clock: Callable[[], float] = time.time
     time_limit_seconds: float = TIME_LIMIT_SECONDS
     # Loading the certificates takes 20 ms.
     _tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)

@@ -12,7 +12,8 @@ from services.auth import users as auth
 from services.store.clients import is_transient
 from services.store.kinds import AVATAR
 from services.store.table import Row, UnknownUserError
-from services.uploads.users import NotForwardError, Users
+from services.uploads.rows import NotForwardError
+from services.uploads.users import Users
 from tests.rows import make_row, make_upload
 
 if TYPE_CHECKING:
