@@ -87,7 +87,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m services.uploads.remove",
         description="Removes a user's avatar, or their picture of another kind, such as a picture that must not be"
-        " shown. It reads BUCKET and TABLE from the environment, as the uploads service does. The user can upload another picture afterwards.",
+        " shown. It reads BUCKET, TABLE, CONFIRMED_URL and CONFIRMED_SECRET from the environment, as the uploads"
+        " service does. The user can upload another picture afterwards.",
         epilog="Exit status: 0 on success, 1 if the picture or its object could not be removed, 2 if a setting is"
         " invalid.",
     )

@@ -18,8 +18,8 @@ from infra.documents.table import table_definition
 from infra.local.stack import inherit_environ
 from services.store.table import Row, make_key, write_row
 from services.uploads.restore import REMOVAL
-from services.uploads.sweep.report import Outcome
 from services.uploads.rows import NotForwardError
+from services.uploads.sweep.report import Outcome
 from services.uploads.users import Users
 from tests import web
 from tests.conftest import make_user, only_prefix

@@ -16,8 +16,8 @@ from services.store.kinds import AVATAR, Kind
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.decision import Limits
-from services.uploads.picture import limit_kinds
 from services.uploads.notifier import Notifier
+from services.uploads.picture import limit_kinds
 from services.uploads.removal import Remover
 from services.uploads.strategies import STRATEGIES
 from services.uploads.sweep.report import Outcome

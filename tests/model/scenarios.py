@@ -101,15 +101,15 @@ class Scenario:
 
     def find_problem(self, world: World) -> str | None:
         """The invariants that hold in every state, whatever is running."""
-        problems = (self._find_problem_of_row(world, row, kind) for row in world.rows for kind in KINDS.values())
+        checks = (self._find_problem_of_row, self._find_problem_of_telling)
+        places = [(row, kind) for row in world.rows for kind in KINDS.values()]
+        problems = (check(world, row, kind) for row, kind in places for check in checks)
         return next((problem for problem in problems if problem), None)
 
     def _find_problem_of_row(self, world: World, row: Row, kind: Kind) -> str | None:
         username, value, before = row.username, row.of(kind), self.world.find_value(row.username, kind)
         if replace(value, told=before.told) != before and not self._is_acted_on(kind):
             return f"I2: the {kind.name} of {username} is {value}, and no program acts on that kind"
-        if problem := self._find_problem_of_telling(world, username, kind, value):
-            return problem
         if value.key is None:
             return None
         if parse_key(value.key, kind.permanent_prefix) is None:
@@ -123,7 +123,8 @@ class Scenario:
         return self._find_problem_of_picture(username, value.key, world.find(value.key))
 
     @staticmethod
-    def _find_problem_of_telling(world: World, username: str, kind: Kind, value: Value) -> str | None:
+    def _find_problem_of_telling(world: World, row: Row, kind: Kind) -> str | None:
+        username, value = row.username, row.of(kind)
         heard, current = world.find_heard(username, kind), _find_current(kind, value)
         if (value.told or "") > heard.get("id", ""):
             return f"I9: {username}'s row says that the application was told of {value.told}, and it heard {heard}"
@@ -395,7 +396,9 @@ def make_telling_scenarios(strategy: str) -> tuple[Scenario, ...]:
     behind = Remove("ada", seconds_behind=20 * DAY, tells=True)
     only_a, both = tell_all(make_world(strategy, A)), tell_all(make_world(strategy, A, B))
     confirmed = only_a.put(A.permanent_key, replace(make_post(strategy, A).stored, tags=()))
-    confirmed = tell_all(confirmed.point("ada", A.permanent_key).remove(AVATAR.permanent_prefix + SEED.id.text[:-1] + "0"))
+    confirmed = tell_all(
+        confirmed.point("ada", A.permanent_key).remove(AVATAR.permanent_prefix + SEED.id.text[:-1] + "0")
+    )
     banner = presign_at(0.5, BANNER)
     nobody = tell_all(make_world(strategy, A, rows=("eve",)))
     nobody_twice = tell_all(make_world(strategy, A, B, rows=("eve",)))

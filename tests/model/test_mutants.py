@@ -14,13 +14,13 @@ from services.store.table import make_key, read_value
 from services.uploads.bucket import Bucket, OtherBytesError
 from services.uploads.confirm import Confirmed, Confirmer
 from services.uploads.decision import Decision, Facts, Promote, decide
-from services.uploads.refusals import SupersededError
 from services.uploads.message import describe_confirmed, describe_removed
 from services.uploads.notifier import Notifier
+from services.uploads.refusals import SupersededError
 from services.uploads.removal import Removed, Remover
+from services.uploads.rows import NotForwardError
 from services.uploads.sweep.report import Outcome
 from services.uploads.sweep.sweeper import Sweeper
-from services.uploads.rows import NotForwardError
 from services.uploads.users import ADVANCE, Users
 from tests.fake.clients import Application
 from tests.model.explore import Explorer, ViolationError
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
     from services.store.keys import Upload
     from services.store.kinds import Kind
-    from services.uploads.deadline import Deadline
     from services.store.table import Value
+    from services.uploads.deadline import Deadline
     from services.uploads.message import Message
+    from services.uploads.objects import Copy, Listed, Stored
     from services.uploads.sweep.ledger import Ledger
+    from services.uploads.sweep.plan import Live, Rules
     from services.uploads.sweep.report import Report
     from services.uploads.sweep.sweeper import ShowProgress
-    from services.uploads.objects import Copy, Listed, Stored
-    from services.uploads.sweep.plan import Live, Rules
     from tests.model.scenarios import Scenario
 
 PREFIX, TAG, BOTH = ("prefix",), ("tag",), ("prefix", "tag")
@@ -289,9 +289,7 @@ def test_without_a_safeguard_an_invariant_breaks(mutant: Mutant, covered: Callab
     check_mutant(mutant, make_scenarios, covered)
 
 
-def check_mutant(
-    mutant: Mutant, make: Callable[[str], Iterable[Scenario]], covered: Callable[[str], None]
-) -> None:
+def check_mutant(mutant: Mutant, make: Callable[[str], Iterable[Scenario]], covered: Callable[[str], None]) -> None:
     for strategy in mutant.strategies:
         problem = find_violation(make(strategy), mutant.code)
         assert problem, f"The model finds no violation under {strategy}"
