@@ -383,7 +383,7 @@ def make_scenarios(strategy: str) -> tuple[Scenario, ...]:
 
 
 def make_telling_scenarios(strategy: str) -> tuple[Scenario, ...]:
-    """Scenarios with an application that is told of confirms and removals. Its messages can be lost, late or repeated."""
+    """Scenarios with an application that is told of confirms and removals. Messages can be lost, late or repeated."""
 
     def confirm(upload: Upload, *, object_first: bool = True, creates: bool = False) -> Confirm:
         return Confirm("ada", upload, strategy, object_first, tells=True, creates=creates)

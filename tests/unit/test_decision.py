@@ -97,7 +97,7 @@ def with_stored(stored: Stored | None) -> Facts:
 )
 def test_a_confirm_is_granted(facts: Facts, strategy: Strategy) -> None:
     assert facts.stored
-    assert decide(UPLOAD, facts, LIMITS, strategy) == Promote(strategy.promotion(UPLOAD, facts.stored))
+    assert decide(UPLOAD, facts, LIMITS, strategy) == Promote(strategy.promotion(UPLOAD, facts.stored), facts.stored)
 
 
 @each_strategy
@@ -238,7 +238,7 @@ def test_a_row_moves_forward_to_an_upload_that_is_not_before_it(row: Row) -> Non
 @pytest.mark.parametrize("row", [NEW, BEFORE, CONFIRMED])
 def test_an_upload_that_is_not_after_the_removal_is_refused(row: Row, removed: Upload) -> None:
     with pytest.raises(RemovedError):
-        check_forward(UPLOAD, replace(row, removed=removed.id.text))
+        check_forward(UPLOAD, make_row("ada", "Ada", row.avatar, removed.id.text))
 
 
 UP_TO_NOW = "019b0000-0000-7fff-bfff-ffffffffffff"
@@ -253,7 +253,9 @@ AHEAD = make_upload("019b0000-ffff-7000-8000-000000000000")
         pytest.param(NEW, UP_TO_NOW, id="no avatar"),
         pytest.param(AFTER, UP_TO_NOW, id="an avatar of this millisecond"),
         pytest.param(
-            make_row("ada", "Ada", AHEAD.permanent_key), AHEAD.id.text, id="an avatar that is ahead of the clock"
+            make_row("ada", "Ada", AHEAD.permanent_key),
+            AHEAD.id.latest_of_its_time().text,
+            id="an avatar that is ahead of the clock",
         ),
         pytest.param(make_row("ada", "Ada", None, LATER.id.text), UP_TO_NOW, id="a removal in this millisecond"),
         pytest.param(

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, read_expiry
-from services.frontend.listing import Listing
+from services.frontend.listing import PREFIXES, Listing
 from services.frontend.people import PeoplePage
-from services.store.kinds import AVATAR
+from services.store.kinds import AVATAR, PENDING_PREFIXES, PERMANENT_PREFIXES
 from services.store.states import State
 from tests.rows import make_row
 
@@ -68,9 +68,7 @@ def inspector(make_inspector: MakeInspector) -> Inspector:
     return make_inspector("prefix")
 
 
-def list_keys(
-    stub: Stubber, *keys: str, prefixes: Sequence[str] = ("avatars/", AVATAR.pending_prefix), size: int = 500
-) -> None:
+def list_keys(stub: Stubber, *keys: str, prefixes: Sequence[str] = PREFIXES, size: int = 500) -> None:
     for prefix in prefixes:
         found = [{"Key": key, "Size": size} for key in keys if key.startswith(prefix)]
         stub.add_response(
@@ -139,20 +137,17 @@ def test_pages_follow_each_other(inspector: Inspector, s3_stub: Stubber) -> None
     assert second.cursor is None
 
 
-WHOLE = ("avatars/", AVATAR.pending_prefix)
-
-
 @pytest.mark.parametrize(
     ("strategy", "state", "prefixes", "shown"),
     [
-        ("prefix", None, WHOLE, [f"{AVATAR.pending_prefix}4", "avatars/3", "avatars/2", "avatars/1"]),
-        ("prefix", State.PENDING, (AVATAR.pending_prefix,), [f"{AVATAR.pending_prefix}4"]),
-        ("prefix", State.LIVE, ("avatars/",), ["avatars/1"]),
-        ("prefix", State.ORPHAN, ("avatars/",), ["avatars/2"]),
-        ("tag", None, WHOLE, [f"{AVATAR.pending_prefix}4", "avatars/3", "avatars/2", "avatars/1"]),
-        ("tag", State.PENDING, WHOLE, [f"{AVATAR.pending_prefix}4", "avatars/3"]),
-        ("tag", State.LIVE, ("avatars/",), ["avatars/1"]),
-        ("tag", State.ORPHAN, ("avatars/",), ["avatars/2"]),
+        ("prefix", None, PREFIXES, [f"{AVATAR.pending_prefix}4", "avatars/3", "avatars/2", "avatars/1"]),
+        ("prefix", State.PENDING, PENDING_PREFIXES, [f"{AVATAR.pending_prefix}4"]),
+        ("prefix", State.LIVE, PERMANENT_PREFIXES, ["avatars/1"]),
+        ("prefix", State.ORPHAN, PERMANENT_PREFIXES, ["avatars/2"]),
+        ("tag", None, PREFIXES, [f"{AVATAR.pending_prefix}4", "avatars/3", "avatars/2", "avatars/1"]),
+        ("tag", State.PENDING, PREFIXES, [f"{AVATAR.pending_prefix}4", "avatars/3"]),
+        ("tag", State.LIVE, PERMANENT_PREFIXES, ["avatars/1"]),
+        ("tag", State.ORPHAN, PERMANENT_PREFIXES, ["avatars/2"]),
     ],
 )
 def test_a_page_holds_only_objects_of_the_requested_state(
@@ -179,11 +174,11 @@ def test_a_page_holds_only_objects_of_the_requested_state(
 
 
 def test_a_page_without_objects_of_the_state_has_a_cursor(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=["avatars/"])
+    list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=PERMANENT_PREFIXES)
     describe(s3_stub, "avatars/2")
     found = inspector.list_page(1, None, State.LIVE)
     assert (found.objects, found.looked_at) == ([], 1)
-    list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=["avatars/"])
+    list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=PERMANENT_PREFIXES)
     describe(s3_stub, "avatars/1")
     assert [entry.key for entry in inspector.list_page(1, found.cursor, State.LIVE).objects] == ["avatars/1"]
 

@@ -206,7 +206,7 @@ def test_the_current_user_s_row_is_on_a_page_once(view: View) -> None:
 
 
 def test_a_row_whose_object_is_in_the_listing_is_live(view: View) -> None:
-    assert [row.state for row in view.gather(None, NOTHING)["table"].rows] == [State.LIVE]
+    assert [row.states for row in view.gather(None, NOTHING)["table"].rows] == [{"avatar": State.LIVE}]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from litestar.testing import TestClient
 from services.auth import app as auth
 from services.frontend import app as frontend
 from services.frontend.cursor import InvalidCursorError
-from services.frontend.pictures import NoAvatarError
+from services.frontend.pictures import NoAvatarError, NoPictureError
 from services.store.clients import error_code, is_transient
 from services.store.table import UnknownUserError
 from services.uploads import app as uploads
@@ -64,6 +64,7 @@ FRONTEND = CALLER | {
     InvalidCursorError: ("invalid-cursor", 400),
     UnknownUserError: ("unknown-user", 404),
     NoAvatarError: ("no-avatar", 404),
+    NoPictureError: ("no-picture", 404),
 }
 UPLOADS = CALLER | {
     refusals.TypeNotAllowedError: ("type-not-allowed", 415),

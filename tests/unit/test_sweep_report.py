@@ -109,7 +109,7 @@ def test_the_text_shows_each_count_with_its_meaning() -> None:
         report.add(Outcome.DELETED, "avatars/1")
     report.add(Outcome.DANGLING, "ada -> avatars/2")
     assert report.as_text().splitlines() == [
-        " 1,234,567 rows that have or had an avatar",
+        " 1,234,567 rows that have or had a picture",
         "     1,200 deleted: orphans: no row refers to them, nor ever will",
         "         1 dangling: rows whose object is missing",
         *["           deleted: avatars/1"] * MAX_NAMES,

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 from botocore.parsers import ResponseParserError
 
 from services.store.keys import PENDING_TAG, Upload
-from services.store.kinds import AVATAR
+from services.store.kinds import AVATAR, KINDS
 from services.store.table import Value
 from services.uploads.picture import limit_kinds
 from services.uploads.sweep.plan import FULL_HOURS, RECENT_SECONDS, REPAIR_SECONDS, is_full_hour
@@ -566,7 +566,7 @@ class TestTooManyOrphans:
             put(aws, make_id(100 + number).permanent_key)
             aws.point(f"user{number}", make_id(100 + number).permanent_key)
         report = replace(sweeper, max_deleted_share=0.1).sweep()
-        assert report.listed == avatars + 32 == (319 if not deleted else 320)
+        assert report.listed["avatar"] == avatars + 32 == (319 if not deleted else 320)
         assert report.counts[Outcome.DELETED] == deleted
         assert report.counts[Outcome.SKIPPED] == 32 - deleted
 
@@ -723,4 +723,5 @@ def test_the_progress_of_each_phase_can_be_tracked(sweeper: Sweeper, aws: Aws) -
 
     aws.point("bob", OTHER.permanent_key)
     sweeper.sweep(show_progress=show_progress)
-    assert seen == [("rows", None, 3), ("objects", 2, 2), ("orphans", 1, 1), ("pending", None, 0)]
+    others = [(kind.permanent_prefix, 0, 0) for kind in KINDS.values() if kind != AVATAR]
+    assert seen == [("rows", None, 3), ("avatars/", 2, 2), *others, ("orphans", 1, 1), ("pending", None, 0)]

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 
 from services.auth import users as auth
 from services.store.clients import is_transient
-from services.store.kinds import AVATAR
+from services.store.kinds import AVATAR, KINDS, Kind
 from services.store.table import Row, UnknownUserError
 from services.uploads.rows import NotForwardError
 from services.uploads.users import Users
@@ -40,10 +40,10 @@ def login_users(dynamodb_client: DynamoDBClient) -> auth.Users:
 
 
 def make_item(row: Row) -> dict[str, Any]:
-    value = row.of(AVATAR)
-    avatar = {"Avatar": {"S": value.key}} if value.key is not None else {}
-    removed = {"Removed": {"S": value.removed}} if value.removed is not None else {}
-    return {"Username": {"S": row.username}, "Name": {"S": row.name}} | avatar | removed
+    item = {"Username": row.username, "Name": row.name}
+    for kind in KINDS.values():
+        item |= {kind.attribute: row.of(kind).key or "", kind.removed_attribute: row.of(kind).removed or ""}
+    return {name: {"S": value} for name, value in item.items() if value}
 
 
 def fail_the_condition(stub: Stubber, row: Row) -> None:
@@ -68,7 +68,7 @@ def test_a_user_without_a_row_is_unknown(users: Users, dynamodb_stub: Stubber) -
         users.find_row("ada")
 
 
-def expect_update(stub: Stubber, before: Row, **expected: Any) -> None:
+def expect_update(stub: Stubber, before: Row, kind: Kind = AVATAR, **expected: Any) -> None:
     """Expect an update with these expressions, and respond as DynamoDB does: with the item before it."""
     stub.add_response(
         "update_item",
@@ -76,6 +76,7 @@ def expect_update(stub: Stubber, before: Row, **expected: Any) -> None:
         {
             "TableName": "users",
             "Key": {"Username": {"S": "ada"}},
+            "ExpressionAttributeNames": {"#key": kind.attribute, "#removed": kind.removed_attribute},
             "ReturnValues": "ALL_OLD",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **expected,
