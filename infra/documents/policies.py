@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from services.store.kinds import KINDS, PERMANENT_PREFIXES
+from services.store.table import USERNAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +62,22 @@ def sweep_policy(*, bucket_arn: str, table_arn: str) -> Document:
         _allow("DeleteOrphans", ["s3:DeleteObject"], permanent),
         # It scans all rows, and reads the owner's row again before it deletes an orphan.
         _allow("ReadRows", ["dynamodb:Scan", "dynamodb:GetItem"], [table_arn]),
+        # It marks a row after it told the application of the row's state, and changes no other attribute (AWS: "Using
+        # IAM policy conditions for fine-grained access control").
+        _allow("MarkTold", ["dynamodb:UpdateItem"], [table_arn]) | {"Condition": _allow_attributes(MARKED)},
     )
+
+
+MARKED = [USERNAME, *(kind.told_attribute for kind in KINDS.values())]
+"""The attributes that a sweep's update names."""
+
+
+def _allow_attributes(names: list[str]) -> Document:
+    """A condition on the attributes that a request names or that its response has."""
+    return {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": names},
+        "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE"]},
+    }
 
 
 def frontend_policy(*, bucket_arn: str, table_arn: str) -> Document:

@@ -25,18 +25,19 @@ MAX_WAITING = 1000
 
 
 class Outbox:
-    def __init__(self, notifier: Notifier | None, metrics: Metrics) -> None:
+    def __init__(self, notifier: Notifier | None, metrics: Metrics, max_waiting: int = MAX_WAITING) -> None:
         """Without a notifier there is no application to be told."""
         self._notifier = notifier
         self._metrics = metrics
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="tell")
+        self._max_waiting = max_waiting
         self._waiting = 0
 
     async def send(self, message: Message | None) -> None:
         """Send the message, if there is one. A failure is logged and counted; the sweep tells it again."""
         if message is None or self._notifier is None:
             return
-        if self._waiting >= MAX_WAITING:
+        if self._waiting >= self._max_waiting:
             logger.warning("The application was not told of %s: too many messages wait", message.id)
             self._metrics.count("NotTold")
             return

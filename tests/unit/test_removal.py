@@ -72,7 +72,7 @@ def test_nothing_is_removed_from_a_user_without_a_row(remover: Remover, aws: Aws
 def test_an_avatar_of_a_clock_that_is_ahead_is_removed(remover: Remover, aws: Aws) -> None:
     aws.point("ada", LATER.permanent_key)
     assert remover.remove("ada", AVATAR).keys == (LATER.permanent_key,)
-    assert find_removed(aws) == LATER.id.text
+    assert find_removed(aws) == LATER.id.latest_of_its_time().text
 
 
 @pytest.mark.parametrize("avatar", [EARLIER.permanent_key, None])
@@ -91,7 +91,7 @@ def test_an_avatar_that_is_confirmed_during_the_removal_is_removed_too(
     aws.before = once("UpdateItem", lambda: aws.point("ada", LATER.permanent_key))
     assert remover.remove("ada", AVATAR).keys == ((before, LATER.permanent_key) if before else (LATER.permanent_key,))
     assert aws.avatars["ada"] is None
-    assert find_removed(aws) == LATER.id.text
+    assert find_removed(aws) == LATER.id.latest_of_its_time().text
 
 
 def test_a_removal_at_the_same_time_by_a_clock_that_is_ahead_is_kept(remover: Remover, aws: Aws) -> None:

@@ -25,6 +25,10 @@ def know(value: Value | None, former: Value | None = None, newest: Upload | None
     return Known(AVATAR, values, newest=newest.id if newest else None, there=found)
 
 
+AFTER_SECOND = SECOND.id.latest_of_its_time().text
+TOLD = Value(SECOND.permanent_key, told=SECOND.id.text)
+
+
 @pytest.mark.parametrize(
     ("known", "rebuilt"),
     [
@@ -33,9 +37,9 @@ def know(value: Value | None, former: Value | None = None, newest: Upload | None
         pytest.param(know(make_value(FIRST), None, SECOND, FIRST), make_value(SECOND), id="the older one still exists"),
         pytest.param(know(make_value(), None, SECOND), make_value(SECOND), id="the first picture"),
         pytest.param(know(make_value(SECOND), None, FIRST, SECOND), make_value(SECOND), id="an older picture exists"),
-        pytest.param(know(make_value(SECOND)), make_value(None, SECOND.id.text), id="no picture exists"),
+        pytest.param(know(make_value(SECOND)), make_value(None, AFTER_SECOND), id="no picture exists"),
         pytest.param(
-            know(make_value(SECOND), None, FIRST), make_value(None, SECOND.id.text), id="only a replaced one exists"
+            know(make_value(SECOND), None, FIRST), make_value(None, AFTER_SECOND), id="only a replaced one exists"
         ),
         pytest.param(
             know(make_value(None, SECOND.id.text), None, FIRST), make_value(None, SECOND.id.text), id="removed"
@@ -51,7 +55,9 @@ def know(value: Value | None, former: Value | None = None, newest: Upload | None
         pytest.param(know(None, make_value(FIRST), None, FIRST), make_value(FIRST), id="the row was lost"),
         pytest.param(know(None, make_value(FIRST), SECOND), make_value(SECOND), id="the row was lost after an upload"),
         pytest.param(
-            know(None, make_value(FIRST)), make_value(None, FIRST.id.text), id="the row was lost after a removal"
+            know(None, make_value(FIRST)),
+            make_value(None, FIRST.id.latest_of_its_time().text),
+            id="the row was lost after a removal",
         ),
         pytest.param(
             know(make_value(None, SECOND.id.text), make_value(FIRST), FIRST, FIRST),
@@ -63,6 +69,8 @@ def know(value: Value | None, former: Value | None = None, newest: Upload | None
             make_value(None, SECOND.id.text),
             id="the removal is in the restored table only",
         ),
+        pytest.param(know(TOLD, None, None, SECOND), TOLD, id="the application was told of the picture"),
+        pytest.param(know(TOLD, None, THIRD), make_value(THIRD), id="the application was told of an older picture"),
         pytest.param(know(Value("elsewhere"), None, FIRST), make_value(FIRST), id="the row refers to another key"),
     ],
 )
