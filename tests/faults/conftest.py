@@ -65,7 +65,7 @@ def start_service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy
     """Each call starts another uploads service behind the proxy, in this process, and returns its URL. Each service has
     its own AWS clients, since a client stops retrying after too many faults.
     """
-    settings = read_settings(Settings, _environ(stack, strategy, proxy, f"http://{HOST}:8000"))
+    settings = read_settings(Settings, make_service_environ(stack, strategy, proxy, f"http://{HOST}:8000"))
     with contextlib.ExitStack() as running:
 
         def start() -> str:
@@ -104,14 +104,14 @@ def service_process(
     stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, tmp_path: Path
 ) -> Iterator[ServiceProcess]:
     url = f"http://{HOST}:{pick_free_ports(1)[0]}"
-    service_process = ServiceProcess(url, _environ(stack, strategy, proxy, url), tmp_path / "uploads.log")
+    service_process = ServiceProcess(url, make_service_environ(stack, strategy, proxy, url), tmp_path / "uploads.log")
     try:
         yield service_process
     finally:
         service_process.stop()
 
 
-def _environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:
+def make_service_environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:
     services = {**stack.services, "uploads": url}
     aws = replace(stack.aws, endpoint=proxy.url)
     settings = configuration.Settings(pending=strategy, presigns_per_minute=0, confirms_per_minute=0)
@@ -132,6 +132,10 @@ class Upload:
     @property
     def new(self) -> str:
         return self.form["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
+
+    @property
+    def upload_id(self) -> str:
+        return self.new.removeprefix(AVATAR.permanent_prefix)
 
     @property
     def keys(self) -> set[str]:
