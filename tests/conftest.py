@@ -23,8 +23,8 @@ from infra.local.stack import Options, Stack, make_root_clients, run_processes, 
 from infra.seed.people import PORTRAITS, Person, invent_people
 from infra.seed.seeds import make_row
 from services.store.keys import PENDING_TAG
-from services.store.kinds import AVATAR
-from services.store.table import USERNAME, make_key, read_value
+from services.store.kinds import AVATAR, Kind
+from services.store.table import USERNAME, Value, make_key, read_value
 from services.uploads.bucket import compute_sha256
 from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
@@ -412,27 +412,39 @@ class User:
 
     @property
     def avatar(self) -> str | None:
-        """The key that the row refers to now."""
+        return self.find_value(AVATAR).key
+
+    def find_value(self, kind: Kind) -> Value:
+        """What the row has of this kind now."""
         table, key = self.stack.resources.table, make_key(self.username)
         row = self.stack.aws.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
-        return read_value(AVATAR, row.get("Item", {})).key
+        return read_value(kind, row.get("Item", {}))
 
-    def presign(self, content_type: str, file: bytes) -> httpx2.Response:
-        return self.declare(content_type, len(file), compute_sha256(file))
+    def presign(self, content_type: str, file: bytes, kind: Kind = AVATAR) -> httpx2.Response:
+        return self.declare(content_type, len(file), compute_sha256(file), kind)
 
-    def declare(self, content_type: str = "image/png", size: Any = 100, sha256: Any = SOME_DIGEST) -> httpx2.Response:
-        """Presign a file that is never posted."""
+    def declare(
+        self, content_type: str = "image/png", size: Any = 100, sha256: Any = SOME_DIGEST, kind: Kind = AVATAR
+    ) -> httpx2.Response:
+        """Presign a file that is never posted. An avatar is presigned as by a client that knows no kinds."""
         wanted = {"content_type": content_type, "size": size, "sha256": sha256}
-        return self.http.post("/uploads/presign", json=wanted)
+        return self.http.post("/uploads/presign", json=wanted if kind == AVATAR else wanted | {"kind": kind.name})
 
     def confirm(self, form: dict[str, Any] | str, **more: Any) -> httpx2.Response:
         """Confirm as the page does, with a presign's response, or with a key alone."""
         wanted = {"key": form} if isinstance(form, str) else {k: form[k] for k in form.keys() & {"key", "upload_token"}}
         return self.http.post("/uploads/confirm", json=wanted | more)
 
-    def upload_unconfirmed(self, content_type: str, file: bytes) -> dict[str, Any]:
+    def remove(self, kind: Kind = AVATAR) -> httpx2.Response:
+        return self.http.delete(f"/uploads/{kind.name}")
+
+    def describe(self, key: str, kind: Kind = AVATAR) -> dict[str, str]:
+        """The body of the response to a confirm that makes the object with this key permanent."""
+        return {"username": self.username, "kind": kind.name, "key": key} | ({"avatar": key} if kind == AVATAR else {})
+
+    def upload_unconfirmed(self, content_type: str, file: bytes, kind: Kind = AVATAR) -> dict[str, Any]:
         """Presign and post a file, without the confirm. Returns the presign's response."""
-        form: dict[str, Any] = self.presign(content_type, file).raise_for_status().json()
+        form: dict[str, Any] = self.presign(content_type, file, kind).raise_for_status().json()
         post_form(form, file).raise_for_status()
         return form
 

@@ -102,10 +102,7 @@ def test_the_page_presigns_posts_and_confirms_a_photograph(site: Site, user: Use
     assert confirm.url == f"{site.origin}/uploads/confirm"
     assert confirm.post_data_json == {name: form[name] for name in proof}
     assert confirmed.status == 200
-    assert confirmed.json() == {
-        "username": user.username,
-        "avatar": form["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix),
-    }
+    assert confirmed.json() == user.describe(form["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix))
 
 
 def test_the_page_shows_the_new_avatar_without_a_reload(site: Site, user: User, bucket: Bucket) -> None:

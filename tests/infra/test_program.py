@@ -201,6 +201,7 @@ MADE_CALLS: dict[str, set[tuple[str, str]]] = {
         ("s3:ListBucket", "bucket"),
         ("dynamodb:Scan", "table"),
         ("dynamodb:GetItem", "table"),
+        ("dynamodb:UpdateItem", "table"),
     },
 }
 NOBODYS_CALLS = {("dynamodb:PutItem", "table"), ("dynamodb:DeleteItem", "table"), ("s3:DeleteBucket", "bucket")}
@@ -213,6 +214,13 @@ def test_a_task_may_make_its_calls_and_no_other(up: Deployment, name: str) -> No
     known = arns(up)
     allowed = {(action, kind) for action, kind in CALLS if is_allowed(documents, action, known[kind])}
     assert allowed == MADE_CALLS[name]
+
+
+@pytest.mark.parametrize(("names", "allowed"), [("Username,Told", True), ("Username,Avatar", False)])
+def test_the_sweep_may_write_no_attribute_but_the_mark(up: Deployment, names: str, *, allowed: bool) -> None:
+    documents = documents_of(up, up.one("aws:iam/role:Role", "sweep"))
+    context = {"dynamodb:Attributes": names}
+    assert is_allowed(documents, "dynamodb:UpdateItem", arns(up)["table"], context=context) == allowed
 
 
 def test_only_the_auth_task_can_sign(up: Deployment) -> None:

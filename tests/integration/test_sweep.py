@@ -174,7 +174,7 @@ def test_a_sweep_during_a_confirm_deletes_nothing_of_it(
     now.sweep()
     assert user.avatar == before
     assert set(bucket.keys(user.username)) == {before, form["key"], upload_id.permanent_key}
-    assert user.confirm(form).json() == {"username": user.username, "avatar": upload_id.permanent_key}
+    assert user.confirm(form).json() == user.describe(upload_id.permanent_key)
     now.sweep()
     eventually(lambda: bucket.keys(user.username) == [upload_id.permanent_key])
     assert bucket.read(upload_id.permanent_key) == PICTURE
@@ -291,7 +291,7 @@ class TestPostedAgain:
         assert bucket.read(avatar) == PICTURE
         assert bucket.head(avatar)["ContentType"] == "image/png"
         # The owner can still repeat the confirm.
-        assert user.confirm(form).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(form).json() == user.describe(avatar)
 
     def test_a_pending_avatar_with_other_bytes_is_replaced_by_a_blank_picture(
         self, sweeper: Sweeper, user: User, bucket: Bucket
@@ -305,7 +305,7 @@ class TestPostedAgain:
         assert not is_pending(bucket, avatar)
         assert bucket.read(avatar).startswith(b"\x89PNG")
         assert bucket.owner(avatar) == user.username
-        assert user.confirm(form).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(form).json() == user.describe(avatar)
 
     def test_a_sweep_right_after_the_post_restores_too(
         self, sweeper: Sweeper, s3_clock: Callable[[], float], user: User, bucket: Bucket

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store.kinds import AVATAR
+from services.store.kinds import AVATAR, KINDS, Kind
+from services.store.table import Value
 from services.uploads.bucket import compute_sha256
 from services.uploads.strategies import hash_token
+from tests import web
 from tests.conftest import POSTED_PREFIXES, make_user, post_form
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
+from tests.rows import every_kind
 from tests.targets import Trait
 
 if TYPE_CHECKING:
@@ -36,11 +39,45 @@ def test_a_confirmed_picture_becomes_the_avatar_and_the_old_one_is_deleted(
 
     avatar = form["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     assert answer.status_code == 200
-    assert answer.json() == {"username": user.username, "avatar": avatar}
+    assert answer.json() == user.describe(avatar)
     assert user.avatar == avatar
     assert bucket.read(avatar) == picture
     assert bucket.head(avatar)["ContentType"] == content_type
     eventually(lambda: bucket.keys(user.username) == [avatar])
+
+
+@every_kind
+def test_a_kind_is_uploaded_shown_and_removed(user: User, bucket: Bucket, kind: Kind) -> None:
+    """A request of one kind changes no other one."""
+    others = {other.name: user.find_value(other) for other in KINDS.values() if other != kind}
+    picture = make_picture()
+    form = user.upload_unconfirmed("image/png", picture, kind)
+    answer = user.confirm(form)
+    key = form["key"].replace(kind.pending_prefix, kind.permanent_prefix)
+    assert (answer.status_code, answer.json()) == (200, user.describe(key, kind))
+    assert user.find_value(kind) == Value(key, None)
+    redirect = user.http.get(f"/users/{user.username}/{kind.name}")
+    assert redirect.status_code == 303
+    assert web.get(redirect.headers["Location"]).content == picture
+    rows = user.http.get("/inspector/users", params={"limit": 100}).raise_for_status().json()["rows"]
+    [row] = [row["kinds"] for row in rows if row["Username"] == user.username]
+    assert row[kind.name] == {"key": key, "removed": None, "state": "live"}
+    objects = user.http.get("/inspector/objects", params={"state": "live"}).raise_for_status().json()["objects"]
+    assert key in {entry["key"] for entry in objects}
+
+    assert user.remove(kind).status_code == 204
+    assert user.find_value(kind).key is None
+    missing = user.http.get(f"/users/{user.username}/{kind.name}")
+    assert missing.json()["type"] == f"urn:problem:{'no-avatar' if kind == AVATAR else 'no-picture'}"
+    eventually(lambda: key not in bucket.keys(user.username))
+    assert {other.name: user.find_value(other) for other in KINDS.values() if other != kind} == others
+
+
+def test_a_presign_of_an_unknown_kind_is_refused(user: User) -> None:
+    declared = {"content_type": "image/png", "size": 100, "sha256": compute_sha256(b"some file")}
+    for kind in ("Avatar", "avatars", "", None, ["avatar"]):
+        answer = user.http.post("/uploads/presign", json=declared | {"kind": kind})
+        assert (answer.status_code, answer.json()["type"]) == (400, "urn:problem:invalid-request")
 
 
 def test_a_presign_returns_a_complete_form(user: User, strategy: str) -> None:

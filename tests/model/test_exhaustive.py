@@ -1,4 +1,4 @@
-"""I1 to I6 in every state that confirms, repeats, posts, sweeps and lifecycle rules can reach, with crashes."""
+"""I1 to I7 and I9 in every state that confirms, repeats, posts, sweeps and lifecycle rules can reach, with crashes."""
 
 from __future__ import annotations
 

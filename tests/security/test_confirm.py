@@ -14,12 +14,15 @@ from urllib.parse import quote
 import pytest
 import uuid_utils
 
-from services.store.kinds import AVATAR
+from services.store.kinds import AVATAR, KINDS, Kind
+from services.store.table import Value
 from services.uploads.bucket import BLANK
+from services.uploads.strategies import STRATEGIES
 from services.web.callers.identity import Audience
 from tests.conftest import POSTED_PREFIXES, only_prefix, only_tag, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
+from tests.rows import every_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,6 +131,44 @@ def test_a_seeded_picture(user: User, other_user: User, strategy: str, refused: 
     upload_id = (other_user.avatar or "").rpartition("/")[2]
     answer = user.confirm(POSTED_PREFIXES[strategy] + upload_id, upload_token="")
     refused.by_service(answer, 404, "unknown-upload")
+
+
+# Another kind of upload
+
+
+@every_kind
+def test_an_upload_of_another_kind(
+    user: User, bucket: Bucket, strategy: str, kind: Kind, refused: Refused, untouched: Untouched
+) -> None:
+    """The prefix of the key decides the kind. The id is unknown under the prefixes of any other kind."""
+    form = user.upload_unconfirmed("image/png", PICTURE, kind)
+    untouched.except_object(form["key"])
+    upload_id = form["key"].rpartition("/")[2]
+    for other in (other for other in KINDS.values() if other != kind):
+        posted = STRATEGIES[strategy].posted_prefix(other)
+        for prefix in (other.pending_prefix, other.permanent_prefix):
+            answer = user.confirm(prefix + upload_id, **send_token(form))
+            refused.by_service(answer, *((404, "unknown-upload") if prefix == posted else (409, "other-strategy")))
+        refused.by_service(user.confirm(form, kind=other.name), 400, "invalid-request")
+    assert bucket.read(form["key"]) == PICTURE
+
+
+@every_kind
+def test_a_confirmed_upload_of_another_kind(
+    user: User, bucket: Bucket, strategy: str, kind: Kind, refused: Refused, untouched: Untouched
+) -> None:
+    """A permanent key of one kind becomes no value of another kind, and its own kind is the only one that changes."""
+    before = {other.name: user.find_value(other) for other in KINDS.values()}
+    form = user.upload_unconfirmed("image/png", PICTURE, kind)
+    untouched.except_avatar(user)
+    key: str = user.confirm(form).raise_for_status().json()["key"]
+    untouched.except_object(key)
+    for other in (other for other in KINDS.values() if other != kind):
+        answer = user.confirm(other.permanent_prefix + key.rpartition("/")[2], **send_token(form))
+        refused.by_service(answer, *((409, "other-strategy") if strategy == "prefix" else (404, "unknown-upload")))
+    after = {other.name: user.find_value(other) for other in KINDS.values()}
+    assert after == before | {kind.name: Value(key, None)}
+    assert bucket.read(key) == PICTURE
 
 
 # Missing or wrong credentials
@@ -362,7 +403,7 @@ def test_a_repeated_confirm_after_the_window(
     """The repeat has no effect while the upload is the avatar, and is refused afterwards."""
     avatar, written = user.avatar, bucket.head(user.avatar or "")["LastModified"]
     in_process_service.seconds_ahead = 10 * 3600
-    assert in_process_service.confirm(user, confirmed).json() == {"username": user.username, "avatar": avatar}
+    assert in_process_service.confirm(user, confirmed).json() == user.describe(avatar or "")
     assert (user.avatar, bucket.head(avatar or "")["LastModified"]) == (avatar, written)
     refused.by_service(in_process_service.confirm(other_user, confirmed), 410, "expired")
     later = user.upload_unconfirmed("image/png", make_picture(seed=2))
@@ -390,10 +431,7 @@ def test_the_same_confirm_many_times_at_once(
 ) -> None:
     untouched.except_avatar(user)
     answers = call_at_once(*[partial(user.confirm, unconfirmed)] * 8)
-    expected = {
-        "username": user.username,
-        "avatar": unconfirmed["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix),
-    }
+    expected = user.describe(unconfirmed["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix))
     assert [(answer.status_code, answer.json()) for answer in answers] == [(200, expected)] * 8
     assert user.avatar == expected["avatar"]
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
@@ -524,13 +562,13 @@ def test_the_same_form_and_confirm_again(
     avatar = user.avatar or ""
     for _ in range(2):
         assert post_form(confirmed, PICTURE).status_code == 204
-        assert user.confirm(confirmed).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(confirmed).json() == user.describe(avatar or "")
         eventually(lambda: bucket.keys(user.username) == [avatar])
         assert (user.avatar, bucket.read(avatar)) == (avatar, PICTURE)
         assert "Expiration" not in bucket.head(avatar)
     # Repeated confirms without a POST: each finds the pending object deleted after the response of the one before.
     for _ in range(4):
-        assert user.confirm(confirmed).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(confirmed).json() == user.describe(avatar or "")
     assert bucket.read(avatar) == PICTURE
     refused.record("the avatar stays")
 

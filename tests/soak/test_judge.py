@@ -18,7 +18,7 @@ from bench.soak.judge import (
 from services.store.kinds import AVATAR
 
 PREFIX, TAG = Circumstances("prefix"), Circumstances("tag")
-WANTED = {"username": "Cooper12", "avatar": "avatars/1"}
+WANTED = {"username": "Cooper12", "kind": "avatar", "key": "avatars/1", "avatar": "avatars/1"}
 DONE = Response(200, WANTED)
 
 
