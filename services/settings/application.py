@@ -16,30 +16,29 @@ NewUsers = Annotated[
 ]
 NEW_USERS: NewUsers = "refuse"
 
-ConfirmedUrl = (
+ConfirmedUrl = Annotated[
     Annotated[
         str,
         msgspec.Meta(
             pattern=r"^(https://[^\s/]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/\S*)?\Z",
             examples=["https://example.com/hooks/pictures"],
-            description="URL of the application that learns of each confirmed upload and each removal. It needs"
-            " `CONFIRMED_SECRET`.",
         ),
     ]
-    | None
-)
+    | None,
+    msgspec.Meta(
+        description="URL of the application that learns of each confirmed upload and each removal. It needs"
+        " `CONFIRMED_SECRET`."
+    ),
+]
 
-ConfirmedSecret = (
-    Annotated[
-        str,
-        # Without a pattern, since the error would quote the value.
-        msgspec.Meta(
-            description="Secret with which messages to the application are signed, such as `whsec_…`. While it is"
-            " changed, several separated by commas: each signs."
-        ),
-    ]
-    | None
-)
+ConfirmedSecret = Annotated[
+    # Without a pattern, since the error would quote the value.
+    str | None,
+    msgspec.Meta(
+        description="Secret with which messages to the application are signed, such as `whsec_…`. While it is changed,"
+        " several separated by commas: each signs."
+    ),
+]
 
 PREFIX = "whsec_"
 

@@ -17,6 +17,7 @@ AREAS = {
     "The services": "service",
     "HTTP": "http",
     "The permissions": "permissions",
+    "The webhook": "webhook",
 }
 
 

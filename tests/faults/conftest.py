@@ -141,7 +141,7 @@ class Upload:
 
     @property
     def upload_id(self) -> str:
-        return self.new.removeprefix(AVATAR.permanent_prefix)
+        return self.new.removeprefix(self.kind.permanent_prefix)
 
     @property
     def keys(self) -> set[str]:
@@ -150,7 +150,7 @@ class Upload:
 
     def about(self, call: str) -> str:
         """A text that only this upload's call of this name contains."""
-        upload_id = self.new.removeprefix(self.kind.permanent_prefix)
+        upload_id = self.upload_id
         return {"GetItem": self.user.username, "UpdateItem": self.user.username, "DeleteObjects": self.old}.get(
             call, upload_id
         )
