@@ -22,10 +22,22 @@ def test_both_commands_are_on_the_first_screen() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["--port", "--emulator-port", "--users", "--data", "--pages", "--pending", "--form-seconds"]
+    "option",
+    [
+        "--port",
+        "--emulator-port",
+        "--users",
+        "--data",
+        "--pages",
+        "--pending",
+        "--form-seconds",
+        "--new-users",
+        "--confirmed-url",
+    ],
 )
 def test_the_demos_options_are_described(option: str) -> None:
-    value = {"--data": ".", "--pages": ".", "--pending": "tag"}.get(option, "5")
+    values = {"--data": ".", "--pages": ".", "--pending": "tag", "--new-users": "create"}
+    value = values.get(option, "http://localhost:3000/hooks" if option == "--confirmed-url" else "5")
     assert parse_options([option, value])
     assert f"`{option}" in README
 
