@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     """Carries the call out and returns its answer."""
 
 
-KINDS_BY_ATTRIBUTE = {
+KINDS_BY_ATTRIBUTE: Mapping[tuple[str, ...], str] = {
     names: name
     for name, kind in KINDS.items()
     for names in ((kind.attribute, kind.removed_attribute), (kind.told_attribute,))

@@ -17,6 +17,7 @@ from services.settings.application import parse_secrets
 from services.settings.environment import read_settings
 from services.store.table import make_key
 from services.uploads.settings import Settings
+from services.uploads.sweep.report import Outcome
 from services.uploads.webhook import Webhook
 from tests.conftest import only_prefix
 from tests.eventually import PATIENCE_SECONDS, eventually
@@ -145,7 +146,7 @@ def test_an_application_that_fails_fails_no_confirm_and_the_sweep_tells_it(
         assert upload.confirm().json()["avatar"] == upload.new
         eventually(lambda: len(receiver.received) == 1)
         report = sweep(stack, make_webhook(receiver))
-        assert report.counts["untold"] > 0
+        assert report.counts[Outcome.UNTOLD] > 0
         assert report.needs_attention
         assert read_told(stack, upload) is None
         assert "/elsewhere" not in receiver.paths
