@@ -75,7 +75,13 @@ BANNER = Kind(
     limits=PictureLimits(("image/png", "image/jpeg", "image/webp"), 3_000_000, max_width=6000, max_height=2000),
 )
 
-KINDS = {kind.name: kind for kind in (AVATAR, BANNER)}
+KINDS = {
+    kind.name: kind
+    for kind in (
+        AVATAR,
+        BANNER,
+    )
+}
 
 PENDING_PREFIXES = tuple(prefix for kind in KINDS.values() for prefix in kind.pending_prefixes)
 PERMANENT_PREFIXES = tuple(kind.permanent_prefix for kind in KINDS.values())
