@@ -86,7 +86,7 @@ def remove_row(stack: Stack, upload: Upload) -> None:
 
 
 def test_the_application_is_told_of_a_confirm_and_of_a_removal(stack: Stack, service: str, receiver: Receiver) -> None:
-    with begin_upload(stack, service, 1) as upload:
+    with begin_upload(stack, service, 0) as upload:
         assert upload.confirm().status_code == 200
         (confirmed,) = receiver.wait_for(upload.user.username)
         assert confirmed.message_id == upload.upload_id
@@ -142,7 +142,7 @@ def test_an_application_that_fails_fails_no_confirm_and_the_sweep_tells_it(
     stack: Stack, service: str, receiver: Receiver, respond: Respond
 ) -> None:
     receiver.respond = respond
-    with begin_upload(stack, service, 1) as upload:
+    with begin_upload(stack, service, 0) as upload:
         assert upload.confirm().json()["avatar"] == upload.new
         eventually(lambda: len(receiver.received) == 1)
         report = sweep(stack, make_webhook(receiver))
@@ -167,7 +167,7 @@ def test_a_confirm_does_not_wait_for_the_application(stack: Stack, service: str,
 
     receiver.respond = hang
     try:
-        with begin_upload(stack, service, 1) as upload:
+        with begin_upload(stack, service, 0) as upload:
             assert upload.confirm().json()["avatar"] == upload.new
             assert upload.confirm().json()["avatar"] == upload.new
             eventually(lambda: len(receiver.received) == 1)
@@ -180,7 +180,7 @@ def test_an_upload_that_was_replaced_before_it_was_told_is_skipped(
     stack: Stack, service: str, environ: dict[str, str], receiver: Receiver
 ) -> None:
     receiver.respond = refuse
-    with begin_upload(stack, service, 1) as first, run_service(stack, environ) as later:
+    with begin_upload(stack, service, 0) as first, run_service(stack, environ) as later:
         assert first.confirm().status_code == 200
         first.user.http.base_url = later
         second = first.user.upload_unconfirmed("image/png", first.picture)
@@ -193,7 +193,7 @@ def test_an_upload_that_was_replaced_before_it_was_told_is_skipped(
 
 
 def test_the_first_confirm_creates_the_row(stack: Stack, service: str, receiver: Receiver) -> None:
-    with begin_upload(stack, service, 1) as upload:
+    with begin_upload(stack, service, 0) as upload:
         remove_row(stack, upload)
         for _ in range(2):
             assert upload.confirm().json()["avatar"] == upload.new
@@ -205,7 +205,7 @@ def test_the_first_confirm_creates_the_row(stack: Stack, service: str, receiver:
 def test_a_removal_creates_the_row_and_refuses_what_was_presigned_before(
     stack: Stack, service: str, receiver: Receiver
 ) -> None:
-    with begin_upload(stack, service, 1) as upload:
+    with begin_upload(stack, service, 0) as upload:
         remove_row(stack, upload)
         for _ in range(2):
             assert upload.remove().status_code == 204
@@ -222,7 +222,7 @@ def test_the_sweep_tells_what_a_killed_service_did_not(
     process = make_process(environ, tmp_path)
     try:
         running = process.start()
-        with begin_upload(stack, process.url, 1) as upload, ThreadPoolExecutor(1) as thread:
+        with begin_upload(stack, process.url, 0) as upload, ThreadPoolExecutor(1) as thread:
             planned = proxy.plan(Fault("UpdateItem", When.AFTER, Kind.HOLD, upload.about("UpdateItem")))
             confirming = thread.submit(upload.confirm)
             planned.wait_for(Event.HELD)
@@ -251,7 +251,7 @@ def test_a_message_whose_response_was_lost_is_repeated_with_the_same_id(
     process = make_process(environ, tmp_path)
     try:
         running = process.start()
-        with begin_upload(stack, process.url, 1) as upload:
+        with begin_upload(stack, process.url, 0) as upload:
             assert upload.confirm().status_code == 200
             eventually(lambda: len(receiver.received) == 1)
             running.kill()
@@ -279,7 +279,7 @@ def test_a_service_that_is_stopped_sends_its_message_first(
     process = make_process(environ, tmp_path)
     try:
         running = process.start()
-        with begin_upload(stack, process.url, 1) as upload:
+        with begin_upload(stack, process.url, 0) as upload:
             assert upload.confirm().status_code == 200
             assert asked.wait(PATIENCE_SECONDS)
             running.terminate()
