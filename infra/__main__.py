@@ -23,7 +23,7 @@ from infra.components.sweep import SweepSchedule
 from infra.components.task import Task, TaskRole, TaskSettings
 from infra.configuration import read_configuration
 from infra.documents import commands, policies
-from infra.documents.environments import Names, make_environment
+from infra.documents.environments import Names, Secret, make_environment
 from infra.documents.names import PROJECT, StackNames
 from services.auth.settings import JWKS_PATH
 from services.settings.access import split
@@ -99,6 +99,7 @@ def main() -> None:
         signing_keys=pulumi.Output.all(*keys.arns).apply(",".join) if keys else None,
         jwks_url=settings.jwks_url if settings.issuer else pulumi.Output.concat(edge.internal_url, JWKS_PATH),
         metrics_namespace=stack.metrics_namespace,
+        confirmed_secret=Secret(settings.confirmed_secret_arn) if settings.confirmed_secret_arn else None,
     )
     task_settings = TaskSettings(
         settings.region, settings.cpu, settings.memory, settings.architecture, stack, settings.log_days

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from infra.documents.zones import MIN_ZONES, VPC_LINK_REGIONS
-from services.settings import limits, tokens
+from services.settings import application, limits, tokens
 from services.settings.access import (
     AllowedAddresses,
     AllowedOrigins,
@@ -230,6 +230,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         | None
     ) = None
 
+    new_users: application.NewUsers = application.NEW_USERS
+    confirmed_url: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                # The tasks' security group allows connections to port 443 only.
+                pattern=r"^https://[A-Za-z0-9.-]+(:443)?(/[^\s#]*)?\Z",
+                examples=["https://example.com/hooks/pictures"],
+                description="URL of your application, which learns of each confirmed upload and each removal. It must"
+                " be reachable from the internet, on port 443. It needs `confirmedSecretArn`.",
+            ),
+        ]
+        | None
+    ) = None
+    confirmed_secret_arn: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$",
+                examples=["arn:aws:secretsmanager:eu-central-1:123456789012:secret:pictures-webhook-AbCdEf"],
+                description="ARN of the secret in Secrets Manager with which messages to `confirmedUrl` are signed:"
+                " `whsec_…`. While you change it, several separated by commas.",
+            ),
+        ]
+        | None
+    ) = None
+
     def __post_init__(self) -> None:
         if self.cpu not in MEMORY_BY_CPU:
             raise ValueError(f"cpu must be one of {', '.join(map(str, MEMORY_BY_CPU))}, not {self.cpu}")
@@ -254,6 +281,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError("jwksUrl needs issuer")
         if not self.demo and not self.issuer:
             raise ValueError("demo must not be false without issuer, because nothing would issue access tokens")
+        if bool(self.confirmed_url) != bool(self.confirmed_secret_arn):
+            raise ValueError("confirmedUrl and confirmedSecretArn need each other")
 
     def _check_tags(self) -> None:
         """IAM does not distinguish keys by case (AWS: "Tags for IAM resources")."""

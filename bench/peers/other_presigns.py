@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send
 
     from services.uploads.confirm import Confirmer
+    from services.uploads.outbox import Outbox
     from services.uploads.removal import Remover
     from services.uploads.user_pictures import UserPictures
 
@@ -52,6 +53,7 @@ def make_presign(settings: Settings) -> ASGIApp:
         ),
         cast("Confirmer", None),  # only confirm uses it
         cast("Remover", None),  # only the removal uses it
+        cast("Outbox", None),  # only confirm and the removal use it
         cast("UserPictures", None),  # only confirm and the redirect use it
         RateLimits(*(RateLimit(settings.presigns_per_minute, time.monotonic) for _ in range(2))),
         Metrics("uploads", on=settings.metrics),

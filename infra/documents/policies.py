@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from services.store.kinds import KINDS, PERMANENT_PREFIXES
+from services.store.table import USERNAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +62,22 @@ def sweep_policy(*, bucket_arn: str, table_arn: str) -> Document:
         _allow("DeleteOrphans", ["s3:DeleteObject"], permanent),
         # It scans all rows, and reads the owner's row again before it deletes an orphan.
         _allow("ReadRows", ["dynamodb:Scan", "dynamodb:GetItem"], [table_arn]),
+        # It marks a row after it told the application of the row's state, and changes no other attribute (AWS: "Using
+        # IAM policy conditions for fine-grained access control").
+        _allow("MarkTold", ["dynamodb:UpdateItem"], [table_arn]) | {"Condition": _allow_attributes(MARKED)},
     )
+
+
+MARKED = [USERNAME, *(kind.told_attribute for kind in KINDS.values())]
+"""The attributes that a sweep's update names."""
+
+
+def _allow_attributes(names: list[str]) -> Document:
+    """A condition on the attributes that a request names or that its response has."""
+    return {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": names},
+        "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE"]},
+    }
 
 
 def frontend_policy(*, bucket_arn: str, table_arn: str) -> Document:
@@ -76,9 +92,14 @@ def frontend_policy(*, bucket_arn: str, table_arn: str) -> Document:
     )
 
 
-def execution_policy(*, repository_arn: str, log_group_arn: str) -> Document:
-    """Permissions of the task execution role, which ECS uses to pull the image and to write the logs."""
+def execution_policy(*, repository_arn: str, log_group_arn: str, secret_arns: list[str]) -> Document:
+    """Permissions of the task execution role, which ECS uses to pull the image, to write the logs and to read secrets
+    into environment variables of the container.
+    """
+    # ECS reads the secret when it starts a task. The task's own role can't read it.
+    secrets = [_allow("ReadSecrets", ["secretsmanager:GetSecretValue"], secret_arns)] if secret_arns else []
     return _document(
+        *secrets,
         # This action supports no resource: an authorization token is for the whole registry (AWS: "Actions for Amazon
         # ECR").
         _allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"]),

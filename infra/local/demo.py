@@ -15,6 +15,7 @@ from infra.local.gateway import PAGES_PATH
 from infra.local.ports import PortInUseError
 from infra.local.processes import ProcessError
 from infra.local.stack import Options, run_stack
+from services.settings.application import ConfirmedUrl, NewUsers
 from services.settings.conversion import describe
 from services.settings.environment import Origin
 from services.settings.limits import FormSeconds, PendingStrategy
@@ -98,6 +99,20 @@ def parse_options(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--pending", choices=pending["enum"], default=default.pending, help=_describe(pending["description"])
     )
+    new_users = msgspec.json.schema(NewUsers)
+    parser.add_argument(
+        "--new-users",
+        choices=new_users["enum"],
+        default=default.new_users,
+        help=_describe(new_users["description"].replace("`", "")),
+    )
+    parser.add_argument(
+        "--confirmed-url",
+        type=read_confirmed_url,
+        metavar="URL",
+        help="URL of an application that learns of each confirmed upload and each removal, such as"
+        " http://localhost:3000/hooks. The demo prints the secret that signs the messages.",
+    )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="Folder that keeps the state after a stop. Default: no state is kept."
     )
@@ -115,6 +130,13 @@ def parse_options(arguments: Sequence[str]) -> Options:
     except ValueError as error:
         parser.error(f"--{error}")
     return options
+
+
+def read_confirmed_url(text: str) -> str:
+    try:
+        return msgspec.convert(text, ConfirmedUrl)
+    except msgspec.ValidationError as error:
+        raise argparse.ArgumentTypeError("must be a URL of https, or of http on localhost") from error
 
 
 def can_keep_state(folder: Path) -> bool:

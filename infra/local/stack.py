@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
 import re
 import secrets
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,6 +24,7 @@ from infra.seed.seeds import seed
 from infra.settings import Settings
 from services.auth.settings import JWKS_PATH
 from services.settings import limits, tokens
+from services.settings.application import NEW_USERS, PREFIX, NewUsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -37,6 +39,10 @@ INHERITED = re.compile(
     "|LD_[A-Z_]+|DYLD_[A-Z_]+|FAKETIME[A-Z_]*"  # of the dynamic linker and of libfaketime
 )
 """Names of the environment variables that every process inherits."""
+
+
+def make_webhook_secret() -> str:
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,10 @@ class Options:
     presigns_per_minute: int = limits.PRESIGNS_PER_MINUTE
     confirms_per_minute: int = limits.CONFIRMS_PER_MINUTE
     logins_per_minute: int = limits.LOGINS_PER_MINUTE
+    new_users: NewUsers = NEW_USERS
+    confirmed_url: str | None = None
+    """URL of the application that learns of each confirmed upload and each removal."""
+    confirmed_secret: str = field(default_factory=make_webhook_secret, repr=False)
     hostname: str = "localhost"
     """Host name in the page's URL. A browser must resolve it to this machine."""
     name: str = NAME
@@ -83,6 +93,7 @@ class Options:
             issuer=self.issuer,
             audience=self.audience,
             username_claim=self.username_claim,
+            new_users=self.new_users,
         )
 
     @property
@@ -90,6 +101,13 @@ class Options:
         """The services that run. Uploads accepts the tokens of auth, unless there is another issuer."""
         services = ("auth", "uploads") if self.only else SERVICES
         return tuple(service for service in services if service != "auth" or not self.issuer)
+
+    @property
+    def webhook(self) -> dict[str, str]:
+        """The environment variables of the programs that tell the application."""
+        if self.confirmed_url is None:
+            return {}
+        return {"CONFIRMED_URL": self.confirmed_url, "CONFIRMED_SECRET": self.confirmed_secret}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +169,9 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     announce("users", f"{options.users} created")
 
     starting = [*_start_services(processes, services, aws, resources, origin, options)]
-    sweep = make_program_environ("sweep", services, aws, resources, origin, options.settings)
+    sweep = make_program_environ("sweep", services, aws, resources, origin, options.settings) | options.webhook
+    if options.confirmed_url:
+        announce("webhook", f"{options.confirmed_url}, signed with {options.confirmed_secret}")
     starting.append(start_gateway(processes, services, aws, origin, port, sweep, options.pages))
     for process in starting:
         process.wait_until_ready()
@@ -212,6 +232,7 @@ def _start_services(
     for name, url in services.items():
         reached = replace(aws, endpoint=endpoints.get(name, aws.endpoint))
         environ = make_environ(name, services, reached, resources, origin, options.settings)
+        environ |= options.webhook if name == "uploads" else {}
         yield processes.start(name, f"services.{name}", health=f"{url}/healthz", environ=environ)
 
 

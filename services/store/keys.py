@@ -46,6 +46,9 @@ _DIGEST_NAME = r"~[A-Za-z0-9_-]{43}"
 USERNAME_PATTERN = f"^(?:{_PLAIN_NAME}|{_DIGEST_NAME})$"
 """A username is the key of a row and a part of paths, metadata, logs and headers."""
 
+_LATEST = "-7fff-bfff-ffffffffffff"
+"""The end of the greatest id of a millisecond."""
+
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -64,7 +67,16 @@ class UploadId:
     def latest_at(cls, now: float) -> UploadId:
         """The greatest id of this millisecond, for a time in seconds since the epoch."""
         time = f"{int(now * 1000):012x}"
-        return cls(f"{time[:8]}-{time[8:]}-7fff-bfff-ffffffffffff")
+        return cls(f"{time[:8]}-{time[8:]}{_LATEST}")
+
+    def latest_of_its_time(self) -> UploadId:
+        """The greatest id of the same millisecond."""
+        return UploadId(self.text[: -len(_LATEST)] + _LATEST)
+
+    @property
+    def is_of_removal(self) -> bool:
+        """Whether a removal made the id. An upload has the greatest id of a millisecond with a probability of 2^-74."""
+        return self == self.latest_of_its_time()
 
     @property
     def created(self) -> float:

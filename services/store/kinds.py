@@ -33,6 +33,10 @@ class Kind:
     """The row's attribute with an upload id, made when the user last removed the picture. An upload whose id is not
     above it can't be confirmed. It is missing until the first removal.
     """
+    told_attribute: str
+    """The row's attribute with the id up to which the application was told of this kind: that of an upload or of a
+    removal. It is missing until the first message.
+    """
     pending_prefix: str
     """The prefix of the keys that forms post to under the strategy `prefix`. A lifecycle rule deletes the objects."""
     permanent_prefix: str
@@ -54,6 +58,7 @@ AVATAR = Kind(
     name="avatar",
     attribute="Avatar",
     removed_attribute="Removed",
+    told_attribute="Told",
     pending_prefix="pending/",
     permanent_prefix="avatars/",
     limits=PictureLimits(CONTENT_TYPES, MAX_BYTES, MAX_WIDTH, MAX_HEIGHT),
@@ -64,6 +69,7 @@ BANNER = Kind(
     name="banner",
     attribute="Banner",
     removed_attribute="RemovedBanner",
+    told_attribute="ToldBanner",
     pending_prefix="pending-banners/",
     permanent_prefix="banners/",
     limits=PictureLimits(("image/png", "image/jpeg", "image/webp"), 3_000_000, max_width=6000, max_height=2000),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from services.store.keys import parse_key
 from services.store.kinds import AVATAR, KINDS
 
 if TYPE_CHECKING:
@@ -34,11 +35,22 @@ class Value:
     """The permanent key of the picture."""
     removed: str | None = None
     """The id of the last removal."""
+    told: str | None = None
+    """The id up to which the application was told."""
 
     @property
     def is_used(self) -> bool:
         """Whether there is a picture, or was one until the user removed it."""
         return bool(self.key or self.removed)
+
+
+def find_untold(kind: Kind, value: Value) -> str | None:
+    """The id of the row's state, if the application was not told of it: that of the upload to which the row refers, or
+    of the removal that left it without a picture.
+    """
+    upload_id = parse_key(value.key, kind.permanent_prefix) if value.key else None
+    current = upload_id.text if upload_id else None if value.key else value.removed
+    return current if current and current > (value.told or "") else None
 
 
 _PLACES = {name: place for place, name in enumerate(KINDS)}
@@ -79,7 +91,8 @@ def read_row(item: Mapping[str, Any]) -> Row:
 
 def read_value(kind: Kind, item: Mapping[str, Any]) -> Value:
     """Read what an item has of this kind. It need not have other attributes."""
-    return Value(item.get(kind.attribute, {}).get("S"), item.get(kind.removed_attribute, {}).get("S"))
+    names = (kind.attribute, kind.removed_attribute, kind.told_attribute)
+    return Value(*(item.get(name, {}).get("S") for name in names))
 
 
 def write_row(row: Row) -> dict[str, Any]:
@@ -93,5 +106,9 @@ def list_attributes(row: Row) -> dict[str, str | None]:
     attributes: dict[str, str | None] = {}
     for kind in KINDS.values():
         value = row.of(kind)
-        attributes |= {kind.attribute: value.key, kind.removed_attribute: value.removed}
+        attributes |= {
+            kind.attribute: value.key,
+            kind.removed_attribute: value.removed,
+            kind.told_attribute: value.told,
+        }
     return attributes

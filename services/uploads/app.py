@@ -10,6 +10,8 @@ from litestar import Litestar
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.form import Signer
+from services.uploads.notifier import Notifier
+from services.uploads.outbox import Outbox
 from services.uploads.presign import Presigner
 from services.uploads.problems import ERRORS
 from services.uploads.removal import Remover
@@ -17,6 +19,7 @@ from services.uploads.routes import RateLimits, make_routes
 from services.uploads.strategies import STRATEGIES
 from services.uploads.user_pictures import UserPictures
 from services.uploads.users import Users
+from services.uploads.webhook import make_webhook
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
 from services.web.callers.guard import make_guard
 from services.web.callers.identity import Audience
@@ -82,7 +85,7 @@ def create_app(
     bucket = Bucket(s3, settings.bucket)
     strategy = STRATEGIES[settings.pending]
     presigner = Presigner(Signer(bucket.find_destination(), credentials), strategy, settings.limits, clock)
-    users = Users(dynamodb, settings.table)
+    users = Users(dynamodb, settings.table, creates=settings.new_users == "create")
     confirmer = Confirmer(
         bucket=bucket,
         users=users,
@@ -92,16 +95,19 @@ def create_app(
         executor=executor,
     )
     remover = Remover(users, clock)
+    webhook = make_webhook(settings.confirmed_url, settings.confirmed_secret)
+    notifier = Notifier(webhook, users, bucket, settings.limits.pictures) if webhook else None
+    outbox = Outbox(notifier, metrics)
     pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)
     user_pictures = UserPictures(users, pictures, settings.origin)
     return Litestar(
-        make_routes(guard, presigner, confirmer, remover, user_pictures, rate_limits, metrics),
+        make_routes(guard, presigner, confirmer, remover, outbox, user_pictures, rate_limits, metrics),
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],
         lifespan=[publish_clock_error(settings.ecs_container_metadata_uri_v4, metrics)],
         on_startup=[enlarge_thread_pool],
-        on_shutdown=[executor.shutdown],
+        on_shutdown=[outbox.close, executor.shutdown],
         plugins=[problem_details(ERRORS, metrics)],
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,  # keep the configuration of the process

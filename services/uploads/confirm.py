@@ -7,6 +7,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from services.store.table import find_untold
 from services.uploads.bucket import Bucket, ChangedError, OtherBytesError
 from services.uploads.deadline import LAST_CALL_SECONDS, Deadline
 from services.uploads.decision import (
@@ -21,6 +22,7 @@ from services.uploads.decision import (
     decide,
     if_owned_by,
 )
+from services.uploads.message import describe_confirmed, find_replaced, find_told_picture
 from services.uploads.picture import DIGEST_MISMATCH
 from services.uploads.refusals import (
     DigestMismatchError,
@@ -30,14 +32,16 @@ from services.uploads.refusals import (
     SupersededError,
     UnknownUploadError,
 )
+from services.uploads.rows import NotForwardError, Rows
 from services.uploads.strategies import is_of_some_strategy, parse_upload
-from services.uploads.users import NotForwardError, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
 
     from services.store.keys import Upload
+    from services.uploads.message import Message
+    from services.uploads.objects import Stored
     from services.uploads.strategies import Strategy
 
 logger = logging.getLogger(__name__)
@@ -53,12 +57,14 @@ class Confirmed:
     upload: Upload
     leftovers: tuple[str, ...]
     """Keys that no row refers to any more, to be deleted after the response."""
+    message: Message | None = None
+    """What the application is told after the response. None if it was told already, or if the sweep tells it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmer:
     bucket: Bucket
-    users: Users
+    users: Rows
     strategy: Strategy
     limits: Limits
     clock: Callable[[], float]
@@ -100,30 +106,30 @@ class Confirmer:
                 self._discard_later(_all_keys(upload, self.strategy))
             raise
         deadline.check()
-        return self._apply(username, upload, decision, deadline, is_stored=facts.stored is not None)
+        return self._apply(username, upload, decision, deadline, facts.stored)
 
     def _apply(
-        self, username: str, upload: Upload, decision: Decision, deadline: Deadline, *, is_stored: bool
+        self, username: str, upload: Upload, decision: Decision, deadline: Deadline, stored: Stored | None
     ) -> Confirmed:
         match decision:
             case AlreadyConfirmed():
-                return Confirmed(upload, self.strategy.leftovers(upload) if is_stored else ())
+                return Confirmed(upload, self.strategy.leftovers(upload) if stored else ())
             case Restore():
                 self.bucket.repair(decision)
                 return Confirmed(upload, ())
             case Replace():
                 self.bucket.repair(decision)
                 raise decision.reason
-            case Promote(copy):
+            case Promote(copy, verified):
                 self.bucket.copy(copy, deadline)
                 deadline.check()
-                return self._advance(username, upload)
+                return self._advance(username, upload, verified)
 
-    def _advance(self, username: str, upload: Upload) -> Confirmed:
+    def _advance(self, username: str, upload: Upload, stored: Stored) -> Confirmed:
         """Let the row refer to the object, which is permanent by now."""
         leftovers = self.strategy.leftovers(upload)
         try:
-            replaced = self.users.advance(username, upload)
+            before = self.users.advance(username, upload)
         except NotForwardError as error:
             try:
                 check_forward(upload, error.row)
@@ -131,8 +137,14 @@ class Confirmer:
                 # The row only moves forward, so no row will ever refer to this object.
                 self._discard_later(_all_keys(upload, self.strategy))
                 raise
-            replaced = None
-        return Confirmed(upload, (replaced, *leftovers) if replaced else leftovers)
+            # A concurrent repeat changed the row, or an earlier try of this call whose response was lost.
+            value = error.row.of(upload.kind)
+            if find_untold(upload.kind, value) is None:
+                return Confirmed(upload, leftovers)
+            replaced = find_told_picture(upload.kind, value)
+            return Confirmed(upload, leftovers, describe_confirmed(username, upload, stored, replaced))
+        message = describe_confirmed(username, upload, stored, find_replaced(upload.kind, before))
+        return Confirmed(upload, (before.key, *leftovers) if before.key else leftovers, message)
 
     def _gather(self, username: str, upload: Upload, token: str | None, deadline: Deadline) -> Facts:
         """Read the object and the row in parallel."""

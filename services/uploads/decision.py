@@ -57,6 +57,7 @@ class Promote:
     """The object is verified. This copy makes it permanent; then the row may refer to it."""
 
     copy: Copy
+    stored: Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def decide(upload: Upload, facts: Facts, limits: Limits, strategy: Strategy) -> 
     if stored is None:
         raise UnknownUploadError("There is no upload of that key.")
     verify_picture(stored, upload.kind, pictures)
-    return Promote(strategy.promotion(upload, stored))
+    return Promote(strategy.promotion(upload, stored), stored)
 
 
 def _decide_repeat(upload: Upload, stored: Stored | None, limits: PictureLimits, strategy: Strategy) -> Decision:
@@ -139,8 +140,9 @@ def check_forward(upload: Upload, row: Row) -> None:
 
 
 def decide_removal(now: float, kind: Kind, value: Value) -> str:
-    """The id that marks the removal: it is not below that of any upload up to now. The clock of this task may be behind
+    """The id that marks the removal: it is above that of any upload up to now. The clock of this task may be behind
     that of the task that presigned the picture, or that made the last removal.
     """
     current = parse_key(value.key, kind.permanent_prefix) if value.key else None
-    return max(UploadId.latest_at(now).text, current.text if current else "", value.removed or "")
+    above = current.latest_of_its_time().text if current else ""
+    return max(UploadId.latest_at(now).text, above, value.removed or "")

@@ -12,6 +12,7 @@ import boto3
 import msgspec
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
+from services.settings import application
 from services.settings.environment import BucketName, InvalidSettingsError, TableName, read_settings
 from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
 from services.store.kinds import AVATAR, KINDS
@@ -19,9 +20,11 @@ from services.store.responses import check_responses
 from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, NotDeletedError
 from services.uploads.deadline import DeadlineExceededError
+from services.uploads.notifier import Notifier
 from services.uploads.refusals import KeepsChangingError
 from services.uploads.removal import Remover
 from services.uploads.users import Users
+from services.uploads.webhook import make_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +35,11 @@ DONE, FAILED, INVALID_SETTINGS = 0, 1, 2
 class Settings(msgspec.Struct, frozen=True):
     bucket: BucketName
     table: TableName
+    confirmed_url: application.ConfirmedUrl = None
+    confirmed_secret: application.ConfirmedSecret = None
+
+    def __post_init__(self) -> None:
+        application.check_webhook(self.confirmed_url, self.confirmed_secret)
 
 
 def main() -> None:
@@ -48,6 +56,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         settings = read_settings(Settings, environ)
         bucket = Bucket(check_responses(boto3.client("s3", config=S3_CONFIG)), settings.bucket)
         users = Users(check_responses(boto3.client("dynamodb", config=CLIENT_CONFIG)), settings.table)
+        webhook = make_webhook(settings.confirmed_url, settings.confirmed_secret)
     except (InvalidSettingsError, BotoCoreError, ValueError) as error:
         print(error, file=sys.stderr)
         return INVALID_SETTINGS
@@ -59,16 +68,18 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except (*AWS_ERRORS, KeepsChangingError, DeadlineExceededError) as error:
         print(f"The {kind} may still be there. Run the command again. {error}", file=sys.stderr)
         return FAILED
-    if not removed:
-        print(f"{username} had no {kind}. No upload that was presigned before now can become it.")
+    state = f"has no {kind} now" if removed.keys else f"had no {kind}"
+    print(f"{username} {state}. No upload that was presigned before now can become it.")
+    if webhook and not Notifier(webhook, users, bucket, {}).tell(removed.message):
+        print("The application was not told. The sweep tells it.", file=sys.stderr)
+    if not removed.keys:
         return DONE
-    print(f"{username} has no {kind} now. No upload that was presigned before now can become it.")
     try:
-        bucket.delete(removed)
+        bucket.delete(removed.keys)
     except (*AWS_ERRORS, NotDeletedError) as error:
-        print(f"Not deleted, left to the sweep: {', '.join(removed)} ({error})", file=sys.stderr)
+        print(f"Not deleted, left to the sweep: {', '.join(removed.keys)} ({error})", file=sys.stderr)
         return FAILED
-    print(f"Deleted: {', '.join(removed)}")
+    print(f"Deleted: {', '.join(removed.keys)}")
     return DONE
 
 
@@ -76,8 +87,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m services.uploads.remove",
         description="Removes a user's avatar, or their picture of another kind, such as a picture that must not be"
-        " shown. It reads BUCKET and TABLE from the environment, as the uploads service does. The user can upload"
-        " another picture afterwards.",
+        " shown. It reads BUCKET, TABLE, CONFIRMED_URL and CONFIRMED_SECRET from the environment, as the uploads"
+        " service does. The user can upload another picture afterwards.",
         epilog="Exit status: 0 on success, 1 if the picture or its object could not be removed, 2 if a setting is"
         " invalid.",
     )

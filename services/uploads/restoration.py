@@ -11,9 +11,9 @@ from services.store.kinds import KINDS
 from services.store.states import is_marked
 from services.store.table import Row, UnknownUserError, Value
 from services.uploads.bucket import MissingObjectError
+from services.uploads.rows import NotForwardError
 from services.uploads.sweep.ledger import Ledger
 from services.uploads.sweep.plan import Missing, Rules, Unreferenced, Young, compare
-from services.uploads.users import NotForwardError, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from services.store.kinds import Kind
     from services.uploads.bucket import Bucket
+    from services.uploads.users import Users
 
 LOG_DELAY_SECONDS = 60
 """A removal's log line is written less than this after its mark, which has an earlier time."""
@@ -55,8 +56,13 @@ def rebuild_value(known: Known) -> Value:
     there += [known.newest.text] if known.newest else []
     last, newest = max(uploads, default=""), max(there, default="")
     if newest and newest >= last and newest > (removed or ""):
-        return Value(prefix + newest, removed)
-    return Value(None, max(removed or "", _find_id_before(last) if last else "") or None)
+        rebuilt = Value(prefix + newest, removed)
+    else:
+        rebuilt = Value(None, max(removed or "", _find_id_before(last) if last else "") or None)
+    current = known.values[0]
+    # Otherwise the sweep tells the application of the row's new state.
+    is_unchanged = (rebuilt.key, rebuilt.removed) == (current.key, current.removed)
+    return current if is_unchanged else rebuilt
 
 
 def _find_id_before(upload_id: str) -> str:

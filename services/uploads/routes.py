@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post
-from litestar.background_tasks import BackgroundTask
+from litestar.background_tasks import BackgroundTask, BackgroundTasks
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
 from litestar.response import Redirect
@@ -17,6 +17,7 @@ from services.store.kinds import AVATAR, KINDS, Kind
 from services.uploads import examples
 from services.uploads.confirm import Confirmer
 from services.uploads.objects import Declared
+from services.uploads.outbox import Outbox
 from services.uploads.picture import describe_types
 from services.uploads.presign import Presigner
 from services.uploads.removal import Remover
@@ -135,6 +136,7 @@ def make_routes(
     presigner: Presigner,
     confirmer: Confirmer,
     remover: Remover,
+    outbox: Outbox,
     user_pictures: UserPictures,
     limits: RateLimits,
     metrics: Metrics,
@@ -191,20 +193,31 @@ def make_routes(
                 user_pictures.make_url(request.user.username, upload),
                 upload.permanent_key if upload.kind == AVATAR else None,
             ),
-            background=BackgroundTask(confirmer.bucket.discard, confirmed.leftovers),
+            background=BackgroundTasks(
+                [
+                    BackgroundTask(confirmer.bucket.discard, confirmed.leftovers),
+                    BackgroundTask(outbox.send, confirmed.message),
+                ]
+            ),
         )
 
     @get(["/healthz", "/uploads/healthz"], include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    removals = [_make_removal(kind, guard, confirmer, remover, limits, metrics) for kind in KINDS.values()]
+    removals = [_make_removal(kind, guard, confirmer, remover, outbox, limits, metrics) for kind in KINDS.values()]
     redirects = [_make_redirect(kind, user_pictures) for kind in KINDS.values()]
     return [presign, confirm, *removals, *redirects, healthz]
 
 
 def _make_removal(
-    kind: Kind, guard: Guard, confirmer: Confirmer, remover: Remover, limits: RateLimits, metrics: Metrics
+    kind: Kind,
+    guard: Guard,
+    confirmer: Confirmer,
+    remover: Remover,
+    outbox: Outbox,
+    limits: RateLimits,
+    metrics: Metrics,
 ) -> HTTPRouteHandler:
     @delete(
         make_path(kind),
@@ -220,9 +233,18 @@ def _make_removal(
     )
     async def remove(request: Request[Caller, Any, Any]) -> Response[None]:
         limits.confirms.take(request.user.username)
-        removed = await asyncio.to_thread(remover.remove, request.user.username, kind)
+        removed = await asyncio.to_thread(remover.remove, request.user.username, kind, find_request_id())
         metrics.count("Removed")
-        return Response(None, status_code=204, background=BackgroundTask(confirmer.bucket.discard, removed))
+        return Response(
+            None,
+            status_code=204,
+            background=BackgroundTasks(
+                [
+                    BackgroundTask(confirmer.bucket.discard, removed.keys),
+                    BackgroundTask(outbox.send, removed.message),
+                ]
+            ),
+        )
 
     return remove
 

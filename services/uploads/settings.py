@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.settings import limits
+from services.settings import application, limits
 from services.settings.environment import (
     METRICS_NAMESPACE,
     BucketName,
@@ -24,6 +24,9 @@ class Settings(TokenSettings, frozen=True, kw_only=True):
     presigns_per_minute: limits.PresignsPerMinute = limits.PRESIGNS_PER_MINUTE
     confirms_per_minute: limits.ConfirmsPerMinute = limits.CONFIRMS_PER_MINUTE
     picture_url_seconds: limits.PictureUrlSeconds = limits.PICTURE_URL_SECONDS
+    new_users: application.NewUsers = application.NEW_USERS
+    confirmed_url: application.ConfirmedUrl = None
+    confirmed_secret: application.ConfirmedSecret = None
     metrics: WriteMetrics = False
     metrics_namespace: MetricsNamespace = METRICS_NAMESPACE
     ecs_container_metadata_uri_v4: TaskMetadataEndpoint = None
@@ -32,6 +35,7 @@ class Settings(TokenSettings, frozen=True, kw_only=True):
         super().__post_init__()
         if self.confirm_seconds < self.form_seconds:
             raise ValueError("CONFIRM_SECONDS must not be shorter than FORM_SECONDS")
+        application.check_webhook(self.confirmed_url, self.confirmed_secret)
 
     @property
     def limits(self) -> Limits:

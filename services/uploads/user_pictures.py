@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from services.store.keys import Upload
     from services.store.kinds import Kind
-    from services.uploads.users import Users
+    from services.uploads.rows import Rows
     from services.web.pictures import Pictures
 
 
 @dataclass(frozen=True, slots=True)
 class UserPictures:
-    users: Users
+    users: Rows
     pictures: Pictures
     origin: str
     """The origin of the URLs that the service names."""

@@ -12,11 +12,13 @@ from services.store.table import (
     USERNAME,
     Row,
     UnknownUserError,
+    Value,
     list_attributes,
     make_key,
     read_row,
     read_value,
 )
+from services.uploads.rows import NotForwardError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,70 +31,67 @@ if TYPE_CHECKING:
 
 # `#key` and `#removed` are the attributes of a kind.
 ADVANCE = "SET #key = :new"
-FORWARD = (
-    f"attribute_exists({USERNAME}) AND (attribute_not_exists(#key) OR #key < :new)"
-    " AND (attribute_not_exists(#removed) OR #removed < :id)"
-)
+_EXISTS = f"attribute_exists({USERNAME}) AND "
+FORWARD_OR_NEW = "(attribute_not_exists(#key) OR #key < :new) AND (attribute_not_exists(#removed) OR #removed < :id)"
+FORWARD = _EXISTS + FORWARD_OR_NEW
 
 REMOVE = "SET #removed = :id REMOVE #key"
 _NOT_REMOVED_LATER = "(attribute_not_exists(#removed) OR #removed <= :id)"
-NO_PICTURE = f"attribute_exists({USERNAME}) AND attribute_not_exists(#key) AND {_NOT_REMOVED_LATER}"
+NO_PICTURE_OR_NEW = f"attribute_not_exists(#key) AND {_NOT_REMOVED_LATER}"
+NO_PICTURE = _EXISTS + NO_PICTURE_OR_NEW
 THIS_PICTURE = f"#key = :old AND {_NOT_REMOVED_LATER}"
 
-
-class NotForwardError(Exception):
-    """The row did not allow the change. `row`: what it has."""
-
-    def __init__(self, row: Row) -> None:
-        super().__init__(row)
-        self.row = row
+MARK_TOLD = "SET #told = :id"
+NOT_TOLD_LATER = _EXISTS + "(attribute_not_exists(#told) OR #told < :id)"
 
 
 @dataclass(frozen=True, slots=True)
 class Users:
+    """The rows of a table in DynamoDB. `services.uploads.rows` says what each method promises."""
+
     dynamodb: DynamoDBClient
     table: str
+    creates: bool = False
+    """Whether a user without a row gets one at the first confirm or removal."""
 
     def find_row(self, username: str) -> Row:
-        """
-        Raises:
-            UnknownUserError: the table has no row of this user.
-        """
         # A repeat right after the first call must see what the first call wrote.
         found = self.dynamodb.get_item(TableName=self.table, Key=make_key(username), ConsistentRead=True)
-        if "Item" not in found:
-            raise UnknownUserError
-        return read_row(found["Item"])
+        if "Item" in found:
+            return read_row(found["Item"])
+        if self.creates:
+            return Row(username, "")
+        raise UnknownUserError
 
     def list_rows(self) -> Iterator[Row]:
-        """Every row, in no particular order. The rows are not read at one moment."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
         for page in pages:
             yield from map(read_row, page["Items"])
 
-    def advance(self, username: str, upload: Upload) -> str | None:
-        """Let the row refer to this upload, and return the key before. Only this caller may then delete that object.
-
-        Raises:
-            NotForwardError: the row is unchanged. It refers to this upload or a later one of its kind, or the picture
-                of this kind was removed after this upload was presigned.
-            UnknownUserError: the table has no row of this user.
-        """
+    def advance(self, username: str, upload: Upload) -> Value:
         values = {":new": {"S": upload.permanent_key}, ":id": {"S": upload.id.text}}
-        return self._update(username, upload.kind, ADVANCE, FORWARD, values)
+        return self._update(username, upload.kind, ADVANCE, FORWARD_OR_NEW if self.creates else FORWARD, values)
 
     def remove(self, username: str, kind: Kind, removed: str, key: str | None) -> None:
-        """Remove the key of this kind from the row, and refuse every upload of the kind up to this id from now on.
-
-        Raises:
-            NotForwardError: the row is unchanged. It has another key, or a later removal.
-            UnknownUserError: the table has no row of this user.
-        """
         values = {":id": {"S": removed}}
         if key is None:
-            self._update(username, kind, REMOVE, NO_PICTURE, values)
+            self._update(username, kind, REMOVE, NO_PICTURE_OR_NEW if self.creates else NO_PICTURE, values)
         else:
             self._update(username, kind, REMOVE, THIS_PICTURE, values | {":old": {"S": key}})
+
+    def mark_told(self, username: str, kind: Kind, told: str) -> None:
+        try:
+            self.dynamodb.update_item(
+                TableName=self.table,
+                Key=make_key(username),
+                UpdateExpression=MARK_TOLD,
+                ConditionExpression=NOT_TOLD_LATER,
+                ExpressionAttributeNames={"#told": kind.told_attribute},
+                ExpressionAttributeValues={":id": {"S": told}},
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
 
     def restore(self, before: Row | None, after: Row) -> None:
         """Give the row these attributes, if it is as it was read before. Without `before` the row must be missing.
@@ -127,8 +126,8 @@ class Users:
                 raise
             raise NotForwardError(after) from error
 
-    def _update(self, username: str, kind: Kind, update: str, condition: str, values: Mapping[str, Any]) -> str | None:
-        """Update the row on this condition, and return the key of this kind before."""
+    def _update(self, username: str, kind: Kind, update: str, condition: str, values: Mapping[str, Any]) -> Value:
+        """Update the row on this condition, and return what it had of this kind before."""
         try:
             response = self.dynamodb.update_item(
                 TableName=self.table,
@@ -147,5 +146,8 @@ class Users:
             if not item:
                 raise UnknownUserError from error
             raise NotForwardError(read_row(item)) from error
+        if self.creates:
+            # A row that this update created had no attributes.
+            return read_value(kind, response.get("Attributes", {}))
         # The conditions require a row, so a complete response has its attributes.
-        return read_value(kind, require(response, "Attributes")["Attributes"]).key
+        return read_value(kind, require(response, "Attributes")["Attributes"])

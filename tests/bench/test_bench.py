@@ -22,8 +22,9 @@ from services.auth.tokens import SigningKey
 from services.store.keys import DIGEST_FIELD, USERNAME_FIELD
 from services.uploads.bucket import Bucket, compute_sha256
 from services.uploads.deadline import Deadline
+from services.uploads.rows import NotForwardError
 from services.uploads.strategies import STRATEGIES
-from services.uploads.users import NotForwardError, Users
+from services.uploads.users import Users
 from tests.rows import make_upload
 
 if TYPE_CHECKING:

@@ -23,7 +23,19 @@ def test_both_commands_are_on_the_first_screen() -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["--port", "--emulator-port", "--users", "--data", "--pages", "--pending", "--form-seconds", "--origin", "--only"],
+    [
+        "--port",
+        "--emulator-port",
+        "--users",
+        "--data",
+        "--pages",
+        "--pending",
+        "--form-seconds",
+        "--origin",
+        "--only",
+        "--new-users",
+        "--confirmed-url",
+    ],
 )
 def test_the_demos_options_are_described(option: str) -> None:
     values = {
@@ -32,6 +44,8 @@ def test_the_demos_options_are_described(option: str) -> None:
         "--pending": "tag",
         "--origin": "http://localhost:3000",
         "--only": "uploads",
+        "--new-users": "create",
+        "--confirmed-url": "http://localhost:3000/hooks",
     }
     value = values.get(option, "5")
     assert parse_options([option, value])

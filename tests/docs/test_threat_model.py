@@ -18,6 +18,7 @@ AREAS = {
     "The services": "service",
     "HTTP": "http",
     "The permissions": "permissions",
+    "The webhook": "webhook",
 }
 
 

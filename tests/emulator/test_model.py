@@ -21,7 +21,8 @@ from services.store.table import Row, UnknownUserError, write_row
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, OtherBytesError
 from services.uploads.deadline import Deadline
 from services.uploads.objects import Copy, Described, Stored
-from services.uploads.users import NotForwardError, Users
+from services.uploads.rows import NotForwardError
+from services.uploads.users import Users
 from tests.fake.aws import Aws as FakeAws
 from tests.fake.world import BODIES, DIGESTS, TWINS, Object, World
 from tests.rows import make_row, make_upload

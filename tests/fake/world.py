@@ -7,6 +7,7 @@ calls with the emulator's.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -17,7 +18,17 @@ from services.store.keys import DIGEST_FIELD, Upload, UploadId
 from services.store.kinds import AVATAR, KINDS
 from services.store.table import Row, Value
 from services.uploads.bucket import BLANK, compute_sha256
-from services.uploads.users import ADVANCE, FORWARD, NO_PICTURE, REMOVE, THIS_PICTURE
+from services.uploads.users import (
+    ADVANCE,
+    FORWARD,
+    FORWARD_OR_NEW,
+    MARK_TOLD,
+    NO_PICTURE,
+    NO_PICTURE_OR_NEW,
+    NOT_TOLD_LATER,
+    REMOVE,
+    THIS_PICTURE,
+)
 from tests.pictures import cut_off, make_picture
 
 if TYPE_CHECKING:
@@ -83,6 +94,8 @@ class World:
     """Sorted by key."""
     rows: tuple[Row, ...] = ()
     """Sorted by username."""
+    heard: tuple[tuple[tuple[str, str], bytes], ...] = ()
+    """By user and kind, the message with the greatest id that the application received. It ignores others."""
 
     def find(self, key: str) -> Object | None:
         place = bisect_left(self.objects, key, key=_by_key)
@@ -111,6 +124,18 @@ class World:
         others = (other for other in self.rows if other.username != username)
         rows = sorted((*others, row.replace(kind, value)), key=lambda row: row.username)
         return replace(self, rows=tuple(rows))
+
+    def find_heard(self, username: str, kind: Kind) -> dict[str, Any]:
+        """The data of the message that counts for the application. Empty if it received none."""
+        body = dict(self.heard).get((username, kind.name))
+        return json.loads(body)["data"] if body else {}
+
+    def hear(self, body: bytes) -> World:
+        data = json.loads(body)["data"]
+        place = (data["username"], data["kind"])
+        if self.find_heard(place[0], KINDS[place[1]]).get("id", "") >= data["id"]:
+            return self
+        return replace(self, heard=tuple(sorted((dict(self.heard) | {place: body}).items())))
 
     def _replace(self, key: str, *entry: tuple[str, Object]) -> World:
         start, end = bisect_left(self.objects, key, key=_by_key), bisect_right(self.objects, key, key=_by_key)
@@ -146,7 +171,7 @@ class Step:
     answer: Any = None
 
 
-WRITES = frozenset({"CopyObject", "PutObject", "DeleteObjects", "UpdateItem"})
+WRITES = frozenset({"CopyObject", "PutObject", "DeleteObjects", "UpdateItem", "Tell"})
 """Calls that can take effect even if the caller no longer waits for the response."""
 
 
@@ -237,21 +262,37 @@ def _update_item(
     world: World, _: Any, username: str, upload_id: str, update: str, condition: str | None, old: str | None, name: str
 ) -> Iterator[Step]:
     row, kind = world.find_row(username), KINDS[name]
-    if condition is not None and not (row and _CONDITIONS[condition](row.of(kind), kind, upload_id, old)):
+    value = world.find_value(username, kind)
+    is_new = row is None and condition in _OR_NEW
+    if condition is not None and not ((row or is_new) and _CONDITIONS[condition](value, kind, upload_id, old)):
         yield Step(world, answer=Failure("ConditionalCheckFailedException", row=row))
     elif update == ADVANCE:
         yield Step(world.point(username, Upload(kind, UploadId(upload_id)).permanent_key, kind), answer=row)
     elif update == REMOVE:
-        yield Step(world.set_value(username, kind, Value(None, upload_id)), answer=row)
+        yield Step(world.set_value(username, kind, Value(None, upload_id, value.told)), answer=row)
+    elif update == MARK_TOLD:
+        yield Step(world.set_value(username, kind, replace(value, told=upload_id)))
     else:
         raise NotImplementedError(update)
 
 
+def _is_forward(value: Value, kind: Kind, new: str, _: str | None) -> bool:
+    return (value.key or "") < kind.permanent_prefix + new and (value.removed or "") < new
+
+
+def _has_no_picture(value: Value, _: Kind, new: str, __: str | None) -> bool:
+    return value.key is None and (value.removed or "") <= new
+
+
+_OR_NEW = frozenset({FORWARD_OR_NEW, NO_PICTURE_OR_NEW})
+"""The condition expressions that hold for a user without a row."""
+
 _CONDITIONS: Mapping[str, Callable[[Value, Kind, str, str | None], bool]] = {
-    FORWARD: lambda value, kind, new, _: (
-        (value.key or "") < kind.permanent_prefix + new and (value.removed or "") < new
-    ),
-    NO_PICTURE: lambda value, _, new, __: value.key is None and (value.removed or "") <= new,
+    FORWARD: _is_forward,
+    FORWARD_OR_NEW: _is_forward,
+    NO_PICTURE: _has_no_picture,
+    NO_PICTURE_OR_NEW: _has_no_picture,
+    NOT_TOLD_LATER: lambda value, _, new, __: (value.told or "") < new,
     THIS_PICTURE: lambda value, _, new, old: value.key == old and (value.removed or "") <= new,
 }
 """The condition expressions that the fake understands."""
@@ -260,6 +301,10 @@ _CONDITIONS: Mapping[str, Callable[[Value, Kind, str, str | None], bool]] = {
 def _scan(world: World, _: Any, after: str, limit: int) -> Iterator[Step]:
     found = [row for row in world.rows if row.username > after]
     yield Step(world, answer=(tuple(found[:limit]), len(found) > limit))
+
+
+def _tell(world: World, _: Any, __: str, body: bytes) -> Iterator[Step]:
+    yield Step(world.hear(body))
 
 
 _OPERATIONS: Mapping[str, Any] = {
@@ -274,4 +319,5 @@ _OPERATIONS: Mapping[str, Any] = {
     "BatchGetItem": _batch_get_item,
     "UpdateItem": _update_item,
     "Scan": _scan,
+    "Tell": _tell,
 }

@@ -65,7 +65,7 @@ def start_service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy
     """Each call starts another uploads service behind the proxy, in this process, and returns its URL. Each service has
     its own AWS clients, since a client stops retrying after too many faults.
     """
-    settings = read_settings(Settings, _environ(stack, strategy, proxy, f"http://{HOST}:8000"))
+    settings = read_settings(Settings, make_service_environ(stack, strategy, proxy, f"http://{HOST}:8000"))
     with contextlib.ExitStack() as running:
 
         def start() -> str:
@@ -104,14 +104,14 @@ def service_process(
     stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, tmp_path: Path
 ) -> Iterator[ServiceProcess]:
     url = f"http://{HOST}:{pick_free_ports(1)[0]}"
-    service_process = ServiceProcess(url, _environ(stack, strategy, proxy, url), tmp_path / "uploads.log")
+    service_process = ServiceProcess(url, make_service_environ(stack, strategy, proxy, url), tmp_path / "uploads.log")
     try:
         yield service_process
     finally:
         service_process.stop()
 
 
-def _environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:
+def make_service_environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:
     services = {**stack.services, "uploads": url}
     aws = replace(stack.aws, endpoint=proxy.url)
     settings = configuration.Settings(pending=strategy, presigns_per_minute=0, confirms_per_minute=0)
@@ -140,13 +140,17 @@ class Upload:
         return self.user.find_value(self.kind).key
 
     @property
+    def upload_id(self) -> str:
+        return self.new.removeprefix(self.kind.permanent_prefix)
+
+    @property
     def keys(self) -> set[str]:
         """The keys of the old picture, the new picture and the posted object."""
         return {self.old, self.new, self.form["key"]}
 
     def about(self, call: str) -> str:
         """A text that only this upload's call of this name contains."""
-        upload_id = self.new.removeprefix(self.kind.permanent_prefix)
+        upload_id = self.upload_id
         return {"GetItem": self.user.username, "UpdateItem": self.user.username, "DeleteObjects": self.old}.get(
             call, upload_id
         )

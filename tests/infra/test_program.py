@@ -97,6 +97,19 @@ def test_a_task_is_told_what_its_settings_want(up: Deployment, name: str) -> Non
     read_environment(KINDS[name], told)
 
 
+def test_the_webhooks_secret_is_in_secrets_manager_only(configured: Deployment) -> None:
+    arn = CONFIGURED["confirmedSecretArn"]
+    for name in TASKS:
+        secrets = container(configured, name).get("secrets", [])
+        documents = documents_of(configured, configured.one("aws:iam/role:Role", f"{name}-execution"))
+        is_sender = name in {"uploads", "sweep"}
+        assert secrets == ([{"name": "CONFIRMED_SECRET", "valueFrom": arn}] if is_sender else [])
+        assert is_allowed(documents, "secretsmanager:GetSecretValue", arn) == is_sender
+        assert "CONFIRMED_SECRET" not in environment(configured, name)
+        own = documents_of(configured, configured.one("aws:iam/role:Role", name))
+        assert not is_allowed(own, "secretsmanager:GetSecretValue", arn)
+
+
 def test_tasks_are_told_of_each_other_and_of_what_was_made(up: Deployment) -> None:
     bucket = up.one("aws:s3/bucket:Bucket", "storage")
     table = up.one("aws:dynamodb/table:Table", "storage")
@@ -192,6 +205,7 @@ MADE_CALLS: dict[str, set[tuple[str, str]]] = {
         ("s3:ListBucket", "bucket"),
         ("dynamodb:Scan", "table"),
         ("dynamodb:GetItem", "table"),
+        ("dynamodb:UpdateItem", "table"),
     },
 }
 NOBODYS_CALLS = {("dynamodb:PutItem", "table"), ("dynamodb:DeleteItem", "table"), ("s3:DeleteBucket", "bucket")}
@@ -204,6 +218,13 @@ def test_a_task_may_make_its_calls_and_no_other(up: Deployment, name: str) -> No
     known = arns(up)
     allowed = {(action, kind) for action, kind in CALLS if is_allowed(documents, action, known[kind])}
     assert allowed == MADE_CALLS[name]
+
+
+@pytest.mark.parametrize(("names", "allowed"), [("Username,Told", True), ("Username,Avatar", False)])
+def test_the_sweep_may_write_no_attribute_but_the_mark(up: Deployment, names: str, *, allowed: bool) -> None:
+    documents = documents_of(up, up.one("aws:iam/role:Role", "sweep"))
+    context = {"dynamodb:Attributes": names}
+    assert is_allowed(documents, "dynamodb:UpdateItem", arns(up)["table"], context=context) == allowed
 
 
 def test_only_the_auth_task_can_sign(up: Deployment) -> None:
@@ -385,6 +406,10 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
             "allowedAddresses must be networks in CIDR notation: 203.0.113.7/24 has host bits set.",
         ),
         ({"demo": "false"}, "demo must not be false without issuer, because nothing would issue access tokens."),
+        (
+            {"confirmedUrl": "https://example.com/hooks"},
+            "confirmedUrl and confirmedSecretArn need each other.",
+        ),
         ({"mnTasks": "3"}, "There is no setting mnTasks; the nearest name is minTasks."),
         ({"maxbyte": "3"}, "There is no setting maxbyte; the nearest name is maxBytes."),
         ({"tasks": "3"}, "tasks is now called minTasks."),

@@ -82,6 +82,14 @@ SETTINGS: tuple[tuple[dict[str, str], Effect], ...] = (
     ),
     ({"allowedAddresses": "203.0.113.0/24,2001:db8::/32"}, deploys(*SERVICES)),
     ({"hourlySweep": "false"}, updates("Schedule sweep")),
+    ({"newUsers": "create"}, deploys("uploads")),
+    (
+        {
+            "confirmedUrl": "https://example.com/hooks",
+            "confirmedSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:webhook-AbCdEf",
+        },
+        deploys("uploads", "sweep") | updates("RolePolicy uploads-execution", "RolePolicy sweep-execution"),
+    ),
 )
 ALARM_TOPIC = {"alarmTopic": "arn:aws:sns:eu-central-1:123456789012:alarms"}
 

@@ -24,8 +24,9 @@ from services.store.keys import Upload, UploadId
 from services.store.kinds import AVATAR, BANNER, Kind
 from services.store.table import Row, Value, make_key, write_row
 from services.uploads.restore import REMOVALS
+from services.uploads.rows import NotForwardError
 from services.uploads.sweep.report import Outcome
-from services.uploads.users import NotForwardError, Users
+from services.uploads.users import Users
 from tests import web
 from tests.conftest import make_user, only_prefix
 from tests.eventually import PATIENCE_SECONDS, eventually

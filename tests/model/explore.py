@@ -380,8 +380,12 @@ class Explorer:
             for key, stored in aws.objects.items():
                 if is_expired(key, stored, moment):
                     aws.remove(key)
-            Direct(aws.call, moment).run(Sweep(), self.code)
-        return self.scenario.find_problem(aws.world) or self.scenario.find_leftovers(aws.world)
+            Direct(aws.call, moment).run(Sweep(self.scenario.tells), self.code)
+        return (
+            self.scenario.find_problem(aws.world)
+            or self.scenario.find_leftovers(aws.world)
+            or self.scenario.find_unheard(aws.world)
+        )
 
     def _tell(self, state: State, said: Said, problem: str) -> str:
         steps = [_say(said)] if said else []

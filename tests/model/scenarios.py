@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from tests.model.programs import LIMITS, MARGIN_SECONDS, Confirm, Program, Remov
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.store.table import Row
+    from services.store.table import Row, Value
 
 SETTLE_SECONDS = LIMITS.confirm_seconds + MARGIN_SECONDS
 DAY = 86_400
@@ -100,12 +101,14 @@ class Scenario:
 
     def find_problem(self, world: World) -> str | None:
         """The invariants that hold in every state, whatever is running."""
-        problems = (self._find_problem_of_row(world, row, kind) for row in world.rows for kind in KINDS.values())
+        checks = (self._find_problem_of_row, self._find_problem_of_telling)
+        places = [(row, kind) for row in world.rows for kind in KINDS.values()]
+        problems = (check(world, row, kind) for row, kind in places for check in checks)
         return next((problem for problem in problems if problem), None)
 
     def _find_problem_of_row(self, world: World, row: Row, kind: Kind) -> str | None:
         username, value, before = row.username, row.of(kind), self.world.find_value(row.username, kind)
-        if value != before and not self._is_acted_on(kind):
+        if replace(value, told=before.told) != before and not self._is_acted_on(kind):
             return f"I2: the {kind.name} of {username} is {value}, and no program acts on that kind"
         if value.key is None:
             return None
@@ -118,6 +121,32 @@ class Scenario:
         ):
             return f"I7: {value.key} is the {kind.name} of {username} after its removal"
         return self._find_problem_of_picture(username, value.key, world.find(value.key))
+
+    @staticmethod
+    def _find_problem_of_telling(world: World, row: Row, kind: Kind) -> str | None:
+        username, value = row.username, row.of(kind)
+        heard, current = world.find_heard(username, kind), _find_current(kind, value)
+        if (value.told or "") > heard.get("id", ""):
+            return f"I9: {username}'s row says that the application was told of {value.told}, and it heard {heard}"
+        if heard.get("id", "") > current:
+            return f"I9: the application heard {heard}, and the {kind.name} of {username} is {value}"
+        if heard and heard["id"] == current and heard.get("key") != value.key:
+            return f"I9: the application heard {heard}, and the {kind.name} of {username} is {value.key}"
+        return None
+
+    def find_unheard(self, world: World) -> str | None:
+        """What holds after the clean-up (I9): the application was told of each row's state."""
+        for row in world.rows if self.tells else ():
+            for kind in KINDS.values():
+                heard, current = world.find_heard(row.username, kind).get("id", ""), _find_current(kind, row.of(kind))
+                if not heard == (row.of(kind).told or "") == current:
+                    return f"I9: the application heard {heard}, and the {kind.name} of {row.username} is {row.of(kind)}"
+        return None
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is an application."""
+        return any(program.tells for program in self.programs)
 
     def _find_problem_of_picture(self, username: str, key: str, stored: Object | None) -> str | None:
         if stored is None:
@@ -211,6 +240,12 @@ class Scenario:
                 seen.add(program.upload)
                 if program.upload.id.created < world.now <= program.upload.id.created + LIMITS.confirm_seconds:
                     yield program
+
+
+def _find_current(kind: Kind, value: Value) -> str:
+    """The id of the upload to which the row refers, or of the removal that left it without a picture."""
+    upload_id = parse_key(value.key or "", kind.permanent_prefix)
+    return upload_id.text if upload_id else value.removed or ""
 
 
 def make_post(strategy: str, upload: Upload, body: str = "good", username: str = "ada") -> Post:
@@ -345,3 +380,56 @@ def make_scenarios(strategy: str) -> tuple[Scenario, ...]:
         scene("three confirms of one upload", a, a_row_first, a, world=only_a, mishaps=1),
         scene("three confirms of one upload, posted again", a, a_row_first, a, world=only_a, posts=(again,)),
     )
+
+
+def make_telling_scenarios(strategy: str) -> tuple[Scenario, ...]:
+    """Scenarios with an application that is told of confirms and removals. Messages can be lost, late or repeated."""
+
+    def confirm(upload: Upload, *, object_first: bool = True, creates: bool = False) -> Confirm:
+        return Confirm("ada", upload, strategy, object_first, tells=True, creates=creates)
+
+    def scene(name: str, *programs: Program, world: World, **more: Any) -> Scenario:
+        return Scenario(name, strategy, programs, world, **more)
+
+    a, a_row_first, b = confirm(A), confirm(A, object_first=False), confirm(B)
+    remove, sweep = Remove("ada", tells=True), Sweep(tells=True)
+    behind = Remove("ada", seconds_behind=20 * DAY, tells=True)
+    only_a, both = tell_all(make_world(strategy, A)), tell_all(make_world(strategy, A, B))
+    confirmed = only_a.put(A.permanent_key, replace(make_post(strategy, A).stored, tags=()))
+    confirmed = tell_all(
+        confirmed.point("ada", A.permanent_key).remove(AVATAR.permanent_prefix + SEED.id.text[:-1] + "0")
+    )
+    banner = presign_at(0.5, BANNER)
+    nobody = tell_all(make_world(strategy, A, rows=("eve",)))
+    nobody_twice = tell_all(make_world(strategy, A, B, rows=("eve",)))
+    new_a, new_a_row_first = confirm(A, creates=True), confirm(A, object_first=False, creates=True)
+    new_b = confirm(B, creates=True)
+    new_removal = Remove("ada", tells=True, creates=True)
+    night: dict[str, Any] = {"moments": (OPEN, LATE, SETTLED, LAST)}
+    return (
+        scene("a confirm that is told", a, world=only_a, mishaps=2),
+        scene("a confirm that was never told before", a, world=make_world(strategy, A), mishaps=1),
+        scene("a confirm and its repeat that are told", a, a_row_first, world=only_a, mishaps=1),
+        scene("a removal that is told", remove, world=only_a, mishaps=2),
+        scene("a told removal by a clock that is behind", behind, a, world=confirmed, mishaps=1),
+        scene("a told confirm and a told removal", a, remove, world=only_a, mishaps=1),
+        scene("two told uploads", a, b, world=both, mishaps=1),
+        scene("a told avatar and a told banner", a, confirm(banner), world=tell_all(make_world(strategy, A, banner))),
+        scene("a sweep beside a told confirm", a, sweep, world=only_a, mishaps=1, **night),
+        scene("a sweep beside a told removal", remove, sweep, world=only_a, mishaps=1, **night),
+        scene("a user without a row", new_a, new_a_row_first, world=nobody, mishaps=1),
+        scene("two uploads of a user without a row", new_a, new_b, world=nobody_twice, mishaps=1),
+        scene("a removal of a user without a row", new_a, new_removal, world=nobody, mishaps=1),
+        scene("a sweep beside a user without a row", new_a, sweep, world=nobody, **night),
+    )
+
+
+def tell_all(world: World) -> World:
+    """The world after the application was told of each row."""
+    for row in world.rows:
+        for kind in KINDS.values():
+            if current := _find_current(kind, row.of(kind)):
+                data = {"id": current, "username": row.username, "kind": kind.name, "key": row.of(kind).key}
+                world = world.hear(json.dumps({"data": data}).encode())
+                world = world.set_value(row.username, kind, replace(row.of(kind), told=current))
+    return world

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -14,23 +14,32 @@ from services.store.table import make_key, read_value
 from services.uploads.bucket import Bucket, OtherBytesError
 from services.uploads.confirm import Confirmed, Confirmer
 from services.uploads.decision import Decision, Facts, Promote, decide
+from services.uploads.message import describe_confirmed, describe_removed
+from services.uploads.notifier import Notifier
 from services.uploads.refusals import SupersededError
-from services.uploads.removal import Remover
+from services.uploads.removal import Removed, Remover
+from services.uploads.rows import NotForwardError
 from services.uploads.sweep.report import Outcome
 from services.uploads.sweep.sweeper import Sweeper
-from services.uploads.users import ADVANCE, NotForwardError, Users
+from services.uploads.users import ADVANCE, Users
+from tests.fake.clients import Application
 from tests.model.explore import Explorer, ViolationError
 from tests.model.programs import LIMITS, Code, Sweep
-from tests.model.scenarios import OLDEST, make_scenarios
+from tests.model.scenarios import OLDEST, make_scenarios, make_telling_scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from services.store.keys import Upload
     from services.store.kinds import Kind
+    from services.store.table import Value
     from services.uploads.deadline import Deadline
+    from services.uploads.message import Message
     from services.uploads.objects import Copy, Listed, Stored
+    from services.uploads.sweep.ledger import Ledger
     from services.uploads.sweep.plan import Live, Rules
+    from services.uploads.sweep.report import Report
+    from services.uploads.sweep.sweeper import ShowProgress
     from tests.model.scenarios import Scenario
 
 PREFIX, TAG, BOTH = ("prefix",), ("tag",), ("prefix", "tag")
@@ -48,32 +57,32 @@ class Mutant:
 
 class AdvancesFirst(Confirmer):
     def _apply(
-        self, username: str, upload: Upload, decision: Decision, deadline: Deadline, *, is_stored: bool
+        self, username: str, upload: Upload, decision: Decision, deadline: Deadline, stored: Stored | None
     ) -> Confirmed:
         if not isinstance(decision, Promote):
-            return super()._apply(username, upload, decision, deadline, is_stored=is_stored)
-        confirmed = self._advance(username, upload)
+            return super()._apply(username, upload, decision, deadline, stored)
+        confirmed = self._advance(username, upload, decision.stored)
         self.bucket.copy(decision.copy)
         return confirmed
 
 
 class DeletesOldPictureFirst(Confirmer):
-    def _advance(self, username: str, upload: Upload) -> Confirmed:
+    def _advance(self, username: str, upload: Upload, stored: Stored) -> Confirmed:
         if old := self.users.find_row(username).of(upload.kind).key:
             self.bucket.discard((old,))
-        return super()._advance(username, upload)
+        return super()._advance(username, upload, stored)
 
 
 class DeletesPendingObjectFirst(Confirmer):
-    def _advance(self, username: str, upload: Upload) -> Confirmed:
+    def _advance(self, username: str, upload: Upload, stored: Stored) -> Confirmed:
         self.bucket.discard(self.strategy.leftovers(upload))
-        return super()._advance(username, upload)
+        return super()._advance(username, upload, stored)
 
 
 class DeletesCopyOfRepeat(Confirmer):
-    def _advance(self, username: str, upload: Upload) -> Confirmed:
+    def _advance(self, username: str, upload: Upload, stored: Stored) -> Confirmed:  # noqa: ARG002
         try:
-            replaced = self.users.advance(username, upload)
+            replaced = self.users.advance(username, upload).key
         except NotForwardError as error:
             self.bucket.discard((upload.permanent_key, *self.strategy.leftovers(upload)))
             raise SupersededError from error
@@ -101,7 +110,7 @@ class ReadsRowOnce(Confirmer):
 
 
 class UnconditionalUsers(Users):
-    def advance(self, username: str, upload: Upload) -> str | None:
+    def advance(self, username: str, upload: Upload) -> Value:
         answer = self.dynamodb.update_item(
             TableName=self.table,
             Key=make_key(username),
@@ -110,7 +119,7 @@ class UnconditionalUsers(Users):
             ExpressionAttributeValues={":new": {"S": upload.permanent_key}, ":id": {"S": upload.id.text}},
             ReturnValues="ALL_OLD",
         )
-        return read_value(upload.kind, answer.get("Attributes", {})).key
+        return read_value(upload.kind, answer.get("Attributes", {}))
 
 
 class MarksNothing(Users):
@@ -121,10 +130,54 @@ class MarksNothing(Users):
 
 
 class RemovesUpToItsOwnClock(Remover):
-    def remove(self, username: str, kind: Kind) -> tuple[str, ...]:
-        key = self.users.find_row(username).of(kind).key
-        self.users.remove(username, kind, UploadId.latest_at(self.clock()).text, key)
-        return (key,) if key else ()
+    def remove(self, username: str, kind: Kind, request_id: str | None = None) -> Removed:  # noqa: ARG002
+        removed = UploadId.latest_at(self.clock()).text
+        return remove_up_to(self, username, kind, removed)
+
+
+class RemovesWithTheUploadsId(Remover):
+    """Gives the removal the id of the picture if the clock is behind."""
+
+    def remove(self, username: str, kind: Kind, request_id: str | None = None) -> Removed:  # noqa: ARG002
+        upload_id = (self.users.find_row(username).of(kind).key or "").removeprefix(kind.permanent_prefix)
+        try:
+            return remove_up_to(self, username, kind, max(UploadId.latest_at(self.clock()).text, upload_id))
+        except NotForwardError:
+            return self.remove(username, kind)
+
+
+def remove_up_to(remover: Remover, username: str, kind: Kind, removed: str) -> Removed:
+    key = remover.users.find_row(username).of(kind).key
+    remover.users.remove(username, kind, removed, key)
+    return Removed((key,) if key else (), describe_removed(username, kind, removed, None))
+
+
+class MarksNoNewUser(Users):
+    """Leaves a user without a row as they are."""
+
+    def remove(self, username: str, kind: Kind, removed: str, key: str | None) -> None:
+        if key is not None:
+            super().remove(username, kind, removed, key)
+
+
+class TellsFirst(Confirmer):
+    """Tells the application before the row refers to the object."""
+
+    def _advance(self, username: str, upload: Upload, stored: Stored) -> Confirmed:
+        carry = cast("Any", self.users).dynamodb.carry
+        Application(carry).send(upload.id.text, describe_confirmed(username, upload, stored, None).encode())
+        return super()._advance(username, upload, stored)
+
+
+class MarksFirst(Notifier):
+    def tell(self, message: Message) -> bool:
+        self.users.mark_told(message.username, message.kind, message.id)
+        return super().tell(message)
+
+
+class TellsNothing(Sweeper):
+    def _tell_application(self, ledger: Ledger, report: Report, show_progress: ShowProgress) -> None:
+        pass
 
 
 class UnconditionalCopy(Bucket):
@@ -215,10 +268,30 @@ MUTANTS = [
 ]
 
 
+TELLING_MUTANTS = [
+    Mutant("the application is told before the row is updated", Code(confirmer=TellsFirst), BOTH, "I9"),
+    Mutant("the row is marked before the application is told", Code(notifier=MarksFirst), BOTH, "I9"),
+    Mutant("the sweep tells nothing", Code(sweeper=TellsNothing), BOTH, "I9"),
+    Mutant("a removal has the id of the upload", Code(remover=RemovesWithTheUploadsId), BOTH, "I9"),
+    Mutant("a removal leaves no mark for a user without a row", Code(users=MarksNoNewUser), BOTH, "I7"),
+]
+
+
+@pytest.mark.parametrize("mutant", TELLING_MUTANTS, ids=[mutant.name for mutant in TELLING_MUTANTS])
+def test_without_a_safeguard_the_application_hears_something_wrong(
+    mutant: Mutant, covered: Callable[[str], None]
+) -> None:
+    check_mutant(mutant, make_telling_scenarios, covered)
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
 def test_without_a_safeguard_an_invariant_breaks(mutant: Mutant, covered: Callable[[str], None]) -> None:
+    check_mutant(mutant, make_scenarios, covered)
+
+
+def check_mutant(mutant: Mutant, make: Callable[[str], Iterable[Scenario]], covered: Callable[[str], None]) -> None:
     for strategy in mutant.strategies:
-        problem = find_violation(make_scenarios(strategy), mutant.code)
+        problem = find_violation(make(strategy), mutant.code)
         assert problem, f"The model finds no violation under {strategy}"
         assert re.search(mutant.broken, problem.splitlines()[0])
     covered(f"model: caught that {mutant.name}")

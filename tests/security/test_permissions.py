@@ -93,6 +93,7 @@ NEEDED: dict[str, set[tuple[str, str]]] = {
         ("s3:DeleteObject", AVATAR.permanent_prefix),
         ("dynamodb:Scan", "table"),
         ("dynamodb:GetItem", "table"),
+        ("dynamodb:UpdateItem", "table"),
     },
     "frontend": {
         ("s3:ListBucket", "bucket"),

@@ -97,7 +97,7 @@ def with_stored(stored: Stored | None) -> Facts:
 )
 def test_a_confirm_is_granted(facts: Facts, strategy: Strategy) -> None:
     assert facts.stored
-    assert decide(UPLOAD, facts, LIMITS, strategy) == Promote(strategy.promotion(UPLOAD, facts.stored))
+    assert decide(UPLOAD, facts, LIMITS, strategy) == Promote(strategy.promotion(UPLOAD, facts.stored), facts.stored)
 
 
 @each_strategy
@@ -253,7 +253,9 @@ AHEAD = make_upload("019b0000-ffff-7000-8000-000000000000")
         pytest.param(NEW, UP_TO_NOW, id="no avatar"),
         pytest.param(AFTER, UP_TO_NOW, id="an avatar of this millisecond"),
         pytest.param(
-            make_row("ada", "Ada", AHEAD.permanent_key), AHEAD.id.text, id="an avatar that is ahead of the clock"
+            make_row("ada", "Ada", AHEAD.permanent_key),
+            AHEAD.id.latest_of_its_time().text,
+            id="an avatar that is ahead of the clock",
         ),
         pytest.param(make_row("ada", "Ada", None, LATER.id.text), UP_TO_NOW, id="a removal in this millisecond"),
         pytest.param(

@@ -52,6 +52,7 @@ ALLOWED: dict[str, dict[str, list[str]]] = {
         "s3:DeleteObject": PERMANENT,
         "dynamodb:Scan": [TABLE],
         "dynamodb:GetItem": [TABLE],
+        "dynamodb:UpdateItem": [TABLE],
     },
     "frontend": {
         "s3:ListBucket": [BUCKET],
@@ -79,7 +80,7 @@ def test_every_statement_has_an_id_and_names_its_actions_and_resources(service: 
     document = POLICIES[service]
     assert document["Version"] == "2012-10-17"
     for statement in document["Statement"]:
-        assert set(statement) == {"Sid", "Effect", "Action", "Resource"}
+        assert set(statement) - {"Condition"} == {"Sid", "Effect", "Action", "Resource"}
         assert statement["Effect"] == "Allow"
         assert statement["Sid"].isalnum()
         assert not any("*" in action for action in statement["Action"])
@@ -88,6 +89,16 @@ def test_every_statement_has_an_id_and_names_its_actions_and_resources(service: 
         assert all(resource.startswith((BUCKET, TABLE, KEY)) for resource in statement["Resource"])
     sids = [statement["Sid"] for statement in document["Statement"]]
     assert len(set(sids)) == len(sids)
+
+
+def test_the_sweep_may_update_the_mark_of_a_row_only() -> None:
+    (update,) = (each for each in POLICIES["sweep"]["Statement"] if "dynamodb:UpdateItem" in each["Action"])
+    assert update["Condition"] == {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["Username", "Told", "ToldBanner"]},
+        "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE"]},
+    }
+    others = [each for policy in POLICIES.values() for each in policy["Statement"] if each != update]
+    assert not [each for each in others if "Condition" in each]
 
 
 @pytest.mark.parametrize("others", [(), ("https://app.example", "http://localhost:3000")])

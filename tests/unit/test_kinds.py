@@ -153,7 +153,7 @@ def test_a_kind_is_confirmed_replaced_and_removed(aws: Aws, kind: Kind, strategy
     late = post(aws, strategy, kind, EARLIER)
     with pytest.raises(SupersededError, match=kind.name):
         confirmer.confirm("ada", late, "secret")
-    removed = Remover(aws.users, lambda: aws.now).remove("ada", kind)
+    removed = Remover(aws.users, lambda: aws.now).remove("ada", kind).keys
     assert removed == (second.permanent_key,)
     aws.bucket.discard(removed)
     again = post(aws, strategy, kind, UPLOAD)
@@ -271,7 +271,8 @@ def test_a_confirm_changes_one_kind(aws: Aws, kind: Kind, other: Kind, strategy:
 def test_a_removal_changes_one_kind(aws: Aws, kind: Kind, other: Kind) -> None:
     for each in (kind, other):
         aws.point("ada", make_upload(UPLOAD, each).permanent_key, each)
-    assert Remover(aws.users, lambda: aws.now).remove("ada", kind) == (make_upload(UPLOAD, kind).permanent_key,)
+    removed = Remover(aws.users, lambda: aws.now).remove("ada", kind)
+    assert removed.keys == (make_upload(UPLOAD, kind).permanent_key,)
     assert aws.world.find_value("ada", other) == Value(make_upload(UPLOAD, other).permanent_key, None)
 
 

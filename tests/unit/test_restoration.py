@@ -28,6 +28,9 @@ def know(value: Value | None, former: Value | None = None, newest: Upload | None
     return Known(AVATAR, values, newest=newest.id if newest else None, there=found)
 
 
+TOLD = Value(SECOND.permanent_key, told=SECOND.id.text)
+
+
 @pytest.mark.parametrize(
     ("known", "rebuilt"),
     [
@@ -76,6 +79,9 @@ def know(value: Value | None, former: Value | None = None, newest: Upload | None
             make_value(None, SECOND.id.text),
             id="the removal is in the restored table only",
         ),
+        pytest.param(know(TOLD, None, None, SECOND), TOLD, id="the application was told of the picture"),
+        pytest.param(know(TOLD, None, THIRD), make_value(THIRD), id="the application was told of an older picture"),
+        pytest.param(know(TOLD), make_value(None, BEFORE_SECOND), id="the application was told of a missing picture"),
         pytest.param(know(Value("elsewhere"), None, FIRST), make_value(FIRST), id="the row refers to another key"),
     ],
 )

@@ -33,7 +33,9 @@ def test_a_report_needs_attention_for_each_of_these_outcomes(outcome: Outcome) -
     report = Report(dry_run=False)
     assert not report.needs_attention
     report.add(outcome, "x")
-    assert report.needs_attention is (outcome in {Outcome.SKIPPED, Outcome.KEPT, Outcome.DANGLING, Outcome.FAILED})
+    assert report.needs_attention is (
+        outcome in {Outcome.SKIPPED, Outcome.KEPT, Outcome.DANGLING, Outcome.FAILED, Outcome.UNTOLD}
+    )
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -48,6 +50,7 @@ def test_the_named_outcomes() -> None:
     assert set(NAMED) == {
         Outcome.DELETED,
         Outcome.RESTORED,
+        Outcome.UNTOLD,
         Outcome.REPLACED,
         Outcome.SKIPPED,
         Outcome.KEPT,
@@ -99,6 +102,9 @@ def test_the_json_has_every_count_and_is_one_line() -> None:
         "kept": 0,
         "dangling": 1,
         "failed": 0,
+        "told": 0,
+        "waiting": 0,
+        "untold": 0,
         "names": {"dangling": ["ada -> avatars/2"]},
     }
 

@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError, HTTPClientError
 from services.auth import users as auth
 from services.store.clients import is_transient
 from services.store.kinds import AVATAR, KINDS, Kind
-from services.store.table import Row, UnknownUserError
-from services.uploads.users import NotForwardError, Users
+from services.store.table import Row, UnknownUserError, Value
+from services.uploads.rows import NotForwardError
+from services.uploads.users import Users
 from tests.rows import make_row, make_upload
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ def test_a_user_without_a_row_is_unknown(users: Users, dynamodb_stub: Stubber) -
         users.find_row("ada")
 
 
-def expect_update(stub: Stubber, before: Row, kind: Kind = AVATAR, **expected: Any) -> None:
+def expect_update(stub: Stubber, before: Row | None, kind: Kind = AVATAR, **expected: Any) -> None:
     """Expect an update with these expressions, and respond as DynamoDB does: with the item before it."""
     stub.add_response(
         "update_item",
-        {"Attributes": make_item(before)},
+        {"Attributes": make_item(before)} if before else {},
         {
             "TableName": "users",
             "Key": {"Username": {"S": "ada"}},
@@ -97,7 +98,80 @@ def test_a_later_avatar_replaces_the_row_s_and_the_old_one_is_returned(
         ),
         ExpressionAttributeValues={":new": {"S": LATER.permanent_key}, ":id": {"S": LATER.id.text}},
     )
-    assert users.advance("ada", LATER) == before.avatar
+    assert users.advance("ada", LATER) == before.of(AVATAR)
+
+
+NEW_FORWARD = "(attribute_not_exists(#key) OR #key < :new) AND (attribute_not_exists(#removed) OR #removed < :id)"
+NEW_WITHOUT_PICTURE = "attribute_not_exists(#key) AND (attribute_not_exists(#removed) OR #removed <= :id)"
+
+
+class TestNewUsers:
+    """A user without a row gets one."""
+
+    @pytest.fixture
+    def users(self, dynamodb_client: DynamoDBClient) -> Users:
+        return Users(dynamodb_client, "users", creates=True)
+
+    def test_a_user_without_a_row_has_nothing(self, users: Users, dynamodb_stub: Stubber) -> None:
+        dynamodb_stub.add_response("get_item", {})
+        assert users.find_row("ada") == Row("ada", "")
+
+    def test_the_first_confirm_creates_the_row(self, users: Users, dynamodb_stub: Stubber) -> None:
+        expect_update(
+            dynamodb_stub,
+            None,
+            UpdateExpression="SET #key = :new",
+            ConditionExpression=NEW_FORWARD,
+            ExpressionAttributeValues={":new": {"S": LATER.permanent_key}, ":id": {"S": LATER.id.text}},
+        )
+        assert users.advance("ada", LATER) == Value()
+
+    def test_the_first_removal_creates_the_row(self, users: Users, dynamodb_stub: Stubber) -> None:
+        expect_update(
+            dynamodb_stub,
+            None,
+            UpdateExpression="SET #removed = :id REMOVE #key",
+            ConditionExpression=NEW_WITHOUT_PICTURE,
+            ExpressionAttributeValues={":id": {"S": NEW.id.text}},
+        )
+        users.remove("ada", AVATAR, NEW.id.text, None)
+
+    def test_a_row_that_exists_is_returned(self, users: Users, dynamodb_stub: Stubber) -> None:
+        before = make_row("ada", "Ada", OLD.permanent_key)
+        expect_update(
+            dynamodb_stub,
+            before,
+            UpdateExpression="SET #key = :new",
+            ConditionExpression=NEW_FORWARD,
+            ExpressionAttributeValues={":new": {"S": LATER.permanent_key}, ":id": {"S": LATER.id.text}},
+        )
+        assert users.advance("ada", LATER) == before.of(AVATAR)
+
+
+MARK = {
+    "TableName": "users",
+    "Key": {"Username": {"S": "ada"}},
+    "UpdateExpression": "SET #told = :id",
+    "ConditionExpression": "attribute_exists(Username) AND (attribute_not_exists(#told) OR #told < :id)",
+    "ExpressionAttributeNames": {"#told": "Told"},
+    "ExpressionAttributeValues": {":id": {"S": NEW.id.text}},
+}
+
+
+def test_a_row_is_marked_as_told_if_it_is_not_told_later(users: Users, dynamodb_stub: Stubber) -> None:
+    dynamodb_stub.add_response("update_item", {}, MARK)
+    users.mark_told("ada", AVATAR, NEW.id.text)
+
+
+def test_a_row_that_was_told_later_is_left_as_it_is(users: Users, dynamodb_stub: Stubber) -> None:
+    dynamodb_stub.add_client_error("update_item", "ConditionalCheckFailedException", http_status_code=400)
+    users.mark_told("ada", AVATAR, NEW.id.text)
+
+
+def test_another_error_of_the_mark_is_raised(users: Users, dynamodb_stub: Stubber) -> None:
+    dynamodb_stub.add_client_error("update_item", "AccessDeniedException", http_status_code=400)
+    with pytest.raises(ClientError):
+        users.mark_told("ada", AVATAR, NEW.id.text)
 
 
 def test_an_avatar_is_removed_with_the_id_of_the_removal(users: Users, dynamodb_stub: Stubber) -> None:

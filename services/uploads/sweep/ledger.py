@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.store.keys import Upload, UploadId
 from services.store.kinds import KINDS
+from services.store.table import find_untold
 from services.uploads.objects import Reference
 from services.uploads.sweep.plan import Orphan
 
@@ -23,15 +24,17 @@ CACHE_KIBIBYTES = 8192
 
 
 class Ledger:
-    """The references of all rows, sorted by kind and key, and the orphans that were found.
+    """The references of all rows, sorted by kind and key, the states of which the application was not told, and the
+    orphans that were found.
 
-    Both are in a temporary file (SQLite: "Temporary Databases"), so that memory does not grow with their number.
+    All are in a temporary file (SQLite: "Temporary Databases"), so that memory does not grow with their number.
     """
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         self._database.execute("CREATE TABLE reference (kind TEXT, key TEXT, username TEXT)")
+        self._database.execute("CREATE TABLE untold (kind TEXT, username TEXT)")
         self._database.execute("CREATE TABLE orphan (kind TEXT, id TEXT, owner TEXT)")
 
     def __enter__(self) -> Self:
@@ -55,6 +58,13 @@ class Ledger:
                 if (key := row.of(kind).key) is not None
             )
             self._database.executemany("INSERT INTO reference VALUES (?, ?, ?)", references)
+            untold = (
+                (name, row.username)
+                for row in batch
+                for name, kind in KINDS.items()
+                if find_untold(kind, row.of(kind)) is not None
+            )
+            self._database.executemany("INSERT INTO untold VALUES (?, ?)", untold)
             count += len(batch)
         self._database.execute("COMMIT")
         return count
@@ -69,6 +79,16 @@ class Ledger:
         found = self._database.execute("SELECT key, username FROM reference WHERE kind = ? ORDER BY key", (kind.name,))
         for key, username in found:
             yield Reference(key, username)
+
+    def count_untold(self) -> int:
+        """The number of states of which the application was not told, or was not known to be told."""
+        [(count,)] = self._database.execute("SELECT COUNT(*) FROM untold")
+        return count
+
+    def read_untold(self) -> Iterator[tuple[Kind, str]]:
+        """The kind and the user of each state of which the application was not told."""
+        for kind, username in self._database.execute("SELECT kind, username FROM untold ORDER BY rowid"):
+            yield KINDS[kind], username
 
     def add_orphans(self, orphans: Iterable[Orphan]) -> None:
         rows = ((orphan.upload.kind.name, orphan.upload.id.text, orphan.owner) for orphan in orphans)

@@ -21,10 +21,13 @@ class Outcome(StrEnum):
     DELETED = "deleted"
     RESTORED = "restored"
     REPLACED = "replaced"
+    TOLD = "told"
+    WAITING = "waiting"
     SKIPPED = "skipped"
     KEPT = "kept"
     DANGLING = "dangling"
     FAILED = "failed"
+    UNTOLD = "untold"
 
 
 MEANINGS = {
@@ -37,10 +40,13 @@ MEANINGS = {
     Outcome.DELETED: "orphans: no row refers to them, nor ever will",
     Outcome.RESTORED: "live pictures that had the pending tag; it was removed",
     Outcome.REPLACED: "live pictures overwritten with a blank one, since their bytes were not the declared picture",
+    Outcome.TOLD: "rows of whose picture or removal the application was told now",
+    Outcome.WAITING: "rows of whose picture or removal the next sweep tells the application",
     Outcome.SKIPPED: "orphans; there were too many for one sweep, so none was deleted",
     Outcome.KEPT: "orphans, kept since the object of some row is missing and they may be their users' newest pictures",
     Outcome.DANGLING: "rows whose object is missing",
     Outcome.FAILED: "they could not be inspected or deleted; the next sweep tries again",
+    Outcome.UNTOLD: "rows of whose picture or removal the application accepted no message; the next sweep tries again",
 }
 
 METRICS = {
@@ -53,9 +59,11 @@ METRICS = {
     Outcome.KEPT: "Kept",
     Outcome.DANGLING: "Dangling",
     Outcome.FAILED: "Failed",
+    Outcome.TOLD: "Told",
+    Outcome.UNTOLD: "Untold",
 }
 
-NEED_ATTENTION = (Outcome.SKIPPED, Outcome.KEPT, Outcome.DANGLING, Outcome.FAILED)
+NEED_ATTENTION = (Outcome.SKIPPED, Outcome.KEPT, Outcome.DANGLING, Outcome.FAILED, Outcome.UNTOLD)
 
 NAMED = (Outcome.DELETED, Outcome.RESTORED, Outcome.REPLACED, *NEED_ATTENTION)
 """The outcomes whose objects or rows the report names."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.settings import limits
+from services.settings import application, limits
 from services.settings.environment import METRICS_NAMESPACE, BucketName, MetricsNamespace, TableName, WriteMetrics
 from services.uploads.picture import limit_kinds
 
@@ -26,8 +26,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     margin_seconds: limits.MarginSeconds = limits.MARGIN_SECONDS
     max_deletions: limits.MaxDeletions = limits.MAX_DELETIONS
     max_deleted_share: limits.MaxDeletedShare = limits.MAX_DELETED_SHARE
+    confirmed_url: application.ConfirmedUrl = None
+    confirmed_secret: application.ConfirmedSecret = None
     metrics: WriteMetrics = False
     metrics_namespace: MetricsNamespace = METRICS_NAMESPACE
+
+    def __post_init__(self) -> None:
+        application.check_webhook(self.confirmed_url, self.confirmed_secret)
 
     @property
     def limits(self) -> Mapping[str, PictureLimits]:

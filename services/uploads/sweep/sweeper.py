@@ -41,12 +41,21 @@ if TYPE_CHECKING:
 
     from services.store.kinds import PictureLimits
     from services.store.table import Row
-    from services.uploads.users import Users
+    from services.uploads.notifier import Notifier
+    from services.uploads.rows import Rows
 
 logger = logging.getLogger(__name__)
 
 BATCH = 1000
 """Number of findings that are inspected together; S3 deletes as many objects in one call."""
+
+TOLD_BATCH = 100
+"""Number of rows of whose state the application is told together."""
+
+MAX_TOLD = 100_000
+"""Number of rows of whose state one sweep tells the application. If a message takes a second, they take 52 minutes with
+32 threads, and the next sweep starts after an hour.
+"""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -69,7 +78,7 @@ class Sweeper:
     """
 
     bucket: Bucket
-    users: Users
+    users: Rows
     limits: Mapping[str, PictureLimits]
     """By kind."""
     settle_seconds: int
@@ -81,6 +90,8 @@ class Sweeper:
     pending_prefixes: tuple[str, ...] = PENDING_PREFIXES
     full: bool = False
     """Whether every sweep is a full one, whatever the hour."""
+    notifier: Notifier | None = None
+    """Tells the application, if there is one."""
 
     def sweep(self, *, dry_run: bool = False, show_progress: ShowProgress = show_no_progress) -> Report:
         """
@@ -102,6 +113,7 @@ class Sweeper:
                 while batch := list(itertools.islice(findings, BATCH)):
                     is_doubtful |= self._inspect_batch(kind, batch, ledger, report)
             self._treat_orphans(ledger, report, show_progress, is_doubtful=is_doubtful)
+            self._tell_application(ledger, report, show_progress)
         pending = itertools.chain.from_iterable(map(self.bucket.list_objects, self.pending_prefixes))
         for entry in show_progress(pending, "pending", None):
             # Lifecycle rules delete these. Their number shows how many uploads are abandoned.
@@ -153,6 +165,32 @@ class Sweeper:
             for key in keys:
                 report.add(outcomes[key], key)
 
+    def _tell_application(self, ledger: Ledger, report: Report, show_progress: ShowProgress) -> None:
+        """Tell the application of every row of whose state it was not told. If it accepts no message of a batch, the
+        rest is left to the next sweep.
+        """
+        if self.notifier is None:
+            return
+        notifier, count, left = self.notifier, ledger.count_untold(), MAX_TOLD
+
+        def tell(kind: Kind, username: str) -> Outcome:
+            def act() -> Outcome:
+                return Outcome.TOLD if notifier.tell_state(username, kind) else Outcome.UNTOLD
+
+            return Outcome.TOLD if report.dry_run else self._attempt(username, act)
+
+        is_accepting = True
+        untold = iter(show_progress(ledger.read_untold(), "untold", count))
+        while batch := list(itertools.islice(untold, TOLD_BATCH)):
+            if left <= 0 or not is_accepting:
+                outcomes = [Outcome.WAITING if is_accepting else Outcome.UNTOLD] * len(batch)
+            else:
+                outcomes = list(self.executor.map(tell, *zip(*batch, strict=True)))
+                is_accepting = not all(outcome is Outcome.UNTOLD for outcome in outcomes)
+            left -= len(batch)
+            for (kind, username), outcome in zip(batch, outcomes, strict=True):
+                report.add(outcome, f"{username} ({kind.name})")
+
     def _delete(self, keys: Sequence[str]) -> set[str]:
         """Delete these objects and return the keys that were not deleted."""
         try:
@@ -169,7 +207,7 @@ class Sweeper:
     def _attempt(self, name: str, act: Callable[[], Result]) -> Result | Outcome:
         try:
             return act()
-        except (MissingObjectError, ChangedError):
+        except (MissingObjectError, ChangedError, UnknownUserError):
             return Outcome.GONE
         except AWS_ERRORS as error:
             logger.warning("%s: %s", name, error)
