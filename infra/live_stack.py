@@ -68,9 +68,7 @@ def read_outputs(outputs: Mapping[str, Any]) -> LiveStack | None:
         # The outputs of a stack that an earlier version of this program updated last.
         region = outputs["url"].split(".")[2]  # https://….execute-api.<region>.amazonaws.com
         return LiveStack(outputs["bucket"], region, ("signing",), keeps_seeds=True)
-    return LiveStack(
-        outputs["bucket"], outputs["region"], tuple(outputs.get("signingKeys", ())), outputs["url"]
-    )
+    return LiveStack(outputs["bucket"], outputs["region"], tuple(outputs.get("signingKeys", ())), outputs["url"])
 
 
 def check_changes(live: LiveStack, settings: Settings) -> None:

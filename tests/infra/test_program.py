@@ -372,6 +372,7 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
             {"alarmTopic": "arn:aws:sns:us-east-1:123456789012:alarms"},
             "alarmTopic must be in the stack's region, which is eu-central-1.",
         ),
+        (
             {"allowedOrigins": "*"},
             "allowedOrigins must be a text like https://example.com,https://app.example.com, not '*'.",
         ),
