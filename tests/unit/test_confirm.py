@@ -228,7 +228,7 @@ def test_other_bytes_with_the_same_etag_do_not_become_the_avatar(confirmer: Conf
     with pytest.raises(DigestMismatchError, match="its SHA-256 differs"):
         confirmer.confirm("ada", UPLOAD.pending_key)
     assert aws.avatars == {"ada": EARLIER.avatar_key}
-    assert aws.objects[UPLOAD.avatar_key] == replace(make_copy(make_object("blank")), has_checksum=False)
+    assert aws.objects[UPLOAD.avatar_key] == make_copy(make_object("blank"))
 
 
 def test_a_confirm_never_overwrites_a_copy_that_a_row_may_refer_to(confirmer: Confirmer, aws: Aws) -> None:
@@ -429,7 +429,7 @@ class TestTag:
         with pytest.raises(NotAPictureError):
             confirmer.confirm("ada", self.KEY, "secret")
         assert aws.writes == [("PutObject", self.KEY)]
-        assert aws.objects[self.KEY] == make_object("blank")
+        assert aws.objects[self.KEY] == replace(make_object("blank"), has_checksum=True)
         # The blank picture is larger than the limit of these tests.
         confirmer = replace(confirmer, limits=replace(LIMITS, max_bytes=10_000))
         assert confirmer.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
@@ -444,7 +444,7 @@ class TestTag:
         with pytest.raises(DigestMismatchError):
             confirmer.confirm("ada", self.KEY, "secret")
         assert aws.writes == [("PutObject", self.KEY)]
-        assert aws.objects[self.KEY] == make_object("blank")
+        assert aws.objects[self.KEY] == replace(make_object("blank"), has_checksum=True)
 
     def test_other_bytes_posted_between_check_and_copy_are_replaced_by_a_blank_picture(
         self, confirmer: Confirmer, aws: Aws
@@ -452,7 +452,7 @@ class TestTag:
         aws.before = once("CopyObject", lambda: aws.put(self.KEY, replace(TWIN, tags=(PENDING_TAG,))))
         with pytest.raises(DigestMismatchError):
             confirmer.confirm("ada", self.KEY, "secret")
-        assert aws.objects[self.KEY] == make_object("blank")
+        assert aws.objects[self.KEY] == replace(make_object("blank"), has_checksum=True)
         assert aws.avatars == {"ada": EARLIER.avatar_key}
 
     def test_a_superseded_upload_is_deleted_at_its_final_key(self, confirmer: Confirmer, aws: Aws) -> None:

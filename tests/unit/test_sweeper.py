@@ -42,7 +42,7 @@ def make_object(body: str, *, declared: str | None = None) -> Object:
 
 PICTURE = make_object("good")
 MARKED = replace(PICTURE, tags=(PENDING_TAG,))
-BLANK = replace(make_object("blank"), has_checksum=False)
+BLANK = make_object("blank")
 
 
 def make_id(number: int, created: int = LONG_AGO) -> UploadId:
