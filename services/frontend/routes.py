@@ -20,7 +20,7 @@ from services.store.table import NAME, USERNAME
 from services.web import examples as shared
 from services.web.callers.guard import Guard
 from services.web.examples import make_examples
-from services.web.gate import MAX_PATH_LENGTH, MAX_QUERY_BYTES
+from services.web.gate import MAX_QUERY_BYTES
 from services.web.openapi import document_only
 from services.web.pictures import Pictures
 
@@ -48,12 +48,14 @@ STATE_DESCRIPTION = "Return only entries in this state. The page may then have f
 LookedAt = Annotated[
     int, msgspec.Meta(description="Number of entries that were inspected for this page, in any state.")
 ]
+# As at the login. With a longer name the path could be one that the gate refuses.
+MAX_USERNAME_LENGTH = 256
 Username = Annotated[
     str,
     PathParameter(
         description="A user in the table.",
         examples=make_examples(shared.USERNAME),
-        schema_extra={"max_length": MAX_PATH_LENGTH},
+        schema_extra={"max_length": MAX_USERNAME_LENGTH},
     ),
 ]
 

@@ -230,7 +230,7 @@ class CallCounter:
 
 @pytest.mark.one_aws
 @only_prefix
-def test_the_calls_of_a_sweep_for_each_object(sandbox: Sandbox) -> None:
+def test_the_calls_of_a_sweep_for_each_object(sandbox: Sandbox, s3_clock: Callable[[], float]) -> None:
     """The figures of "The sweep's calls" in docs/scale.md follow from these."""
     for name in ("ada", "bob", "cleo"):
         sandbox.add_user(name)
@@ -243,7 +243,7 @@ def test_the_calls_of_a_sweep_for_each_object(sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(4) as executor:
 
         def count(hours: float, *, full: bool) -> dict[str, int]:
-            clock = time.time() + 3600 * hours
+            clock = s3_clock() + 3600 * hours
             clock += 3600 if is_full_hour(clock) and not full else 0
             counter.take()
             Sweeper(

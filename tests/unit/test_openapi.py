@@ -29,6 +29,7 @@ from services.uploads import routes as uploads_routes
 from services.web import problems
 from services.web.api_document import HEADERS_BY_STATUS, list_operations
 from services.web.callers.identity import PROBLEMS, Audience
+from services.web.gate import MAX_PATH_LENGTH
 from services.web.openapi import CALLER, add_examples, describe_api
 from services.web.problem_response import MEDIA_TYPE, URN
 from services.web.problems import BODY_ERRORS, UNAVAILABLE, describe_problems
@@ -253,6 +254,14 @@ def list_schemas(document: dict[str, Any], parts: list[dict[str, Any]]) -> Itera
 def test_every_operation_has_what_generated_clients_need(document: dict[str, Any]) -> None:
     defects = {operation["operationId"]: find_defects(document, operation) for operation in list_operations(document)}
     assert {name: found for name, found in defects.items() if found} == {}
+
+
+def test_the_gate_accepts_the_longest_path_that_the_document_allows(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            parameters = [each for each in operation.get("parameters", ()) if each["in"] == "path"]
+            longest = {each["name"]: "x" * each["schema"]["maxLength"] for each in parameters}
+            assert len(path.format_map(longest)) <= MAX_PATH_LENGTH
 
 
 def edit(path: str, value: Any = None) -> Callable[[dict[str, Any], dict[str, Any]], None]:
