@@ -93,8 +93,9 @@ def test_every_statement_has_an_id_and_names_its_actions_and_resources(service: 
 
 def test_the_sweep_may_update_the_mark_of_a_row_only() -> None:
     (update,) = (each for each in POLICIES["sweep"]["Statement"] if "dynamodb:UpdateItem" in each["Action"])
+    marks = [kind.told_attribute for kind in KINDS.values()]
     assert update["Condition"] == {
-        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["Username", "Told", "ToldBanner"]},
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["Username", *marks]},
         "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE"]},
     }
     others = [each for policy in POLICIES.values() for each in policy["Statement"] if each != update]
