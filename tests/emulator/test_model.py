@@ -17,7 +17,7 @@ from infra.documents.table import table_definition
 from services.store.clients import error_code
 from services.store.keys import PENDING_TAG, Upload
 from services.store.kinds import AVATAR
-from services.store.table import Row, UnknownUserError, write_row
+from services.store.table import Row, UnknownUserError, Value, write_row
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, OtherBytesError
 from services.uploads.deadline import Deadline
 from services.uploads.objects import Copy, Described, Stored
@@ -102,7 +102,7 @@ class Side:
     def find_row(self, username: str) -> Row:
         return self.users.find_row(username)
 
-    def advance(self, username: str, upload_id: Upload) -> str | None:
+    def advance(self, username: str, upload_id: Upload) -> Value:
         return self.users.advance(username, upload_id)
 
     def remove(self, username: str, removed: Upload, avatar: Upload | None) -> None:
