@@ -70,7 +70,8 @@ class RateLimit:
             is_refused = wait > tolerance
             self._due[key] = due if is_refused else due + self._interval
         if is_refused:
-            # Without the errors, a wait of a whole minute stays one. With the other half, the call after it passes.
+            # Half of the tolerance keeps a rounding error from making 61 seconds of 60. The call after this wait is
+            # within the other half, so it passes.
             raise TooManyRequestsError(math.ceil(wait - tolerance / 2))
 
 
