@@ -36,7 +36,8 @@ from bench.views import COUNTS, fill_table_and_bucket, measure_view
 from bench.views import DELAYS as VIEW_DELAYS
 from infra.local.processes import ProcessError
 from infra.local.stack import SERVICES, run_processes
-from services.store.table import make_key, read_avatar
+from services.store.kinds import AVATAR
+from services.store.table import make_key, read_value
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -197,7 +198,7 @@ def _measure_memory(plan: Plan, results: Results) -> None:
         view = Request("GET", "/", "", (setup.bearer,))
         _measure_service(plan, results, setup, "frontend: page view", frontend, view)
         row = setup.aws.clients.dynamodb.get_item(TableName=RESOURCES.table, Key=make_key(USERNAME)).get("Item", {})
-        redirect = Request("GET", f"/users/{USERNAME}/avatar?v={read_avatar(row)}")
+        redirect = Request("GET", f"/users/{USERNAME}/avatar?v={read_value(AVATAR, row).key}")
         _measure_service(plan, results, setup, "frontend: redirect to a picture", frontend, redirect)
 
 

@@ -57,20 +57,19 @@ def _take_desktop(browser: Browser, origin: str, folder: Path) -> None:
     page.locator("[data-login]").first.click()
     page.locator("#choose").set_input_files(PHOTOGRAPH)
     expect(editor).to_be_visible()
-    page.screenshot(path=folder / "before.png", full_page=True)
+    page.screenshot(path=folder / "before.png")
 
     held: list[Route] = []
     page.route("**/uploads/confirm", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright counts its arguments
     editor.get_by_role("button", name="Upload").click()
     expect(calls).to_have_count(3)
     calls.nth(1).locator("summary").click()
-    page.screenshot(path=folder / "during.png", full_page=True)
+    page.screenshot(path=folder / "during.png")
     held[0].continue_()
     _expect_done(page)
     calls.nth(1).locator("summary").click()
-    page.screenshot(path=folder / "after.png", full_page=True)
+    page.screenshot(path=folder / "after.png")
 
-    page.locator("#attack-lab summary").click()
     page.get_by_role("button", name="Try all of them").click()
     expect(page.locator('[data-verdict="refused"], [data-verdict="harmless"]')).to_have_count(
         page.locator("[data-attack]").count()
@@ -84,7 +83,7 @@ def _take(browser: Browser, origin: str, file: Path, **options: Any) -> None:
     page.locator("[data-login]").last.click()
     page.locator('input[type=file][data-flow="confirm"]').set_input_files(PHOTOGRAPH)
     _expect_done(page)
-    page.screenshot(path=file, full_page=True)
+    page.screenshot(path=file)
 
 
 def _open(browser: Browser, origin: str, **options: Any) -> Page:

@@ -10,11 +10,14 @@ from tests.forms import presign_as
 if TYPE_CHECKING:
     from infra.local.stack import Stack
 
-POLICY = r"The bucket: 403 AccessDenied\. Invalid according to Policy: "
+POLICY = r"S3: 403 AccessDenied\. Invalid according to Policy: "
 OUTCOMES = {
-    "skip": ("harmless", r"The bucket took it, and your row is as it was\."),
-    "again": ("harmless", r"(It lies beside the avatar and expires|It was marked as pending, and is restored)\."),
-    "replay": ("harmless", r"The same answer again, and the same avatar: avatars/[0-9a-f-]{36}"),
+    "skip": ("harmless", r"S3 accepted the file, and your row is unchanged\."),
+    "again": (
+        "harmless",
+        r"(A second object expires; the avatar is unchanged|The avatar had the pending tag again, and is restored)\.",
+    ),
+    "replay": ("harmless", r"The same response, and the same avatar: avatars/[0-9a-f-]{36}"),
     "older": ("refused", r"The uploads service: 409 superseded\. A later upload is the avatar already\."),
     "foreign": ("refused", r"The uploads service: 404 unknown-upload\. There is no upload of that key\."),
     "user": ("refused", POLICY + r"Policy Condition failed: .*x-amz-meta-username.*"),
@@ -24,7 +27,7 @@ OUTCOMES = {
     "disguise": ("refused", r"The uploads service: 422 not-a-picture\. The file's bytes are none of .*"),
     "empty": ("refused", r"The uploads service: 422 empty-file\. The file is empty\."),
     "large": ("refused", r"The uploads service: 413 too-large\. The file has 6,000,000,000 bytes; 5,000,000 are .*"),
-    "larger": ("refused", r"The bucket: 400 EntityTooLarge\. .*"),
+    "larger": ("refused", r"S3: 400 EntityTooLarge\. .*"),
     "bomb": ("refused", r"The uploads service: 422 too-many-pixels\. The picture has 20000 x 20000 pixels; .*"),
 }
 """By the attack's name in the page: the verdict, and a pattern of the text beside it."""

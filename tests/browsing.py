@@ -16,7 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 from bench.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_NAMES, find_chromium
 from infra.local.ports import HOST
 from infra.seed.people import PICTURES
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests.conftest import make_user
 from tests.eventually import PATIENCE_SECONDS
 from tests.firefox import FIREFOX_NAMES, find_firefox, write_launcher
@@ -54,8 +54,14 @@ FIREFOX_PREFERENCES: dict[str, str | float | bool] = {
     "ui.useOverlayScrollbars": 1,
 }
 
-SCROLL_TO = "(element) => scrollTo(0, Math.floor(scrollY + element.getBoundingClientRect().top - innerHeight / 2))"
-"""Scroll to a whole pixel: after another scroll Firefox draws pictures a pixel lower than it says."""
+SCROLL_TO = """(element) => {
+    const top = scrollY + element.getBoundingClientRect().top;
+    scrollTo(0, 0);
+    scrollTo(0, Math.floor(top - innerHeight / 2));
+}"""
+"""Scroll to a whole pixel: after another scroll Firefox draws pictures a pixel lower than it says. From a fraction of a
+pixel, Firefox scrolls to another fraction, but from 0 it does not.
+"""
 
 BrowserName = Literal["chromium", "firefox"]
 
@@ -347,7 +353,7 @@ class Site:
 
 def read_key(line: Locator) -> str:
     """The key in the page's description of a call."""
-    found = re.search(rf"(?:{PENDING_PREFIX}|{AVATAR_PREFIX})[0-9a-f-]{{36}}", line.inner_text())
+    found = re.search(rf"(?:{AVATAR.pending_prefix}|{AVATAR.permanent_prefix})[0-9a-f-]{{36}}", line.inner_text())
     assert found
     return found[0]
 

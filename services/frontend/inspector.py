@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 from services.frontend.listing import PREFIXES
 from services.frontend.object_cache import ObjectCache, ObjectDetails, Version
 from services.store.clients import is_missing
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, USERNAME_FIELD
-from services.store.states import State, find_avatar_state, find_state
+from services.store.keys import USERNAME_FIELD
+from services.store.kinds import KINDS, PENDING_PREFIXES, PERMANENT_PREFIXES
+from services.store.states import State, find_state, find_value_state
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from services.frontend.listing import EntriesPage, Entry, Listing
     from services.frontend.people import People, PeoplePage
     from services.settings.limits import PendingStrategy
+    from services.store.kinds import Kind
     from services.store.table import Row
 
 
@@ -54,8 +56,8 @@ class ObjectsPage:
 @dataclass(frozen=True, slots=True)
 class InspectedRow:
     row: Row
-    state: State | None
-    """State of the avatar. None if the row has no avatar."""
+    states: Mapping[str, State]
+    """By kind. A kind of which the row has no picture is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,9 @@ class Inspector:
 
     def _choose_prefixes(self, state: State | None) -> Collection[str]:
         if state in {State.LIVE, State.ORPHAN}:
-            return (AVATAR_PREFIX,)
+            return PERMANENT_PREFIXES
         # Under `prefix`, objects with the pending tag are leftovers of `tag`. A lifecycle rule deletes them within
-        # days, so the avatars are not searched for them.
+        # days, so the permanent prefixes are not searched for them.
         return PENDING_PREFIXES if state is State.PENDING and self.strategy == "prefix" else PREFIXES
 
     def describe(self, page: EntriesPage, state: State | None = None) -> ObjectsPage:
@@ -110,44 +112,47 @@ class Inspector:
         # Objects that were deleted since the listing are left out.
         found = [(entry, details) for entry in page.entries if (details := cached[entry.key])]
         owners = (details.metadata.get(USERNAME_FIELD) for _, details in found)
-        avatars = self.people.find_avatars(owner for owner in owners if owner)
-        objects = [_inspect(entry, details, avatars) for entry, details in found]
+        rows = self.people.find_all(owner for owner in owners if owner)
+        objects = [_inspect(entry, details, rows) for entry, details in found]
         shown = [entry for entry in objects if state in {None, entry.state}]
         return ObjectsPage(shown, page.cursor, len(page.entries))
 
     def inspect_rows(self, page: PeoplePage, state: State | None = None) -> RowsPage:
-        """Inspect the rows in parallel, with one call for each avatar."""
-        return filter_rows(list(self.executor.map(self._inspect_row, page.people)), page.cursor, state)
+        """Inspect the rows in parallel, with one call for each picture."""
+        return filter_rows(list(self.inspect_all(page.people)), page.cursor, state)
 
-    def inspect_all(self, people: Iterable[Row], listed: Collection[str]) -> Iterator[InspectedRow]:
-        """Start to inspect the rows in parallel, with one call for each avatar that is not among `listed` and was not
-        found shortly before.
-        """
+    def inspect_all(self, people: Iterable[Row], existing: Collection[str] = ()) -> Iterator[InspectedRow]:
+        """Start to inspect the rows in parallel, with one call for each picture that is not among `existing`."""
         inspecting = [
-            self._inspect_without_call(person, listed) or self.executor.submit(self._inspect_row, person)
+            self._inspect_row(person, existing)
+            if all(key in existing for key in person.keys)
+            else self.executor.submit(self._inspect_row, person, existing)
             for person in people
         ]
         return (row if isinstance(row, InspectedRow) else row.result() for row in inspecting)
 
-    def _inspect_without_call(self, person: Row, listed: Collection[str]) -> InspectedRow | None:
-        avatar = person.avatar
-        if avatar is None:
-            return InspectedRow(person, None)
-        is_known = avatar in listed or self.cache.is_known(avatar)
-        return InspectedRow(person, State.LIVE) if is_known and avatar.startswith(AVATAR_PREFIX) else None
+    def inspect_cached(self, people: Iterable[Row], listed: Collection[str]) -> Iterator[InspectedRow]:
+        """Start to inspect the rows, with one call for each picture that is not among `listed` and that HeadObject did
+        not find shortly before.
+        """
+        rows = list(people)
+        keys = (key for person in rows for key in person.keys)
+        return self.inspect_all(rows, {key for key in keys if key in listed or self.cache.is_known(key)})
 
-    def _inspect_row(self, person: Row) -> InspectedRow:
-        if person.avatar is None:
-            return InspectedRow(person, None)
+    def _inspect_row(self, person: Row, existing: Collection[str]) -> InspectedRow:
+        keys = {name: key for name, kind in KINDS.items() if (key := person.of(kind).key)}
+        there = {name for name, key in keys.items() if key in existing or self._is_there(KINDS[name], key)}
+        latest = person if there == keys.keys() else self.people.find(person.username)
+        if latest != person:
+            # A picture was replaced since the row was read, and the old one was deleted.
+            return self._inspect_row(latest, existing)
+        states = {name: find_value_state(KINDS[name], key, is_there=name in there) for name, key in keys.items()}
+        return InspectedRow(person, states)
+
+    def _is_there(self, kind: Kind, key: str) -> bool:
         # Another prefix counts as missing: a lifecycle rule deletes the object soon, or the service may not read it.
-        is_there = person.avatar.startswith(AVATAR_PREFIX) and self._is_there(person.avatar)
-        latest = person if is_there else self.people.find(person.username)
-        if latest.avatar != person.avatar:
-            # The avatar was replaced since the row was read, and the old picture was deleted.
-            return self._inspect_row(latest)
-        return InspectedRow(person, find_avatar_state(person.avatar, is_there=is_there))
-
-    def _is_there(self, key: str) -> bool:
+        if not key.startswith(kind.permanent_prefix):
+            return False
         try:
             self.s3.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
@@ -192,10 +197,10 @@ class Inspector:
 
 def filter_rows(rows: Sequence[InspectedRow], cursor: str | None, state: State | None) -> RowsPage:
     """Keep the rows in this state, or all if there is no state."""
-    return RowsPage([row for row in rows if state in {None, row.state}], cursor, len(rows))
+    return RowsPage([row for row in rows if state is None or state in row.states.values()], cursor, len(rows))
 
 
-def _inspect(entry: Entry, details: ObjectDetails, avatars: Mapping[str, str | None]) -> InspectedObject:
+def _inspect(entry: Entry, details: ObjectDetails, rows: Mapping[str, Row]) -> InspectedObject:
     return InspectedObject(
         key=entry.key,
         size=entry.size,
@@ -204,7 +209,7 @@ def _inspect(entry: Entry, details: ObjectDetails, avatars: Mapping[str, str | N
         tags=details.tags,
         metadata=details.metadata,
         expires=details.expires,
-        state=find_state(entry.key, details.tags, avatars.get(details.metadata.get(USERNAME_FIELD, ""))),
+        state=find_state(entry.key, details.tags, rows.get(details.metadata.get(USERNAME_FIELD, ""))),
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
 from services.frontend.object_cache import Version
 from services.frontend.search import Batch, Search, Segment, suggest_start
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
+from services.store.kinds import PENDING_PREFIXES, PERMANENT_PREFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import ObjectTypeDef
 
-PREFIXES = (AVATAR_PREFIX, *PENDING_PREFIXES)
+PREFIXES = (*PERMANENT_PREFIXES, *PENDING_PREFIXES)
 
 BATCH = 1000
 """Maximum number of keys in one listing (AWS: ListObjectsV2)."""
@@ -134,7 +134,7 @@ class Listing:
             MaxKeys=self._batch,
             StartAfter="" if after is None else prefix + after,
         )
-        return [_read_entry(entry) for entry in listed.get("Contents", [])], listed["IsTruncated"]
+        return [read_entry(entry) for entry in listed.get("Contents", [])], listed["IsTruncated"]
 
 
 def _read_cursor(text: str) -> _Cursor:
@@ -166,7 +166,7 @@ def _keep_below(segment: Segment, bound: str | None) -> Segment:
     return Segment(segment.start, [name for name in segment.names if bound is None or name < bound])
 
 
-def _read_entry(entry: ObjectTypeDef) -> Entry:
+def read_entry(entry: ObjectTypeDef) -> Entry:
     # boto3's types make all of them optional; S3 always returns them.
     modified = entry.get("LastModified", NEVER).replace(microsecond=0)
     return Entry(entry.get("Key", ""), entry.get("Size", 0), Version(entry.get("ETag", ""), modified))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from services.store.kinds import Kind
+
 BATCH = 100
 """Maximum number of keys in one BatchGetItem (AWS: BatchGetItem)."""
 
@@ -30,15 +32,12 @@ MAX_STALLED = 5
 """How many such responses in a row end the request."""
 
 RECENT_SECONDS = 10
-"""How long the avatar of a row that was read is used for a redirect. The browser requests the pictures of a page within
-seconds. If the avatar is replaced during this time, the redirect leads to the picture that the page shows, which may be
-deleted.
+"""How long a row that was read is used for a redirect. The browser requests the pictures of a page within seconds. If
+the picture is replaced during this time, the redirect leads to the picture that the page shows, which may be deleted.
 """
 
 MAX_RECENT = 10_000
-"""Maximum number of users whose avatars are cached, about 3 MB. When it is reached, the least recently used entry is
-dropped.
-"""
+"""Maximum number of cached rows, about 10 MB. When it is reached, the least recently used one is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +52,24 @@ class PeoplePage:
         return PeoplePage(self.people[:count], encode_cursor(self.people[count - 1].username))
 
 
-class RecentAvatars:
-    """The avatars of the rows that were read in the last seconds. Threads share it."""
+class RecentRows:
+    """The rows that were read in the last seconds. Threads share it."""
 
     def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
-        self._avatars = TTLCache[str, str | None](MAX_RECENT, RECENT_SECONDS, timer)
+        self._rows = TTLCache[str, Row](MAX_RECENT, RECENT_SECONDS, timer)
         self._lock = threading.Lock()
 
     def add(self, row: Row) -> Row:
-        """Add the avatar of a row that was read just now. Returns the row."""
+        """Add a row that was read just now, and return it."""
         with self._lock:
-            self._avatars[row.username] = row.avatar
+            self._rows[row.username] = row
         return row
 
-    def has(self, username: str, avatar: str) -> bool:
+    def has(self, username: str, kind: Kind, key: str) -> bool:
+        """Whether the user's row referred to this picture."""
         with self._lock:
-            return self._avatars.get(username) == avatar
+            row = self._rows.get(username)
+        return row is not None and row.of(kind).key == key
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class People:
     dynamodb: DynamoDBClient
     table: str
     pause: Callable[[float], object] = time.sleep
-    recent: RecentAvatars = field(default_factory=RecentAvatars)
+    recent: RecentRows = field(default_factory=RecentRows)
 
     def find(self, username: str) -> Row:
         """
@@ -89,15 +90,15 @@ class People:
                 return self.recent.add(read_row(found["Item"]))
         raise UnknownUserError
 
-    def find_avatar(self, username: str, expected: str | None) -> str | None:
-        """The user's avatar. There is no call to AWS if it was the expected one a few seconds ago.
+    def find_picture(self, username: str, kind: Kind, expected: str | None) -> str | None:
+        """The key of the user's picture. There is no call to AWS if it was the expected one a few seconds ago.
 
         Raises:
             UnknownUserError: the table has no row of this user.
         """
-        if expected is not None and self.recent.has(username, expected):
+        if expected is not None and self.recent.has(username, kind, expected):
             return expected
-        return self.find(username).avatar
+        return self.find(username).of(kind).key
 
     def list_page(self, limit: int, cursor: str | None) -> PeoplePage:
         """
@@ -111,15 +112,15 @@ class People:
             [self.recent.add(read_row(item)) for item in page["Items"]], encode_cursor(last) if last else None
         )
 
-    def find_avatars(self, usernames: Iterable[str]) -> Mapping[str, str | None]:
-        """The avatars of these users. Users without a row are left out.
+    def find_all(self, usernames: Iterable[str]) -> Mapping[str, Row]:
+        """The rows of these users. Users without a row are left out.
 
         Raises:
             IncompleteResponseError: DynamoDB goes on leaving keys unprocessed.
         """
         wanted = sorted(set(usernames))
         batches = (wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH))
-        return {row.username: row.avatar for batch in batches for row in self._read_batch(batch)}
+        return {row.username: row for batch in batches for row in self._read_batch(batch)}
 
     def _read_batch(self, usernames: Iterable[str]) -> Iterator[Row]:
         keys: list[Any] = [make_key(username) for username in usernames]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from services.frontend.inspector import filter_rows
 from services.frontend.shared_reads import SharedReads
 from services.pictures.formats import CONTENT_TYPES, FORMATS
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR, KINDS
 from services.store.table import UnknownUserError
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class View:
         limits: Mapping[str, int],
         *,
         lifecycle_clock: bool,
+        has_login: bool = True,
     ) -> None:
         """
         Args:
@@ -77,6 +78,7 @@ class View:
             strategy: the pending strategy.
             limits: the limits of a picture, for the page's scripts: `width` and `height` in pixels, and `bytes`.
             lifecycle_clock: whether the page can move the clock of the lifecycle rules.
+            has_login: whether the page can log users in, which only the auth service allows.
         """
         self._people = people
         self._inspector = inspector
@@ -84,8 +86,10 @@ class View:
         self._settings = {
             "strategy": strategy,
             "lifecycle_clock": lifecycle_clock,
+            "has_login": has_login,
             "accept": ",".join(CONTENT_TYPES),
-            "pending_prefix": PENDING_PREFIX,
+            "kinds": KINDS,
+            "pending_prefix": AVATAR.pending_prefix,
             "formats": SHOWN_FORMATS,
             "limits": limits,
         }
@@ -120,7 +124,7 @@ class View:
         )
         entries = self._inspector.list_entries(ROWS, query.objects, query.object_state)
         table, cards = reading_table.result(), reading_cards.result().first(CARDS)
-        inspecting = self._inspector.inspect_all(table.people, entries.listed)
+        inspecting = self._inspector.inspect_cached(table.people, entries.listed)
         bucket = self._inspector.describe(entries, query.object_state)
         return Lists(cards, table, [*inspecting], entries, bucket)
 
@@ -140,5 +144,5 @@ class View:
             )
         except UnknownUserError:
             return None
-        (inspected,) = self._inspector.inspect_all([row], lists.entries.listed)
+        (inspected,) = self._inspector.inspect_cached([row], lists.entries.listed)
         return inspected

@@ -25,10 +25,6 @@ def find_attack(site: Site, name: str) -> Locator:
     return site.page.locator("li.attack", has=site.page.locator(f'[data-attack="{name}"]'))
 
 
-def open_lab(site: Site) -> None:
-    site.page.locator("#attack-lab summary").click()
-
-
 def expect_outcome(site: Site, name: str) -> None:
     attack, (verdict, said) = find_attack(site, name), OUTCOMES[name]
     expect(attack).to_have_attribute("data-verdict", verdict)
@@ -40,7 +36,6 @@ def test_every_attack_is_refused_or_harmless(
     site: Site, user: User, stack: Stack, bucket: Bucket, browser_errors: BrowserErrors, strategy: str
 ) -> None:
     site.log_in(user.username)
-    open_lab(site)
     names = site.page.locator("[data-attack]").evaluate_all("(buttons) => buttons.map((b) => b.dataset.attack)")
     assert names == list(OUTCOMES)
     old = user.avatar
@@ -55,11 +50,11 @@ def test_every_attack_is_refused_or_harmless(
     site.page.get_by_role("button", name="Try all of them").click()
     for name in OUTCOMES.keys() - {"late"}:
         expect_outcome(site, name)
-    expect(find_attack(site, "late").locator(".said")).to_have_text(re.compile(r"good for another \d+ seconds"))
+    expect(find_attack(site, "late").locator(".said")).to_have_text(re.compile(r"valid for another \d+ seconds"))
     expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
     # The timeline has an entry with calls for each attack.
     expect(site.page.locator("#timeline > li")).to_have_count(1 + len(OUTCOMES))
-    foreign = site.page.locator("#timeline > li", has_text="Attack: Confirm somebody else's upload")
+    foreign = site.page.locator("#timeline > li", has_text="Attack: Confirm another user's upload")
     expect(foreign.locator(".call")).to_have_count(4)
 
     assert user.avatar not in {None, old}
@@ -71,7 +66,6 @@ def test_every_attack_is_refused_or_harmless(
 @only_prefix
 def test_a_single_attack_changes_only_its_own_entry(site: Site, user: User, browser_errors: BrowserErrors) -> None:
     site.log_in(user.username)
-    open_lab(site)
     old = user.avatar
     browser_errors.expect("status of 403")
     find_attack(site, "user").get_by_role("button").click()
@@ -84,7 +78,6 @@ def test_a_single_attack_changes_only_its_own_entry(site: Site, user: User, brow
 def test_an_attack_that_succeeds_is_shown_as_failed(site: Site, user: User) -> None:
     """The lab detects a bucket that accepts every POST."""
     site.log_in(user.username)
-    open_lab(site)
 
     def take_anything(route: Route) -> None:
         if route.request.method == "POST":
@@ -102,9 +95,8 @@ def test_an_attack_that_succeeds_is_shown_as_failed(site: Site, user: User) -> N
 @only_prefix
 def test_the_wait_for_an_expired_form_allows_other_attacks_and_can_be_cancelled(site: Site, user: User) -> None:
     site.log_in(user.username)
-    open_lab(site)
     find_attack(site, "late").get_by_role("button").click()
-    expect(find_attack(site, "late").locator(".said")).to_have_text(re.compile(r"good for another \d+ seconds"))
+    expect(find_attack(site, "late").locator(".said")).to_have_text(re.compile(r"valid for another \d+ seconds"))
     waiting = site.page.locator("#timeline > li", has_text="Attack: Wait until the form expires")
     find_attack(site, "skip").get_by_role("button").click()
     expect(find_attack(site, "skip")).to_have_attribute("data-verdict", "harmless")
@@ -114,7 +106,6 @@ def test_the_wait_for_an_expired_form_allows_other_attacks_and_can_be_cancelled(
 
 @only_prefix
 def test_attacks_are_disabled_without_a_login(site: Site) -> None:
-    open_lab(site)
     expect(site.page.get_by_role("button", name="Try all of them")).to_be_disabled()
     for button in site.page.locator("[data-attack]").all():
         expect(button).to_be_disabled()

@@ -85,7 +85,7 @@ def test_a_failed_upload_continues_without_the_file_on_the_disk(
     site.log_in(user.username)
     fail_once(site.page, browser_errors, "**/uploads/presign")
     # The removal copies the file, too.
-    site.page.get_by_role("checkbox", name="Remove hidden details first").uncheck()
+    site.page.get_by_role("checkbox", name="Strip metadata").uncheck()
     site.input("confirm").set_input_files(photograph)
     site.expect_entry("failed")
     CHANGES[change](photograph)

@@ -96,7 +96,7 @@ def test_the_editor_shows_a_picture_before_its_upload(site: Site, user: User, bu
         assert insert(site.page, way, PHOTOGRAPH) == ([False, False] if way == "drop" else [])
     expect(site.editor).to_contain_text("cat.jpg")
     expect(site.editor).to_contain_text("451 × 300 pixels, 45,755 bytes")
-    expect(site.editor).to_contain_text("Uploaded: 300 × 300 pixels")
+    expect(site.editor).to_contain_text("Will upload 300 × 300 px")
     shown = site.editor.locator("canvas").screenshot()
     assert difference(shrink(Image.open(io.BytesIO(shown)), 66), draw_avatar(PHOTOGRAPH).resize((66, 66))) < ANOTHER
     expect(site.calls).to_have_count(0)
@@ -162,7 +162,7 @@ def test_sliders_keys_and_dragging_choose_the_uploaded_square(
     sliders["Zoom"].fill("2")
     sliders["Left to right"].fill("1")
     sliders["Top to bottom"].fill("0")
-    expect(site.editor).to_contain_text("Uploaded: 200 × 200 pixels")
+    expect(site.editor).to_contain_text("Will upload 200 × 200 px")
     assert see_colour(site) == (0, 255, 0)
 
     canvas = site.editor.locator("canvas")
@@ -196,7 +196,7 @@ def test_the_original_file_can_be_uploaded(site: Site, user: User, bucket: Bucke
     choose(site, PHOTOGRAPH)
     site.editor.get_by_label("the original file").check()
     expect(site.editor.get_by_label("Zoom")).to_be_disabled()
-    expect(site.editor).to_contain_text("Uploaded: the file as it is")
+    expect(site.editor).to_contain_text("Will upload the file as it is")
     start(site)
     assert user.avatar
     assert bucket.read(user.avatar) == PHOTOGRAPH.read_bytes()
@@ -272,7 +272,7 @@ def test_a_tiny_picture_can_be_zoomed(site: Site, user: User, bucket: Bucket, tm
     site.log_in(user.username)
     choose(site, file)
     site.editor.get_by_label("Zoom").fill("5")
-    expect(site.editor).to_contain_text("Uploaded: 1 × 1 pixels")
+    expect(site.editor).to_contain_text("Will upload 1 × 1 px")
     start(site)
     picture, _ = read_avatar(user, bucket)
     assert picture.size == (1, 1)
@@ -288,9 +288,9 @@ def test_an_animation_is_uploaded_as_the_original(
     site.log_in(user.username)
     choose(site, file)
     expect(site.editor.get_by_label("the original file")).to_be_checked()
-    expect(site.editor).to_contain_text("Uploaded: the file as it is, with its animation.")
+    expect(site.editor).to_contain_text("Will upload the file as it is, with its animation.")
     site.editor.get_by_label("a square").check()
-    expect(site.editor).to_contain_text("Uploaded: 96 × 96 pixels of the first frame, without the animation")
+    expect(site.editor).to_contain_text("Will upload 96 × 96 px of the first frame, without the animation")
     site.editor.get_by_label("the original file").check()
     start(site)
     picture, head = read_avatar(user, bucket)
@@ -309,7 +309,7 @@ def test_a_still_picture_after_an_animation_is_cropped(site: Site, user: User, t
     site.editor.get_by_role("button", name="Another picture").click()
     choose(site, file)
     expect(site.editor.get_by_label("a square")).to_be_checked()
-    expect(site.editor).to_contain_text("Uploaded: 300 × 300 pixels, and nothing else")
+    expect(site.editor).to_contain_text("Will upload 300 × 300 px, no metadata.")
 
 
 @each_in_firefox

@@ -53,7 +53,7 @@ TAMPERED_DECLARATIONS: dict[str, Tampering] = {
     "another-file": (
         lambda asked: asked | {"sha256": base64.b64encode(bytes(32)).decode()},
         "BadDigest",
-        "The file arrived damaged or is not the one that was announced",
+        "The file arrived damaged or is not the one that was declared",
     ),
 }
 """Changes of the presign's request before it reaches the service, S3's error code, and the page's message."""
@@ -134,7 +134,7 @@ EDGE_RESPONSES = {
         504,
         "application/json",
         '{"message": "Endpoint request timed out"}',
-        "The service did not answer in time",
+        "The service did not respond in time",
     ),
     "firewall": (403, "application/json", '{"message": "Forbidden"}', "The service refused the request without saying"),
 }

@@ -59,7 +59,7 @@ def test_a_state_filter_shows_only_that_state(site: Site, user: User, bucket: Bu
     choose(site.bucket, "pending")
     expect(site.object(pending)).to_be_visible()
     assert set(read_all(site.bucket, "data-state")) == {"pending"}
-    expect(site.bucket).to_contain_text(re.compile(r"\d+ of the \d+ that this page has looked at"))
+    expect(site.bucket).to_contain_text(re.compile(r"\d+ shown, \d+ scanned"))
     choose(site.bucket, "live")
     expect(site.object(live)).to_be_visible()
     assert set(read_all(site.bucket, "data-state")) == {"live"}

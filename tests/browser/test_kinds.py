@@ -118,9 +118,9 @@ def test_a_file_of_no_known_kind_is_uploaded_only_after_a_click(site: Site, user
     expect(site.page.locator("#picture-problem")).to_contain_text(f"{file['name']} can't be read as a picture.")
     expect(site.editor).to_be_hidden()
     site.input("confirm").set_input_files(file)
-    question = site.page.get_by_role("dialog", name="Hidden details stay in")
+    question = site.page.get_by_role("dialog", name="Metadata stays in the file")
     expect(question).to_contain_text(
-        f"can't be taken out of {file['name']}, since its bytes are no picture that this page knows."
+        f"can't be stripped from {file['name']}, since its bytes are no picture that this page knows."
     )
     question.get_by_role("button", name="Cancel").click()
     expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
@@ -134,7 +134,7 @@ def test_a_moving_avif_becomes_its_first_frame(site: Site, user: User) -> None:
     frames[0].save(file, "AVIF", save_all=True, append_images=frames[1:])
     site.log_in(user.username)
     site.page.locator("#choose").set_input_files(pack(file.getvalue(), "moving.avif", "image/avif"))
-    expect(site.editor).to_contain_text("Uploaded: 40 × 40 pixels of the first frame, without the animation")
+    expect(site.editor).to_contain_text("Will upload 40 × 40 px of the first frame, without the animation")
     expect(site.editor.get_by_label("a square")).to_be_checked()
 
 

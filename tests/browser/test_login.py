@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from services.store.table import make_key
+from tests.browser.test_timeline import hold_posts, wait_for_one
+from tests.browsing import PHOTOGRAPH
 from tests.conftest import make_user, only_prefix
 
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ pytestmark = only_prefix
 
 
 def test_the_buttons_of_a_card_log_in_and_out(user: User, site: Site) -> None:
-    expect(site.input("confirm")).to_have_count(0)
+    inputs = site.page.locator("input[type=file]")
+    assert len(inputs.all()) == 4
+    for field in inputs.all():
+        expect(field).to_be_disabled()
     site.turn_pages_to(site.users, site.card(user.username))
     card = site.card(user.username)
     expect(card.get_by_role("heading")).to_have_text(user.name)
@@ -35,7 +40,8 @@ def test_the_buttons_of_a_card_log_in_and_out(user: User, site: Site) -> None:
     card.get_by_role("button", name="Log out").click()
     expect(card.get_by_role("button", name=f"Log in as {user.username}")).to_be_visible()
     expect(site.page.get_by_text("Current user")).to_have_count(0)
-    expect(site.page.locator("input[type=file]")).to_have_count(0)
+    for field in inputs.all():
+        expect(field).to_be_disabled()
     assert site.page.context.cookies() == []
 
 
@@ -85,3 +91,22 @@ def test_a_login_of_a_deleted_user_is_explained(
     expect(site.failure).to_contain_text(re.compile("no user", re.IGNORECASE))
     # The page reloads the users.
     expect(site.card(user.username)).to_have_count(0)
+
+
+def test_a_file_that_is_chosen_during_the_login_is_uploaded_after_it(site: Site) -> None:
+    button = site.page.locator("[data-login]").first
+    username = button.get_attribute("data-login")
+    with hold_posts(site.page, "**/auth/login") as held:
+        button.click()
+        site.input("skip").set_input_files(PHOTOGRAPH)
+        wait_for_one(site.page, held)
+        expect(site.calls).to_have_count(0)
+        held[0].continue_()
+        site.expect_entry("left-out")
+    expect(site.entry.get_by_role("heading")).to_have_text(f"{PHOTOGRAPH.name} for {username}")
+
+
+def test_a_file_without_a_login_is_not_uploaded(site: Site) -> None:
+    site.input("skip").set_input_files(PHOTOGRAPH)
+    expect(site.failure).to_have_text("Log in as one of the users first.")
+    expect(site.page.locator("#timeline > li")).to_have_count(0)

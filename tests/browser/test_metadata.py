@@ -355,7 +355,7 @@ def test_a_photograph_is_uploaded_without_its_metadata(
         assert b"Camera" not in found
         removed = file.stat().st_size - len(found)
         assert removed > 20_000
-        expect(site.calls.nth(0)).to_contain_text(f"{removed:,} bytes of hidden details stay with you")
+        expect(site.calls.nth(0)).to_contain_text(f"{removed:,} bytes of metadata were stripped")
     if flow != "skip":
         site.expect_avatar(user.username, read_key(site.calls.nth(2)))
         assert difference(site.see_picture(user.username), draw_avatar(file)) < SAME
@@ -367,7 +367,7 @@ def test_the_original_file_is_uploaded_if_the_option_is_off(
     file = tmp_path / "photo.jpg"
     file.write_bytes(make_camera_photograph(size=(400, 300)))
     site.log_in(user.username)
-    option = site.page.get_by_role("checkbox", name="Remove hidden details first")
+    option = site.page.get_by_role("checkbox", name="Strip metadata")
     expect(option).to_be_checked()
     option.uncheck()
     old = user.avatar
@@ -376,7 +376,7 @@ def test_the_original_file_is_uploaded_if_the_option_is_off(
         expect(site.input("confirm")).to_be_enabled()
         site.input("confirm").set_input_files(file)
         expect(site.picture(user.username)).not_to_have_attribute("src", re.compile(re.escape(str(old))))
-        expect(site.calls.nth(0)).not_to_contain_text("hidden details")
+        expect(site.calls.nth(0)).not_to_contain_text("stripped")
         old = user.avatar
         assert old is not None
         assert bucket.read(old) == file.read_bytes()
@@ -389,7 +389,7 @@ def test_every_format_has_a_reader_that_is_tested_here(frame: Page) -> None:
 
 
 def question(site: Site) -> Locator:
-    return site.page.get_by_role("dialog", name="Hidden details stay in")
+    return site.page.get_by_role("dialog", name="Metadata stays in the file")
 
 
 UNUSUAL = FilePayload(name="odd.jpg", mimeType="image/jpeg", buffer=put_into_scan(begin_jpeg(JPEG, XMP), b"\xff\xf0"))
@@ -410,7 +410,7 @@ def test_a_file_whose_metadata_stay_is_uploaded_only_after_a_click(
         site.editor.get_by_label("the original file").check()
         site.editor.get_by_role("button", name="Upload").click()
     expect(question(site).get_by_role("paragraph").first).to_have_text(
-        "Place, time, camera and the like can't be taken out of odd.jpg, since it is damaged or unusual."
+        "Location, time and camera can't be stripped from odd.jpg, since it is damaged or unusual."
     )
     expect(site.calls).to_have_count(0)
     question(site).get_by_role("button", name=answer).click()
@@ -426,7 +426,7 @@ def test_a_file_whose_metadata_stay_is_uploaded_only_after_a_click(
 
 def test_a_file_whose_metadata_may_stay_is_uploaded_without_a_question(site: Site, user: User, bucket: Bucket) -> None:
     site.log_in(user.username)
-    site.page.get_by_role("checkbox", name="Remove hidden details first").uncheck()
+    site.page.get_by_role("checkbox", name="Strip metadata").uncheck()
     site.input("confirm").set_input_files(UNUSUAL)
     site.expect_entry("done")
     assert user.avatar

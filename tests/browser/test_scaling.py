@@ -59,7 +59,7 @@ def test_a_too_large_picture_is_scaled_down_and_becomes_the_avatar(
 
     offer(site).get_by_role("button", name="Scale it down").click()
     site.expect_entry("done")
-    expect(site.calls.first).to_contain_text("Scaled down here.")
+    expect(site.calls.first).to_contain_text("The page scaled the picture down.")
     assert user.avatar
     with Image.open(io.BytesIO(bucket.read(user.avatar))) as picture:
         assert (picture.format, picture.size) == ("JPEG", (MAX_WIDTH, 3000 * MAX_WIDTH // LARGE[0]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests.browsing import PHOTOGRAPH, fail_once, read_key
 from tests.conftest import only_prefix, only_tag
 from tests.eventually import eventually
@@ -30,9 +30,9 @@ def test_a_post_after_the_confirm_makes_a_separate_object(site: Site, user: User
     site.input("repeat").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
     expect(site.calls).to_have_count(5)
-    expect(site.calls.nth(4)).to_contain_text("the avatar is untouched")
+    expect(site.calls.nth(4)).to_contain_text("the avatar is unchanged")
     key = read_key(site.calls.nth(0))
-    avatar = key.replace(PENDING_PREFIX, AVATAR_PREFIX)
+    avatar = key.replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     site.turn_pages_to(site.bucket, site.object(avatar))
     expect(site.object(avatar)).to_have_attribute("data-state", "live")
     expect(site.object(avatar).locator(".expires")).to_have_text("never")
@@ -90,7 +90,7 @@ def test_a_failed_sweep_or_day_shows_no_earlier_result(
 ) -> None:
     lifecycle = site.page.locator("#lifecycle")
     lifecycle.get_by_role("button", name="Sweep now").click()
-    expect(lifecycle.locator("[data-told]")).to_have_text("The sweep has been through the table and the bucket.")
+    expect(lifecycle.locator("[data-told]")).to_have_text("Sweep finished.")
     expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
     fail_once(site.page, browser_errors, f"**/{path}")
     lifecycle.get_by_role("button", name=button).click()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from selenium.webdriver import Keys
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests.attack_lab import HOLD_PRESIGN, OUTCOMES, make_expired_form
 from tests.browsing import INNER, PHOTOGRAPH, SAME, SIDE, difference, draw_avatar
 from tests.conftest import only_prefix
@@ -82,7 +82,9 @@ def see_picture(site: WebKitSite, user: User) -> Image.Image:
 
 
 def read_key(site: WebKitSite, call: int) -> str:
-    found = re.search(rf"(?:{PENDING_PREFIX}|{AVATAR_PREFIX})[0-9a-f-]{{36}}", site.read(nth_call(call)))
+    found = re.search(
+        rf"(?:{AVATAR.pending_prefix}|{AVATAR.permanent_prefix})[0-9a-f-]{{36}}", site.read(nth_call(call))
+    )
     assert found
     return found[0]
 
@@ -123,7 +125,7 @@ def test_webkit_uploads_without_the_editor_and_shows_each_call(site: WebKitSite,
     site.choose('[data-flow="confirm"]', PHOTOGRAPH)
     site.expect_entry("done", 1)
     assert user.avatar
-    assert site.read(f"{nth_call(3)} .tells") == f"Checked; the avatar is now {user.avatar}."
+    assert site.read(f"{nth_call(3)} .tells") == f"Confirm checked the stored file; the avatar is now {user.avatar}."
     assert bucket.read(user.avatar) == PHOTOGRAPH.read_bytes()
     assert re.search(r"Presign ?uploads service ?POST /uploads/presign ?200 ·", site.read(nth_call(1)))
     assert re.search(r"POST ?bucket ?POST .* ?204 ·", site.read(nth_call(2)))
@@ -146,9 +148,9 @@ def test_webkit_posts_again_and_confirms_again(site: WebKitSite, user: User) -> 
     site.log_in(user.username)
     site.choose('[data-flow="repeat"]', PHOTOGRAPH)
     site.expect_entry("done", 1)
-    site.expect(nth_call(5), "the avatar is untouched")
+    site.expect(nth_call(5), "the avatar is unchanged")
     key = read_key(site, 1)
-    assert user.avatar == key.replace(PENDING_PREFIX, AVATAR_PREFIX)
+    assert user.avatar == key.replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     site.expect(f'#objects [data-key="{key}"][data-state="pending"]')
     site.click(f"{ENTRY} .entry-actions button")
     site.expect(nth_call(6), "Nothing will delete it")
@@ -180,7 +182,6 @@ def test_webkit_repeats_a_failed_upload(site: WebKitSite, user: User, path: str)
 
 def test_webkit_shows_every_attack_as_refused_or_harmless(site: WebKitSite, user: User, stack: Stack) -> None:
     site.log_in(user.username)
-    site.find("#attack-lab summary").click()
     site.run(HOLD_PRESIGN)
     site.click('[data-attack="late"]')
     eventually(lambda: site.run("return 'declared' in window"))
@@ -190,7 +191,7 @@ def test_webkit_shows_every_attack_as_refused_or_harmless(site: WebKitSite, user
     site.click("[data-all-attacks]")
     for name in OUTCOMES.keys() - {"late"}:
         expect_outcome(site, name)
-    site.expect(".attack:has([data-attack=late]) .said", r"good for another \d+ seconds")
+    site.expect(".attack:has([data-attack=late]) .said", r"valid for another \d+ seconds")
     site.expect('body[data-busy="false"]')
 
 
@@ -220,7 +221,7 @@ def test_webkit_moves_the_clock_and_sweeps(site: WebKitSite) -> None:
     site.click("[data-pass-day]")
     site.expect("[data-clock]", "ahead")
     site.click("[data-sweep]")
-    site.expect("[data-told]", "The sweep has been through the table and the bucket.")
+    site.expect("[data-told]", "Sweep finished.")
 
 
 def test_webkit_shares_a_session_between_tabs(site: WebKitSite, user: User) -> None:

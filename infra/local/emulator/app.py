@@ -42,6 +42,7 @@ class Deleted(msgspec.Struct, frozen=True):
 class LifecycleClock(msgspec.Struct, frozen=True):
     now: datetime
     days_ahead: float
+    rules: list[dict[str, Any]]
     deleted: list[Deleted] = []
 
 
@@ -109,7 +110,8 @@ class Emulator:
         )
 
     def _show(self, deleted: list[Deleted]) -> LifecycleClock:
-        return LifecycleClock(self._clock.now(), self._clock.ahead / timedelta(days=1), deleted)
+        rules = layer.list_rules(self._s3, self._region)
+        return LifecycleClock(self._clock.now(), self._clock.ahead / timedelta(days=1), rules, deleted)
 
 
 def _is_signed_by_page(scope: Any) -> bool:

@@ -57,6 +57,13 @@ def expire_objects(s3: ModuleType, region: str, now: datetime) -> Iterator[tuple
                     yield bucket, key, expiration
 
 
+def list_rules(s3: ModuleType, region: str) -> list[dict[str, Any]]:
+    """The lifecycle rules of all buckets, as S3 has them."""
+    module: Any = s3
+    with module.request_scope(ACCOUNT, region):
+        return [rule for bucket in list(module._bucket_lifecycle) for rule in module._bucket_lifecycle[bucket]]
+
+
 def _with_expiration(s3: Any, handle: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the header `x-amz-expiration` if a lifecycle rule will delete the object (AWS: HeadObject, GetObject)."""
 

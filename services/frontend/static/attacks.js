@@ -16,18 +16,18 @@ const NO_DIGEST = btoa("\0".repeat(32));
 export const ATTACKS = {
   skip: {
     expects: null,
-    why: "Only a confirm changes the row. What waits has an end: a lifecycle rule deletes it.",
+    why: "Only confirm changes the row. A lifecycle rule deletes the pending object after a day.",
     async run(lab) {
       const file = await drawTile();
       await lab.post(await lab.presign(file), file);
-      return "The bucket took it, and your row is as it was.";
+      return "S3 accepted the file, and your row is unchanged.";
     },
   },
   again: {
     expects: null,
     why: {
-      prefix: `A form only ever reaches ${document.body.dataset.pendingPrefix}, and the avatar is a copy under avatars/, out of its reach.`,
-      tag: "The form writes to the avatar's own key and marks it as pending again. The confirm's repeat checked the bytes anew and took the mark away; the sweep does so, too.",
+      prefix: `The form's key is under ${document.body.dataset.pendingPrefix}. Confirm copied the object to avatars/, where no form can post: this is why it is copied.`,
+      tag: "The form's key is the avatar's key, so the second POST sets the pending tag again. A repeated confirm checked the bytes again and removed the tag by a copy; the sweep does the same.",
     },
     replacesAvatar: true,
     async run(lab) {
@@ -35,22 +35,22 @@ export const ATTACKS = {
       const form = await lab.complete(file);
       await lab.post(form, file);
       if (lab.strategy === "tag") await lab.confirm(form);
-      return lab.strategy === "tag" ? "It was marked as pending, and is restored." : "It lies beside the avatar and expires.";
+      return lab.strategy === "tag" ? "The avatar had the pending tag again, and is restored." : "A second object expires; the avatar is unchanged.";
     },
   },
   replay: {
     expects: null,
-    why: "A confirm says what the row ought to be, and it is that already.",
+    why: "The row has this avatar already, so a repeated confirm changes nothing.",
     replacesAvatar: true,
     async run(lab) {
       const form = await lab.complete(await drawTile());
       const { avatar } = await lab.confirm(form);
-      return `The same answer again, and the same avatar: ${avatar}`;
+      return `The same response, and the same avatar: ${avatar}`;
     },
   },
   older: {
     expects: ["service", 409, "superseded"],
-    why: "Ids are ordered by time, and the row only moves forward. An upload that lost can't come back later.",
+    why: "Ids are ordered by time, and the row changes only to a newer id. An older upload can't replace a newer one.",
     replacesAvatar: true,
     async run(lab) {
       const file = await drawTile();
@@ -62,7 +62,7 @@ export const ATTACKS = {
   },
   foreign: {
     expects: ["service", 404, "unknown-upload"],
-    why: "The form pins its user's name into the object, and the confirm compares it with the token's. A key of somebody else's is answered as one that never was.",
+    why: "The form puts the username into the object's metadata, and confirm compares it with the access token. The response is the same as for a key that does not exist.",
     async run(lab) {
       const victim = lab.findSomebodyElse();
       const { access_token: token } = await lab.logInElsewhere(victim);
@@ -74,7 +74,7 @@ export const ATTACKS = {
   },
   user: {
     expects: ["bucket", 403, "AccessDenied"],
-    why: "The form's policy is signed and names each field with its value.",
+    why: "The signed policy has a condition for each field, with its exact value.",
     async run(lab) {
       const file = await drawTile();
       const form = await lab.presign(file);
@@ -83,7 +83,7 @@ export const ATTACKS = {
   },
   key: {
     expects: ["bucket", 403, "AccessDenied"],
-    why: "The form is good for one key, and the key is a new one each time.",
+    why: "The signed policy allows one key, and each form has a new one.",
     async run(lab) {
       const file = await drawTile();
       const form = await lab.presign(file);
@@ -92,7 +92,7 @@ export const ATTACKS = {
   },
   late: {
     expects: ["bucket", 403, "AccessDenied"],
-    why: "The policy carries its own end, and the bucket holds it against its clock.",
+    why: "The signed policy has an expiration, and S3 compares it with its clock.",
     background: true,
     async run(lab) {
       const file = await drawTile();
@@ -103,35 +103,35 @@ export const ATTACKS = {
   },
   svg: {
     expects: ["service", 415, "type-not-allowed"],
-    why: "An SVG is a document that can carry script. No form is given for one.",
+    why: "An SVG can contain a script. Presign issues no form for one.",
     async run(lab) {
       await lab.presign(makeSvg("image/svg+xml"));
     },
   },
   disguise: {
     expects: ["service", 422, "not-a-picture"],
-    why: "What a file calls itself proves nothing. The confirm reads the stored file.",
+    why: "S3 does not open the file. Confirm reads the stored bytes and finds no picture.",
     async run(lab) {
       await lab.complete(makeSvg("image/png"));
     },
   },
   empty: {
     expects: ["service", 422, "empty-file"],
-    why: "There is nothing to look at.",
+    why: "Presign issues no form for 0 bytes.",
     async run(lab) {
       await lab.presign(new File([], "empty.png", { type: "image/png" }));
     },
   },
   large: {
     expects: ["service", 413, "too-large"],
-    why: "The size is declared first, and no form is given for more than is allowed.",
+    why: "The size is declared before any byte is sent, and presign issues no form for more than 5 MB.",
     async run(lab) {
       await lab.declare({ content_type: "image/jpeg", size: 6_000_000_000, sha256: NO_DIGEST });
     },
   },
   larger: {
     expects: ["bucket", 400, "EntityTooLarge"],
-    why: "The form allows exactly the bytes that were declared, and the bucket counts them.",
+    why: "The policy's content-length-range allows exactly the declared size, and S3 counts the bytes.",
     async run(lab) {
       const file = await drawTile();
       const form = await lab.presign(file);
@@ -140,7 +140,7 @@ export const ATTACKS = {
   },
   bomb: {
     expects: ["service", 422, "too-many-pixels"],
-    why: "The confirm reads width and height in the file and never decodes a picture.",
+    why: "Confirm reads width and height from the file, and never decodes a picture.",
     async run(lab) {
       await lab.complete(await makeBomb());
     },
@@ -151,9 +151,10 @@ export const ATTACKS = {
 export class Lab {
   #controller = new AbortController();
 
-  /** `look(entry)` and `settle(entry, key, avatar)` show what a call has changed: at once, or after its deletions. */
-  constructor(entry, { strategy, username, look, settle, onWait }) {
-    Object.assign(this, { entry, strategy, username, look, settle, onWait });
+  /** `settle(entry, key, avatar)` shows what a confirm has changed, after its deletions; `noteStored(entry, form)` what
+   * S3 has stored. */
+  constructor(entry, { strategy, username, settle, noteStored, onWait }) {
+    Object.assign(this, { entry, strategy, username, settle, noteStored, onWait });
   }
 
   cancel() {
@@ -170,7 +171,7 @@ export class Lab {
 
   async post(form, file) {
     await postForm(form, file, { observe: this.entry.observe("POST") });
-    await this.look(this.entry);
+    this.noteStored(this.entry, form);
   }
 
   async confirm(form) {
@@ -195,7 +196,7 @@ export class Lab {
 
   findSomebodyElse() {
     const other = [...document.querySelectorAll("#users [data-user]")].find(({ dataset }) => dataset.user !== this.username);
-    if (!other) throw new CallError("There is nobody else on this page.");
+    if (!other) throw new CallError("There is no other user on this page.");
     return other.dataset.user;
   }
 

@@ -10,7 +10,7 @@ const UPLOAD_SECONDS = 900;
 
 /** A call that failed. The message is for the user. */
 export class CallError extends Error {
-  /** `status`: 0 without a response. `code`: a problem's slug, S3's error code, "no-answer", "unreachable" or "cancelled".
+  /** `status`: 0 without a response. `code`: a problem's slug, S3's error code, "no-response", "unreachable" or "cancelled".
    * `said`: the exact message in the response. `isTransient`: the same call may succeed a moment later. */
   constructor(message, { status = 0, code = "unreachable", said = "", isTransient = false } = {}) {
     super(message);
@@ -45,7 +45,8 @@ export async function callService(path, body, { method = body ? "POST" : "GET", 
   }
   const received = parse(text);
   const error = answer.ok ? null : explainProblem(answer.status, received);
-  end(call, observe, { status: answer.status, received: received ?? text, error });
+  const measured = parseServerTiming(answer.headers.get("Server-Timing"));
+  end(call, observe, { status: answer.status, received: received ?? text, error, measured });
   if (error) throw error;
   return received ?? null;
 }
@@ -76,7 +77,7 @@ export async function postForm(form, file, { signal, observe, progress } = {}) {
   for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
   // The file is last, since S3 ignores the fields after it.
   body.append("file", file);
-  const sent = { fields: { ...form.fields, file: `${file.size.toLocaleString("en")} bytes` } };
+  const sent = { fields: form.fields, size: file.size };
   const call = begin(form.method, new URL(form.url), sent, observe);
   const { answer, isGivenUp } = await transfer(form, body, { signal, progress });
   if (!answer.status) {
@@ -122,7 +123,7 @@ function transfer(form, body, { signal, progress }) {
 }
 
 function begin(method, url, sent, observe) {
-  const call = { method, url, sent, began: performance.now(), ended: null, status: null, received: null };
+  const call = { method, url, sent, began: performance.now(), ended: null, status: null, received: null, measured: [] };
   observe?.(call);
   return call;
 }
@@ -130,6 +131,15 @@ function begin(method, url, sent, observe) {
 function end(call, observe, answer) {
   Object.assign(call, { ended: performance.now(), status: 0 }, answer);
   observe?.(call);
+}
+
+/** The calls to AWS that the service measured (W3C: "Server Timing"), such as `GetObject;dur=4.2`. Only the demo sends them. */
+function parseServerTiming(header) {
+  const entries = header?.split(",").map((entry) => entry.trim().split(";")) ?? [];
+  return entries.map(([name, ...parameters]) => {
+    const duration = parameters.find((parameter) => parameter.startsWith("dur="));
+    return { name, milliseconds: Number(duration?.slice(4)) };
+  });
 }
 
 function parse(text) {
@@ -144,7 +154,7 @@ function parse(text) {
  * does not tell a page whether the network failed or CORS refused the call. */
 function explainSilence(url, { signal, isGivenUp }) {
   if (signal?.aborted) return new CallError("Cancelled.", { code: "cancelled" });
-  const [words, code] = isGivenUp ? ["did not answer", "no-answer"] : ["can't be reached", "unreachable"];
+  const [words, code] = isGivenUp ? ["did not respond", "no-response"] : ["can't be reached", "unreachable"];
   return new CallError(`${url.host} ${words}. Check the connection and try again.`, { code });
 }
 
@@ -166,7 +176,7 @@ const EDGE_ERRORS = {
   429: "There are too many requests at the moment.",
   502: "The service can't be reached at the moment.",
   503: "The service can't be reached at the moment.",
-  504: "The service did not answer in time.",
+  504: "The service did not respond in time.",
 };
 
 /** A service responds with problem+json (RFC 9457). Any other body comes from a proxy between browser and service. */
@@ -187,8 +197,8 @@ const TRANSIENT = new Set([500, 502, 503, 504]);
 const BUCKET_ERRORS = {
   EntityTooLarge: "The file is larger than it was declared to be. Try again, with a new form.",
   EntityTooSmall: "The file is smaller than it was declared to be. Try again, with a new form.",
-  AccessDenied: "The form does not allow this file, or its time is over. Try again, with a new form.",
-  BadDigest: "The file arrived damaged or is not the one that was announced. Try again, with a new form.",
+  AccessDenied: "The form does not allow this file, or it has expired. Try again, with a new form.",
+  BadDigest: "The file arrived damaged or is not the one that was declared. Try again, with a new form.",
   SignatureDoesNotMatch: "The form's signature is wrong. Try again, with a new form.",
 };
 
@@ -201,8 +211,8 @@ function explainBucketError(status, text) {
   // RequestTimeout has the status 400.
   const isTransient = TRANSIENT.has(status) || code === "RequestTimeout";
   const words = isTransient
-    ? "The bucket could not take the file now. Try again in a moment."
-    : (BUCKET_ERRORS[code] ?? "The bucket refused the form. Try again, with a new form.");
+    ? "S3 could not accept the file now. Try again in a moment."
+    : (BUCKET_ERRORS[code] ?? "S3 refused the form. Try again, with a new form.");
   const details = code ? `${status}, ${code}: ${said}` : status;
   return new CallError(`${words} (${details})`, { status, code: code ?? `http-${status}`, said, isTransient });
 }

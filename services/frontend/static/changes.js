@@ -1,19 +1,34 @@
 // Compares the bucket and the table before and after a call. The changes are described, and marked in the tables.
 
-/** The objects by key, and the rows by username, that a page shows. */
+/** The objects by key, and the keys in the rows by username and attribute, that a page shows. */
 export function look(page) {
   const objects = new Map();
   for (const { dataset } of page.querySelectorAll("#objects tr[data-key]")) objects.set(dataset.key, { owner: dataset.owner, state: describe(dataset) });
   const rows = new Map();
-  for (const { dataset } of page.querySelectorAll("#rows tr[data-username]")) rows.set(dataset.username, dataset.avatar);
+  for (const row of page.querySelectorAll("#rows tr[data-username]")) {
+    rows.set(row.dataset.username, new Map([...row.querySelectorAll("[data-attribute]")].map(({ dataset }) => [dataset.attribute, dataset.key])));
+  }
   return { objects, rows, hasMore: Boolean(page.querySelector("#bucket [data-more]")) };
 }
 
-function describe({ state, ends }) {
-  return state === "live" && ends ? "live, but to be deleted" : state;
+/** The key of the user's avatar: an empty string without an avatar, and undefined without a row. */
+export function avatarOf({ rows }, username) {
+  return rows.get(username)?.get("Avatar");
 }
 
-/** The changes of these users' objects and rows, each as `{kind, what, was, now}`. `users` is a Set. */
+function describe({ state, ends }) {
+  return state === "live" && ends ? "live, now scheduled for deletion" : state;
+}
+
+/** What the page knew before, with what it fetched about these keys. */
+export function update(before, fetched, keys) {
+  const { objects, rows } = look(fetched);
+  const known = new Map(before.objects);
+  for (const key of keys) known.delete(key);
+  return { objects: new Map([...known, ...objects]), rows: new Map([...before.rows, ...rows]), hasMore: before.hasMore };
+}
+
+/** The changes of these users' objects and rows, where `after` is an update of `before`, each as `{kind, what, was, now}`. `users` is a Set. */
 export function compare(before, after, users) {
   const effects = [];
   for (const [key, { owner, state }] of after.objects) {
@@ -22,13 +37,15 @@ export function compare(before, after, users) {
     if (!was) effects.push({ kind: "added", what: "object", now: `${key} (${state})` });
     else if (was.state !== state) effects.push({ kind: "changed", what: `object ${key}`, was: was.state, now: state });
   }
-  for (const key of findGone(before, after)) {
-    if (users.has(before.objects.get(key).owner)) effects.push({ kind: "gone", what: "object", was: key });
+  for (const [key, { owner }] of before.objects) {
+    if (!after.objects.has(key) && users.has(owner)) effects.push({ kind: "gone", what: "object", was: key });
   }
   for (const username of users) {
-    const [was, now] = [before.rows.get(username), after.rows.get(username)];
-    if (was === undefined || now === undefined || was === now) continue;
-    effects.push({ kind: "changed", what: `row ${username}: Avatar`, was: was || "none", now: now || "none" });
+    for (const [attribute, now] of after.rows.get(username) ?? []) {
+      const was = before.rows.get(username)?.get(attribute);
+      if (was === undefined || was === now) continue;
+      effects.push({ kind: "changed", what: `row ${username}: ${attribute}`, was: was || "none", now: now || "none" });
+    }
   }
   return effects;
 }
@@ -43,7 +60,7 @@ function findEdge({ objects, hasMore }) {
   return hasMore ? [...objects.keys()].map(nameOf).sort()[0] : "";
 }
 
-function nameOf(key) {
+export function nameOf(key) {
   return key.slice(key.indexOf("/") + 1);
 }
 
@@ -58,10 +75,14 @@ export function mark(before, page) {
     if (changed) row.querySelector("[data-was]").dataset.was = was.state;
   }
   for (const row of page.querySelectorAll("#rows tr[data-username]")) {
-    const was = before.rows.get(row.dataset.username);
-    const changed = was !== undefined && was !== row.dataset.avatar;
-    row.classList.toggle("is-changed", changed);
-    if (changed) row.querySelector("[data-was]").dataset.was = was || "none";
+    row.classList.remove("is-changed");
+    for (const cell of row.querySelectorAll("[data-attribute]")) {
+      const was = before.rows.get(row.dataset.username)?.get(cell.dataset.attribute);
+      delete cell.dataset.was;
+      if (was === undefined || was === cell.dataset.key) continue;
+      row.classList.add("is-changed");
+      cell.dataset.was = was || "none";
+    }
   }
   showGone(page, findGone(before, after));
 }
@@ -74,5 +95,5 @@ function showGone(page, keys) {
     item.textContent = key;
     return item;
   });
-  note.replaceChildren(...(gone.length ? ["Gone since then: ", ...gone.flatMap((item, n) => (n ? [", ", item] : [item]))] : []));
+  note.replaceChildren(...(gone.length ? ["Deleted by this upload: ", ...gone.flatMap((item, n) => (n ? [", ", item] : [item]))] : []));
 }

@@ -21,7 +21,7 @@ export async function open(chosen) {
   // By its type a browser recognizes an SVG, which has no pixels. It recognizes all other pictures by their bytes.
   const bitmap = await decode(format ? file : new File([file], file.name));
   const isAnimated = await hasSeveralFrames(file);
-  if (turn !== editor.turn || !find("")) {
+  if (turn !== editor.turn) {
     bitmap.close();
     return false;
   }
@@ -43,12 +43,10 @@ export function showFor(username) {
   find("[data-start]").textContent = `Upload for ${username}`;
 }
 
-/** Close it. The focus goes to the file input, since it would be lost with the button that was clicked. Without a
- * logged-in user the page has no editor. */
+/** Close it. The focus goes to the file input, since it would be lost with the button that was clicked. */
 export function close() {
   editor.bitmap?.close();
   Object.assign(editor, { file: null, bitmap: null, turn: editor.turn + 1 });
-  if (!find("")) return;
   document.querySelector("#drop").hidden = false;
   find("").hidden = true;
   document.querySelector("#choose").focus({ preventScroll: true });
@@ -88,8 +86,8 @@ export function draw() {
   paint(canvas, left, top, side);
   const pixels = countPixels(side);
   find("[data-result]").textContent = square
-    ? `Uploaded: ${pixels} × ${pixels} pixels${editor.isAnimated ? " of the first frame, without the animation" : ""}, and nothing else that the file says.`
-    : `Uploaded: the file as it is${editor.isAnimated ? ", with its animation" : ""}. The page shows its middle.`;
+    ? `Will upload ${pixels} × ${pixels} px${editor.isAnimated ? " of the first frame, without the animation" : ""}, no metadata.`
+    : `Will upload the file as it is${editor.isAnimated ? ", with its animation" : ""}. The page shows its middle.`;
 }
 
 /** A drag begins: the pointer holds the picture at this point. */

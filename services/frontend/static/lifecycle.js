@@ -12,32 +12,33 @@ export async function showClock() {
 
 /** Move the clock ahead by a day. S3 then deletes the expired objects. */
 export async function passDay() {
-  clear();
-  const clock = await callService(CLOCK, { days: 1 });
+  showResult("Moving the clock …", []);
+  const clock = await callService(CLOCK, { days: 1 }).catch(clearAndThrow);
   show(clock);
-  tell("A day has passed.", clock.deleted.map(({ key, rule }) => `S3 deleted ${key} by its rule ${rule}.`), "Nothing was over yet.");
+  tell("A day has passed.", clock.deleted.map(({ key, rule }) => `S3 deleted ${key} by its rule ${rule}.`), "Nothing had expired yet.");
 }
 
 export async function sweep() {
-  clear();
-  const { outcomes } = await callService(SWEEP, {});
+  showResult("Sweeping …", []);
+  const { outcomes } = await callService(SWEEP, {}).catch(clearAndThrow);
   const lines = outcomes.flatMap(({ outcome, count, meaning, names }) => [
     `${count.toLocaleString("en")} ${outcome}: ${meaning}`,
     ...names.map((name) => `${outcome}: ${name}`),
   ]);
-  tell("The sweep has been through the table and the bucket.", lines, "It found nothing at all.");
+  tell("Sweep finished.", lines, "It found nothing.");
 }
 
-function show({ now, days_ahead: days }) {
+function show({ now, days_ahead: days, rules }) {
+  document.querySelector("#lifecycle [data-rules]").textContent = rules.map((rule) => JSON.stringify(rule, null, 1)).join("\n");
   const moment = `${now.slice(0, 10)} ${now.slice(11, 16)} UTC`;
   const ahead = days ? `, ${days} ${days === 1 ? "day" : "days"} ahead` : "";
   document.querySelector("#lifecycle [data-clock]").textContent = moment + ahead;
   setClock(days);
 }
 
-/** Remove the result of the call before, since this one can fail. */
-function clear() {
+function clearAndThrow(error) {
   showResult("", []);
+  throw error;
 }
 
 function tell(title, lines, otherwise) {

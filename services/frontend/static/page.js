@@ -2,18 +2,21 @@
 
 import { ATTACKS, Lab, isRefused } from "./attacks.js";
 import { CallError, callService, postForm } from "./calls.js";
-import { compare, look, mark } from "./changes.js";
+import { avatarOf, compare, look, mark, update } from "./changes.js";
 import * as editor from "./editor.js";
 import { recognize, refuseUnedited } from "./formats.js";
 import { passDay, showClock, sweep } from "./lifecycle.js";
-import { ask } from "./question.js";
+import { countDownForms } from "./policy.js";
+import { ask as askUser } from "./question.js";
+import { copyPicture, drawResult } from "./result.js";
+import { build } from "./elements.js";
 import { fitToLimits } from "./scaling.js";
 import { Entry } from "./timeline.js";
 import { Upload, confirm, readOnce, removeAvatar, withoutMetadata } from "./upload.js";
-import { countDown, fetchNewest, reload, remember } from "./view.js";
+import { countDown, fetchChanges, reload, remember, scrollTables, showChanges } from "./view.js";
 
 const AFTERMATH = {
-  prefix: `A second object lies under ${document.body.dataset.pendingPrefix} and expires; the avatar is untouched.`,
+  prefix: `A second object is under ${document.body.dataset.pendingPrefix} and expires; the avatar is unchanged.`,
   tag: "The live avatar is pending again, and a lifecycle rule would delete it. A repeat of the confirm restores it, and so does the hourly sweep.",
 };
 
@@ -30,6 +33,7 @@ let before = null;
 remember();
 countDown();
 setInterval(countDown, 30_000);
+setInterval(countDownForms, 1000);
 showClock().catch(report);
 
 addEventListener("popstate", () => turn());
@@ -38,6 +42,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-page]");
   if (link) {
     event.preventDefault();
+    link.classList.add("is-taken");
     history.pushState(null, "", link.href);
     turn();
     return;
@@ -45,14 +50,14 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   const { login, attack } = button.dataset;
-  if (login) perform(() => callService("/auth/login", { username: login }));
-  else if ("logout" in button.dataset) perform((username) => callService("/auth/logout", {}, { username }));
-  else if ("removeAvatar" in button.dataset) perform(remove);
-  else if ("passDay" in button.dataset) perform(passDay);
-  else if ("sweep" in button.dataset) perform(sweep);
+  if (login) take(button, () => callService("/auth/login", { username: login }));
+  else if ("logout" in button.dataset) take(button, (username) => callService("/auth/logout", {}, { username }));
+  else if ("removeAvatar" in button.dataset) take(button, remove, { after: settled });
+  else if ("passDay" in button.dataset) take(button, passDay);
+  else if ("sweep" in button.dataset) take(button, sweep);
   else if (attack) tryAttack(attack);
   else if ("allAttacks" in button.dataset) tryAll();
-  else if ("start" in button.dataset) startEdited(button);
+  else if ("start" in button.dataset) startEdited();
   else if ("another" in button.dataset) closeEditor();
 });
 
@@ -60,11 +65,17 @@ document.addEventListener("change", (event) => {
   const input = event.target.closest("input[type=file]");
   const [file] = input?.files ?? [];
   if (!file) return;
-  if (input.dataset.flow) startAtOnce(file, input.dataset.flow);
-  else edit(file);
+  const { flow } = input.dataset;
+  afterLogin(() => (flow ? startAtOnce(file, flow) : edit(file)));
   // So that the same file can be chosen again.
   input.value = "";
 });
+
+/** Use a file for the user who is logged in, or whose login has begun. */
+function afterLogin(use) {
+  if (currentUser()) use();
+  else queues.others.then(() => (currentUser() ? use() : say("Log in as one of the users first.")));
+}
 
 document.addEventListener("input", (event) => {
   if (event.target.closest("#editor")) editor.draw();
@@ -92,16 +103,16 @@ document.addEventListener("drop", (event) => {
 });
 
 document.addEventListener("paste", (event) => {
-  if (document.querySelector("#drop")) takeFirst(event.clipboardData, edit, tellEditor);
+  if (currentUser()) takeFirst(event.clipboardData, edit, tellEditor);
 });
 
 function findZone({ target }) {
-  return target instanceof Element ? target.closest("#picture") : null;
+  return target instanceof Element && currentUser() ? target.closest("#picture") : null;
 }
 
-/** What is done with a file that is dropped on this file input, if it is one of those beside the editor. */
+/** The flow of the file input that a file is dropped on. */
 function findFlow({ target }) {
-  return target instanceof Element ? target.closest("input[data-flow]")?.dataset.flow : undefined;
+  return target instanceof Element ? target.closest("input[data-flow]:enabled")?.dataset.flow : undefined;
 }
 
 /** Use the first file of a drop or a paste. `tell` shows a sentence about anything else. */
@@ -188,21 +199,15 @@ function startAtOnce(file, flow) {
   performUpload(file.name, readOnce(file), (read, username) => uploadAtOnce(read, { flow, username, isRemoving }));
 }
 
-function startEdited(button) {
+function startEdited() {
   const isRemoving = isRemovingMetadata();
   const name = editor.nameFile();
-  // Otherwise a second click would upload the picture twice.
-  button.disabled = true;
-  const taken = editor.take().finally(() => {
-    button.disabled = false;
-  });
-  const closed = taken.then((result) => {
-    closeEditor();
-    return result;
-  });
-  performUpload(name, closed, ({ file, isOriginal }, username) => {
+  const taken = editor.take();
+  // At once: a second click must not upload the picture twice, and a later close would move the page under the next click.
+  closeEditor();
+  performUpload(name, taken, ({ file, isOriginal }, username) => {
     const options = { flow: "confirm", username, isRemoving };
-    return isOriginal ? uploadAtOnce(file, options) : upload(file, { ...options, note: "Cut and scaled here." });
+    return isOriginal ? uploadAtOnce(file, options) : upload(file, { ...options, note: "The page cropped and scaled the picture." });
   });
 }
 
@@ -213,18 +218,25 @@ function startEdited(button) {
 function performUpload(name, prepared, start) {
   // Until the queue comes to it, a failure is not unhandled.
   prepared.catch(() => {});
+  sayTaken(name);
   return perform(async (username) => {
     try {
       await start(await prepared, username);
     } catch (error) {
+      sayTaken("");
       if (!isForUsers(error)) throw error;
       const entry = new Entry(`${name} for ${username}`, { withProgress: false });
-      entry.element.scrollIntoView({ block: "nearest" });
+      entry.reveal();
       // A screen reader need not read a status that is inserted together with its text.
       entry.status.setAttribute("role", "alert");
       entry.say("failed", error.message);
     }
-  }, "uploads");
+  }, { queue: "uploads", after: settled });
+}
+
+/** Say that a file was taken, before the first call of its upload. */
+function sayTaken(name) {
+  document.querySelector("#taken").textContent = name ? `Reading ${name} …` : "";
 }
 
 async function uploadAtOnce(given, { flow, username, isRemoving }) {
@@ -238,18 +250,18 @@ async function uploadAtOnce(given, { flow, username, isRemoving }) {
   if (!fitted) return;
   if (fitted !== file) {
     // A scaled picture has no metadata.
-    await upload(fitted, { flow, username, note: "Scaled down here." });
+    await upload(fitted, { flow, username, note: "The page scaled the picture down." });
     return;
   }
   if (!cleaned && !(await askToUpload(kind))) return;
   const removed = chosen.size - file.size;
-  await upload(file, { flow, username, note: removed ? `${bytes(removed)} of hidden details stay with you.` : "" });
+  await upload(file, { flow, username, note: removed ? `${bytes(removed)} of metadata were stripped.` : "" });
 }
 
 function askToUpload({ file, format }) {
   const reason = format ? "it is damaged or unusual" : "its bytes are no picture that this page knows";
-  const text = `Place, time, camera and the like can't be taken out of ${file.name}, since ${reason}.`;
-  return ask("Hidden details stay in", text, "Upload it as it is");
+  const text = `Location, time and camera can't be stripped from ${file.name}, since ${reason}.`;
+  return askUser("Metadata stays in the file", text, "Upload it as it is");
 }
 
 function isRemovingMetadata() {
@@ -257,17 +269,20 @@ function isRemovingMetadata() {
 }
 
 async function upload(file, { flow, username, note }) {
-  const watch = { look: (signal) => see(entry, signal) };
+  sayTaken("");
+  const watch = { look: () => noteStored(entry, going.form) };
   const going = new Upload(file, { username, watch, withConfirm: flow !== "skip" });
   const name = file.name || "Picture";
   const entry = new Entry(`${name} for ${username}`);
-  watch.pause = () => entry.say("running", "2 of 3: the bucket could not take the file; posting again in a moment");
+  watch.pause = () => entry.say("running", "2 of 3: S3 could not accept the file; posting again in a moment");
   watch.progress = (part) => entry.progress(part);
-  watch.phase = (phase) => {
+  let phase = "presign";
+  watch.phase = (next) => {
+    phase = next;
     entry.say("running", PHASES[phase].says);
     return entry.observe(PHASES[phase].name, (call) => PHASES[phase].tell(call, file, note));
   };
-  entry.element.scrollIntoView({ block: "nearest" });
+  entry.reveal();
   await begin(entry, username);
   await run();
 
@@ -277,7 +292,7 @@ async function upload(file, { flow, username, note }) {
       const avatar = await going.run();
       entry.offerNothing();
       if (avatar) await finish(avatar);
-      else leaveOut();
+      else await leaveOut();
     } catch (error) {
       await fail(error);
     }
@@ -289,17 +304,18 @@ async function upload(file, { flow, username, note }) {
     if (flow === "repeat") await repeat();
   }
 
-  function leaveOut() {
-    entry.note("left-out", "Confirm: left out. The avatar is the old one, and a lifecycle rule deletes what was uploaded.");
-    entry.say("left-out", "Left without its confirm.");
+  async function leaveOut() {
+    await see(entry);
+    entry.note("left-out", "Confirm: left out. The avatar is the old one, and a lifecycle rule deletes the posted object.");
+    entry.say("left-out", "Stopped before confirm.");
   }
 
   async function repeat() {
     const { form } = going;
-    await postForm(form, file, { observe: entry.observe("POST again", () => "The same form was still good.") });
+    await postForm(form, file, { observe: entry.observe("POST again", () => "The same form was still valid.") });
     await see(entry);
     entry.note("left-out", AFTERMATH[strategy()]);
-    entry.offer("Confirm again", () => perform(confirmAgain, "uploads"));
+    entry.offer("Confirm again", () => perform(confirmAgain, { queue: "uploads", after: settled }));
   }
 
   async function confirmAgain() {
@@ -313,17 +329,23 @@ async function upload(file, { flow, username, note }) {
       entry.say("done", "Done: it is the avatar.");
     } catch (error) {
       entry.say("failed", `It was not confirmed again. ${explain(error)}`);
-      if (going.canConfirmAgain(error)) entry.offer("Confirm again", () => perform(confirmAgain, "uploads"));
+      await see(entry);
+      if (going.canConfirmAgain(error)) entry.offer("Confirm again", () => perform(confirmAgain, { queue: "uploads", after: settled }));
     }
   }
 
   async function fail(error) {
     const cancelled = error.name === "AbortError";
-    entry.say(cancelled ? "left-out" : "failed", cancelled ? "Cancelled. The avatar is as it was, unless the confirm was through." : explain(error));
+    entry.say(cancelled ? "left-out" : "failed", cancelled ? sayCancelled() : explain(error));
     entry.offerNothing();
+    await see(entry);
     const other = error.code === "other-user" && (await seeCurrentUser());
     if (other && other !== going.username) entry.offer(`Go on as ${other}`, () => goOn(other));
-    else if (going.canTryAgain(error)) entry.offer("Try again", () => perform(run, "uploads"));
+    else if (going.canTryAgain(error)) entry.offer("Try again", () => perform(run, { queue: "uploads", after: settled }));
+  }
+
+  function sayCancelled() {
+    return phase === "confirm" ? "Cancelled. Confirm may have been done: compare the avatar." : "Cancelled. The avatar is unchanged.";
   }
 
   function goOn(other) {
@@ -332,7 +354,7 @@ async function upload(file, { flow, username, note }) {
       entry.users.add(other);
       entry.heading.textContent = `${name} for ${other}`;
       return run();
-    }, "uploads");
+    }, { queue: "uploads", after: settled });
   }
 }
 
@@ -348,19 +370,20 @@ const PHASES = {
     says: "1 of 3: asking for a form",
     tell: ({ received }, file, note) => `The form allows ${bytes(file.size)} of ${file.type} at ${received.key}. ${note}`,
   },
-  post: { name: "POST", says: "2 of 3: posting to the bucket", tell: ({ url }) => `${url.host} has taken the file.` },
+  post: { name: "POST", says: "2 of 3: posting to S3", tell: () => "S3 accepted the file (204)." },
   confirm: {
     name: "Confirm",
     says: "3 of 3: confirming",
-    tell: ({ received }) => `Checked; the avatar is now ${received.avatar}.`,
+    tell: ({ received }) => `Confirm checked the stored file; the avatar is now ${received.avatar}.`,
   },
 };
 
 async function remove(username) {
   const entry = new Entry(`Removal of ${username}'s avatar`, { withProgress: false });
-  entry.element.scrollIntoView({ block: "nearest" });
+  entry.reveal();
   await begin(entry, username);
-  const old = entry.seen.rows.get(username);
+  const old = avatarOf(entry.seen, username);
+  if (old) entry.keys.add(old);
   entry.say("running", "Removing the avatar");
   try {
     await removeAvatar({ username, observe: entry.observe("Remove", () => "The user has no avatar, and no earlier upload can become one.") });
@@ -368,8 +391,9 @@ async function remove(username) {
     entry.say("done", "Done: the avatar is removed.");
   } catch (error) {
     entry.say("failed", explain(error));
+    await see(entry);
     const other = error.code === "other-user" && (await seeCurrentUser());
-    if (other) entry.offer(`Remove the avatar of ${other}`, () => perform(() => remove(other)));
+    if (other) entry.offer(`Remove the avatar of ${other}`, () => perform(() => remove(other), { after: settled }));
   }
 }
 
@@ -377,33 +401,67 @@ async function remove(username) {
 async function begin(entry, username) {
   before = look(document);
   entry.users = new Set([username]);
-  entry.seen = location.search ? look(await fetchNewest().catch(() => document)) : before;
+  entry.seen = before;
+  entry.picture = copyPicture(username);
+  const avatar = avatarOf(before, username);
+  // The user's row may be on another page of the table, or filtered.
+  if (avatar === undefined || (avatar && !before.objects.has(avatar))) entry.seen = await ask(entry).catch(() => before);
+  const old = avatarOf(entry.seen, username);
+  if (old) entry.keys.add(old);
+  // An earlier upload's deletion may be late.
+  for (const [key, { owner, state }] of before.objects) if (owner === username && state === "orphan") entry.keys.add(key);
+  entry.was = old;
+  entry.showResult(drawResult({ ...entry, fetched: document, username }));
 }
 
-/** Show the bucket and the table, and what the last call has changed. Returns both, or null if the page can't be read: an
- * upload does not depend on it. */
-async function see(entry, signal) {
+/** Note the object that S3 stored: its 204 says so, and the page need not ask. */
+function noteStored(entry, { key, fields }) {
+  if (entry.seen.objects.has(key)) return;
+  const stored = { owner: fields["x-amz-meta-username"], state: "pending" };
+  const seen = { ...entry.seen, objects: new Map([...entry.seen.objects, [key, stored]]) };
+  entry.showEffects(compare(entry.seen, seen, entry.users));
+  entry.seen = seen;
+}
+
+/** Ask for what the entry's calls may have changed. Returns what the page knows afterwards. */
+async function ask(entry) {
+  const fetched = await fetchChanges(entry.users, entry.keys);
+  entry.fetched = fetched;
+  return update(entry.seen, fetched, entry.keys);
+}
+
+/** Show what the entry's calls have changed. Returns what the page knows, or null if it can't be read: an upload does not
+ * depend on it. */
+async function see(entry) {
   try {
-    const [fresh, newest] = await Promise.all([show(signal), location.search ? fetchNewest(signal) : null]);
-    const seen = look(newest ?? fresh);
+    const seen = await ask(entry);
+    if (entry.fetched.body.dataset.current !== (currentUser() ?? "")) await show();
+    else showChanges(entry.fetched, entry.keys);
+    if (before) mark(before, document);
+    scrollTables(entry.fetched);
     entry.showEffects(compare(entry.seen, seen, entry.users));
     entry.seen = seen;
+    const [username] = entry.users;
+    entry.showResult(drawResult({ ...entry, username }));
     return seen;
   } catch (error) {
-    if (!signal?.aborted) report(error);
+    report(error);
     return null;
   }
 }
 
-/** What the call replaced is deleted right after its response: read the page until the object with this key is deleted,
- * unless it is the avatar, and until the user has no orphans. */
+/** Milliseconds after which the page asks: the service deletes the replaced objects right after its response. */
+const SETTLING = 150;
+
+/** Show what a confirm or a removal changed. Ask again only while objects are left that it deletes: the one with this
+ * key, unless it is the avatar, and the user's orphans. */
 async function settle(entry, key, avatar) {
-  for (let looks = 0; looks < 10; looks += 1) {
+  for (let asks = 0; asks < 10; asks += 1) {
+    await new Promise((resolve) => setTimeout(resolve, SETTLING));
     const seen = await see(entry);
     if (!seen) return;
-    const isLeft = ({ owner, state }) => entry.users.has(owner) && state === "orphan";
-    if (![...seen.objects.values()].some(isLeft) && (key === avatar || !seen.objects.has(key))) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const isLeft = ([name, { owner, state }]) => entry.keys.has(name) && entry.users.has(owner) && state === "orphan";
+    if (![...seen.objects].some(isLeft) && (key === avatar || !seen.objects.has(key))) return;
   }
 }
 
@@ -425,9 +483,12 @@ async function tryAll() {
 
 async function tryAttack(name, username = currentUser()) {
   if (outcomes.get(name)?.verdict === "running") return;
+  // Another attack or an upload may come first.
+  outcomes.set(name, { verdict: "running", said: "", why: "" });
+  drawOutcome(name);
   const run = () => runAttack(name, username);
-  if (ATTACKS[name].background) run().then(() => show()).catch(report);
-  else await perform(run, "uploads");
+  if (ATTACKS[name].background) run().catch(report);
+  else await perform(run, { queue: "uploads", after: settled });
 }
 
 function findCard(name) {
@@ -435,40 +496,56 @@ function findCard(name) {
 }
 
 function drawOutcome(name) {
-  const { verdict, said, why } = outcomes.get(name);
+  const { verdict, said, why, calls = [], violated = [] } = outcomes.get(name);
   const card = findCard(name);
   card.dataset.verdict = verdict;
   card.querySelector(".verdict").textContent = VERDICTS[verdict];
   card.querySelector(".said").textContent = said;
   card.querySelector(".why").textContent = why;
+  card.querySelector(".made").replaceChildren(...calls.map(nameCall));
+  card.querySelector(".condition").replaceChildren(...violated.flatMap(nameViolation));
+}
+
+function nameCall({ name, place, outcome }) {
+  return build("li", {}, `${name} → ${place}: `, build("b", { textContent: outcome }));
+}
+
+/** The changed field beside the condition that it violates. */
+function nameViolation({ name, wanted, sent }) {
+  const parts = [build("dt", { textContent: "condition" }), build("dd", {}, build("code", { textContent: `${name}: ${wanted}` }))];
+  if (sent !== undefined) parts.push(build("dt", { textContent: "sent" }), build("dd", {}, build("code", { textContent: sent })));
+  return parts;
 }
 
 async function runAttack(name, username) {
   const attack = ATTACKS[name];
   const entry = new Entry(`Attack: ${findCard(name).querySelector("h3").textContent}`, { withProgress: false });
   const judge = (verdict, said, why) => {
-    outcomes.set(name, { verdict, said, why });
+    outcomes.set(name, { verdict, said, why, ...entry.summarize() });
+    entry.element.dataset.outcome = verdict;
     drawOutcome(name);
     entry.say(verdict === "refused" || verdict === "harmless" ? "done" : verdict, said || VERDICTS[verdict]);
   };
   const lab = new Lab(entry, {
     strategy: strategy(),
     username,
-    look: see,
     settle,
-    onWait: (left) => judge("running", `The form is good for another ${left} seconds.`, ""),
+    noteStored,
+    onWait: (left) => judge("running", `The form is valid for another ${left} seconds.`, ""),
   });
   judge("running", "", "");
   await begin(entry, username);
-  const avatar = entry.seen.rows.get(username);
+  const avatar = avatarOf(entry.seen, username);
   if (attack.background) entry.offer("Cancel", () => lab.cancel());
   const why = attack.why[lab.strategy] ?? attack.why;
   try {
     const said = await attack.run(lab);
-    const isSame = attack.replacesAvatar || entry.seen.rows.get(username) === avatar;
+    await see(entry);
+    const isSame = attack.replacesAvatar || avatarOf(entry.seen, username) === avatar;
     if (attack.expects || !isSame) judge("failed", said ?? "It went through.", "That should have been refused.");
     else judge("harmless", said, why);
   } catch (error) {
+    await see(entry);
     if (error.name === "AbortError") judge("left-out", "Cancelled.", "");
     else if (isRefused(attack, error)) judge("refused", `${PARTS[attack.expects[0]]}: ${error.status} ${error.code}. ${error.said}`, why);
     else judge("failed", explain(error), "Another refusal was expected.");
@@ -483,40 +560,55 @@ const VERDICTS = {
   failed: "not as expected",
   "left-out": "cancelled",
 };
-const PARTS = { service: "The uploads service", bucket: "The bucket" };
+const PARTS = { service: "The uploads service", bucket: "S3" };
 
 // The page itself
 
-/** Run the actions of a queue one at a time, each for the user whom the page shows now, and reload the page's sections
- * after each. */
-function perform(action, queue = "others") {
+/** Perform the button's action. The button shows at once that the click was taken, and takes no other one until the end. */
+function take(button, action, options) {
+  button.disabled = true;
+  button.classList.add("is-taken");
+  return perform(action, options).finally(() => {
+    button.disabled = false;
+    button.classList.remove("is-taken");
+  });
+}
+
+/** Run the actions of a queue one at a time, each for the user whom the page shows now. `after` shows what has changed:
+ * by default it reloads the page's sections. */
+function perform(action, { queue = "others", after = show } = {}) {
   const username = currentUser();
   waiting += 1;
   document.body.dataset.busy = "true";
   say("");
   queues[queue] = queues[queue].then(async () => {
     await action(username).catch(report);
-    // Also after a failure, since the object may already be in the bucket.
-    await show().catch(report);
+    // Also after a failure, since a part may be done.
+    await after().catch(report);
     waiting -= 1;
     document.body.dataset.busy = String(waiting > 0);
   });
   return queues[queue];
 }
 
+/** The action has shown what it changed. */
+async function settled() {
+  sayTaken("");
+}
+
 /** Show the current content, with marks at the changes since before the last upload. */
-async function show(signal) {
-  const fresh = await reload(signal);
+async function show() {
+  await reload();
   keepEditor();
   for (const name of outcomes.keys()) if (!findCard(name).dataset.verdict) drawOutcome(name);
   if (before) mark(before, document);
-  return fresh;
 }
 
 /** Show another page of a list, without marks. */
 async function turn() {
   before = null;
   await show().catch(report);
+  for (const link of document.querySelectorAll("a.is-taken")) link.classList.remove("is-taken");
 }
 
 function report(error) {

@@ -1,5 +1,9 @@
 // The timeline: each upload with the calls that it made, and what each of them changed.
 
+import { draw } from "./diagram.js";
+import { build } from "./elements.js";
+import { countDownForms, decode, explain, showPolicy } from "./policy.js";
+
 const list = () => document.querySelector("#timeline");
 const MOST = 24;
 const SHOWN = 16;
@@ -13,7 +17,7 @@ const PLACES = {
   "/auth/": ["service", "auth service"],
   "/uploads/": ["service", "uploads service"],
 };
-const SECRETS = /policy|signature|security-token|credential|upload[-_]token|access_token|authorization/i;
+const SECRETS = /signature|security-token|credential|upload[-_]token|access_token|authorization/i;
 
 /** The entry of an upload or an attack. The newest is first. */
 export class Entry {
@@ -21,6 +25,11 @@ export class Entry {
   #calls = new Map();
   #ended = null;
   #clicked = -Infinity;
+  /** The names and details of the calls, for the diagram. */
+  #drawn = [];
+  #seen = [];
+  /** The keys that the calls named. The page asks what became of their objects. */
+  keys = new Set();
 
   constructor(title, { withProgress = true } = {}) {
     this.element = build("li", { className: "entry" });
@@ -29,7 +38,8 @@ export class Entry {
     this.status.setAttribute("role", "status");
     this.actions = build("div", { className: "entry-actions" });
     this.list = build("ol", { className: "calls" });
-    const head = build("div", { className: "entry-head" }, this.heading, this.status, this.actions);
+    this.pictures = build("span", { className: "pictures" });
+    const head = build("div", { className: "entry-head" }, this.pictures, this.heading, this.status, this.actions);
     this.element.append(head);
     if (withProgress) {
       this.bar = build("progress", { max: 1, value: 0 });
@@ -37,7 +47,8 @@ export class Entry {
       this.element.append(this.bar);
     }
     this.element.append(this.list);
-    document.querySelector("#nothing-yet").hidden = true;
+    // The diagram shows the entry that was used last.
+    this.element.addEventListener("click", () => this.#draw());
     list().prepend(this.element);
     while (list().children.length > MOST) list().lastElementChild.remove();
     list().parentElement.scrollTop = 0;
@@ -49,6 +60,15 @@ export class Entry {
     this.element.dataset.state = kind;
     // The calls may have scrolled the reason and the buttons away.
     if (kind === "failed") list().parentElement.scrollTop = this.element.offsetTop - MARGIN;
+  }
+
+  /** Bring what happened into view: on a wide screen all of it, with the bucket and the table, and otherwise its beginning,
+   * since the entry grows. */
+  reveal() {
+    const evidence = document.querySelector(".evidence");
+    const isBeside = getComputedStyle(evidence).position === "sticky";
+    if (isBeside) evidence.scrollIntoView({ block: "nearest" });
+    else document.querySelector("#happened").scrollIntoView({ block: "start" });
   }
 
   progress(part) {
@@ -77,7 +97,20 @@ export class Entry {
     return (call) => {
       const item = this.#calls.get(call) ?? this.#begin(call, name);
       if (call.ended !== null) this.#end(item, call, tell);
+      this.#draw();
     };
+  }
+
+  /** Each call as `{name, place, outcome}`, and the lines of the policies that the refused ones violated. */
+  summarize() {
+    const calls = this.#drawn.map(({ call, name }) => ({ name, place: findPlace(call.url)[1], outcome: nameOutcome(call) }));
+    const posts = [...this.#calls.keys()].filter(({ sent, error }) => error && sent.fields);
+    const violated = posts.flatMap(({ sent, error }) => explain(sent.fields, { size: sent.size, error }));
+    return { calls, violated: violated.filter(({ isViolated }) => isViolated) };
+  }
+
+  #draw() {
+    draw(this.heading.textContent, this.#drawn, this.#seen);
   }
 
   /** Add a line that is not a call, for example for a confirm that was left out. */
@@ -88,11 +121,22 @@ export class Entry {
     return item;
   }
 
+  /** Show what became of the upload, in place of what was shown before. */
+  showResult({ pictures, list: result }) {
+    this.pictures.replaceChildren(...pictures);
+    this.result?.remove();
+    this.result = result;
+    this.list.before(result);
+  }
+
   /** Add the observed changes to the latest call. */
   showEffects(effects) {
     const last = this.list.lastElementChild;
     if (!last || !effects.length) return;
     last.append(build("ul", { className: "effects" }, ...effects.map(describeEffect)));
+    const gone = effects.filter(({ kind }) => kind === "gone");
+    this.#seen.push(...gone.map(({ was }) => ({ to: "S3", text: `seen afterwards: deleted ${was}` })));
+    this.#draw();
   }
 
   #begin(call, name) {
@@ -106,10 +150,14 @@ export class Entry {
     );
     const time = build("div", { className: "time" }, build("span"));
     time.setAttribute("aria-hidden", "true");
-    const details = build("details", {}, summary, build("div", { className: "exchange" }, show("Sent", call.sent)));
+    const exchange = build("div", { className: "exchange" }, show("Sent", call.sent));
+    // Slot of issue 22, point 6: copy the call as curl, fetch or Python.
+    const details = build("details", {}, summary, exchange, build("div", { className: "copy" }));
     const item = build("li", { className: "call running" }, details, time, build("p", { className: "tells" }));
     this.list.append(item);
     this.#calls.set(call, item);
+    this.#drawn.push({ call, name, detail: nameDetail });
+    if (call.sent.fields) this.keys.add(call.sent.fields.key);
     follow(item);
     return item;
   }
@@ -119,9 +167,15 @@ export class Entry {
     const isCancelled = call.error?.code === "cancelled";
     item.className = `call ${good ? "done" : isCancelled ? "left-out" : "failed"}`;
     const milliseconds = Math.max(1, Math.round(call.ended - call.began));
-    item.querySelector(".answer").textContent = `${call.status || (isCancelled ? "cancelled" : "no answer")} · ${milliseconds.toLocaleString("en")} ms`;
+    item.querySelector(".answer").textContent = `${call.status || (isCancelled ? "cancelled" : "no response")} · ${milliseconds.toLocaleString("en")} ms`;
     const received = { headers: call.headers, body: call.received };
-    item.querySelector(".exchange").append(show(call.status ? `Came back: ${call.status}` : "Nothing came back", received));
+    item.querySelector(".exchange").append(show(call.status ? `Received: ${call.status}` : "Nothing received", received));
+    const fields = call.sent.fields ?? call.received?.fields;
+    if (fields && decode(fields)) {
+      item.querySelector(".exchange").after(showPolicy(fields, { size: call.sent.size, error: call.error }, shorten));
+      countDownForms(item);
+    }
+    for (const key of [call.received?.key, call.received?.avatar]) if (key) this.keys.add(key);
     item.querySelector(".tells").textContent = good ? tell(call) : `${call.error.code}. ${call.error.said}`.trim();
     this.#ended = call.ended;
     this.#drawTimes();
@@ -146,9 +200,21 @@ function follow(item) {
 }
 
 function findPlace(url) {
-  if (url.origin !== location.origin) return ["bucket", "bucket"];
+  if (url.origin !== location.origin) return ["bucket", "S3"];
   const found = Object.keys(PLACES).find((path) => url.pathname.startsWith(path));
   return PLACES[found] ?? ["service", "frontend service"];
+}
+
+/** What a call sends, in a few words. */
+function nameDetail({ url, method, sent }) {
+  if (sent.fields) return `the form and ${sent.size.toLocaleString("en")} bytes to ${sent.fields.key}`;
+  const { content_type: type, size, key } = sent.body ?? {};
+  if (type) return `${type}, ${size.toLocaleString("en")} bytes`;
+  return key ?? `${method} ${url.pathname}`;
+}
+
+function nameOutcome({ status, error }) {
+  return [status || "", error?.code].filter(Boolean).join(" ");
 }
 
 function describeEffect({ kind, what, was, now }) {
@@ -168,21 +234,19 @@ function show(title, content) {
   return build("section", {}, heading, text);
 }
 
-/** The content as text, with policies, signatures and tokens shortened, so that nobody can use them from a screen. */
-function format({ headers, fields, body }) {
+/** The content as text, with signatures, credentials and tokens shortened, so that nobody can use them from a screen. */
+function format({ headers, fields, size, body }) {
   const lines = Object.entries(headers ?? {}).filter(([, value]) => value).map(([name, value]) => `${name}: ${shorten(name, value)}`);
   if (fields) lines.push(...Object.entries(fields).map(([name, value]) => `${name} = ${shorten(name, value)}`));
+  if (size !== undefined) lines.push(`file = ${size.toLocaleString("en")} bytes`);
   if (body) lines.push(typeof body === "string" ? body.trim() : JSON.stringify(body, shorten, 2));
   return lines.filter(Boolean).join("\n") || "nothing";
 }
 
 function shorten(name, value) {
-  if (typeof value !== "string" || !SECRETS.test(name) || value.length <= SHOWN) return value;
+  if (typeof value !== "string") return value;
+  // It contains credentials, too. Its conditions are shown beneath.
+  if (name === "policy") return `${value.slice(0, SHOWN)}… (${value.length} characters, decoded below)`;
+  if (!SECRETS.test(name) || value.length <= SHOWN) return value;
   return `${value.slice(0, SHOWN)}… (${value.length} characters)`;
-}
-
-function build(name, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
-  return element;
 }

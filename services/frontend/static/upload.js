@@ -66,7 +66,7 @@ export class Upload {
   #abort = null;
 
   /** `watch.phase(name)` returns the phase's `observe`, `watch.progress(part)` gets the progress from 0 to 1,
-   * `watch.pause()` is called before the file is posted again, and `watch.look(signal)` between POST and confirm. */
+   * `watch.pause()` is called before the file is posted again, and `watch.look()` between POST and confirm. */
   constructor(file, { username, watch, withConfirm = true }) {
     Object.assign(this, { file, username, watch, withConfirm });
   }
@@ -128,7 +128,7 @@ export class Upload {
         await pause(PAUSE_MILLISECONDS * 2 ** (posts - 1), signal);
       }
     }
-    await this.watch.look(signal);
+    await this.watch.look();
   }
 
   async #presign(signal) {
