@@ -11,6 +11,11 @@ export function look(page) {
   return { objects, rows, hasMore: Boolean(page.querySelector("#bucket [data-more]")) };
 }
 
+/** The key of a user's avatar, as `look` found it: empty without an avatar, undefined if the row is not shown. */
+export function findAvatar({ rows }, username) {
+  return rows.get(username)?.get("Avatar");
+}
+
 function describe({ state, ends }) {
   return state === "live" && ends ? "live, but to be deleted" : state;
 }

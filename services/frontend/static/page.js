@@ -2,7 +2,7 @@
 
 import { ATTACKS, Lab, isRefused } from "./attacks.js";
 import { CallError, callService, postForm } from "./calls.js";
-import { compare, look, mark } from "./changes.js";
+import { compare, findAvatar, look, mark } from "./changes.js";
 import * as editor from "./editor.js";
 import { recognize, refuseUnedited } from "./formats.js";
 import { passDay, showClock, sweep } from "./lifecycle.js";
@@ -360,7 +360,7 @@ async function remove(username) {
   const entry = new Entry(`Removal of ${username}'s avatar`, { withProgress: false });
   entry.element.scrollIntoView({ block: "nearest" });
   await begin(entry, username);
-  const old = entry.seen.rows.get(username);
+  const old = findAvatar(entry.seen, username);
   entry.say("running", "Removing the avatar");
   try {
     await removeAvatar({ username, observe: entry.observe("Remove", () => "The user has no avatar, and no earlier upload can become one.") });
@@ -460,12 +460,12 @@ async function runAttack(name, username) {
   });
   judge("running", "", "");
   await begin(entry, username);
-  const avatar = entry.seen.rows.get(username);
+  const avatar = findAvatar(entry.seen, username);
   if (attack.background) entry.offer("Cancel", () => lab.cancel());
   const why = attack.why[lab.strategy] ?? attack.why;
   try {
     const said = await attack.run(lab);
-    const isSame = attack.replacesAvatar || entry.seen.rows.get(username) === avatar;
+    const isSame = attack.replacesAvatar || findAvatar(entry.seen, username) === avatar;
     if (attack.expects || !isSame) judge("failed", said ?? "It went through.", "That should have been refused.");
     else judge("harmless", said, why);
   } catch (error) {
