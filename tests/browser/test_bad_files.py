@@ -56,7 +56,7 @@ MESSAGES = {
     "unreadable-picture": "The picture is cut off or damaged, or has a structure that browsers do not show.",
     "empty-file": "The file is empty.",
     "too-large": "The file has 5,000,001 bytes; 5,000,000 are allowed.",
-    "type-not-allowed": "An avatar is one of image/png,",
+    "type-not-allowed": "The avatar must be one of image/png,",
 }
 
 
