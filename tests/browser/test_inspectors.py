@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from services.store.table import make_key
-from tests.browsing import PHOTOGRAPH, read_key
+from tests.browsing import PHOTOGRAPH, read_key, same_in_firefox
 from tests.conftest import only_prefix, only_tag
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.browsing import Site
     from tests.conftest import Bucket, User
+
+pytestmark = same_in_firefox
 
 
 def choose(section: Locator, state: str) -> None:
