@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from services.store.keys import REQUEST_FIELD
-from services.store.kinds import AVATAR
+from services.store.kinds import AVATAR, BANNER
 from services.store.table import UnknownUserError, Value, find_untold
 from services.uploads.bucket import MissingObjectError
 from services.uploads.message import Message, describe_confirmed, describe_removed, find_replaced
@@ -104,6 +104,19 @@ def test_the_message_of_a_removal_has_its_id() -> None:
         "type": "upload.removed",
         "data": {"id": REMOVED, "username": "ada", "kind": "avatar", "replaced": None, "request_id": "r-2"},
     }
+
+
+def test_two_messages_never_have_one_webhook_id() -> None:
+    places = [(username, kind) for username in ("ada", "bob") for kind in (AVATAR, BANNER)]
+    ids = {describe_removed(username, kind, REMOVED, None).webhook_id for username, kind in places}
+    assert len(ids) == len(places)
+    assert all(webhook_id.startswith(REMOVED) for webhook_id in ids)
+    assert MESSAGE.webhook_id == UPLOAD.id.text
+
+
+def test_a_repeat_of_a_message_has_the_same_webhook_id() -> None:
+    first = describe_removed("ada", AVATAR, REMOVED, UPLOAD.permanent_key, "r-2")
+    assert describe_removed("ada", AVATAR, REMOVED, None).webhook_id == first.webhook_id
 
 
 @pytest.mark.parametrize(
