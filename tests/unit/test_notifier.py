@@ -45,14 +45,15 @@ MESSAGE = describe_confirmed("ada", UPLOAD, STORED, OLD.permanent_key)
 
 @dataclass
 class Application:
-    """Records the messages. `accepts`: whether it accepts them."""
+    """Records the messages. `accepts`: whether it accepts them. `unknown`: users whose messages it always refuses."""
 
     accepts: bool = True
+    unknown: frozenset[str] = frozenset()
     received: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
 
     def send(self, message_id: str, body: bytes) -> None:
         self.received.append((message_id, msgspec.json.decode(body)))
-        if not self.accepts:
+        if not self.accepts or self.received[-1][1]["data"]["username"] in self.unknown:
             raise NotAcceptedError("The status code is 500")
 
 
@@ -235,7 +236,7 @@ def test_a_sweep_tells_what_stands_untold(
     report = sweep(aws, executor, notifier)
     assert report.counts[Outcome.TOLD] == 2
     assert not report.needs_attention
-    assert [message["data"]["username"] for _, message in application.received] == ["ada", "bob"]
+    assert [message["data"]["username"] for _, message in application.received] == ["bob", "ada"]
     assert (find_told(aws), find_told(aws, "bob")) == (UPLOAD.id.text, REMOVED)
     assert sweep(aws, executor, notifier).counts[Outcome.TOLD] == 0
 
@@ -261,6 +262,16 @@ def test_a_sweep_stops_telling_an_application_that_accepts_nothing(
     assert len(application.received) == TOLD_BATCH
     assert report.counts[Outcome.UNTOLD] == 2 * TOLD_BATCH + 1
     assert report.needs_attention
+
+
+def test_states_that_the_application_always_refuses_do_not_keep_later_ones_from_being_told(
+    aws: Aws, executor: Executor, notifier: Notifier, application: Application
+) -> None:
+    application.unknown = frozenset(f"a-former-user-{number:03}" for number in range(2 * TOLD_BATCH))
+    for username in sorted(application.unknown):
+        aws.world = aws.world.set_value(username, AVATAR, Value(None, OLD.id.text))
+    assert sweep(aws, executor, notifier).counts[Outcome.TOLD] == 1
+    assert find_told(aws) == UPLOAD.id.text
 
 
 def test_a_sweep_leaves_what_is_too_much_to_the_next(
