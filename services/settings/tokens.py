@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol, get_args
 import msgspec
 
 from services.settings.environment import ServiceSettings
+from services.settings.urls import SAFE_ORIGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,15 +20,13 @@ HS256, a service that verifies a token could also make one.
 
 _ALGORITHM = f"({'|'.join(get_args(Algorithm))})"
 
-_SAFE_ORIGIN = r"(https://[^\s?#@/]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)"
-
-SAFE_URL = rf"^{_SAFE_ORIGIN}(/[^\s?#@]*)?\Z"
+SAFE_URL = rf"^{SAFE_ORIGIN}(/[^\s?#@]*)?\Z"
 """Over HTTP, everybody on the way could replace the keys. Hosts of this machine are an exception for development."""
 
 KEY_SET_PATH = r"(/[^\s?#]*(\?[^\s#]*)?)?"
 """Firebase's key set has an `@` in its path, and that of an Azure AD B2C policy has a query."""
 
-SAFE_KEY_SET_URL = rf"^{_SAFE_ORIGIN}{KEY_SET_PATH}\Z"
+SAFE_KEY_SET_URL = rf"^{SAFE_ORIGIN}{KEY_SET_PATH}\Z"
 
 IssuerUrl = Annotated[
     str,
