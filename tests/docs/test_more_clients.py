@@ -165,13 +165,14 @@ def test_the_mobile_apps_requests_upload_as_printed(user: User, bucket: Bucket) 
     before, picture = user.avatar, PHOTOGRAPH.read_bytes()
     origin, declared = user.stack.origin, declare(picture)
     values = {"TOKEN": log_in(user), "SIZE": str(declared["size"]), "SHA256": declared["sha256"]}
-    form = json.loads(send(origin, presign, values))
+    form: dict[str, Any] = json.loads(send(origin, presign, values))
+    pinned: dict[str, str] = form["fields"]
 
     head, start, rest = post.partition(b"--part\r\n")
     field, boundary, file = rest.partition(b"--part\r\n")
     fields = b"".join(
         start + field.replace(b"NAME", name.encode()).replace(b"VALUE", value.encode())
-        for name, value in form["fields"].items()
+        for name, value in pinned.items()
     )
     request = head.replace(b"/BUCKET", urlsplit(form["url"]).path.encode()) + fields + boundary
     assert send(form["url"], request + file.replace(b"BYTES", picture), {}) == b""
