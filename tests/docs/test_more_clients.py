@@ -167,6 +167,7 @@ def test_the_mobile_apps_requests_upload_as_printed(user: User, bucket: Bucket) 
     values = {"TOKEN": log_in(user), "SIZE": str(declared["size"]), "SHA256": declared["sha256"]}
     form: dict[str, Any] = json.loads(send(origin, presign, values))
     pinned: dict[str, str] = form["fields"]
+    url: str = form["url"]
 
     head, start, rest = post.partition(b"--part\r\n")
     field, boundary, file = rest.partition(b"--part\r\n")
@@ -174,8 +175,8 @@ def test_the_mobile_apps_requests_upload_as_printed(user: User, bucket: Bucket) 
         start + field.replace(b"NAME", name.encode()).replace(b"VALUE", value.encode())
         for name, value in pinned.items()
     )
-    request = head.replace(b"/BUCKET", urlsplit(form["url"]).path.encode()) + fields + boundary
-    assert send(form["url"], request + file.replace(b"BYTES", picture), {}) == b""
+    request = head.replace(b"/BUCKET", urlsplit(url).path.encode()) + fields + boundary
+    assert send(url, request + file.replace(b"BYTES", picture), {}) == b""
 
     confirmed = json.loads(send(origin, confirm, {**values, "KEY": form["key"]}))
     assert confirmed["key"] == user.avatar != before
