@@ -285,7 +285,7 @@ def test_an_empty_page_states_that_the_bucket_and_the_table_are_empty(view: View
 
 
 def test_without_the_auth_service_the_page_offers_no_login(view: View) -> None:
-    shown = view.gather(None, NOTHING)
+    shown = gather(view, None, NOTHING)
     for has_login in (True, False):
         shown |= {"has_login": has_login}
         changes = {"username": "", "objects": [], "rows": list(shown["table"].rows)}
