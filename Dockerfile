@@ -13,6 +13,9 @@ RUN --mount=type=cache,target=/cache \
     UV_CACHE_DIR=/cache uv pip install --quiet --python /usr/local/bin/python --target /packages --link-mode copy \
         --require-hashes --only-binary :all: --requirements /requirements.txt \
  && rm -rf /packages/bin /packages/.lock
+# botocore has a folder for each AWS service, and looks into all of them at a start.
+RUN find /packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
+        ! -name dynamodb ! -name kms ! -name s3 ! -name sts -exec rm -r {} +
 COPY services/__init__.py /app/services/
 COPY services/web /app/services/web
 COPY services/store /app/services/store

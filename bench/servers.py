@@ -18,7 +18,7 @@ from infra.local.clients import Aws
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.processes import Process, Processes
 from infra.local.resources import Resources
-from infra.local.stack import REGION, SERVICES, inherit_environ, make_environ
+from infra.local.stack import LOCAL_VARIABLES, REGION, SERVICES, inherit_environ, make_environ
 from infra.settings import Settings
 from services.settings.limits import PENDING
 from services.store.kinds import AVATAR
@@ -111,6 +111,7 @@ def start_service(
     addresses: dict[str, str] = dict.fromkeys(tuple[str, ...](SERVICES), auth)
     environ = make_environ(service, addresses, aws.clients, RESOURCES, ORIGIN, settings)
     environ |= {"METRICS": str(metrics).lower(), "MALLOC_ARENA_MAX": "2"}  # the image sets the second
+    environ |= dict.fromkeys(LOCAL_VARIABLES.get(service, {}), "false")
     if form is not None:
         environ["FORM"] = form
     module = f"services.{service}" if form is None else "bench.peers.other_presigns"

@@ -43,6 +43,9 @@ S3_CONFIG = CLIENT_CONFIG.merge(
     Config(
         signature_version="s3v4",
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+        # Otherwise botocore digests the body of each GetObject once more, with the algorithm of the upload. A confirm
+        # computes the SHA-256 itself.
+        response_checksum_validation="when_required",
     )
 )
 

@@ -28,3 +28,12 @@ def test_the_files_that_the_dockerignore_includes_exist() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in lines
     assert all(list(ROOT.glob(line[1:])) for line in lines if line.startswith("!"))
+
+
+def test_an_image_keeps_the_models_of_the_clients_that_the_services_create() -> None:
+    kept = set(re.findall(r"! -name (\S+)", (ROOT / "Dockerfile").read_text()))
+    code = "".join(path.read_text() for path in (ROOT / "services").rglob("*.py"))
+    created = set(re.findall(r"\.client\(\"(\w+)\"", code))
+    assert {"dynamodb", "s3"} <= created
+    # botocore itself creates a client of STS, to assume a role.
+    assert kept == created | {"sts"}

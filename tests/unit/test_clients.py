@@ -1,14 +1,16 @@
-"""How clients read timestamps."""
+"""What clients ask for and how they read timestamps."""
 
 from __future__ import annotations
 
+import io
 from datetime import UTC
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.utils import parse_timestamp
+from urllib3 import HTTPResponse
 
 from services.store.clients import S3_CONFIG, create_session, read_timestamp
 from tests.unit.conftest import CREDENTIALS, OWN_ENDPOINTS, REGION
@@ -56,3 +58,17 @@ def test_a_client_of_the_session_reads_timestamps_without_botocore() -> None:
     assert modified is not None
     assert modified == parse_timestamp(LISTED)
     assert modified.tzinfo is UTC  # botocore's own parser would return another class
+
+
+@pytest.mark.parametrize(("asked", "mode"), [({}, None), ({"ChecksumMode": "ENABLED"}, "ENABLED")])
+def test_a_client_asks_s3_for_a_checksum_only_where_the_code_does(asked: Any, mode: str | None) -> None:
+    sent: list[str | bytes | None] = []
+
+    def respond(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        sent.append(request.headers.get("x-amz-checksum-mode"))
+        return AWSResponse(str(request.url), 200, HTTPHeaders(), HTTPResponse(io.BytesIO(), preload_content=False))
+
+    client = create_session().client("s3", REGION, config=S3_CONFIG.merge(OWN_ENDPOINTS), **CREDENTIALS)
+    client.meta.events.register("before-send", respond)  # pyright: ignore[reportArgumentType] - the stubs allow no response
+    client.get_object(Bucket="pictures", Key="avatars/1", **asked)
+    assert sent == [mode.encode() if mode else None]
