@@ -8,12 +8,13 @@ import os
 import re
 import secrets
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.documents.environments import Names, make_environment
 from infra.local.clients import Aws
+from infra.local.command_endpoint import RESET_PATH, SWEEP_PATH
 from infra.local.gateway import HEALTH_PATH
 from infra.local.ports import HOST, pick_free_ports, require_free
 from infra.local.processes import Process, Processes
@@ -25,7 +26,7 @@ from services.auth.settings import JWKS_PATH
 from services.settings import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
 REGION = "eu-central-1"
 SERVICES = ("auth", "uploads", "frontend")
@@ -82,6 +83,8 @@ class Stack:
     services: Mapping[str, str]
     """The URL of each service behind the gateway."""
     processes: Processes
+    strategies: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The URL of the uploads service with each pending strategy."""
 
 
 @contextlib.contextmanager
@@ -119,10 +122,14 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     Raises:
         ProcessError: a part could not start.
     """
-    free = pick_free_ports(1 + len(SERVICES))
+    free = pick_free_ports(2 + len(SERVICES))
     port = options.port or free[0]
     origin = f"http://{options.hostname}:{port}"
-    services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, free[1:], strict=True)}
+    services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, free[2:], strict=True)}
+    # The page chooses between two uploads services, one for each strategy.
+    other = replace(options, pending="tag" if options.pending == "prefix" else "prefix")
+    others = {**services, "uploads": f"http://{HOST}:{free[1]}"}
+    strategies = {options.pending: services["uploads"], other.pending: others["uploads"]}
 
     resources = create_resources(aws, origin, options.name)
     announce("bucket", f"{resources.bucket} with CORS, lifecycle rules and public access blocked")
@@ -131,13 +138,19 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     seed(aws.s3, aws.dynamodb, resources.bucket, resources.table, options.users)
     announce("users", f"{options.users} created")
 
-    starting = [*_start_services(processes, services, aws, resources, origin, options)]
-    sweep = make_program_environ("sweep", services, aws, resources, origin, options.settings)
-    starting.append(start_gateway(processes, services, aws, origin, port, sweep, options.pages))
+    starting = [_start_service(processes, name, name, services, aws, resources, origin, options) for name in services]
+    name = f"uploads-{other.pending}"
+    starting.append(_start_service(processes, name, "uploads", others, aws, resources, origin, other))
+    commands = {
+        SWEEP_PATH: make_program_environ("sweep", services, aws, resources, origin, options.settings),
+        RESET_PATH: make_reset_environ(aws, resources, options.users),
+    }
+    starting.append(start_gateway(processes, services, aws, origin, port, strategies, commands, options.pages))
+    addresses = {**services, name: others["uploads"]}
     for process in starting:
         process.wait_until_ready()
-        announce(process.name, services.get(process.name, origin))
-    return Stack(origin, aws, resources, services, processes)
+        announce(process.name, addresses.get(process.name, origin))
+    return Stack(origin, aws, resources, services, processes, strategies)
 
 
 def make_root_clients(emulator_port: int) -> Aws:
@@ -186,14 +199,21 @@ def inherit_environ() -> dict[str, str]:
     return inherited | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
-def _start_services(
-    processes: Processes, services: Mapping[str, str], aws: Aws, resources: Resources, origin: str, options: Options
-) -> Iterator[Process]:
+def _start_service(
+    processes: Processes,
+    name: str,
+    service: str,
+    services: Mapping[str, str],
+    aws: Aws,
+    resources: Resources,
+    origin: str,
+    options: Options,
+) -> Process:
+    """`name`: that of the process."""
     endpoints = {"uploads": options.uploads_endpoint or aws.endpoint}
-    for name, url in services.items():
-        reached = replace(aws, endpoint=endpoints.get(name, aws.endpoint))
-        environ = make_environ(name, services, reached, resources, origin, options.settings)
-        yield processes.start(name, f"services.{name}", health=f"{url}/healthz", environ=environ)
+    reached = replace(aws, endpoint=endpoints.get(service, aws.endpoint))
+    environ = make_environ(service, services, reached, resources, origin, options.settings)
+    return processes.start(name, f"services.{service}", health=f"{services[service]}/healthz", environ=environ)
 
 
 def make_environ(
@@ -239,17 +259,31 @@ def make_program_environ(
     )
 
 
+def make_reset_environ(aws: Aws, resources: Resources, users: int) -> dict[str, str]:
+    """The variables of a reset, which has all permissions."""
+    return {
+        "AWS_ACCESS_KEY_ID": aws.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": aws.secret_access_key,
+        "AWS_ENDPOINT_URL": aws.endpoint,
+        "AWS_REGION": aws.region,
+        "BUCKET": resources.bucket,
+        "TABLE": resources.table,
+        "USERS": str(users),
+    }
+
+
 def start_gateway(
     processes: Processes,
     services: Mapping[str, str],
     aws: Aws,
     origin: str,
     port: int,
-    sweep: Mapping[str, str] | None = None,
+    strategies: Mapping[str, str] | None = None,
+    commands: Mapping[str, Mapping[str, str]] | None = None,
     pages: Path | None = None,
 ) -> Process:
-    """`sweep`: the variables of a sweep. Without them the gateway offers no sweep on demand. `pages`: a folder that it
-    serves.
+    """`strategies`: URLs of uploads services by pending strategy. `commands`: the variables of the commands that it
+    offers, by path. `pages`: a folder that it serves.
     """
     return processes.start(
         "gateway",
@@ -261,7 +295,9 @@ def start_gateway(
             "ORIGIN": origin,
             "EMULATOR": aws.endpoint,
             "SERVICES": json.dumps(dict(services)),
-            "SWEEP": json.dumps(dict(sweep or {})),
+            "STRATEGIES": json.dumps(dict(strategies or {})),
+            "COMMANDS": json.dumps({path: dict(environ) for path, environ in (commands or {}).items()}),
+            "PROCESSES": str(processes.logs),
             "PAGES": str(pages or ""),
         },
     )

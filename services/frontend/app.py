@@ -78,7 +78,9 @@ def create_app(
     executor = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="read")
     people = People(dynamodb, settings.table)
     listing = Listing(s3, settings.bucket, executor, clock)
-    inspector = Inspector(s3, settings.bucket, people, executor, listing, settings.pending)
+    # The local demo has objects of both strategies. The search for those of `tag` finds those of `prefix` as well.
+    strategy = "tag" if settings.lifecycle_clock else settings.pending
+    inspector = Inspector(s3, settings.bucket, people, executor, listing, strategy)
     limits = {"width": settings.max_width, "height": settings.max_height, "bytes": settings.max_bytes}
     view = View(people, inspector, executor, settings.pending, settings.lifecycle_clock, limits)
     pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from infra.local.command_endpoint import SWEEP_PATH
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
-from infra.local.sweep_endpoint import SWEEP_PATH
 from services.frontend.cursor import encode_cursor
 from services.store.keys import PENDING_PREFIX
 from services.store.table import make_key
