@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -10,7 +11,7 @@ import secrets
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from infra.documents.environments import Names, make_environment
 from infra.local.clients import Aws
@@ -23,7 +24,8 @@ from infra.seed.people import SEEDED_USERS
 from infra.seed.seeds import seed
 from infra.settings import Settings
 from services.auth.settings import JWKS_PATH
-from services.settings import limits
+from services.settings import limits, tokens
+from services.settings.application import NEW_USERS, PREFIX, NewUsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -40,6 +42,10 @@ INHERITED = re.compile(
 """Names of the environment variables that every process inherits."""
 
 
+def make_webhook_secret() -> str:
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of a run. Port 0 means any free port."""
@@ -52,12 +58,25 @@ class Options:
     """Folder that keeps the state after a stop. Without it no state is kept."""
     pages: Path | None = None
     """Folder whose files the gateway serves at `PAGES_PATH`, on the page's origin."""
+    origins: tuple[str, ...] = ()
+    """Other origins whose pages may call the services and post to the bucket."""
+    only: Literal["uploads"] | None = None
+    """`uploads`: without the page, the list of users and the inspector."""
+    issuer: str | None = None
+    """OpenID Connect issuer whose access tokens the services accept, in place of the auth service's."""
+    audience: str | None = None
+    """Audiences of the issuer's tokens, separated by commas."""
+    username_claim: str = tokens.USERNAME_CLAIM
     uploads_endpoint: str | None = None
     """URL at which the uploads service reaches AWS. Default: that of the emulator."""
     form_seconds: int = limits.FORM_SECONDS
     presigns_per_minute: int = limits.PRESIGNS_PER_MINUTE
     confirms_per_minute: int = limits.CONFIRMS_PER_MINUTE
     logins_per_minute: int = limits.LOGINS_PER_MINUTE
+    new_users: NewUsers = NEW_USERS
+    confirmed_url: str | None = None
+    """URL of the application that learns of each confirmed upload and each removal."""
+    confirmed_secret: str = field(default_factory=make_webhook_secret, repr=False)
     hostname: str = "localhost"
     """Host name in the page's URL. A browser must resolve it to this machine."""
     name: str = NAME
@@ -71,7 +90,25 @@ class Options:
             presigns_per_minute=self.presigns_per_minute,
             confirms_per_minute=self.confirms_per_minute,
             logins_per_minute=self.logins_per_minute,
+            allowed_origins=",".join(self.origins) or None,
+            issuer=self.issuer,
+            audience=self.audience,
+            username_claim=self.username_claim,
+            new_users=self.new_users,
         )
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that run. Uploads accepts the tokens of auth, unless there is another issuer."""
+        services = ("auth", "uploads") if self.only else SERVICES
+        return tuple(service for service in services if service != "auth" or not self.issuer)
+
+    @property
+    def webhook(self) -> dict[str, str]:
+        """The environment variables of the programs that tell the application."""
+        if self.confirmed_url is None:
+            return {}
+        return {"CONFIRMED_URL": self.confirmed_url, "CONFIRMED_SECRET": self.confirmed_secret}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,31 +159,35 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     Raises:
         ProcessError: a part could not start.
     """
-    free = pick_free_ports(2 + len(SERVICES))
+    free = pick_free_ports(2 + len(options.services))
     port = options.port or free[0]
     origin = f"http://{options.hostname}:{port}"
-    services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, free[2:], strict=True)}
-    # The page chooses between two uploads services, one for each strategy.
-    other = replace(options, pending="tag" if options.pending == "prefix" else "prefix")
-    others = {**services, "uploads": f"http://{HOST}:{free[1]}"}
-    strategies = {options.pending: services["uploads"], other.pending: others["uploads"]}
+    services = {name: f"http://{HOST}:{port}" for name, port in zip(options.services, free[2:], strict=True)}
+    strategies = {options.pending: services["uploads"]}
 
-    resources = create_resources(aws, origin, options.name)
+    resources = create_resources(aws, origin, options.name, options.origins)
     announce("bucket", f"{resources.bucket} with CORS, lifecycle rules and public access blocked")
     announce("table", resources.table)
     announce("key", resources.key_arn)
     seed(aws.s3, aws.dynamodb, resources.bucket, resources.table, options.users)
     announce("users", f"{options.users} created")
 
+    if options.confirmed_url:
+        announce("webhook", f"{options.confirmed_url}, signed with {options.confirmed_secret}")
     starting = [_start_service(processes, name, name, services, aws, resources, origin, options) for name in services]
-    name = f"uploads-{other.pending}"
-    starting.append(_start_service(processes, name, "uploads", others, aws, resources, origin, other))
+    addresses = dict(services)
+    if "frontend" in services:
+        # The page chooses between two uploads services, one for each strategy.
+        other = replace(options, pending="tag" if options.pending == "prefix" else "prefix")
+        name, url = f"uploads-{other.pending}", f"http://{HOST}:{free[1]}"
+        addresses[name] = strategies[other.pending] = url
+        others = {**services, "uploads": url}
+        starting.append(_start_service(processes, name, "uploads", others, aws, resources, origin, other))
     commands = {
-        SWEEP_PATH: make_program_environ("sweep", services, aws, resources, origin, options.settings),
+        SWEEP_PATH: make_program_environ("sweep", services, aws, resources, origin, options.settings) | options.webhook,
         RESET_PATH: make_reset_environ(aws, resources, options.users),
     }
     starting.append(start_gateway(processes, services, aws, origin, port, strategies, commands, options.pages))
-    addresses = {**services, name: others["uploads"]}
     for process in starting:
         process.wait_until_ready()
         announce(process.name, addresses.get(process.name, origin))
@@ -213,6 +254,7 @@ def _start_service(
     endpoints = {"uploads": options.uploads_endpoint or aws.endpoint}
     reached = replace(aws, endpoint=endpoints.get(service, aws.endpoint))
     environ = make_environ(service, services, reached, resources, origin, options.settings)
+    environ |= options.webhook if service == "uploads" else {}
     return processes.start(name, f"services.{service}", health=f"{services[service]}/healthz", environ=environ)
 
 
@@ -243,7 +285,7 @@ def make_program_environ(
         table=resources.table,
         bucket=resources.bucket,
         signing_keys=resources.key_arn,
-        jwks_url=services["auth"] + JWKS_PATH,
+        jwks_url=services["auth"] + JWKS_PATH if "auth" in services else None,
     )
     return (
         make_environment(name, names, settings)
