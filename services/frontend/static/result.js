@@ -20,19 +20,28 @@ function findAvatar(username) {
   return document.querySelector(`#users [data-user="${CSS.escape(username)}"] .avatar`);
 }
 
-/** The user's old and new avatar and row, and the state and expiry of each object. `rows`: the keys before, by username. */
-export function drawResult({ fetched, keys, username, picture, rows }) {
+/** The user's old and new avatar and row, and the state and expiry of each object. `rows`: the keys before, by username;
+ * `existed`: the keys that the page saw at any time. */
+export function drawResult({ fetched, keys, username, picture, rows, existed }) {
   const row = fetched.querySelector(`#rows [data-username="${CSS.escape(username)}"]`);
   const found = [...keys].map((key) => [key, fetched.querySelector(`#objects [data-key="${CSS.escape(key)}"]`)]);
   found.sort(([, one], [, other]) => Boolean(other) - Boolean(one));
-  const objects = found.map((pair) => drawObject(...pair));
+  const objects = found.map(([key, row]) => drawObject(key, row, existed.has(key)));
   return {
     pictures: [picture ?? "", " → ", findAvatar(username)?.cloneNode(true) ?? ""],
     list: build("ul", { className: "result" }, ...objects, drawRow(username, rows.get(username) || "none", row?.dataset.avatar || "none")),
   };
 }
 
-function drawObject(key, found) {
+/** What remains of an upload that was not completed. */
+export function drawRemains({ fetched, keys, rows, existed }, username) {
+  const { list } = drawResult({ fetched, keys, username, rows, existed });
+  list.className = "remains";
+  return list;
+}
+
+function drawObject(key, found, existed) {
+  if (!found && !existed) return build("li", {}, build("b", { textContent: "no object" }), " ", build("code", { textContent: key }));
   if (!found) return build("li", {}, build("b", { textContent: "deleted" }), " ", build("del", { textContent: key }));
   const [state, expires] = [".state", ".expires"].map((cell) => found.querySelector(cell).textContent.trim());
   return build("li", {}, build("b", { textContent: state }), ` expires ${expires} `, build("code", { textContent: key }));
