@@ -16,7 +16,8 @@ from bench.load import LoadError, read_cpu_seconds
 from bench.servers import USERNAME, Server, make_module_command, start_peer, start_service
 from bench.spread import count_sequential_calls, find_percentile
 from infra.seed.people import PORTRAITS
-from services.store.keys import DIGEST_FIELD, PENDING_TAG, TOKEN_FIELD, USERNAME_FIELD, UploadId
+from services.store.keys import DIGEST_FIELD, PENDING_TAG, TOKEN_FIELD, USERNAME_FIELD, Upload, UploadId
+from services.store.kinds import AVATAR
 from services.uploads.bucket import compute_sha256
 from services.uploads.strategies import STRATEGIES
 
@@ -160,7 +161,7 @@ def _upload_by_presign(server: Server, setup: Setup, pending: str) -> Callable[[
 
 def _upload_without_presign(setup: Setup, pending: str) -> Callable[[], dict[str, Any]]:
     def make_body() -> dict[str, Any]:
-        key = STRATEGIES[pending].posted_key(UploadId(str(uuid_utils.uuid7())))
+        key = STRATEGIES[pending].posted_key(Upload(AVATAR, UploadId(str(uuid_utils.uuid7()))))
         _put(setup, key, None, pending)
         return {"key": key}
 

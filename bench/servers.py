@@ -21,7 +21,8 @@ from infra.local.resources import Resources
 from infra.local.stack import REGION, SERVICES, inherit_environ, make_environ
 from infra.settings import Settings
 from services.settings.limits import PENDING
-from services.store.table import Row, write_row
+from services.store.kinds import AVATAR
+from services.store.table import Row, Value, write_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +64,7 @@ class FakeAwsServer:
         return Aws(self.server.origin, REGION, *CREDENTIALS.values())
 
     def add_user(self, username: str, avatar: str | None = None) -> None:
-        row = write_row(Row(username, "Sheldon Cooper", avatar))
+        row = write_row(Row(username, "Sheldon Cooper").replace(AVATAR, Value(avatar)))
         self.clients.dynamodb.put_item(TableName=RESOURCES.table, Item=row)
 
     def add_object(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str], tags: str = "") -> None:

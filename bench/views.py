@@ -13,7 +13,8 @@ from bench.confirm import connect, send
 from bench.servers import USERNAME
 from bench.spread import find_percentile
 from infra.seed.people import PORTRAITS
-from services.store.keys import USERNAME_FIELD, UploadId
+from services.store.keys import USERNAME_FIELD, Upload, UploadId
+from services.store.kinds import AVATAR
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
@@ -42,7 +43,7 @@ def fill_table_and_bucket(setup: Setup, count: int) -> None:
     setup.aws.clear()
     for number in range(count):
         username = USERNAME if number == 0 else f"user-{number}"
-        avatar = UploadId(str(uuid_utils.uuid7())).avatar_key
+        avatar = Upload(AVATAR, UploadId(str(uuid_utils.uuid7()))).permanent_key
         setup.aws.add_user(username, avatar)
         setup.aws.add_object(avatar, PICTURE, "image/png", {USERNAME_FIELD: username, "request-id": uuid.uuid4().hex})
 

@@ -23,12 +23,13 @@ from infra.components.sweep import SweepSchedule
 from infra.components.task import Task, TaskRole, TaskSettings
 from infra.configuration import read_configuration
 from infra.documents import commands, policies
-from infra.documents.environments import Names, make_environment
+from infra.documents.environments import Names, Secret, make_environment
 from infra.documents.names import PROJECT, StackNames
 from services.auth.settings import JWKS_PATH
+from services.settings.access import split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 def write_command(command: Callable[..., str], *arguments: pulumi.Input[Any]) -> pulumi.Output[str]:
@@ -56,6 +57,7 @@ def main() -> None:
     edge = Edge(
         "edge",
         network=network,
+        own_endpoint=live is None or live.url != f"https://{settings.domain}",
         domain=DomainSettings(settings.domain, settings.certificate, settings.hosted_zone) if settings.domain else None,
         names=stack,
         requests_per_second=settings.requests_per_second,
@@ -67,6 +69,7 @@ def main() -> None:
         # A bucket keeps its name, even if Pulumi generated it or the setting is removed.
         bucket_name=live.bucket if live else settings.bucket,
         origin=edge.origin,
+        other_origins=split(settings.allowed_origins),
         keep_data=settings.keep_data,
         recovery_days=settings.recovery_days,
         opts=opts,
@@ -81,58 +84,60 @@ def main() -> None:
         opts=pulumi.ResourceOptions(provider=provider),
     )
 
-    auth_role = TaskRole("auth", opts=opts)
-    uploads_role = TaskRole("uploads", opts=opts)
-    frontend_role = TaskRole("frontend", opts=opts)
-    sweep_role = TaskRole("sweep", opts=opts)
-    keys = SigningKeys("signing", key_names=settings.key_names, signer_arn=auth_role.arn, opts=opts)
-
-    auth_image = Image("auth", architecture=settings.architecture, opts=opts)
-    uploads_image = Image("uploads", architecture=settings.architecture, opts=opts)
-    frontend_image = Image("frontend", architecture=settings.architecture, opts=opts)
+    roles = {name: TaskRole(name, opts=opts) for name in (*settings.services, "sweep")}
+    images = {name: Image(name, architecture=settings.architecture, opts=opts) for name in settings.services}
+    keys = (
+        SigningKeys("signing", key_names=settings.key_names, signer_arn=roles["auth"].arn, opts=opts)
+        if "auth" in settings.services
+        else None
+    )
 
     names = Names(
         origin=edge.origin,
         table=storage.table,
         bucket=storage.bucket,
-        signing_keys=pulumi.Output.all(*keys.arns).apply(",".join),
-        jwks_url=pulumi.Output.concat(edge.internal_url, JWKS_PATH),
+        signing_keys=pulumi.Output.all(*keys.arns).apply(",".join) if keys else None,
+        jwks_url=settings.jwks_url if settings.issuer else pulumi.Output.concat(edge.internal_url, JWKS_PATH),
         metrics_namespace=stack.metrics_namespace,
+        confirmed_secret=Secret(settings.confirmed_secret_arn) if settings.confirmed_secret_arn else None,
     )
     task_settings = TaskSettings(
         settings.region, settings.cpu, settings.memory, settings.architecture, stack, settings.log_days
     )
-    auth_task = Task(
-        "auth",
-        image=auth_image,
-        role=auth_role,
-        policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arns=keys.arns),
-        environment=make_environment("auth", names, settings),
-        settings=task_settings,
-        opts=opts,
-    )
-    uploads_task = Task(
+    tasks: dict[str, Task] = {}
+    if keys:
+        tasks["auth"] = Task(
+            "auth",
+            image=images["auth"],
+            role=roles["auth"],
+            policy=write_policy(policies.auth_policy, table_arn=storage.table_arn, key_arns=keys.arns),
+            environment=make_environment("auth", names, settings),
+            settings=task_settings,
+            opts=opts,
+        )
+    tasks["uploads"] = Task(
         "uploads",
-        image=uploads_image,
-        role=uploads_role,
+        image=images["uploads"],
+        role=roles["uploads"],
         policy=write_policy(policies.uploads_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
         environment=make_environment("uploads", names, settings),
         settings=task_settings,
         opts=opts,
     )
-    frontend_task = Task(
-        "frontend",
-        image=frontend_image,
-        role=frontend_role,
-        policy=write_policy(policies.frontend_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
-        environment=make_environment("frontend", names, settings),
-        settings=task_settings,
-        opts=opts,
-    )
+    if settings.demo:
+        tasks["frontend"] = Task(
+            "frontend",
+            image=images["frontend"],
+            role=roles["frontend"],
+            policy=write_policy(policies.frontend_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
+            environment=make_environment("frontend", names, settings),
+            settings=task_settings,
+            opts=opts,
+        )
     sweep_task = Task(
         "sweep",
-        image=uploads_image,
-        role=sweep_role,
+        image=images["uploads"],
+        role=roles["sweep"],
         policy=write_policy(policies.sweep_policy, bucket_arn=storage.bucket_arn, table_arn=storage.table_arn),
         environment=make_environment("sweep", names, settings),
         command=["python", "-m", "services.uploads.sweep", "--json"],
@@ -141,9 +146,7 @@ def main() -> None:
     )
 
     hosting = Hosting(cluster, network, edge, Scale(settings.min_tasks, settings.max_tasks), alarm_maker)
-    auth = Service("auth", task=auth_task, hosting=hosting, opts=opts)
-    uploads = Service("uploads", task=uploads_task, hosting=hosting, opts=opts)
-    frontend = Service("frontend", task=frontend_task, hosting=hosting, opts=opts)
+    services = {name: Service(name, task=task, hosting=hosting, opts=opts) for name, task in tasks.items()}
     sweep = SweepSchedule(
         "sweep",
         schedule_name=stack.schedule,
@@ -157,7 +160,7 @@ def main() -> None:
     alarms = Alarms(
         PROJECT,
         edge=edge,
-        services={"auth": auth, "uploads": uploads, "frontend": frontend},
+        services=services,
         table=storage.table,
         sweep=sweep,
         maker=alarm_maker,
@@ -171,22 +174,31 @@ def main() -> None:
     pulumi.export("bucket", storage.bucket)
     pulumi.export("table", storage.table)
     pulumi.export("schedule", sweep.schedule)
-    pulumi.export("running", {"auth": auth.running, "uploads": uploads.running, "frontend": frontend.running})
+    pulumi.export("running", {name: service.running for name, service in services.items()})
     pulumi.export("region", settings.region)
     pulumi.export("cluster", cluster.name)
-    pulumi.export("uploadsLogGroup", uploads_task.log_group)
-    pulumi.export("signingKeys", list(settings.key_names))
-    pulumi.export("images", {"auth": auth_image.ref, "uploads": uploads_image.ref, "frontend": frontend_image.ref})
+    pulumi.export("uploadsLogGroup", tasks["uploads"].log_group)
+    if keys:
+        pulumi.export("signingKeys", list(settings.key_names))
+    pulumi.export("images", {name: image.ref for name, image in images.items()})
     place = pulumi.Output.all(
         region=settings.region,
         cluster=cluster.name,
         subnets=network.subnet_ids,
         security_group=network.task_group_id,
     ).apply(lambda known: commands.Place(**known))
-    pulumi.export("seed", write_command(commands.seed, settings.region, storage.bucket, storage.table))
+    if settings.demo:
+        pulumi.export("demo", describe_demo(settings.allowed_addresses, with_login=keys is not None))
+        pulumi.export("seed", write_command(commands.seed, settings.region, storage.bucket, storage.table))
     pulumi.export("dashboard", write_command(commands.dashboard_url, settings.region, alarms.dashboard_name))
-    export_task_commands(place, uploads_task, sweep_task)
-    export_log_commands(settings.region, auth_task, uploads_task, frontend_task, sweep_task)
+    export_task_commands(place, tasks["uploads"], sweep_task)
+    export_log_commands(settings.region, {**tasks, "sweep": sweep_task})
+
+
+def describe_demo(addresses: str | None, *, with_login: bool) -> str:
+    who = f"Anybody with an address in {addresses}" if addresses else "Anybody on the internet"
+    login = "log in as any user, without a password, and " if with_login else ""
+    return f"{who} can {login}see the list of the bucket and the table of users."
 
 
 def export_task_commands(place: pulumi.Output[commands.Place], uploads: Task, sweep: Task) -> None:
@@ -199,12 +211,15 @@ def export_task_commands(place: pulumi.Output[commands.Place], uploads: Task, sw
     pulumi.export("remove", write_command(commands.run_removal, place, uploads.definition_arn, uploads.log_group))
 
 
-def export_log_commands(region: str, auth: Task, uploads: Task, frontend: Task, sweep: Task) -> None:
+def export_log_commands(region: str, tasks: Mapping[str, Task]) -> None:
     """Export the commands that print the logs."""
-    pulumi.export("authLogs", write_command(commands.follow_logs, region, auth.log_group))
-    pulumi.export("uploadsLogs", write_command(commands.follow_logs, region, uploads.log_group))
-    pulumi.export("frontendLogs", write_command(commands.follow_logs, region, frontend.log_group))
-    pulumi.export("sweepLogs", write_command(commands.follow_logs, region, sweep.log_group))
+    follow = {name: write_command(commands.follow_logs, region, task.log_group) for name, task in tasks.items()}
+    if "auth" in follow:
+        pulumi.export("authLogs", follow["auth"])
+    pulumi.export("uploadsLogs", follow["uploads"])
+    if "frontend" in follow:
+        pulumi.export("frontendLogs", follow["frontend"])
+    pulumi.export("sweepLogs", follow["sweep"])
 
 
 if __name__ == "__main__":

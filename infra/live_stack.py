@@ -25,6 +25,8 @@ class LiveStack(msgspec.Struct, frozen=True):
     bucket: str
     region: str
     signing_keys: tuple[str, ...]
+    """None if another issuer signs the tokens."""
+    url: str = ""
     keeps_seeds: bool = False
     """Whether the state still contains the seeded users, as it did before they became a command."""
 
@@ -66,7 +68,7 @@ def read_outputs(outputs: Mapping[str, Any]) -> LiveStack | None:
         # The outputs of a stack that an earlier version of this program updated last.
         region = outputs["url"].split(".")[2]  # https://….execute-api.<region>.amazonaws.com
         return LiveStack(outputs["bucket"], region, ("signing",), keeps_seeds=True)
-    return LiveStack(outputs["bucket"], outputs["region"], tuple(outputs["signingKeys"]))
+    return LiveStack(outputs["bucket"], outputs["region"], tuple(outputs.get("signingKeys", ())), outputs["url"])
 
 
 def check_changes(live: LiveStack, settings: Settings) -> None:
@@ -84,6 +86,8 @@ def check_changes(live: LiveStack, settings: Settings) -> None:
             f"bucket cannot be changed to {settings.bucket}, because Pulumi would delete {live.bucket} with all"
             " pictures: set it back, or create another stack."
         )
+    if settings.issuer or not live.signing_keys:
+        return
     signing = live.signing_keys[0]
     first = settings.key_names[0]
     if first not in live.signing_keys:

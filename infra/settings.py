@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 import botocore.session
 import msgspec
 from msgspec import inspect
 
-from infra.documents.zones import MIN_ZONES
-from services.settings import limits
+from infra.documents.zones import MIN_ZONES, VPC_LINK_REGIONS
+from services.settings import application, limits, tokens
+from services.settings.access import (
+    AllowedAddresses,
+    AllowedOrigins,
+    Network,
+    parse_networks,
+)
 from services.settings.conversion import convert_settings, find_nearest
 
 if TYPE_CHECKING:
@@ -34,8 +42,13 @@ class InvalidConfigurationError(Exception):
 
 
 ZoneId = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+[0-9]-az[0-9]+$", examples=["euc1-az1"])]
-TagKey = Annotated[str, msgspec.Meta(pattern=r"^(?!aws:)[\w .:/=+@-]{1,128}$", examples=["team"])]
-TagValue = Annotated[str, msgspec.Meta(pattern=r"^[\w .:/=+@-]{0,256}$", examples=["pictures"])]
+
+TAG_KEY = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
+TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+
+
+PUBLIC_URL = r"^https://[^\s?#@/:]+(/[^\s?#@]*)?\Z"
+"""HTTPS on its own port, which is the only one that tasks may connect to (`infra/components/network.py`)."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -90,7 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         | None
     ) = None
     tags: Annotated[
-        dict[TagKey, TagValue],
+        dict[str, str],
         msgspec.Meta(
             # AWS allows 50 tags on a resource.
             max_length=40,
@@ -131,6 +144,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         msgspec.Meta(description="Whether the sweep runs every hour. Set it to `false` while you restore the table."),
     ] = True
     token_seconds: limits.TokenSeconds = limits.TOKEN_SECONDS
+    issuer: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=PUBLIC_URL,
+                examples=["https://example.eu.auth0.com/"],
+                description="OpenID Connect issuer whose access tokens are accepted, exactly as in their claim `iss`. "
+                "The auth service is not deployed then. Default: the auth service issues the tokens.",
+            ),
+        ]
+        | None
+    ) = None
+    audience: tokens.TokenAudience | None = None
+    jwks_url: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=PUBLIC_URL,
+                examples=["https://example.com/.well-known/jwks.json"],
+                description="URL of the issuer's key set (JWKS). Default: the one in the issuer's discovery document.",
+            ),
+        ]
+        | None
+    ) = None
+    algorithms: tokens.Algorithms = tokens.ALGORITHMS
+    username_claim: tokens.UsernameClaim = tokens.USERNAME_CLAIM
+    demo: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether the demo's page and its login are deployed. Anybody can then log in as any user and "
+            "see the bucket's list, unless `allowedAddresses` is set."
+        ),
+    ] = True
+    allowed_origins: AllowedOrigins | None = None
+    allowed_addresses: AllowedAddresses | None = None
     log_days: Annotated[
         Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
         msgspec.Meta(description="Retention of the logs, days."),
@@ -176,7 +224,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             msgspec.Meta(
                 pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$",
                 examples=["arn:aws:sns:eu-central-1:123456789012:alarms"],
-                description="ARN of the SNS topic that alarms notify. Default: none.",
+                description="ARN of the SNS topic that alarms notify, in the stack's region. Default: none.",
+            ),
+        ]
+        | None
+    ) = None
+
+    new_users: application.NewUsers = application.NEW_USERS
+    confirmed_url: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                # The tasks' security group allows connections to port 443 only.
+                pattern=r"^https://[A-Za-z0-9.-]+(:443)?(/[^\s#]*)?\Z",
+                examples=["https://example.com/hooks/pictures"],
+                description="URL of your application, which learns of each confirmed upload and each removal. It must"
+                " be reachable from the internet, on port 443. It needs `confirmedSecretArn`.",
+            ),
+        ]
+        | None
+    ) = None
+    confirmed_secret_arn: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$",
+                examples=["arn:aws:secretsmanager:eu-central-1:123456789012:secret:pictures-webhook-AbCdEf"],
+                description="ARN of the secret in Secrets Manager with which messages to `confirmedUrl` are signed:"
+                " `whsec_…`. While you change it, several separated by commas.",
             ),
         ]
         | None
@@ -196,14 +271,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(f"zones must name at least {MIN_ZONES} different Availability Zones")
         if len(set(self.key_names)) < len(self.key_names):
             raise ValueError("signingKeys must not contain a name twice")
+        self.parse_networks()
         self._check_tags()
         self._check_region()
         self._check_domain()
+        self._check_alarm_topic()
+        tokens.check_issuer(self, lambda name: SPELLING[name])
+        if self.jwks_url and not self.issuer:
+            raise ValueError("jwksUrl needs issuer")
+        if not self.demo and not self.issuer:
+            raise ValueError("demo must not be false without issuer, because nothing would issue access tokens")
+        if bool(self.confirmed_url) != bool(self.confirmed_secret_arn):
+            raise ValueError("confirmedUrl and confirmedSecretArn need each other")
 
     def _check_tags(self) -> None:
-        """IAM does not distinguish tag keys by case (AWS: "Tags for IAM resources")."""
+        """IAM does not distinguish keys by case (AWS: "Tags for IAM resources")."""
         taken = {"project": "Project, which the program sets"}
-        for key in self.tags:
+        for key, value in self.tags.items():
+            if not TAG_KEY.fullmatch(key):
+                raise ValueError(
+                    f"tags must not contain the key {key!r}, because a key has 1 to 128 letters, digits, spaces and"
+                    " _.:/=+-@, and does not begin with aws:"
+                )
+            if not TAG_VALUE.fullmatch(value):
+                raise ValueError(
+                    f"tags must not contain {value!r} for {key}, because a value has at most 256 letters, digits,"
+                    " spaces and _.:/=+-@"
+                )
             if key.lower() in taken:
                 raise ValueError(f"tags must not contain {key}, because IAM takes it for {taken[key.lower()]}")
             taken[key.lower()] = key
@@ -215,6 +309,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError(
                 f"region must be a region of AWS{f' such as {nearest}' if nearest else ''}, not {self.region}"
             )
+        # An operator who names zones knows better than this list, which may be out of date.
+        if self.region not in VPC_LINK_REGIONS and not self.zones:
+            raise ValueError(
+                f"region must be another one, since {self.region} has no VPC links as far as this program knows: if AWS"
+                " has added them, set zones to the ids of two Availability Zones that have them"
+            )
+
+    def _check_alarm_topic(self) -> None:
+        """An alarm can notify topics of its own region only."""
+        if self.alarm_topic and self.alarm_topic.split(":")[3] != self.region:
+            raise ValueError(f"alarmTopic must be in the stack's region, which is {self.region}")
 
     def _check_domain(self) -> None:
         if self.domain is None and (self.certificate or self.hosted_zone):
@@ -223,6 +328,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise ValueError("domain needs hostedZone or certificate")
         if self.certificate and self.certificate.split(":")[3] != self.region:
             raise ValueError(f"certificate must be in the stack's region, which is {self.region}")
+
+    def parse_networks(self) -> tuple[Network, ...]:
+        """
+        Raises:
+            ValueError: an allowed address is no network.
+        """
+        return parse_networks(self.allowed_addresses, "allowedAddresses")
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that are deployed."""
+        if not self.demo:
+            return ("uploads",)
+        return ("uploads", "frontend") if self.issuer else ("auth", "uploads", "frontend")
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -241,10 +360,26 @@ def read_regions() -> frozenset[str]:
 RENAMED = {"tasks": "minTasks", "mostTasks": "maxTasks", "mostDeletions": "maxDeletions"}
 """Former names, which are refused with the new ones."""
 
-NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
+SPELLING = {field.name: field.encode_name for field in msgspec.structs.fields(Settings)}
+"""The operator's name of each field."""
+
+NAMES = tuple(SPELLING.values())
 
 
 AccountIds = tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$", examples=["123456789012"])], ...]
+
+ROLE_KEYS = (
+    "duration",
+    "externalId",
+    "policy",
+    "policyArns",
+    "roleArn",
+    "sessionName",
+    "sourceIdentity",
+    "tags",
+    "transitiveTagKeys",
+)
+"""What the AWS provider takes for a role. It ignores other keys."""
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -257,6 +392,14 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     ] = ()
     allowed_account_ids: Annotated[AccountIds, msgspec.Meta(examples=[["123456789012"]])] = ()
     forbidden_account_ids: Annotated[AccountIds, msgspec.Meta(examples=[["123456789012"]])] = ()
+
+    def __post_init__(self) -> None:
+        for key in (key for role in self.assume_roles for key in role if key not in ROLE_KEYS):
+            nearest = find_nearest(key, ROLE_KEYS)
+            raise ValueError(
+                f"aws:assumeRoles must not contain {key}; "
+                + (f"the nearest name is {nearest}" if nearest else f"there are {', '.join(ROLE_KEYS)}")
+            )
 
 
 def read_settings(given: Mapping[str, str]) -> Settings:
@@ -308,6 +451,21 @@ def _parse(field: msgspec.structs.FieldInfo, text: str) -> Any:
     ):
         return text
     try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        return _spell_values(json.loads(text, parse_int=str, parse_float=str))
+    except json.JSONDecodeError:
         return text
+
+
+def _spell_values(value: Any) -> Any:
+    """The value with texts in place of booleans: `pulumi config set --path` makes numbers and booleans of texts that
+    look like them.
+    """
+    match value:
+        case bool():
+            return str(value).lower()
+        case list():
+            return [_spell_values(each) for each in cast("list[Any]", value)]
+        case dict():
+            return {key: _spell_values(each) for key, each in cast("dict[str, Any]", value).items()}
+        case _:
+            return value

@@ -16,7 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 from bench.chromium import CHROMIUM_ARGUMENTS, CHROMIUM_NAMES, find_chromium
 from infra.local.ports import HOST
 from infra.seed.people import PICTURES
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests.conftest import make_user
 from tests.eventually import PATIENCE_SECONDS
 from tests.firefox import FIREFOX_NAMES, find_firefox, write_launcher
@@ -347,7 +347,7 @@ class Site:
 
 def read_key(line: Locator) -> str:
     """The key in the page's description of a call."""
-    found = re.search(rf"(?:{PENDING_PREFIX}|{AVATAR_PREFIX})[0-9a-f-]{{36}}", line.inner_text())
+    found = re.search(rf"(?:{AVATAR.pending_prefix}|{AVATAR.permanent_prefix})[0-9a-f-]{{36}}", line.inner_text())
     assert found
     return found[0]
 

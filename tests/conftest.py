@@ -22,9 +22,11 @@ from infra.local.ports import pick_free_ports
 from infra.local.stack import Options, Stack, make_root_clients, run_processes, start_emulator, start_system
 from infra.seed.people import PORTRAITS, Person, invent_people
 from infra.seed.seeds import make_row
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_TAG
-from services.store.table import USERNAME, make_key, read_avatar
+from services.store.keys import PENDING_TAG, Upload, UploadId
+from services.store.kinds import AVATAR, Kind
+from services.store.table import USERNAME, Value, make_key, read_value
 from services.uploads.bucket import compute_sha256
+from services.uploads.user_pictures import make_picture_url
 from tests import web
 from tests.containers.emulators import localstack_aws, run_localstack, run_ministack
 from tests.containers.engine import NoEngineError, use_engine
@@ -106,7 +108,7 @@ def strategy(request: pytest.FixtureRequest) -> Literal["prefix", "tag"]:
     return request.param
 
 
-POSTED_PREFIXES = {"prefix": PENDING_PREFIX, "tag": AVATAR_PREFIX}
+POSTED_PREFIXES = {"prefix": AVATAR.pending_prefix, "tag": AVATAR.permanent_prefix}
 """The prefix of the key that a form posts to, by strategy."""
 
 only_prefix = pytest.mark.parametrize("strategy", ["prefix"], indirect=True, scope="session")
@@ -182,6 +184,8 @@ class StartStack(Protocol):
         purpose: str = "shared",
         hostname: str = "localhost",
         pages: Path | None = None,
+        origins: tuple[str, ...] = (),
+        only: Literal["uploads"] | None = None,
     ) -> Stack: ...
 
 
@@ -202,6 +206,8 @@ def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
             purpose: str = "shared",  # noqa: ARG001 - a part of the cache's key
             hostname: str = "localhost",
             pages: Path | None = None,
+            origins: tuple[str, ...] = (),
+            only: Literal["uploads"] | None = None,
         ) -> Stack:
             options = Options(
                 port=0,
@@ -211,6 +217,8 @@ def start_stack(stacks: list[Stack]) -> Iterator[StartStack]:
                 logins_per_minute=0,
                 hostname=hostname,
                 pages=pages,
+                origins=origins,
+                only=only,
                 name=f"three-phase-upload-{uuid.uuid4().hex[:12]}",
             )
             processes = running.enter_context(run_processes())
@@ -320,7 +328,7 @@ def remove_users(stack: Stack) -> None:
     for page in aws.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         for row in page["Items"]:
             if (username := row[USERNAME].get("S", "")) in seeded:
-                kept.add(read_avatar(row) or "")
+                kept.add(read_value(AVATAR, row).key or "")
             else:
                 aws.dynamodb.delete_item(TableName=table, Key=make_key(username))
     for page in aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
@@ -411,27 +419,44 @@ class User:
 
     @property
     def avatar(self) -> str | None:
-        """The key that the row refers to now."""
+        return self.find_value(AVATAR).key
+
+    def find_value(self, kind: Kind) -> Value:
+        """What the row has of this kind now."""
         table, key = self.stack.resources.table, make_key(self.username)
         row = self.stack.aws.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
-        return read_avatar(row.get("Item", {}))
+        return read_value(kind, row.get("Item", {}))
 
-    def presign(self, content_type: str, file: bytes) -> httpx2.Response:
-        return self.declare(content_type, len(file), compute_sha256(file))
+    def presign(self, content_type: str, file: bytes, kind: Kind = AVATAR) -> httpx2.Response:
+        return self.declare(content_type, len(file), compute_sha256(file), kind)
 
-    def declare(self, content_type: str = "image/png", size: Any = 100, sha256: Any = SOME_DIGEST) -> httpx2.Response:
-        """Presign a file that is never posted."""
+    def declare(
+        self, content_type: str = "image/png", size: Any = 100, sha256: Any = SOME_DIGEST, kind: Kind = AVATAR
+    ) -> httpx2.Response:
+        """Presign a file that is never posted. An avatar is presigned as by a client that knows no kinds."""
         wanted = {"content_type": content_type, "size": size, "sha256": sha256}
-        return self.http.post("/uploads/presign", json=wanted)
+        return self.http.post("/uploads/presign", json=wanted if kind == AVATAR else wanted | {"kind": kind.name})
 
     def confirm(self, form: dict[str, Any] | str, **more: Any) -> httpx2.Response:
         """Confirm as the page does, with a presign's response, or with a key alone."""
         wanted = {"key": form} if isinstance(form, str) else {k: form[k] for k in form.keys() & {"key", "upload_token"}}
         return self.http.post("/uploads/confirm", json=wanted | more)
 
-    def upload_unconfirmed(self, content_type: str, file: bytes) -> dict[str, Any]:
+    def remove(self, kind: Kind = AVATAR) -> httpx2.Response:
+        return self.http.delete(f"/uploads/{kind.name}")
+
+    def make_confirmation(self, key: str | None, kind: Kind = AVATAR) -> dict[str, str]:
+        """The body of the response to a confirm that makes the object with this key permanent."""
+        if key is None:
+            raise AssertionError(f"{self.username} has no {kind.name}")
+        upload = Upload(kind, UploadId(key.removeprefix(kind.permanent_prefix)))
+        url = make_picture_url(self.stack.origin, self.username, upload)
+        confirmation = {"username": self.username, "kind": kind.name, "key": key, "url": url}
+        return confirmation | ({"avatar": key} if kind == AVATAR else {})
+
+    def upload_unconfirmed(self, content_type: str, file: bytes, kind: Kind = AVATAR) -> dict[str, Any]:
         """Presign and post a file, without the confirm. Returns the presign's response."""
-        form: dict[str, Any] = self.presign(content_type, file).raise_for_status().json()
+        form: dict[str, Any] = self.presign(content_type, file, kind).raise_for_status().json()
         post_form(form, file).raise_for_status()
         return form
 

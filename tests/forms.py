@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from services.store.kinds import AVATAR
 from services.uploads.bucket import Bucket
 from services.uploads.decision import Limits
 from services.uploads.form import Signer
+from services.uploads.picture import limit_kinds
 from services.uploads.presign import Presigner
 from services.uploads.strategies import STRATEGIES
 
@@ -22,7 +24,7 @@ def presign_as(
     """A form as the uploads service makes it, signed with the credentials of `service` and valid for `seconds`."""
     aws = stack.aws.with_credentials(stack.resources.credentials[service])
     destination = Bucket(aws.s3, stack.resources.bucket).find_destination()
-    limits = Limits(5_000_000, 4200, 4200, seconds, 3600)
+    limits = Limits(limit_kinds(5_000_000, 4200, 4200), seconds, 3600)
     presigner = Presigner(Signer(destination, aws.find_credentials), STRATEGIES[strategy], limits, time.time)
-    presigned = presigner.presign(username, declared, "request-1")
+    presigned = presigner.presign(username, AVATAR, declared, "request-1")
     return {"url": presigned.form.url, "fields": presigned.form.fields, "key": presigned.key}

@@ -53,6 +53,7 @@ class Trait(Enum):
     COPY_WITHOUT_TAGS = "a copy of an object onto itself can remove its tags"
     PUT_WITHOUT_TAGS = "an object that replaces another does not keep its tags"
     PUT_IF_MATCH = "PutObject checks `IfMatch`"
+    VERSION_TAG_COUNT = "GetObject returns the number of tags of an object in a bucket with versioning"
     EXPIRATION = "a response says when a lifecycle rule will delete the object"
     EXPIRATION_IN_TIME = "a response no longer says so once the rule's tag is removed"
     LIFECYCLE = "lifecycle rules delete expired objects"
@@ -75,6 +76,7 @@ _LOCALSTACK = {
     Trait.FORM_BODY: _NOT_CHECKED,
     Trait.FORM_SIGNER: _NOT_ENFORCED,
     Trait.ANONYMOUS: _NOT_ENFORCED,
+    Trait.VERSION_TAG_COUNT: "LocalStack returns it without versioning only; the tests suspend it there",
     Trait.EXPIRATION_IN_TIME: "LocalStack computes the expiration once, when the object is created",
     Trait.LIFECYCLE: "LocalStack stores lifecycle rules but does not run them",
     Trait.IAM: _NOT_ENFORCED,

@@ -22,10 +22,7 @@ from services.uploads.problems import ERRORS
 from services.uploads.routes import PresignRequest, RateLimits, make_routes
 from services.uploads.settings import Settings
 from services.uploads.strategies import STRATEGIES
-from services.web.callers.guard import Guard
-from services.web.callers.identity import Audience
-from services.web.callers.key_set import fetch_over_http
-from services.web.callers.verifier import Verifier
+from services.web.callers.guard import make_guard
 from services.web.metrics import Metrics
 from services.web.problem_response import API_HEADERS
 from services.web.problems import problem_details
@@ -36,15 +33,16 @@ if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send
 
     from services.uploads.confirm import Confirmer
+    from services.uploads.outbox import Outbox
     from services.uploads.removal import Remover
+    from services.uploads.user_pictures import UserPictures
 
 
 def make_presign(settings: Settings) -> ASGIApp:
     """Make an ASGI application that calls the handler's function without Litestar's work before and after it."""
     session = boto3.Session()
     bucket = Bucket(session.client("s3", config=S3_CONFIG), settings.bucket)
-    audience = Audience(settings.origin)
-    guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    guard = make_guard(settings)
     handler, *_ = make_routes(
         guard,
         Presigner(
@@ -55,6 +53,8 @@ def make_presign(settings: Settings) -> ASGIApp:
         ),
         cast("Confirmer", None),  # only confirm uses it
         cast("Remover", None),  # only the removal uses it
+        cast("Outbox", None),  # only confirm and the removal use it
+        cast("UserPictures", None),  # only confirm and the redirect use it
         RateLimits(*(RateLimit(settings.presigns_per_minute, time.monotonic) for _ in range(2))),
         Metrics("uploads", on=settings.metrics),
     )

@@ -24,7 +24,7 @@ from bench.soak.judge import (
     judge_post,
     judge_presign,
 )
-from services.store.keys import AVATAR_PREFIX
+from services.store.kinds import AVATAR
 from services.uploads.bucket import compute_sha256
 from services.uploads.strategies import STRATEGIES
 
@@ -105,14 +105,14 @@ class Client:
 
     async def presign(self, username: str, file: bytes) -> Upload | None:
         body = {"content_type": CONTENT_TYPE, "size": len(file), "sha256": compute_sha256(file)}
-        prefix = STRATEGIES[self.shared.strategy].prefix
+        prefix = STRATEGIES[self.shared.strategy].posted_prefix(AVATAR)
         for _ in range(TRIES):
             response, outage = await self._ask("presign", "/uploads/presign", body, username)
             if wrong := judge_presign(response, prefix, outage=outage):
                 self._report(f"{username}: {wrong}")
             if response.name == DONE:
                 made = response.body
-                avatar = AVATAR_PREFIX + made["key"].removeprefix(prefix)
+                avatar = AVATAR.permanent_prefix + made["key"].removeprefix(prefix)
                 return Upload(username, made["key"], avatar, made.get("upload_token"), made["url"], made["fields"])
             if not response.is_ambiguous:
                 return None
@@ -159,7 +159,8 @@ class Client:
             circumstances = Circumstances(
                 self.shared.strategy, history.may_be_superseded(username, key), is_superseded, outage
             )
-            if wrong := judge_confirm(case, response, circumstances, {"username": username, "avatar": key}):
+            wanted = {"username": username, "kind": AVATAR.name, "key": key, "avatar": key}
+            if wrong := judge_confirm(case, response, circumstances, wanted):
                 self._report(f"{username} {upload.key}: {wrong}")
             if response.name == DONE:
                 history.confirm(username, key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.store.keys import AVATAR_PREFIX
+from services.store.kinds import PERMANENT_PREFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,10 +63,10 @@ def find_unswept(before: Snapshot, after: Snapshot, known: Known) -> Iterator[st
     for key, seen in after.objects.items():
         if key in referenced and seen.tagged:
             yield f"{key}: a row refers to it, and a lifecycle rule will delete it"
-        elif key.startswith(AVATAR_PREFIX) and not seen.tagged and key not in referenced:
+        elif key.startswith(PERMANENT_PREFIXES) and not seen.tagged and key not in referenced:
             yield f"{key}: no row refers to it, and nothing will delete it"
     for key in before.objects.keys() - after.objects.keys():
-        if key in referenced or before.objects[key].tagged or not key.startswith(AVATAR_PREFIX):
+        if key in referenced or before.objects[key].tagged or not key.startswith(PERMANENT_PREFIXES):
             yield f"{key}: the sweep deleted it"
 
 

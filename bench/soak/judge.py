@@ -90,14 +90,16 @@ class Circumstances:
 def judge_confirm(
     case: Case, response: Response, circumstances: Circumstances, wanted: Mapping[str, str] | None = None
 ) -> str | None:
-    """Return the violation, if any. `wanted` is the body of a 200."""
+    """Return the violation, if any. `wanted`: members of the body of a 200."""
     if response.is_ambiguous:
         return judge_failure(response, outage=circumstances.outage)
     expected = _expect(case, circumstances)
     if response.name not in expected:
         return f"{response.name} instead of {' or '.join(sorted(expected))} for {case.value}"
     if response.name == DONE:
-        return None if response.body == wanted else f"200 with {response.body} instead of {wanted}"
+        # The body also has the URL of the picture, at the origin of the system.
+        has_wanted = response.body is not None and {**response.body, **(wanted or {})} == response.body
+        return None if has_wanted else f"200 with {response.body} instead of {wanted}"
     return _judge_media_type(response)
 
 

@@ -11,7 +11,8 @@ import uuid_utils
 from bench.soak.client import Upload
 from bench.soak.jobs import Scenario
 from bench.soak.judge import Case
-from services.store.keys import UploadId
+from services.store import keys
+from services.store.kinds import AVATAR
 from services.uploads.strategies import STRATEGIES
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ async def _foreign(client: Client, job: Job, files: Files) -> None:
 
 
 async def _unknown(client: Client, job: Job, files: Files) -> None:
-    upload_id = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns())))
+    upload_id = keys.UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns())))
+    invented = keys.Upload(AVATAR, upload_id)
     strategy = STRATEGIES[client.shared.strategy]
     (other,) = (other for name, other in STRATEGIES.items() if name != client.shared.strategy)
     case = job.dice.choice([Case.UNKNOWN, Case.NO_KEY, Case.OTHER_STRATEGYS_KEY])
@@ -115,13 +117,13 @@ async def _unknown(client: Client, job: Job, files: Files) -> None:
             await client.confirm(presigned, case)
         return
     key = {
-        Case.UNKNOWN: strategy.posted_key(upload_id),
+        Case.UNKNOWN: strategy.posted_key(invented),
         Case.NO_KEY: job.dice.choice(
-            ["", "avatars/", "pending/../avatars/x", strategy.prefix + upload_id.text.upper()]
+            ["", "avatars/", "pending/../avatars/x", strategy.posted_prefix(AVATAR) + upload_id.text.upper()]
         ),
-        Case.OTHER_STRATEGYS_KEY: other.posted_key(upload_id),
+        Case.OTHER_STRATEGYS_KEY: other.posted_key(invented),
     }[case]
-    await client.confirm(Upload(job.username, key, upload_id.avatar_key), case)
+    await client.confirm(Upload(job.username, key, invented.permanent_key), case)
 
 
 async def _upload_good(client: Client, job: Job, files: Files) -> Upload | None:

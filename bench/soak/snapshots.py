@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.soak.files import digest
 from bench.soak.invariants import Seen, Snapshot
 from services.store.keys import USERNAME_FIELD
-from services.store.table import USERNAME, read_avatar
+from services.store.table import read_row
 
 if TYPE_CHECKING:
     from infra.local.clients import Aws
@@ -31,8 +31,8 @@ def take_snapshot(stack: Stack) -> Snapshot:
 def read_rows(stack: Stack) -> dict[str, str]:
     """Return the avatar keys by user, of the rows that have one."""
     pages = stack.aws.dynamodb.get_paginator("scan").paginate(TableName=stack.resources.table, ConsistentRead=True)
-    items: list[Any] = [item for page in pages for item in page["Items"]]
-    return {item[USERNAME]["S"]: avatar for item in items if (avatar := read_avatar(item))}
+    rows = [read_row(item) for page in pages for item in page["Items"]]
+    return {row.username: row.avatar for row in rows if row.avatar}
 
 
 def _look(aws: Aws, bucket: str, key: str) -> Seen:

@@ -13,6 +13,7 @@ import httpx2
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from services.settings.environment import read_settings
 from services.uploads.bucket import Bucket
+from services.uploads.notifier import Notifier
 from services.uploads.sweep.settings import Settings
 from services.uploads.sweep.sweeper import Sweeper
 from services.uploads.users import Users
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from infra.local.stack import Stack
+    from services.uploads.notifier import Messenger
     from services.uploads.sweep.report import Report
 
 LATER_SECONDS = 5 * 3600
@@ -39,14 +41,17 @@ def read_clock(stack: Stack) -> Callable[[], float]:
 
 
 @contextlib.contextmanager
-def open_sweeper(stack: Stack, later: float = LATER_SECONDS) -> Generator[Sweeper, None, None]:
-    """Open a sweeper whose clock is `later` seconds ahead."""
+def open_sweeper(
+    stack: Stack, later: float = LATER_SECONDS, messenger: Messenger | None = None
+) -> Generator[Sweeper, None, None]:
+    """Open a sweeper whose clock is `later` seconds ahead, and which tells the application by this messenger."""
     aws, clock = stack.aws.with_credentials(stack.resources.credentials["sweep"]), read_clock(stack)
     settings = read_settings(Settings, {"BUCKET": stack.resources.bucket, "TABLE": stack.resources.table})
+    bucket, users = Bucket(aws.s3, settings.bucket), Users(aws.dynamodb, settings.table)
     with ThreadPoolExecutor(16) as executor:
         yield Sweeper(
-            Bucket(aws.s3, settings.bucket),
-            Users(aws.dynamodb, settings.table),
+            bucket,
+            users,
             settings.limits,
             settings.confirm_seconds + settings.margin_seconds,
             settings.max_deletions,
@@ -54,9 +59,10 @@ def open_sweeper(stack: Stack, later: float = LATER_SECONDS) -> Generator[Sweepe
             lambda: clock() + later,
             executor,
             full=True,
+            notifier=Notifier(messenger, users, bucket, settings.limits) if messenger else None,
         )
 
 
-def sweep(stack: Stack) -> Report:
-    with open_sweeper(stack) as sweeper:
+def sweep(stack: Stack, messenger: Messenger | None = None) -> Report:
+    with open_sweeper(stack, messenger=messenger) as sweeper:
         return sweeper.sweep()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.check.outcome import CheckFailedError, NotCheckedError, require
 from infra.check.picture import make_picture
-from infra.check.uploads import read_id
+from infra.check.uploads import read_upload
 from infra.check.visit import Check
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ def check_ids(visit: Visit) -> None:
     began = _read_s3(visit)
     form = visit.user.obtain_form(make_picture())
     ended = _read_s3(visit)
-    upload = read_id(form["key"])
+    upload = read_upload(form["key"])
     if upload is None:
         raise NotCheckedError("the key has no id")
-    _expect_between(began, upload.created, ended, "the time in an upload's id")
+    _expect_between(began, upload.id.created, ended, "the time in an upload's id")
 
 
 def check_here(visit: Visit) -> None:

@@ -53,18 +53,26 @@ OK, FAILED, CANNOT_CHECK = 0, 1, 2
 """Exit statuses. argparse ends with the last one for wrong arguments."""
 
 
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def main() -> None:
-    # SIGTERM ends the checks as Ctrl-C does, so that the former picture is put back.
-    signal.signal(signal.SIGTERM, interrupt)
+    handle_interruptions()
     try:
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:
         print("The check was interrupted.", file=sys.stderr)
         sys.exit(CANNOT_CHECK)
+
+
+def handle_interruptions() -> None:
+    """SIGTERM, and SIGHUP when the terminal is closed, end the checks as Ctrl-C does, so that the former picture is put
+    back. A signal that is ignored, as SIGHUP under `nohup`, stays ignored.
+    """
+    for number in INTERRUPTIONS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -9,7 +9,9 @@ from infra.check.outcome import NotCheckedError, require
 from infra.check.picture import make_picture
 from infra.check.visit import Check
 from services.settings.limits import MAX_FORM_SECONDS
-from services.store.keys import AVATAR_PREFIX, UploadId
+from services.store.keys import Upload, UploadId
+from services.store.kinds import AVATAR
+from services.uploads.user_pictures import make_picture_url
 
 if TYPE_CHECKING:
     from typing import Any
@@ -17,15 +19,17 @@ if TYPE_CHECKING:
     from infra.check.visit import Visit
 
 
-def read_id(key: str) -> UploadId | None:
-    return UploadId.parse(key.rpartition("/")[2])
+def read_upload(key: str) -> Upload | None:
+    """The avatar whose form posts to this key, under either strategy."""
+    upload_id = UploadId.parse(key.rpartition("/")[2])
+    return Upload(AVATAR, upload_id) if upload_id else None
 
 
 def check_presign(visit: Visit) -> None:
     form: dict[str, Any] = expect(visit.user.presign(make_picture()), "200").json()
     missing = {"method", "url", "fields", "key", "expires"} - form.keys()
     require(not missing, "a form", f"no {', '.join(sorted(missing))}")
-    require(read_id(form["key"]), "a key that ends with a UUIDv7", form["key"])
+    require(read_upload(form["key"]), "a key that ends with a UUIDv7", form["key"])
     seconds = form["expires"]
     require(0 < seconds <= MAX_FORM_SECONDS, f"a form that is valid for at most {MAX_FORM_SECONDS} s", f"{seconds} s")
 
@@ -50,8 +54,10 @@ def check_confirm_again(visit: Visit) -> None:
 
 
 def _expect_avatar(response: Any, visit: Visit, form: dict[str, Any]) -> None:
-    upload = read_id(form["key"])
-    expected = {"username": visit.user.username, "avatar": upload.avatar_key if upload else AVATAR_PREFIX}
+    upload = read_upload(form["key"])
+    key = upload.permanent_key if upload else AVATAR.permanent_prefix
+    url = make_picture_url(visit.deployment.origin, visit.user.username, upload) if upload else ""
+    expected = {"username": visit.user.username, "kind": AVATAR.name, "key": key, "url": url, "avatar": key}
     require(response == expected, str(expected), response)
 
 
@@ -90,8 +96,8 @@ def check_older(visit: Visit) -> None:
     obtain(visit.user.confirm(newer), OK, "confirm of the newer upload")
     expect(visit.user.confirm(older), "409 superseded")
     avatar = describe_avatar(visit, visit.user.username)
-    upload = read_id(newer["key"])
-    require(upload and avatar == upload.avatar_key, "the newer upload as the avatar", avatar)
+    upload = read_upload(newer["key"])
+    require(upload and avatar == upload.permanent_key, "the newer upload as the avatar", avatar)
 
 
 def check_removal(visit: Visit) -> None:

@@ -37,11 +37,12 @@ class Domain(pulumi.ComponentResource):
             },
             opts=child_opts,
         )
-        self.domain_name = domain
+        self._domain_name = domain.domain_name
         configuration = domain.domain_name_configuration
         self.target: pulumi.Output[str] = configuration.target_domain_name.apply(lambda target: target or "")
+        self._records: list[pulumi.Resource] = []
         if settings.hosted_zone:
-            aws.route53.Record(
+            record = aws.route53.Record(
                 name,
                 zone_id=settings.hosted_zone,
                 name=settings.name,
@@ -55,16 +56,19 @@ class Domain(pulumi.ComponentResource):
                 ],
                 opts=child_opts,
             )
+            self._records.append(record)
         self.register_outputs({"target": self.target})
 
-    def add_api(self, stage: aws.apigatewayv2.Stage) -> None:
-        aws.apigatewayv2.ApiMapping(
+    def add_api(self, stage: aws.apigatewayv2.Stage) -> pulumi.Output[str]:
+        """Return the origin. Pulumi knows it once the domain's record and the mapping exist."""
+        mapping = aws.apigatewayv2.ApiMapping(
             self._name,
             api_id=stage.api_id,
-            domain_name=self.domain_name.domain_name,
+            domain_name=self._domain_name,
             stage=stage.name,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._records),
         )
+        return pulumi.Output.concat("https://", mapping.domain_name)
 
     def _make_certificate(self, name: str, settings: DomainSettings) -> pulumi.Output[str]:
         """The ARN of a new certificate, once ACM has found the record that proves who owns the domain."""

@@ -35,7 +35,11 @@ APIs").
 
 
 class Edge(pulumi.ComponentResource):
-    """An HTTP API, with HTTPS on a domain of AWS or the operator's, and the internal load balancer behind it."""
+    """An HTTP API, with HTTPS on a domain of AWS or the operator's, and the internal load balancer behind it.
+
+    `own_endpoint`: whether the API can be called at its domain of AWS. An update that adds the operator's domain can't
+    disable that afterwards, because the mapping of the domain depends on the API.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Edge(pulumi.ComponentResource):
         *,
         network: Network,
         domain: DomainSettings | None,
+        own_endpoint: bool,
         names: StackNames,
         requests_per_second: int,
         log_days: int,
@@ -50,18 +55,10 @@ class Edge(pulumi.ComponentResource):
     ) -> None:
         super().__init__("three-phase-upload:infra:Edge", name, None, opts)
         child_opts = pulumi.ResourceOptions(parent=self)
-        own_domain = Domain(f"{name}-domain", settings=domain, opts=child_opts) if domain else None
-        # There is one origin: tokens, cookies and the bucket's CORS rules are valid for no other.
+        if domain and own_endpoint:
+            pulumi.log.info("The API also has its domain of AWS until the next `pulumi up`, which disables that.", self)
         api = aws.apigatewayv2.Api(
-            name,
-            protocol_type="HTTP",
-            disable_execute_api_endpoint=own_domain is not None,
-            # Without a valid certificate, there is no domain name. The stack then keeps the origin that it has.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[own_domain.domain_name] if own_domain else []),
-        )
-        # The origin is known before the integration exists. The bucket's CORS rules and the services need it.
-        self.origin = (
-            pulumi.Output.concat("https://", own_domain.domain_name.domain_name) if own_domain else api.api_endpoint
+            name, protocol_type="HTTP", disable_execute_api_endpoint=not own_endpoint, opts=child_opts
         )
         self.api_id = api.id
 
@@ -135,7 +132,8 @@ class Edge(pulumi.ComponentResource):
             access_log_settings={"destination_arn": logs.arn, "format": pulumi.Output.json_dumps(ACCESS_LOG)},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[route]),
         )
+        own_domain = Domain(f"{name}-domain", settings=domain, opts=child_opts) if domain else None
         self.cname_target = own_domain.target if own_domain else None
-        if own_domain:
-            own_domain.add_api(stage)
+        # There is one origin: tokens, cookies and the bucket's CORS rules are valid for no other.
+        self.origin = own_domain.add_api(stage) if own_domain else api.api_endpoint
         self.register_outputs({"origin": self.origin})

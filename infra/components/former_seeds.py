@@ -11,8 +11,9 @@ import pulumi_aws as aws
 
 from infra.live_stack import read_urns
 from infra.seed.people import SEEDED_USERS, invent_people
-from services.store.keys import AVATAR_CACHE_CONTROL, USERNAME_FIELD, UploadId
-from services.store.table import USERNAME, Row, write_row
+from services.store.keys import PERMANENT_CACHE_CONTROL, USERNAME_FIELD, Upload, UploadId
+from services.store.kinds import AVATAR
+from services.store.table import USERNAME, Row, Value, write_row
 
 if TYPE_CHECKING:
     from infra.components.storage import Storage
@@ -32,7 +33,7 @@ def release_seeds(storage: Storage) -> None:
     """
     urns = read_urns()
     for number, person in enumerate(invent_people(SEEDED_USERS), start=1):
-        avatar = make_seed_id(number).avatar_key
+        avatar = Upload(AVATAR, make_seed_id(number)).permanent_key
         if any(urn.endswith(f"{PICTURE_TYPE}::{person.username}") for urn in urns):
             aws.s3.BucketObjectv2(
                 person.username,
@@ -40,7 +41,7 @@ def release_seeds(storage: Storage) -> None:
                 key=avatar,
                 source=pulumi.FileAsset(str(person.portrait)),
                 content_type="image/png",
-                cache_control=AVATAR_CACHE_CONTROL,
+                cache_control=PERMANENT_CACHE_CONTROL,
                 metadata={USERNAME_FIELD: person.username},
                 # Any change, of a tag for example, would fail if the user has replaced the picture.
                 opts=pulumi.ResourceOptions(
@@ -54,7 +55,7 @@ def release_seeds(storage: Storage) -> None:
                 person.username,
                 table_name=storage.table,
                 hash_key=USERNAME,
-                item=json.dumps(write_row(Row(person.username, person.name, avatar))),
+                item=json.dumps(write_row(Row(person.username, person.name).replace(AVATAR, Value(avatar)))),
                 opts=pulumi.ResourceOptions(parent=storage, retain_on_delete=True, ignore_changes=["item"]),
             )
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
@@ -16,6 +16,9 @@ from infra.documents.bucket import (
 from infra.documents.policies import bucket_policy
 from infra.documents.table import table_definition
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Storage(pulumi.ComponentResource):
     """The bucket and the table. Destroying the stack deletes both with their contents, unless `keep_data` is set."""
@@ -26,6 +29,7 @@ class Storage(pulumi.ComponentResource):
         *,
         bucket_name: str | None,
         origin: pulumi.Output[str],
+        other_origins: Sequence[str],
         keep_data: bool,
         recovery_days: int,
         opts: pulumi.ResourceOptions,
@@ -35,7 +39,7 @@ class Storage(pulumi.ComponentResource):
         self._recovery_days = recovery_days
         # With `retain_on_delete`, Pulumi only removes a resource from its state. What protects the bucket stays too.
         self._child_opts = pulumi.ResourceOptions(parent=self, retain_on_delete=keep_data)
-        bucket = self._make_bucket(name, bucket_name, origin)
+        bucket = self._make_bucket(name, bucket_name, cors_rules(origin, other_origins))
         table = self._make_table(name)
         self.bucket = bucket.bucket
         self.bucket_arn = bucket.arn
@@ -43,7 +47,7 @@ class Storage(pulumi.ComponentResource):
         self.table_arn = table.arn
         self.register_outputs({"bucket": self.bucket, "table": self.table})
 
-    def _make_bucket(self, name: str, bucket_name: str | None, origin: pulumi.Output[str]) -> aws.s3.Bucket:
+    def _make_bucket(self, name: str, bucket_name: str | None, cors: list[dict[str, Any]]) -> aws.s3.Bucket:
         child_opts = self._child_opts
         bucket = aws.s3.Bucket(name, bucket=bucket_name, force_destroy=not self._keep_data, opts=child_opts)
         blocked = aws.s3.BucketPublicAccessBlock(
@@ -75,7 +79,7 @@ class Storage(pulumi.ComponentResource):
             opts=self._after(blocked),
         )
         aws.s3.BucketCorsConfiguration(
-            name, bucket=bucket.id, cors_rules=[_translate_cors(rule) for rule in cors_rules(origin)], opts=child_opts
+            name, bucket=bucket.id, cors_rules=[_translate_cors(rule) for rule in cors], opts=child_opts
         )
         versioning = aws.s3.BucketVersioning(
             name, bucket=bucket.id, versioning_configuration={"status": "Enabled"}, opts=child_opts

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from infra.components.network import TASK_PORT
 from infra.components.policy import write_policy
+from infra.documents.environments import Secret
 from infra.documents.policies import assume_policy, execution_policy
 
 if TYPE_CHECKING:
@@ -82,12 +83,18 @@ class Task(pulumi.ComponentResource):
             # Another name would replace the log group of a stack that has one by another name, with all its lines.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
         )
+        secrets = {variable: value for variable, value in environment.items() if isinstance(value, Secret)}
         execution = TaskRole(f"{name}-execution", opts=child_opts)
         allowed = [
             role.allow(name, policy),
             execution.allow(
                 f"{name}-execution",
-                write_policy(execution_policy, repository_arn=image.repository_arn, log_group_arn=logs.arn),
+                write_policy(
+                    execution_policy,
+                    repository_arn=image.repository_arn,
+                    log_group_arn=logs.arn,
+                    secret_arns=sorted({secret.arn for secret in secrets.values()}),
+                ),
             ),
         ]
         container: dict[str, Any] = {
@@ -106,6 +113,7 @@ class Task(pulumi.ComponentResource):
             "environment": [
                 {"name": variable, "value": value}
                 for variable, value in sorted({"AWS_DEFAULT_REGION": settings.region, **environment}.items())
+                if variable not in secrets
             ],
             "stopTimeout": STOP_SECONDS,
             "logConfiguration": {
@@ -120,6 +128,10 @@ class Task(pulumi.ComponentResource):
                 },
             },
         }
+        if secrets:
+            container["secrets"] = [
+                {"name": variable, "valueFrom": secret.arn} for variable, secret in sorted(secrets.items())
+            ]
         if command:
             container["command"] = command
         definition = aws.ecs.TaskDefinition(

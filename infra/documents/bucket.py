@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from services.store.keys import PENDING_PREFIX, PENDING_PREFIXES, PENDING_TAG
+from services.store.keys import PENDING_TAG
+from services.store.kinds import KINDS, PENDING_PREFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,14 +16,14 @@ PENDING_DAYS = 1
 """
 
 
-def cors_rules(origin: Any) -> list[dict[str, Any]]:
-    """Pages of this origin, and of no other, may post forms and read the responses.
+def cors_rules(origin: Any, other_origins: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Pages of these origins, and of no others, may post forms and read the responses.
 
     `origin` may be a Pulumi output.
     """
     return [
         {
-            "AllowedOrigins": [origin],
+            "AllowedOrigins": [origin, *other_origins],
             "AllowedMethods": ["POST"],
             # A form needs no extra header. Clients that report progress make a preflight request, which names this one.
             "AllowedHeaders": ["content-type"],
@@ -36,12 +37,12 @@ def cors_rules(origin: Any) -> list[dict[str, Any]]:
 def lifecycle_rules(pending_prefixes: Sequence[str] = PENDING_PREFIXES) -> list[dict[str, Any]]:
     """Delete objects that were uploaded and never confirmed, under either strategy.
 
-    `pending_prefixes` starts with the current prefix.
+    `pending_prefixes` starts with the avatar's current prefix.
     """
     return [
         *(
             {
-                "ID": "pending-prefix" if prefix == pending_prefixes[0] else f"pending-prefix-{prefix.rstrip('/')}",
+                "ID": _name_rule("pending-prefix", prefix, pending_prefixes[0]),
                 "Status": "Enabled",
                 "Filter": {"Prefix": prefix},
                 "Expiration": {"Days": PENDING_DAYS},
@@ -77,14 +78,22 @@ def version_rules(recovery_days: int) -> list[dict[str, Any]]:
             # A delete marker is of no use once it is the only version of its object.
             "Expiration": {"ExpiredObjectDeleteMarker": True},
         },
-        {
-            # No row refers to a pending object, so restoring the table needs none.
-            "ID": "noncurrent-pending",
-            "Status": "Enabled",
-            "Filter": {"Prefix": PENDING_PREFIX},
-            "NoncurrentVersionExpiration": {"NoncurrentDays": PENDING_DAYS},
-        },
+        *(
+            {
+                # No row refers to a pending object, so restoring the table needs none.
+                "ID": _name_rule("noncurrent-pending", kind.pending_prefix, PENDING_PREFIXES[0]),
+                "Status": "Enabled",
+                "Filter": {"Prefix": kind.pending_prefix},
+                "NoncurrentVersionExpiration": {"NoncurrentDays": PENDING_DAYS},
+            }
+            for kind in KINDS.values()
+        ),
     ]
+
+
+def _name_rule(name: str, prefix: str, first: str) -> str:
+    """The id of a prefix's rule. The first prefix has no suffix, so that a deployed rule keeps its id."""
+    return name if prefix == first else f"{name}-{prefix.rstrip('/')}"
 
 
 PUBLIC_ACCESS_BLOCK = {

@@ -28,24 +28,35 @@ PROGRAMS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that ECS reads from Secrets Manager when it starts a task. It is neither in the task definition nor in
+    Pulumi's state.
+    """
+
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """Names and addresses of the resources that the programs use."""
 
     origin: Any
     table: Any
     bucket: Any
-    signing_keys: Any
-    jwks_url: Any
+    signing_keys: Any = None
+    jwks_url: Any = None
     metrics_namespace: str = METRICS_NAMESPACE
+    confirmed_secret: Secret | None = None
 
 
 def make_environment(program: str, names: Names, settings: msgspec.Struct) -> Environment:
     """Each setting of this program that the stack's configuration or one of the names determines."""
-    known = {field.name: str(getattr(settings, field.name)) for field in msgspec.structs.fields(settings)}
-    known |= {field.name: getattr(names, field.name) for field in fields(names)}
-    known["metrics"] = "true"
+    configured = {field.name: getattr(settings, field.name) for field in msgspec.structs.fields(settings)}
+    named = {field.name: getattr(names, field.name) for field in fields(names)}
+    known = {name: str(value) for name, value in configured.items() if value is not None}
+    known |= {name: value for name, value in named.items() if value is not None} | {"metrics": "true"}
     return {
         field.name.upper(): known[field.name]
         for field in msgspec.structs.fields(PROGRAMS[program])
-        if field.name in known
+        if known.get(field.name) is not None
     }

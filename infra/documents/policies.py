@@ -5,9 +5,13 @@ The Pulumi program and the local stack both use them, so the local stack has the
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, PENDING_PREFIXES
+from services.store.kinds import KINDS, PERMANENT_PREFIXES
+from services.store.table import USERNAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Document = dict[str, Any]
 
@@ -23,54 +27,79 @@ def auth_policy(*, table_arn: str, key_arns: list[str]) -> Document:
 
 
 def uploads_policy(*, bucket_arn: str, table_arn: str) -> Document:
-    prefixes = [f"{bucket_arn}/{PENDING_PREFIX}*", f"{bucket_arn}/{AVATAR_PREFIX}*"]
+    posted = [prefix for kind in KINDS.values() for prefix in (kind.pending_prefix, kind.permanent_prefix)]
+    permanent = _name_objects(bucket_arn, PERMANENT_PREFIXES)
     return _document(
-        # A presigned form has the permissions of its signer, so the signer needs PutObject. Confirm reads the pending
-        # object, copies it, and deletes it and the old avatar.
-        _allow("WriteReadDeletePictures", ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], prefixes),
+        # A presigned form has the permissions of its signer, so the signer needs PutObject, and GetObject for the
+        # presigned URL of a picture. Confirm reads the pending object, copies it, and deletes it and the old picture.
+        _allow(
+            "WriteReadDeletePictures",
+            ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"],
+            _name_objects(bucket_arn, posted),
+        ),
         # Strategy tag: the signer of a form that sets tags needs PutObjectTagging. GetObjectTagging is needed for the
         # tag count that GetObject returns, and to copy an object that has tags.
-        _allow("TagPictures", ["s3:PutObjectTagging", "s3:GetObjectTagging"], [f"{bucket_arn}/{AVATAR_PREFIX}*"]),
+        _allow("TagPictures", ["s3:PutObjectTagging", "s3:GetObjectTagging"], permanent),
         # With ListBucket the response for a missing key is 404. Without it, it is 403, as for a missing permission
         # (AWS: GetObject).
         _allow("GetNotFoundForMissingKeys", ["s3:ListBucket"], [bucket_arn]),
-        # Confirm reads the user's row and updates its avatar.
+        # Confirm reads the user's row and updates it. The redirect to a picture reads the row.
         _allow("UpdateAvatar", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
     )
 
 
 def sweep_policy(*, bucket_arn: str, table_arn: str) -> Document:
-    avatars = [f"{bucket_arn}/{AVATAR_PREFIX}*"]
+    permanent = _name_objects(bucket_arn, PERMANENT_PREFIXES)
     return _document(
         # The sweep lists all objects. ListBucket also makes the response for a missing key 404 and not 403.
         _allow("ListBucket", ["s3:ListBucket"], [bucket_arn]),
         # It reads who owns an object, whether it has the pending tag, and whether it is a picture.
-        _allow("ReadAvatars", ["s3:GetObject", "s3:GetObjectTagging"], avatars),
-        # It copies a live avatar that has the pending tag onto itself without the tag. CopyObject of a tagged object
+        _allow("ReadAvatars", ["s3:GetObject", "s3:GetObjectTagging"], permanent),
+        # It copies a live picture that has the pending tag onto itself without the tag. CopyObject of a tagged object
         # needs both permissions.
-        _allow("RepairAvatars", ["s3:PutObject", "s3:PutObjectTagging"], avatars),
-        # It deletes avatars that no row refers to. Lifecycle rules delete pending objects.
-        _allow("DeleteOrphans", ["s3:DeleteObject"], avatars),
+        _allow("RepairAvatars", ["s3:PutObject", "s3:PutObjectTagging"], permanent),
+        # It deletes permanent objects that no row refers to. Lifecycle rules delete pending objects.
+        _allow("DeleteOrphans", ["s3:DeleteObject"], permanent),
         # It scans all rows, and reads the owner's row again before it deletes an orphan.
         _allow("ReadRows", ["dynamodb:Scan", "dynamodb:GetItem"], [table_arn]),
+        # It marks a row after it told the application of the row's state, and changes no other attribute (AWS: "Using
+        # IAM policy conditions for fine-grained access control").
+        _allow("MarkTold", ["dynamodb:UpdateItem"], [table_arn]) | {"Condition": _allow_attributes(MARKED)},
     )
 
 
+MARKED = [USERNAME, *(kind.told_attribute for kind in KINDS.values())]
+"""The attributes that a sweep's update names."""
+
+
+def _allow_attributes(names: list[str]) -> Document:
+    """A condition on the attributes that a request names or that its response has."""
+    return {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": names},
+        "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE"]},
+    }
+
+
 def frontend_policy(*, bucket_arn: str, table_arn: str) -> Document:
-    prefixes = [f"{bucket_arn}/{prefix}*" for prefix in (*PENDING_PREFIXES, AVATAR_PREFIX)]
+    prefixes = [prefix for kind in KINDS.values() for prefix in (*kind.pending_prefixes, kind.permanent_prefix)]
     return _document(
         # The page shows the objects in the bucket.
         _allow("ListBucket", ["s3:ListBucket"], [bucket_arn]),
         # The page shows metadata and tags of each object. A presigned GET of an avatar has its signer's permissions.
-        _allow("ReadObjects", ["s3:GetObject", "s3:GetObjectTagging"], prefixes),
+        _allow("ReadObjects", ["s3:GetObject", "s3:GetObjectTagging"], _name_objects(bucket_arn, prefixes)),
         # The page shows users and rows, redirects to the avatar of a user, and shows which listed objects are live.
         _allow("ReadUsers", ["dynamodb:Scan", "dynamodb:GetItem", "dynamodb:BatchGetItem"], [table_arn]),
     )
 
 
-def execution_policy(*, repository_arn: str, log_group_arn: str) -> Document:
-    """Permissions of the task execution role, which ECS uses to pull the image and to write the logs."""
+def execution_policy(*, repository_arn: str, log_group_arn: str, secret_arns: list[str]) -> Document:
+    """Permissions of the task execution role, which ECS uses to pull the image, to write the logs and to read secrets
+    into environment variables of the container.
+    """
+    # ECS reads the secret when it starts a task. The task's own role can't read it.
+    secrets = [_allow("ReadSecrets", ["secretsmanager:GetSecretValue"], secret_arns)] if secret_arns else []
     return _document(
+        *secrets,
         # This action supports no resource: an authorization token is for the whole registry (AWS: "Actions for Amazon
         # ECR").
         _allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
@@ -188,6 +217,10 @@ def signing_key_policy(*, administrator: str, signer: str) -> Document:
             "Resource": "*",
         },
     )
+
+
+def _name_objects(bucket_arn: str, prefixes: Iterable[str]) -> list[str]:
+    return [f"{bucket_arn}/{prefix}*" for prefix in prefixes]
 
 
 def _document(*statements: Document) -> Document:

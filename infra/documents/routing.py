@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 ROUTES = (("/auth/*", "auth"), ("/uploads/*", "uploads"), ("/*", "frontend"))
-"""Path patterns and services. The first pattern that matches decides."""
+"""Path patterns and services. The first pattern that matches, of a service that runs, decides."""
 
 TIMEOUT_SECONDS = 30
 """Maximum integration timeout of an HTTP API (AWS: "Quotas for HTTP APIs")."""
@@ -25,7 +29,9 @@ def find_rule(service: str) -> Rule:
     return rule
 
 
-def find_service(path: str) -> str:
-    matching = (service for pattern, service in ROUTES if fnmatchcase(path, pattern))
-    # No pattern matches the `*` of an OPTIONS request. A load balancer then takes its default action.
-    return next(matching, ROUTES[-1][1])
+def find_service(path: str, services: Container[str]) -> str | None:
+    """The service for this path, of those that run. None: the load balancer takes its default action, as it does for
+    the `*` of an OPTIONS request, which no pattern matches.
+    """
+    matching = (service for pattern, service in ROUTES if service in services and fnmatchcase(path, pattern))
+    return next(matching, None)

@@ -11,11 +11,37 @@ if TYPE_CHECKING:
 MIN_ZONES = 2
 """A load balancer needs subnets in two Availability Zones."""
 
-UNSUPPORTED_ZONES = frozenset(
-    {"ape1-az1", "apne1-az3", "cac1-az3", "cac1-az4", "cnn1-az3", "cnn1-az4", "euw3-az2", "use1-az3", "usw1-az2"}
+VPC_LINK_REGIONS = frozenset(
+    {
+        "ap-east-1",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-south-2",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "me-south-1",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-gov-west-1",
+        "us-west-1",
+        "us-west-2",
+    }
 )
-"""Zones without VPC links of HTTP APIs or without Fargate (AWS: "Set up VPC links V2 in API Gateway" and "Supported
-Regions for Amazon ECS on AWS Fargate").
+"""Regions that have VPC links of HTTP APIs (AWS: "Set up VPC links V2 in API Gateway")."""
+
+UNSUPPORTED_ZONES = frozenset(
+    {"ape1-az1", "apne1-az3", "apne2-az4", "cac1-az3", "cac1-az4", "euw3-az2", "use1-az3", "usw1-az2"}
+)
+"""Zones of these regions without VPC links or without Fargate (AWS: the same page, and "Supported Regions for Amazon
+ECS on AWS Fargate").
 """
 
 

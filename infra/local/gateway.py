@@ -12,6 +12,7 @@ import uvicorn
 from litestar import Litestar
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 
+from infra.documents.openapi import find_path, merge_documents
 from infra.documents.routing import TIMEOUT_SECONDS, find_service
 from infra.local.asgi_messages import Headers, send_problem, send_response
 from infra.local.controls import ControlEndpoint
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from litestar.types import HTTPScope, Receive, Scope, Send
 
+    from services.web.api_document import Document
+
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 75
@@ -40,6 +43,7 @@ CLIENT_ADDRESS = CLIENT_ADDRESS_HEADER.lower().encode()
 FORWARDING_HEADERS = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", CLIENT_ADDRESS})
 """Headers that the gateway sets. It removes those of the client."""
 HEALTH_PATH = "/_gateway/health"
+OPENAPI_PATH = "/openapi.json"
 STARTING = b"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta http-equiv="refresh" content="1"><title>Starting</title></head>
@@ -82,15 +86,42 @@ class Gateway:
             await send_response(send, 307, [(b"location", self._origin.encode() + _target(scope))], b"")
         elif scope["path"] == LIFECYCLE_PATH:
             await self._lifecycle(scope, receive, send)
+        elif scope["path"] == OPENAPI_PATH:
+            await self._send_openapi(send)
         elif self._pages and scope["path"].startswith(f"{PAGES_PATH}/"):
             await self._pages(scope, receive, send)
         else:
             await self._forward(scope, receive, send)
 
+    async def _send_openapi(self, send: Send) -> None:
+        """Merge the documents that the services serve now."""
+        try:
+            documents = [
+                await self._read_document(base + find_path(service)) for service, base in self._services.items()
+            ]
+        except httpx2.TransportError:
+            await send_problem(send, 503, "unavailable", "A service is unavailable; try again in a moment")
+            return
+        body = json.dumps(merge_documents(documents)).encode()
+        await send_response(send, 200, [(b"content-type", b"application/vnd.oai.openapi+json")], body)
+
+    async def _read_document(self, url: str) -> Document:
+        timeout = httpx2.Timeout(TIMEOUT_SECONDS).as_dict()
+        request = httpx2.Request("GET", url, extensions={"timeout": timeout})
+        response = await self._transport.handle_async_request(request)
+        try:
+            return json.loads(await response.aread())
+        finally:
+            await response.aclose()
+
     def _has_other_host(self, scope: HTTPScope) -> bool:
         return dict(scope["headers"]).get(b"host", b"").decode("latin-1") != self._origin.partition("://")[2]
 
     async def _forward(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        target = self._find_target(scope["path"])
+        if target is None:
+            await send_problem(send, 404, "not-found", "There is nothing at this path")
+            return
         # A connection to a service is taken when the body is complete, as by API Gateway, so that slow clients do not
         # use up all connections.
         try:
@@ -102,7 +133,7 @@ class Gateway:
             return
         request = httpx2.Request(
             scope["method"],
-            self._find_target(scope["path"]),
+            target,
             headers=[*_select_headers(scope["headers"]), *self._make_forwarding_headers(scope)],
             content=body if _has_body(scope) else None,
             # The request target is passed on unchanged, so that the service sees its dots, slashes and escapes.
@@ -135,14 +166,14 @@ class Gateway:
             if has_started:
                 raise
             logger.warning("%s %s: %s", scope["method"], scope["path"], error)
-            if b"text/html" in dict(scope["headers"]).get(b"accept", b""):
-                await send_response(send, 503, [(b"content-type", b"text/html"), (b"retry-after", b"1")], STARTING)
-                return
-            await send_problem(send, 503, "unavailable", "The service is unavailable; try again in a moment")
+            await _send_unavailable(scope, send)
 
-    def _find_target(self, path: str) -> str:
+    def _find_target(self, path: str) -> str | None:
         # The page moves the emulator's clock at this path, which a deployment does not have.
-        return self._emulator if path == LIFECYCLE_PATH else self._services[find_service(path)]
+        if path == LIFECYCLE_PATH:
+            return self._emulator
+        service = find_service(path, self._services)
+        return self._services[service] if service else None
 
     def _make_forwarding_headers(self, scope: HTTPScope) -> Headers:
         client = scope["client"][0] if scope["client"] else HOST
@@ -157,6 +188,14 @@ class Gateway:
 
 class _BodyTooLargeError(Exception):
     pass
+
+
+async def _send_unavailable(scope: HTTPScope, send: Send) -> None:
+    """A browser gets a page that reloads, since the services may still be starting."""
+    if b"text/html" in dict(scope["headers"]).get(b"accept", b""):
+        await send_response(send, 503, [(b"content-type", b"text/html"), (b"retry-after", b"1")], STARTING)
+    else:
+        await send_problem(send, 503, "unavailable", "The service is unavailable; try again in a moment")
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -11,7 +11,7 @@ from infra.documents.policies import Document, auth_policy, frontend_policy, swe
 from infra.documents.table import table_definition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from types_boto3_iam import IAMClient
 
@@ -29,9 +29,11 @@ class Resources:
     """For each service and the sweep: environment variables with the credentials of an IAM user that has its policy."""
 
 
-def create_resources(aws: Aws, origin: str, name: str) -> Resources:
-    """Create the resources that do not exist yet: state that was kept may contain them. `name` is part of all names."""
-    _create_bucket(aws, origin, name)
+def create_resources(aws: Aws, origin: str, name: str, other_origins: Sequence[str] = ()) -> Resources:
+    """Create the resources that do not exist yet: state that was kept may contain them. `name` is part of all names.
+    Pages of `origin` and of `other_origins` may post to the bucket.
+    """
+    _create_bucket(aws, name, cors_rules(origin, other_origins))
     table_arn = _create_table(aws, name)
     key_arn = _create_key(aws, f"alias/{name}-signing")
     bucket_arn = f"arn:aws:s3:::{name}"
@@ -45,13 +47,13 @@ def create_resources(aws: Aws, origin: str, name: str) -> Resources:
     return Resources(name, name, key_arn, credentials)
 
 
-def _create_bucket(aws: Aws, origin: str, name: str) -> None:
+def _create_bucket(aws: Aws, name: str, cors: list[dict[str, Any]]) -> None:
     s3: Any = aws.s3  # the documents are plain dicts, since Pulumi uses them too
     if name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.region})
     s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=PUBLIC_ACCESS_BLOCK)
     s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls={"Rules": OWNERSHIP_RULES})
-    s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": cors_rules(origin)})
+    s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": cors})
     s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": lifecycle_rules()})
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
 import re
 import secrets
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from infra.documents.environments import Names, make_environment
 from infra.local.clients import Aws
@@ -22,7 +23,8 @@ from infra.seed.people import SEEDED_USERS
 from infra.seed.seeds import seed
 from infra.settings import Settings
 from services.auth.settings import JWKS_PATH
-from services.settings import limits
+from services.settings import limits, tokens
+from services.settings.application import NEW_USERS, PREFIX, NewUsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -39,6 +41,10 @@ INHERITED = re.compile(
 """Names of the environment variables that every process inherits."""
 
 
+def make_webhook_secret() -> str:
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of a run. Port 0 means any free port."""
@@ -51,12 +57,25 @@ class Options:
     """Folder that keeps the state after a stop. Without it no state is kept."""
     pages: Path | None = None
     """Folder whose files the gateway serves at `PAGES_PATH`, on the page's origin."""
+    origins: tuple[str, ...] = ()
+    """Other origins whose pages may call the services and post to the bucket."""
+    only: Literal["uploads"] | None = None
+    """`uploads`: without the page, the list of users and the inspector."""
+    issuer: str | None = None
+    """OpenID Connect issuer whose access tokens the services accept, in place of the auth service's."""
+    audience: str | None = None
+    """Audiences of the issuer's tokens, separated by commas."""
+    username_claim: str = tokens.USERNAME_CLAIM
     uploads_endpoint: str | None = None
     """URL at which the uploads service reaches AWS. Default: that of the emulator."""
     form_seconds: int = limits.FORM_SECONDS
     presigns_per_minute: int = limits.PRESIGNS_PER_MINUTE
     confirms_per_minute: int = limits.CONFIRMS_PER_MINUTE
     logins_per_minute: int = limits.LOGINS_PER_MINUTE
+    new_users: NewUsers = NEW_USERS
+    confirmed_url: str | None = None
+    """URL of the application that learns of each confirmed upload and each removal."""
+    confirmed_secret: str = field(default_factory=make_webhook_secret, repr=False)
     hostname: str = "localhost"
     """Host name in the page's URL. A browser must resolve it to this machine."""
     name: str = NAME
@@ -70,7 +89,25 @@ class Options:
             presigns_per_minute=self.presigns_per_minute,
             confirms_per_minute=self.confirms_per_minute,
             logins_per_minute=self.logins_per_minute,
+            allowed_origins=",".join(self.origins) or None,
+            issuer=self.issuer,
+            audience=self.audience,
+            username_claim=self.username_claim,
+            new_users=self.new_users,
         )
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that run. Uploads accepts the tokens of auth, unless there is another issuer."""
+        services = ("auth", "uploads") if self.only else SERVICES
+        return tuple(service for service in services if service != "auth" or not self.issuer)
+
+    @property
+    def webhook(self) -> dict[str, str]:
+        """The environment variables of the programs that tell the application."""
+        if self.confirmed_url is None:
+            return {}
+        return {"CONFIRMED_URL": self.confirmed_url, "CONFIRMED_SECRET": self.confirmed_secret}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +156,12 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     Raises:
         ProcessError: a part could not start.
     """
-    free = pick_free_ports(1 + len(SERVICES))
+    free = pick_free_ports(1 + len(options.services))
     port = options.port or free[0]
     origin = f"http://{options.hostname}:{port}"
-    services = {name: f"http://{HOST}:{port}" for name, port in zip(SERVICES, free[1:], strict=True)}
+    services = {name: f"http://{HOST}:{port}" for name, port in zip(options.services, free[1:], strict=True)}
 
-    resources = create_resources(aws, origin, options.name)
+    resources = create_resources(aws, origin, options.name, options.origins)
     announce("bucket", f"{resources.bucket} with CORS, lifecycle rules and public access blocked")
     announce("table", resources.table)
     announce("key", resources.key_arn)
@@ -132,7 +169,9 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     announce("users", f"{options.users} created")
 
     starting = [*_start_services(processes, services, aws, resources, origin, options)]
-    sweep = make_program_environ("sweep", services, aws, resources, origin, options.settings)
+    sweep = make_program_environ("sweep", services, aws, resources, origin, options.settings) | options.webhook
+    if options.confirmed_url:
+        announce("webhook", f"{options.confirmed_url}, signed with {options.confirmed_secret}")
     starting.append(start_gateway(processes, services, aws, origin, port, sweep, options.pages))
     for process in starting:
         process.wait_until_ready()
@@ -193,6 +232,7 @@ def _start_services(
     for name, url in services.items():
         reached = replace(aws, endpoint=endpoints.get(name, aws.endpoint))
         environ = make_environ(name, services, reached, resources, origin, options.settings)
+        environ |= options.webhook if name == "uploads" else {}
         yield processes.start(name, f"services.{name}", health=f"{url}/healthz", environ=environ)
 
 
@@ -223,7 +263,7 @@ def make_program_environ(
         table=resources.table,
         bucket=resources.bucket,
         signing_keys=resources.key_arn,
-        jwks_url=services["auth"] + JWKS_PATH,
+        jwks_url=services["auth"] + JWKS_PATH if "auth" in services else None,
     )
     return (
         make_environment(name, names, settings)

@@ -14,6 +14,7 @@ from services.auth.users import Users
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
 from services.web.callers.guard import Guard
 from services.web.callers.identity import Audience
+from services.web.callers.issuer import Issuer
 from services.web.callers.verifier import Verifier
 from services.web.metrics import Metrics
 from services.web.openapi import describe_api
@@ -60,9 +61,9 @@ def create_app(
         # A service that can't read its keys from KMS does not start. Afterwards `key_set` returns them without a call.
         await anyio.to_thread.run_sync(lambda: tokens.key_set)
 
-    guard = Guard(audience, Verifier(audience, read_keys))
+    guard = Guard(audience, Verifier(Issuer.of_auth_service(audience), read_keys))
     return Litestar(
-        make_routes(audience, guard, users, tokens, logins, metrics),
+        make_routes(audience, settings.other_origins, guard, users, tokens, logins, metrics),
         request_class=StrictRequest,
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],

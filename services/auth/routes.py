@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -26,7 +27,23 @@ class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LoginResponse(msgspec.Struct, frozen=True):
     access_token: Annotated[str, msgspec.Meta(description="A JWT, signed with ES256.")]
     expires_in: Annotated[int, msgspec.Meta(description="Lifetime of the token, seconds.")]
-    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme (RFC 6750), not a secret
+    token_type: Literal["Bearer"]
+
+
+class PublicKey(msgspec.Struct, frozen=True):
+    """A JSON Web Key (RFC 7517) for ES256."""
+
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: str
+    y: str
+    kid: Annotated[str, msgspec.Meta(description="Thumbprint of the key (RFC 7638).")]
+    use: Literal["sig"]
+    alg: Literal["ES256"]
+
+
+class KeySetResponse(msgspec.Struct, frozen=True):
+    keys: list[PublicKey]
 
 
 class MeResponse(msgspec.Struct, frozen=True):
@@ -34,7 +51,13 @@ class MeResponse(msgspec.Struct, frozen=True):
 
 
 def make_routes(
-    audience: Audience, guard: Guard, users: Users, tokens: Tokens, logins: RateLimit, metrics: Metrics
+    audience: Audience,
+    other_origins: Collection[str],
+    guard: Guard,
+    users: Users,
+    tokens: Tokens,
+    logins: RateLimit,
+    metrics: Metrics,
 ) -> list[HTTPRouteHandler]:
     @post(
         "/auth/login",
@@ -48,15 +71,18 @@ def make_routes(
     )
     def login(request: Request[Any, Any, Any], data: JSONBody[LoginRequest]) -> Response[LoginResponse]:
         # A page of another site must not log its visitors in as a user of its choice. Programs send no `Origin`.
-        if "Origin" in request.headers:
+        origins = request.headers.getall("Origin", [])
+        is_other = len(origins) == 1 and origins[0] in other_origins
+        if origins and not is_other:
             require_own_origin(request, audience)
         logins.take(find_caller_address(request))
         users.require(data.username)
         token = tokens.issue(data.username)
         metrics.count("LoggedIn")
         return Response(
-            LoginResponse(access_token=token, expires_in=tokens.lifetime),
-            cookies=[_make_cookie(audience, token, tokens.lifetime)],
+            LoginResponse(access_token=token, expires_in=tokens.lifetime, token_type="Bearer"),  # noqa: S106 - a scheme
+            # A page of another origin sends the token itself. The cookie is for the system's own page.
+            cookies=[] if is_other else [_make_cookie(audience, token, tokens.lifetime)],
         )
 
     @post(
@@ -78,13 +104,14 @@ def make_routes(
     @get(
         "/auth/me",
         summary="Get the current user",
+        description="The user whom the access token names. A page learns from it who is logged in.",
         response_description="The user whom the token names.",
         operation_class=examples.ME,
         responses=examples.ME_PROBLEMS,
         security=CALLER,
         before_request=guard.require_caller,
     )
-    async def me(request: Request[Caller, Any, Any]) -> MeResponse:
+    async def get_me(request: Request[Caller, Any, Any]) -> MeResponse:
         return MeResponse(username=request.user.username)
 
     @get(
@@ -97,14 +124,14 @@ def make_routes(
         operation_class=examples.KEY_SET,
         responses=examples.KEY_SET_PROBLEMS,
     )
-    async def key_set() -> dict[str, list[dict[str, str]]]:
-        return tokens.key_set
+    async def get_key_set() -> KeySetResponse:
+        return msgspec.convert(tokens.key_set, KeySetResponse)
 
     @get(["/healthz", "/auth/healthz"], include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    return [login, logout, me, key_set, healthz]
+    return [login, logout, get_me, get_key_set, healthz]
 
 
 def _make_cookie(audience: Audience, token: str, seconds: int) -> Cookie:

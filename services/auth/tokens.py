@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from jwt.algorithms import ECAlgorithm
 from jwt.utils import der_to_raw_signature
 
-from services.web.callers.key_set import ALGORITHM
+from services.web.callers.issuer import ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,17 +16,15 @@ from services.frontend.changes import Changes
 from services.frontend.inspector import Inspector
 from services.frontend.listing import Listing
 from services.frontend.people import People
-from services.frontend.pictures import Pictures
 from services.frontend.problems import ERRORS
 from services.frontend.routes import make_routes
 from services.frontend.templates import create_environment
 from services.frontend.view import View
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
-from services.web.callers.guard import Guard
+from services.web.callers.guard import make_guard
 from services.web.callers.identity import Audience
-from services.web.callers.key_set import fetch_over_http
-from services.web.callers.verifier import Verifier
 from services.web.openapi import describe_api
+from services.web.pictures import Pictures
 from services.web.problems import problem_details
 from services.web.server import enlarge_thread_pool, send_always
 
@@ -74,18 +72,20 @@ def create_app(
 ) -> Litestar:
     """`credentials`: returns the credentials with which `s3` signs the pictures' URLs."""
     audience = Audience(settings.origin)
-    guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    guard = make_guard(settings)
     executor = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="read")
     people = People(dynamodb, settings.table)
     listing = Listing(s3, settings.bucket, executor, clock)
     inspector = Inspector(s3, settings.bucket, people, executor, listing, settings.pending)
     limits = {"width": settings.max_width, "height": settings.max_height, "bytes": settings.max_bytes}
-    view = View(people, inspector, executor, settings.pending, settings.lifecycle_clock, limits)
+    has_login = settings.issuer is None
+    view = View(people, inspector, executor, settings.pending, settings.lifecycle_clock, limits, has_login)
+    changes = Changes(inspector, has_login)
     pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)
     environment = create_environment()
     return Litestar(
         [
-            *make_routes(guard, view, Changes(inspector), people, pictures, inspector),
+            *make_routes(guard, view, changes, people, pictures, inspector),
             create_static_files_router(
                 path="/static",
                 directories=[STATIC],
@@ -103,7 +103,7 @@ def create_app(
         plugins=[problem_details(ERRORS)],
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,  # keep the configuration of the process
-        openapi_config=describe_api("frontend", "/schema", DESCRIPTION, audience),
+        openapi_config=describe_api("frontend", "/schema", DESCRIPTION, audience, has_session=has_login),
         # No response contains both a secret and text that an attacker can choose, so BREACH does not apply.
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=5, minimum_size=1000),
     )

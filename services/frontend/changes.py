@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.frontend.listing import PREFIXES, EntriesPage, Entry
+from services.store.kinds import KINDS
 from services.store.table import UnknownUserError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ MAX_USERNAMES = 4
 @dataclass(frozen=True, slots=True)
 class Changes:
     inspector: Inspector
+    has_login: bool
+    """Whether the page can log users in."""
 
     def gather(self, caller: Caller | None, usernames: Iterable[str], keys: Iterable[str]) -> dict[str, Any]:
         """The template's context: the rows of these users, and the objects with these keys or referred to by these
@@ -30,10 +33,13 @@ class Changes:
         """
         executor = self.inspector.executor
         people = [row for row in executor.map(self._find_row, sorted(set(usernames))) if row]
-        wanted = {key for key in keys if key.startswith(PREFIXES)} | {row.avatar for row in people if row.avatar}
-        entries = [entry for entry in executor.map(self._find_entry, sorted(wanted, reverse=True)) if entry]
+        referred = {value.key for row in people for value in row.values if value.key}
+        wanted = {key for key in keys if key.startswith(PREFIXES)} | referred
+        entries = [entry for entry in executor.map(self._find_entry, sorted(wanted, key=_name, reverse=True)) if entry]
         rows = list(self.inspector.inspect_all(people, {entry.key for entry in entries}))
         return {
+            "has_login": self.has_login,
+            "kinds": KINDS,
             "username": caller.username if caller else "",
             "rows": rows,
             "objects": self.inspector.describe(EntriesPage(entries, None)).objects,
@@ -50,3 +56,8 @@ class Changes:
         listed = inspector.s3.list_objects_v2(Bucket=inspector.bucket, Prefix=key, MaxKeys=1)
         found = [Entry(key, entry.get("Size", 0)) for entry in listed.get("Contents", []) if entry.get("Key") == key]
         return found[0] if found else None
+
+
+def _name(key: str) -> str:
+    """The id of an upload, by whose order the newest object is first under any prefix."""
+    return key.partition("/")[2]

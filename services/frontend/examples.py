@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litestar.exceptions import ValidationException
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.pictures import NoAvatarError
 from services.frontend.problems import ERRORS
 from services.store import table
+from services.store.kinds import AVATAR, KINDS, Kind
 from services.store.table import UnknownUserError
 from services.web.examples import (
-    BUCKET_URL,
     CONTENT_TYPE,
     EXPIRES,
     NAME,
     POSTED,
+    REDIRECT_HEADERS,
     REPLACED,
     REQUEST_ID,
     SIZE,
@@ -24,10 +24,14 @@ from services.web.examples import (
     USERNAME,
 )
 from services.web.openapi import add_examples
+from services.web.pictures import report_no_picture
 from services.web.problems import describe_problems
 
+if TYPE_CHECKING:
+    from litestar.openapi.datastructures import ResponseSpec
+
 LAST_USER = encode_cursor(USERNAME)
-LAST_KEY = encode_cursor(f'["{REPLACED.avatar_key}",{{}}]')
+LAST_KEY = encode_cursor(f'["{REPLACED.permanent_key}",{{}}]')
 
 OBJECT: dict[str, Any] = {
     "key": UPLOAD.pending_key,
@@ -39,22 +43,25 @@ OBJECT: dict[str, Any] = {
     "expires": EXPIRES,
     "state": "pending",
 }
-CONFIRMED = OBJECT | {"key": UPLOAD.avatar_key, "expires": None, "state": "live"}
+CONFIRMED = OBJECT | {"key": UPLOAD.permanent_key, "expires": None, "state": "live"}
 ROW = {
     table.USERNAME: USERNAME,
     table.NAME: NAME,
-    table.AVATAR: UPLOAD.avatar_key,
-    table.REMOVED: None,
+    AVATAR.attribute: UPLOAD.permanent_key,
+    AVATAR.removed_attribute: None,
     "state": "live",
+    "kinds": {
+        name: {"key": UPLOAD.permanent_key, "removed": None, "state": "live"}
+        if name == AVATAR.name
+        else {"key": None, "removed": None, "state": None}
+        for name in KINDS
+    },
 }
-
-QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261121T104000Z&X-Amz-Expires=600&X-Amz-Signature=5eeb431c…"
-"""The query of a presigned GET, shortened."""
 
 USERS = add_examples(
     {
         "one user of several": {
-            "users": [{"username": USERNAME, "name": NAME, "avatar": UPLOAD.avatar_key}],
+            "users": [{"username": USERNAME, "name": NAME, "avatar": UPLOAD.permanent_key}],
             "cursor": LAST_USER,
         }
     }
@@ -62,7 +69,7 @@ USERS = add_examples(
 OBJECTS = add_examples(
     {
         "before the confirm": {
-            "objects": [OBJECT, CONFIRMED | {"key": REPLACED.avatar_key, "last_modified": "2026-11-20T16:03:12Z"}],
+            "objects": [OBJECT, CONFIRMED | {"key": REPLACED.permanent_key, "last_modified": "2026-11-20T16:03:12Z"}],
             "cursor": None,
             "looked_at": 2,
         },
@@ -78,17 +85,8 @@ LIST_PROBLEMS = describe_problems(
     InvalidCursorError(),
 )
 
-AVATAR = add_examples(
-    headers={
-        "Location": (
-            "Presigned URL of the picture. It stays the same for some minutes, so that browsers can cache the picture.",
-            f"{BUCKET_URL}/{UPLOAD.avatar_key}?{QUERY}",
-        ),
-        "Cache-Control": ("The avatar may change, so the redirect is not cached.", "no-cache"),
-    }
-)
-AVATAR_PROBLEMS = describe_problems(
-    ERRORS,
-    UnknownUserError(),
-    NoAvatarError("The user has no avatar yet."),
-)
+PICTURE = add_examples(headers=REDIRECT_HEADERS)
+
+
+def describe_picture_problems(kind: Kind) -> dict[int, ResponseSpec]:
+    return describe_problems(ERRORS, UnknownUserError(), report_no_picture(kind))

@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 
 from services.frontend.listing import PREFIXES
 from services.store.clients import is_missing
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, USERNAME_FIELD
-from services.store.states import State, find_avatar_state, find_state
+from services.store.keys import USERNAME_FIELD
+from services.store.kinds import KINDS, PENDING_PREFIXES, PERMANENT_PREFIXES
+from services.store.states import State, find_state, find_value_state
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from services.frontend.listing import EntriesPage, Entry, Listing
     from services.frontend.people import People, PeoplePage
     from services.settings.limits import PendingStrategy
+    from services.store.kinds import Kind
     from services.store.table import Row
 
 
@@ -53,8 +55,8 @@ class ObjectsPage:
 @dataclass(frozen=True, slots=True)
 class InspectedRow:
     row: Row
-    state: State | None
-    """State of the avatar. None if the row has no avatar."""
+    states: Mapping[str, State]
+    """By kind. A kind of which the row has no picture is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,9 @@ class Inspector:
 
     def _choose_prefixes(self, state: State | None) -> Collection[str]:
         if state in {State.LIVE, State.ORPHAN}:
-            return (AVATAR_PREFIX,)
+            return PERMANENT_PREFIXES
         # Under `prefix`, objects with the pending tag are leftovers of `tag`. A lifecycle rule deletes them within
-        # days, so the avatars are not searched for them.
+        # days, so the permanent prefixes are not searched for them.
         return PENDING_PREFIXES if state is State.PENDING and self.strategy == "prefix" else PREFIXES
 
     def describe(self, page: EntriesPage, state: State | None = None) -> ObjectsPage:
@@ -103,8 +105,8 @@ class Inspector:
         # Objects that were deleted since the listing are left out.
         found = [details for details in self.executor.map(self._read_details, page.entries) if details]
         owners = (details.headers["Metadata"].get(USERNAME_FIELD) for details in found)
-        avatars = self.people.find_avatars(owner for owner in owners if owner)
-        objects = [_inspect(details, avatars) for details in found]
+        rows = self.people.find_all(owner for owner in owners if owner)
+        objects = [_inspect(details, rows) for details in found]
         shown = [entry for entry in objects if state in {None, entry.state}]
         return ObjectsPage(shown, page.cursor, len(page.entries))
 
@@ -112,22 +114,23 @@ class Inspector:
         return filter_rows(page, self.inspect_all(page.people), state)
 
     def inspect_all(self, people: Iterable[Row], existing: Collection[str] = ()) -> Iterator[InspectedRow]:
-        """Start to inspect the rows in parallel, with one call for each avatar that is not among `existing`."""
+        """Start to inspect the rows in parallel, with one call for each picture that is not among `existing`."""
         return self.executor.map(self._inspect_row, people, repeat(existing))
 
     def _inspect_row(self, person: Row, existing: Collection[str]) -> InspectedRow:
-        if person.avatar is None:
-            return InspectedRow(person, None)
-        # Another prefix counts as missing: a lifecycle rule deletes the object soon, or the service may not read it.
-        is_avatar = person.avatar.startswith(AVATAR_PREFIX)
-        is_there = is_avatar and (person.avatar in existing or self._is_there(person.avatar))
-        latest = person if is_there else self.people.find(person.username)
-        if latest.avatar != person.avatar:
-            # The avatar was replaced since the row was read, and the old picture was deleted.
+        keys = {name: key for name, kind in KINDS.items() if (key := person.of(kind).key)}
+        there = {name for name, key in keys.items() if key in existing or self._is_there(KINDS[name], key)}
+        latest = person if there == keys.keys() else self.people.find(person.username)
+        if latest != person:
+            # A picture was replaced since the row was read, and the old one was deleted.
             return self._inspect_row(latest, existing)
-        return InspectedRow(person, find_avatar_state(person.avatar, is_there=is_there))
+        states = {name: find_value_state(KINDS[name], key, is_there=name in there) for name, key in keys.items()}
+        return InspectedRow(person, states)
 
-    def _is_there(self, key: str) -> bool:
+    def _is_there(self, kind: Kind, key: str) -> bool:
+        # Another prefix counts as missing: a lifecycle rule deletes the object soon, or the service may not read it.
+        if not key.startswith(kind.permanent_prefix):
+            return False
         try:
             self.s3.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
@@ -170,10 +173,12 @@ class _Details:
 
 def filter_rows(page: PeoplePage, inspected: Iterable[InspectedRow], state: State | None) -> RowsPage:
     """Keep the rows in this state, or all if there is no state."""
-    return RowsPage([row for row in inspected if state in {None, row.state}], page.cursor, len(page.people))
+    return RowsPage(
+        [row for row in inspected if state is None or state in row.states.values()], page.cursor, len(page.people)
+    )
 
 
-def _inspect(details: _Details, avatars: Mapping[str, str | None]) -> InspectedObject:
+def _inspect(details: _Details, rows: Mapping[str, Row]) -> InspectedObject:
     entry, headers = details.entry, details.headers
     metadata = headers["Metadata"]
     return InspectedObject(
@@ -184,7 +189,7 @@ def _inspect(details: _Details, avatars: Mapping[str, str | None]) -> InspectedO
         tags=details.tags,
         metadata=metadata,
         expires=read_expiry(headers.get("Expiration")),
-        state=find_state(entry.key, details.tags, avatars.get(metadata.get(USERNAME_FIELD, ""))),
+        state=find_state(entry.key, details.tags, rows.get(metadata.get(USERNAME_FIELD, ""))),
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_cursor
 from services.frontend.search import Batch, Search, Segment, suggest_start
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
+from services.store.kinds import PENDING_PREFIXES, PERMANENT_PREFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import ObjectTypeDef
 
-PREFIXES = (AVATAR_PREFIX, *PENDING_PREFIXES)
+PREFIXES = (*PERMANENT_PREFIXES, *PENDING_PREFIXES)
 
 BATCH = 1000
 """Maximum number of keys in one listing (AWS: ListObjectsV2)."""

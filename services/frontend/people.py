@@ -66,15 +66,15 @@ class People:
         last = page.get("LastEvaluatedKey", {}).get(USERNAME, {}).get("S")
         return PeoplePage([read_row(row) for row in page["Items"]], encode_cursor(last) if last else None)
 
-    def find_avatars(self, usernames: Iterable[str]) -> Mapping[str, str | None]:
-        """The avatars of these users. Users without a row are left out.
+    def find_all(self, usernames: Iterable[str]) -> Mapping[str, Row]:
+        """The rows of these users. Users without a row are left out.
 
         Raises:
             IncompleteResponseError: DynamoDB goes on leaving keys unprocessed.
         """
         wanted = sorted(set(usernames))
         batches = (wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH))
-        return {row.username: row.avatar for batch in batches for row in self._read_batch(batch)}
+        return {row.username: row for batch in batches for row in self._read_batch(batch)}
 
     def _read_batch(self, usernames: Iterable[str]) -> Iterator[Row]:
         keys: list[Any] = [make_key(username) for username in usernames]

@@ -14,23 +14,34 @@ from services.frontend import examples
 from services.frontend.changes import MAX_KEYS, MAX_USERNAMES, Changes
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
-from services.frontend.pictures import NoAvatarError, Pictures
 from services.frontend.view import CARDS, ROWS, Query, View
+from services.store.kinds import AVATAR, KINDS, Kind
 from services.store.states import State
-from services.store.table import AVATAR, NAME, REMOVED, USERNAME
+from services.store.table import NAME, USERNAME
 from services.web import examples as shared
 from services.web.callers.guard import Guard
 from services.web.examples import make_examples
+from services.web.gate import MAX_QUERY_BYTES
+from services.web.openapi import document_only
+from services.web.pictures import Pictures
 
 Limit = Annotated[
     int, QueryParameter(ge=1, le=100, description="Maximum number of entries on the page.", examples=make_examples(20))
 ]
 CURSOR_DESCRIPTION = "The cursor of the previous page. Leave it out for the first page."
+# A longer cursor is refused by the gate, or as one that is not valid for the list.
+CURSOR_LIMIT = {"max_length": MAX_QUERY_BYTES}
 Cursor = Annotated[
-    str | None, QueryParameter(description=CURSOR_DESCRIPTION, examples=make_examples(examples.LAST_USER))
+    str | None,
+    QueryParameter(
+        description=CURSOR_DESCRIPTION, examples=make_examples(examples.LAST_USER), schema_extra=CURSOR_LIMIT
+    ),
 ]
 ObjectsCursor = Annotated[
-    str | None, QueryParameter(description=CURSOR_DESCRIPTION, examples=make_examples(examples.LAST_KEY))
+    str | None,
+    QueryParameter(
+        description=CURSOR_DESCRIPTION, examples=make_examples(examples.LAST_KEY), schema_extra=CURSOR_LIMIT
+    ),
 ]
 ObjectState = Literal["all", "pending", "live", "orphan"]
 RowState = Literal["all", "live", "dangling"]
@@ -38,7 +49,28 @@ STATE_DESCRIPTION = "Return only entries in this state. The page may then have f
 LookedAt = Annotated[
     int, msgspec.Meta(description="Number of entries that were inspected for this page, in any state.")
 ]
-Username = Annotated[str, PathParameter(description="A user in the table.", examples=make_examples(shared.USERNAME))]
+# As at the login. With a longer name the path could be one that the gate refuses.
+MAX_USERNAME_LENGTH = 256
+Username = Annotated[
+    str,
+    PathParameter(
+        description="A user in the table.",
+        examples=make_examples(shared.USERNAME),
+        schema_extra={"max_length": MAX_USERNAME_LENGTH},
+    ),
+]
+
+
+RowStateOrNone = (
+    Annotated[
+        str,
+        msgspec.Meta(
+            description="`live`, or `dangling` where the object is missing.",
+            extra_json_schema=document_only(enum=[State.LIVE, State.DANGLING]),
+        ),
+    ]
+    | None
+)
 
 
 class User(msgspec.Struct, frozen=True):
@@ -52,18 +84,32 @@ class UsersResponse(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
+class Value(msgspec.Struct, frozen=True):
+    """What a row has of a kind of upload."""
+
+    key: Annotated[str | None, msgspec.Meta(description="Key of the picture.")]
+    removed: Annotated[str | None, msgspec.Meta(description="An upload id, made when the picture was last removed.")]
+    state: RowStateOrNone
+
+
 class Row(
     msgspec.Struct,
     frozen=True,
-    rename={"username": USERNAME, "name": NAME, "avatar": AVATAR, "removed": REMOVED},
+    rename={
+        "username": USERNAME,
+        "name": NAME,
+        "avatar": AVATAR.attribute,
+        "removed": AVATAR.removed_attribute,
+    },
 ):
-    """A row with the attribute names of the table, and the state of its avatar."""
+    """A row. The avatar has the attribute names of the table, and `kinds` has all kinds."""
 
     username: str
     name: str
     avatar: str | None
     removed: Annotated[str | None, msgspec.Meta(description="An upload id, made when the avatar was last removed.")]
-    state: Annotated[str | None, msgspec.Meta(description="`live`, or `dangling` where the object is missing.")]
+    state: RowStateOrNone
+    kinds: dict[str, Value]
 
 
 class RowsResponse(msgspec.Struct, frozen=True):
@@ -80,7 +126,7 @@ class Object(msgspec.Struct, frozen=True):
     tags: dict[str, str]
     metadata: dict[str, str]
     expires: Annotated[datetime | None, msgspec.Meta(description="When a lifecycle rule will delete the object.")]
-    state: str
+    state: Annotated[str, msgspec.Meta(extra_json_schema=document_only(enum=[State.PENDING, State.LIVE, State.ORPHAN]))]
 
 
 class ObjectsResponse(msgspec.Struct, frozen=True):
@@ -122,6 +168,7 @@ def make_routes(
         "/users",
         sync_to_thread=True,
         summary="List users",
+        description="The names of the users, and the keys of their pictures.",
         response_description="A page of users, in the order of the table.",
         operation_class=examples.USERS,
         responses=examples.LIST_PROBLEMS,
@@ -133,25 +180,10 @@ def make_routes(
         )
 
     @get(
-        "/users/{username:str}/avatar",
-        sync_to_thread=True,
-        status_code=303,
-        summary="Get a user's picture",
-        response_description="A redirect to the picture.",
-        operation_class=examples.AVATAR,
-        responses=examples.AVATAR_PROBLEMS,
-    )
-    def show_avatar(username: Username) -> Redirect:
-        avatar = people.find(username).avatar
-        if avatar is None:
-            raise NoAvatarError("The user has no avatar yet.")
-        # Browsers must not cache the redirect, since the row may change. They cache the picture by its presigned URL.
-        return Redirect(pictures.url(avatar), status_code=303, headers={"Cache-Control": "no-cache"})
-
-    @get(
         "/inspector/objects",
         sync_to_thread=True,
         summary="List the objects in the bucket, newest first",
+        description="Each object with its metadata, its tags, its state, and the time at which it expires.",
         response_description="A page of objects.",
         operation_class=examples.OBJECTS,
         responses=examples.LIST_PROBLEMS,
@@ -170,6 +202,7 @@ def make_routes(
         "/inspector/users",
         sync_to_thread=True,
         summary="List the rows of the table",
+        description="Each row with all its attributes, and the state of the object that it refers to.",
         response_description="A page of rows.",
         operation_class=examples.ROWS,
         responses=examples.LIST_PROBLEMS,
@@ -188,7 +221,26 @@ def make_routes(
     async def healthz() -> Response[dict[str, str]]:
         return Response({"status": "ok"})
 
-    return [page, list_changes, list_users, show_avatar, list_objects, list_rows, healthz]
+    pictures_of_kinds = [_make_redirect(kind, people, pictures) for kind in KINDS.values()]
+    return [page, list_changes, list_users, *pictures_of_kinds, list_objects, list_rows, healthz]
+
+
+def _make_redirect(kind: Kind, people: People, pictures: Pictures) -> HTTPRouteHandler:
+    @get(
+        f"/users/{{username:str}}/{kind.name}",
+        sync_to_thread=True,
+        status_code=303,
+        operation_id=f"showUser{kind.name.capitalize()}",
+        summary=f"Get a user's {kind.name}",
+        description="An `img` element can have this URL: a browser follows the redirect and caches the picture.",
+        response_description="A redirect to the picture.",
+        operation_class=examples.PICTURE,
+        responses=examples.describe_picture_problems(kind),
+    )
+    def show_picture(username: Username) -> Redirect:
+        return pictures.redirect(people.find(username).of(kind).key, kind)
+
+    return show_picture
 
 
 def _parse_state(name: str) -> State | None:
@@ -196,7 +248,12 @@ def _parse_state(name: str) -> State | None:
 
 
 def _make_row(entry: InspectedRow) -> Row:
-    return Row(entry.row.username, entry.row.name, entry.row.avatar, entry.row.removed, entry.state)
+    row = entry.row
+    kinds = {
+        name: Value(row.of(kind).key, row.of(kind).removed, entry.states.get(name)) for name, kind in KINDS.items()
+    }
+    avatar = kinds[AVATAR.name]
+    return Row(row.username, row.name, avatar.key, avatar.removed, avatar.state, kinds)
 
 
 def _make_object(entry: InspectedObject) -> Object:

@@ -5,12 +5,12 @@ from typing import Annotated
 import msgspec
 
 from services.settings import limits
-from services.settings.environment import BucketName, JwksUrl, ServiceSettings
+from services.settings.environment import BucketName
+from services.settings.tokens import TokenSettings
 
 
-class Settings(ServiceSettings, frozen=True, kw_only=True):
+class Settings(TokenSettings, frozen=True, kw_only=True):
     bucket: BucketName
-    jwks_url: JwksUrl
     pending: limits.PendingStrategy = limits.PENDING
     max_bytes: limits.MaxBytes = limits.MAX_BYTES
     max_width: limits.MaxWidth = limits.MAX_WIDTH
@@ -19,12 +19,4 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
         bool,
         msgspec.Meta(description="Whether the page can move the lifecycle clock and start a sweep; local demo only."),
     ] = False
-    picture_url_seconds: Annotated[
-        limits.Seconds,
-        msgspec.Meta(
-            # The URL is valid for twice as long. botocore replaces temporary credentials 15 minutes before they expire,
-            # and must have done so 10 minutes before.
-            le=450,
-            description="How long a picture's presigned URL stays the same. It is valid for at least as long again.",
-        ),
-    ] = 300
+    picture_url_seconds: limits.PictureUrlSeconds = limits.PICTURE_URL_SECONDS

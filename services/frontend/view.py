@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from services.frontend.inspector import filter_rows
 from services.frontend.people import People, PeoplePage
 from services.pictures.formats import CONTENT_TYPES, FORMATS
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR, KINDS
 from services.store.table import UnknownUserError
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class View:
     """Whether the page can move the clock of the lifecycle rules."""
     limits: Mapping[str, int]
     """The limits of a picture, for the page's scripts: `width` and `height` in pixels, and `bytes`."""
+    has_login: bool = True
+    """Whether the page can log users in, which only the auth service allows."""
 
     def gather(self, caller: Caller | None, query: Query) -> dict[str, Any]:
         """The template's context. Tasks of the executor make single calls to AWS and never wait for other tasks.
@@ -83,8 +85,10 @@ class View:
             "query": asdict(query),
             "strategy": self.strategy,
             "lifecycle_clock": self.lifecycle_clock,
+            "has_login": self.has_login,
             "accept": ",".join(CONTENT_TYPES),
-            "pending_prefix": PENDING_PREFIX,
+            "kinds": KINDS,
+            "pending_prefix": AVATAR.pending_prefix,
             "formats": SHOWN_FORMATS,
             "limits": self.limits,
         }

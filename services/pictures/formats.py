@@ -29,6 +29,8 @@ class Format:
     """Whether a file with these first bytes has this format (WHATWG, "MIME Sniffing", section 6.1)."""
     measure: Callable[[bytes, Steps], tuple[int, int] | None]
     """Width and height in pixels, as stored. None if the file is refused."""
+    aliases: tuple[str, ...] = ()
+    """Unregistered content types that some programs use for the format."""
     edited_as: str = "image/png"
     """Content type in which the page's editor saves a crop of such a picture. Every browser can encode PNG."""
 
@@ -37,7 +39,7 @@ FORMATS = {
     chosen.content_type: chosen
     for chosen in (
         Format("PNG", "image/png", ("png",), png.matches, png.measure),
-        Format("JPEG", "image/jpeg", ("jpg", "jpeg"), jpeg.matches, jpeg.measure, edited_as="image/jpeg"),
+        Format("JPEG", "image/jpeg", ("jpg", "jpeg"), jpeg.matches, jpeg.measure, ("image/jpg",), "image/jpeg"),
         Format("WebP", "image/webp", ("webp",), webp.matches, webp.measure, edited_as="image/webp"),
         Format("GIF", "image/gif", ("gif",), gif.matches, gif.measure),
     )
@@ -45,6 +47,16 @@ FORMATS = {
 """The formats by content type. SVG is not among them: it is a document that can contain scripts."""
 
 CONTENT_TYPES = tuple(FORMATS)
+
+_ALIASES = {alias: chosen.content_type for chosen in FORMATS.values() for alias in chosen.aliases}
+
+
+def normalize_content_type(declared: str) -> str:
+    """The content type as the form allows it. Content types are case-insensitive (RFC 9110, section 8.3.1). Parameters
+    are kept, and make it a content type that is not allowed: those of the formats have none.
+    """
+    lower = declared.lower()
+    return _ALIASES.get(lower, lower)
 
 
 def identify(head: bytes) -> str | None:

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
+from services.settings.access import (
+    ORIGIN_PATTERN,
+    AllowedAddresses,
+    AllowedOrigins,
+    Network,
+    parse_networks,
+    split,
+)
 from services.settings.conversion import convert_settings, find_nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?\Z", examples=["https://example.com"])]
+Origin = Annotated[str, msgspec.Meta(pattern=rf"^{ORIGIN_PATTERN}\Z", examples=["https://example.com"])]
 
 BucketName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the S3 bucket with the pictures.")]
-JwksUrl = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^https?://",
-        examples=["https://example.com/auth/.well-known/jwks.json"],
-        description="URL of the auth service's key set (JWKS).",
-    ),
-]
 TableName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the DynamoDB table with the users.")]
 TaskMetadataEndpoint = Annotated[
     str | None,
@@ -46,11 +46,31 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of every service. boto3 reads AWS's own variables (region, credentials, endpoint) itself."""
 
     origin: Annotated[
-        Origin, msgspec.Meta(description="Origin of the page. The tokens' issuer and audience follow from it.")
+        Origin,
+        msgspec.Meta(
+            description="Origin of the page. The issuer and audience of the auth service's tokens follow from it."
+        ),
     ]
     table: TableName
     host: Annotated[str, msgspec.Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535, description="Port to listen on.")] = 8000
+    allowed_origins: AllowedOrigins | None = None
+    allowed_addresses: AllowedAddresses | None = None
+
+    def __post_init__(self) -> None:
+        self.parse_networks()
+
+    @property
+    def other_origins(self) -> tuple[str, ...]:
+        """The allowed origins. The system's own origin is none of them, also where the setting contains it."""
+        return tuple(origin for origin in split(self.allowed_origins) if origin != self.origin)
+
+    def parse_networks(self) -> tuple[Network, ...]:
+        """
+        Raises:
+            ValueError: an allowed address is no network.
+        """
+        return parse_networks(self.allowed_addresses, "ALLOWED_ADDRESSES")
 
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)

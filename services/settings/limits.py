@@ -16,11 +16,13 @@ PendingStrategy = Annotated[
 ]
 PENDING: PendingStrategy = "prefix"
 
+# GetObject and CopyObject of the whole picture must each end within the client's read timeout of 3 s
+# (docs/decisions/0031-bounds-by-aws-times.md).
+LARGEST_MAX_BYTES = 20_000_000
 MaxBytes = Annotated[
     int,
-    # GetObject and CopyObject of the whole picture must each end within the client's read timeout of 3 s
-    # (docs/decisions/0031-bounds-by-aws-times.md). The blank picture of 2.5 KB must be allowed.
-    msgspec.Meta(ge=10_000, le=20_000_000, description="Maximum size of a picture, bytes."),
+    # The blank picture of 2.5 KB must be allowed.
+    msgspec.Meta(ge=10_000, le=LARGEST_MAX_BYTES, description="Maximum size of a picture, bytes."),
 ]
 MAX_BYTES = 5_000_000
 
@@ -99,3 +101,14 @@ LoginsPerMinute = Annotated[
     int, msgspec.Meta(ge=0, description="Logins that one task allows each address in a minute; 0 means no limit.")
 ]
 LOGINS_PER_MINUTE = 60
+
+PictureUrlSeconds = Annotated[
+    Seconds,
+    msgspec.Meta(
+        # The URL is valid for twice as long. botocore replaces temporary credentials 15 minutes before they expire, and
+        # must have done so 10 minutes before.
+        le=450,
+        description="How long a picture's presigned URL stays the same. It is valid for at least as long again.",
+    ),
+]
+PICTURE_URL_SECONDS = 300

@@ -1,14 +1,18 @@
-"""The state of an object in the bucket, and of the avatar that a row refers to. Pure."""
+"""The state of an object in the bucket, and of the picture that a row refers to. Pure."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, PENDING_TAG
+from services.store.keys import PENDING_TAG
+from services.store.kinds import PENDING_PREFIXES, find_permanent_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from services.store.kinds import Kind
+    from services.store.table import Row
 
 
 class State(StrEnum):
@@ -24,16 +28,19 @@ class State(StrEnum):
     """A row refers to an object that does not exist."""
 
 
-def find_state(key: str, tags: Mapping[str, str], owners_avatar: str | None) -> State:
-    """`owners_avatar`: the avatar of the user whom the object's metadata names."""
-    if key == owners_avatar:
+def find_state(key: str, tags: Mapping[str, str], owner: Row | None) -> State:
+    """`owner`: the row of the user whom the object's metadata names."""
+    kind = find_permanent_kind(key)
+    if owner and kind and key == owner.of(kind).key:
         return State.LIVE
     return State.PENDING if key.startswith(PENDING_PREFIXES) or is_marked(tags) else State.ORPHAN
 
 
-def find_avatar_state(avatar: str, *, is_there: bool) -> State:
-    """The state of what a row refers to. A key outside `avatars/` counts as missing: it will be deleted soon."""
-    return State.LIVE if is_there and avatar.startswith(AVATAR_PREFIX) else State.DANGLING
+def find_value_state(kind: Kind, key: str, *, is_there: bool) -> State:
+    """The state of what a row refers to. A key outside the kind's permanent prefix counts as missing: a lifecycle rule
+    deletes the object soon, or it is a picture of another kind.
+    """
+    return State.LIVE if is_there and key.startswith(kind.permanent_prefix) else State.DANGLING
 
 
 def is_marked(tags: Mapping[str, str]) -> bool:

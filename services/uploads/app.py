@@ -10,21 +10,24 @@ from litestar import Litestar
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.form import Signer
+from services.uploads.notifier import Notifier
+from services.uploads.outbox import Outbox
 from services.uploads.presign import Presigner
 from services.uploads.problems import ERRORS
 from services.uploads.removal import Remover
 from services.uploads.routes import RateLimits, make_routes
 from services.uploads.server_timing import ServerTiming, measure_calls
 from services.uploads.strategies import STRATEGIES
+from services.uploads.user_pictures import UserPictures
 from services.uploads.users import Users
+from services.uploads.webhook import make_webhook
 from services.web.bodies import MAX_BODY_BYTES, StrictRequest, require_json
-from services.web.callers.guard import Guard
+from services.web.callers.guard import make_guard
 from services.web.callers.identity import Audience
-from services.web.callers.key_set import fetch_over_http
-from services.web.callers.verifier import Verifier
 from services.web.clock_error import publish_clock_error
 from services.web.metrics import Metrics
 from services.web.openapi import describe_api
+from services.web.pictures import Pictures
 from services.web.problem_response import API_HEADERS
 from services.web.problems import problem_details
 from services.web.rate_limits import RateLimit
@@ -39,11 +42,11 @@ if TYPE_CHECKING:
 
     from services.uploads.settings import Settings
 
-DESCRIPTION = """Avatars are uploaded in three phases: presign returns a form, the browser posts the file to the bucket
-with that form, and confirm makes the object the user's avatar. The upload never passes through this service; confirm
-reads the stored file once, to check it.
+DESCRIPTION = """Pictures are uploaded in three phases: presign returns a form, the browser posts the file to the bucket
+with that form, and confirm makes the object the user's picture of its kind. The upload never passes through this
+service; confirm reads the stored file once, to check it.
 
-If there is no confirm, the old avatar stays, and a lifecycle rule deletes the posted object after a day.
+If there is no confirm, the old picture stays, and a lifecycle rule deletes the posted object after a day.
 """
 
 READ_MEMORY_BYTES = 100_000_000
@@ -75,17 +78,18 @@ def create_app(
         measure_calls(dynamodb)
     metrics = metrics or Metrics("uploads", settings.metrics_namespace, on=settings.metrics)
     audience = Audience(settings.origin)
-    guard = Guard(audience, Verifier(audience, fetch_over_http(settings.jwks_url)))
+    guard = make_guard(settings)
     rate_limits = RateLimits(
         presigns=RateLimit(settings.presigns_per_minute, stopwatch),
         confirms=RateLimit(settings.confirms_per_minute, stopwatch),
     )
-    readers = max(1, min(READ_MEMORY_BYTES // settings.max_bytes, MAX_READING_THREADS))
+    max_bytes = max(limits.max_bytes for limits in settings.limits.pictures.values())
+    readers = max(1, min(READ_MEMORY_BYTES // max_bytes, MAX_READING_THREADS))
     executor = ThreadPoolExecutor(readers, thread_name_prefix="read")
     bucket = Bucket(s3, settings.bucket)
     strategy = STRATEGIES[settings.pending]
     presigner = Presigner(Signer(bucket.find_destination(), credentials), strategy, settings.limits, clock)
-    users = Users(dynamodb, settings.table)
+    users = Users(dynamodb, settings.table, creates=settings.new_users == "create")
     confirmer = Confirmer(
         bucket=bucket,
         users=users,
@@ -95,17 +99,24 @@ def create_app(
         executor=executor,
     )
     remover = Remover(users, clock)
+    webhook = make_webhook(settings.confirmed_url, settings.confirmed_secret)
+    notifier = Notifier(webhook, users, bucket, settings.limits.pictures) if webhook else None
+    outbox = Outbox(notifier, metrics)
+    pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)
+    user_pictures = UserPictures(users, pictures, settings.origin)
     return Litestar(
-        make_routes(guard, presigner, confirmer, remover, rate_limits, metrics),
+        make_routes(guard, presigner, confirmer, remover, outbox, user_pictures, rate_limits, metrics),
         request_class=StrictRequest,
         middleware=[ServerTiming()] if settings.server_timing else [],
         before_request=require_json,
         before_send=[send_always(API_HEADERS)],
         lifespan=[publish_clock_error(settings.ecs_container_metadata_uri_v4, metrics)],
         on_startup=[enlarge_thread_pool],
-        on_shutdown=[executor.shutdown],
+        on_shutdown=[outbox.close, executor.shutdown],
         plugins=[problem_details(ERRORS, metrics)],
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,  # keep the configuration of the process
-        openapi_config=describe_api("uploads", "/uploads/schema", DESCRIPTION, audience),
+        openapi_config=describe_api(
+            "uploads", "/uploads/schema", DESCRIPTION, audience, has_session=settings.issuer is None
+        ),
     )

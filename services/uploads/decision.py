@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.store.keys import AVATAR_PREFIX, USERNAME_FIELD, UploadId, parse_key
-from services.uploads.picture import PictureLimits, verify_picture
+from services.store.keys import USERNAME_FIELD, UploadId, parse_key
+from services.uploads.picture import verify_picture
 from services.uploads.refusals import (
     ExpiredError,
     RefusedError,
@@ -16,7 +16,11 @@ from services.uploads.refusals import (
 )
 
 if TYPE_CHECKING:
-    from services.store.table import Row
+    from collections.abc import Mapping
+
+    from services.store.keys import Upload
+    from services.store.kinds import Kind, PictureLimits
+    from services.store.table import Row, Value
     from services.uploads.objects import Copy, Stored
     from services.uploads.strategies import Strategy
 
@@ -28,7 +32,9 @@ AWS refuses most calls of a task whose clock is further off, so such a task can'
 
 
 @dataclass(frozen=True, slots=True)
-class Limits(PictureLimits):
+class Limits:
+    pictures: Mapping[str, PictureLimits]
+    """By kind."""
     form_seconds: int
     confirm_seconds: int
 
@@ -51,18 +57,19 @@ class Promote:
     """The object is verified. This copy makes it permanent; then the row may refer to it."""
 
     copy: Copy
+    stored: Stored
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """The avatar was posted again and has the pending tag. Its bytes are verified; this copy removes the tag."""
+    """The live picture was posted again and has the pending tag. Its bytes are verified; this copy removes the tag."""
 
     copy: Copy
 
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """The avatar was posted again with bytes that are refused. A blank picture takes their place."""
+    """The live picture was posted again with bytes that are refused. A blank picture takes their place."""
 
     key: str
     stored: Stored
@@ -72,44 +79,44 @@ class Replace:
 Decision = AlreadyConfirmed | Promote | Restore | Replace
 
 
-def decide(upload_id: UploadId, facts: Facts, limits: Limits, strategy: Strategy) -> Decision:
+def decide(upload: Upload, facts: Facts, limits: Limits, strategy: Strategy) -> Decision:
     """The facts hold the object only if it is the caller's, so the result depends on nothing but the caller's own row,
     their own object and the time: it reveals nothing about other users' keys.
 
     Raises:
-        RefusedError: the subclass says why the upload can't become the avatar.
+        RefusedError: the subclass says why the upload can't be confirmed.
     """
-    stored = facts.stored
-    if facts.row.avatar == upload_id.avatar_key:
-        return _decide_repeat(upload_id, stored, limits, strategy)
-    check_forward(upload_id, facts.row)
-    if facts.now > upload_id.created + limits.confirm_seconds:
+    stored, pictures = facts.stored, limits.pictures[upload.kind.name]
+    if facts.row.of(upload.kind).key == upload.permanent_key:
+        return _decide_repeat(upload, stored, pictures, strategy)
+    check_forward(upload, facts.row)
+    if facts.now > upload.id.created + limits.confirm_seconds:
         raise ExpiredError("The upload was not confirmed in time. Upload the picture again.")
-    if upload_id.created > facts.now + MAX_AHEAD_SECONDS:
+    if upload.id.created > facts.now + MAX_AHEAD_SECONDS:
         raise ExpiredError("The clock of the presign was ahead. Upload the picture again.")
     if stored is None:
         raise UnknownUploadError("There is no upload of that key.")
-    verify_picture(stored, limits)
-    return Promote(strategy.promotion(upload_id, stored))
+    verify_picture(stored, upload.kind, pictures)
+    return Promote(strategy.promotion(upload, stored), stored)
 
 
-def _decide_repeat(upload_id: UploadId, stored: Stored | None, limits: Limits, strategy: Strategy) -> Decision:
+def _decide_repeat(upload: Upload, stored: Stored | None, limits: PictureLimits, strategy: Strategy) -> Decision:
     if stored is None:
         if strategy.with_token:
             raise UnknownUploadError("There is no upload of that key.")
         return AlreadyConfirmed()
     if not strategy.needs_repair(stored):
         return AlreadyConfirmed()
-    return decide_repair(upload_id, stored, limits, strategy)
+    return decide_repair(upload, stored, limits, strategy)
 
 
-def decide_repair(upload_id: UploadId, stored: Stored, limits: PictureLimits, strategy: Strategy) -> Restore | Replace:
-    """Decide about a live avatar whose bytes may differ from those that were confirmed, or that has the pending tag."""
+def decide_repair(upload: Upload, stored: Stored, limits: PictureLimits, strategy: Strategy) -> Restore | Replace:
+    """Decide about a live picture that has the pending tag, or whose bytes may not be the confirmed ones."""
     try:
-        verify_picture(stored, limits)
+        verify_picture(stored, upload.kind, limits)
     except RefusedError as reason:
-        return Replace(upload_id.avatar_key, stored, reason)
-    return Restore(strategy.promotion(upload_id, stored))
+        return Replace(upload.permanent_key, stored, reason)
+    return Restore(strategy.promotion(upload, stored))
 
 
 def if_owned_by(stored: Stored | None, username: str, token: str | None, strategy: Strategy) -> Stored | None:
@@ -119,21 +126,23 @@ def if_owned_by(stored: Stored | None, username: str, token: str | None, strateg
     return stored
 
 
-def check_forward(upload_id: UploadId, row: Row) -> None:
+def check_forward(upload: Upload, row: Row) -> None:
     """
     Raises:
-        SupersededError: the row refers to a later upload.
-        RemovedError: the avatar was removed after this upload was presigned.
+        SupersededError: the row refers to a later upload of this kind.
+        RemovedError: the picture of this kind was removed after this upload was presigned.
     """
-    if row.avatar is not None and row.avatar > upload_id.avatar_key:
-        raise SupersededError("A later upload is the avatar already.")
-    if row.removed is not None and row.removed >= upload_id.text:
-        raise RemovedError("The avatar was removed after this upload was presigned. Upload the picture again.")
+    name, value = upload.kind.name, row.of(upload.kind)
+    if value.key is not None and value.key > upload.permanent_key:
+        raise SupersededError(f"A later upload is the {name} already.")
+    if value.removed is not None and value.removed >= upload.id.text:
+        raise RemovedError(f"The {name} was removed after this upload was presigned. Upload the picture again.")
 
 
-def decide_removal(now: float, row: Row) -> str:
-    """The row's next `Removed`: an id that is not below that of any upload up to now. The clock of this task may be
-    behind that of the task that presigned the avatar, or that made the last removal.
+def decide_removal(now: float, kind: Kind, value: Value) -> str:
+    """The id that marks the removal: it is above that of any upload up to now. The clock of this task may be behind
+    that of the task that presigned the picture, or that made the last removal.
     """
-    current = parse_key(row.avatar, AVATAR_PREFIX) if row.avatar else None
-    return max(UploadId.latest_at(now).text, current.text if current else "", row.removed or "")
+    current = parse_key(value.key, kind.permanent_prefix) if value.key else None
+    above = current.latest_of_its_time().text if current else ""
+    return max(UploadId.latest_at(now).text, above, value.removed or "")

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from litestar.exceptions import ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
 from services.pictures.formats import CONTENT_TYPES
 from services.store.keys import DIGEST_FIELD, REQUEST_FIELD, TOKEN_FIELD, USERNAME_FIELD
+from services.store.kinds import AVATAR, Kind
 from services.store.table import UnknownUserError
 from services.uploads import refusals
-from services.uploads.picture import DIGEST_MISMATCH, NOT_A_PICTURE, TYPE_MISMATCH, TYPE_NOT_ALLOWED, UNREADABLE
+from services.uploads.picture import DIGEST_MISMATCH, NOT_A_PICTURE, TYPE_MISMATCH, UNREADABLE, describe_types
 from services.uploads.problems import ERRORS
+from services.uploads.user_pictures import make_path, make_picture_url
 from services.web.examples import (
     BUCKET_URL,
     CONTENT_TYPE,
     FOREIGN_ORIGIN,
     NAMED_USER,
     NOT_LOGGED_IN,
+    ORIGIN,
+    OTHER_KIND,
     OTHER_USER,
+    REDIRECT_HEADERS,
     REQUEST_ID,
     SHA256,
     SIZE,
@@ -25,6 +31,7 @@ from services.web.examples import (
     USERNAME,
 )
 from services.web.openapi import add_examples
+from services.web.pictures import report_no_picture
 from services.web.problems import BODY_ERRORS, describe_problems
 from services.web.rate_limits import TooManyRequestsError
 
@@ -47,6 +54,8 @@ SIGNED = {
     "x-amz-signature": "a015f49c6105587f8ed7850104db1562cbf081145846e68c869035aa86761764",
 }
 
+TYPE_NOT_ALLOWED = refusals.TypeNotAllowedError(describe_types(AVATAR, AVATAR.limits))
+
 PRESIGN = add_examples(
     {
         "strategy prefix": {
@@ -62,16 +71,19 @@ PRESIGN = add_examples(
             | {
                 f"x-amz-meta-{TOKEN_FIELD}": UPLOAD_TOKEN,
                 "tagging": "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>",
-                "key": UPLOAD.avatar_key,
+                "key": UPLOAD.permanent_key,
             }
             | SIGNED,
-            "key": UPLOAD.avatar_key,
+            "key": UPLOAD.permanent_key,
             "expires": 300,
             "method": "POST",
             "upload_token": UPLOAD_TOKEN,
         },
     },
-    bodies={"a file": {"content_type": CONTENT_TYPE, "size": SIZE, "sha256": SHA256}},
+    bodies={
+        "an avatar": {"content_type": CONTENT_TYPE, "size": SIZE, "sha256": SHA256},
+        "another kind": {"kind": OTHER_KIND.kind.name, "content_type": CONTENT_TYPE, "size": SIZE, "sha256": SHA256},
+    },
     parameters=[NAMED_USER],
 )
 PRESIGN_PROBLEMS = describe_problems(
@@ -80,17 +92,31 @@ PRESIGN_PROBLEMS = describe_problems(
     *NOT_LOGGED_IN,
     FOREIGN_ORIGIN,
     OTHER_USER,
-    refusals.TypeNotAllowedError(TYPE_NOT_ALLOWED),
+    TYPE_NOT_ALLOWED,
     refusals.EmptyFileError("The file is empty."),
     refusals.TooLargeError("The file has 6,000,000 bytes; 5,000,000 are allowed."),
     TooManyRequestsError(1),
 )
 
 CONFIRM = add_examples(
-    {"confirmed": {"username": USERNAME, "avatar": UPLOAD.avatar_key}},
+    {
+        "an avatar": {
+            "username": USERNAME,
+            "kind": AVATAR.name,
+            "key": UPLOAD.permanent_key,
+            "url": make_picture_url(ORIGIN, USERNAME, UPLOAD),
+            "avatar": UPLOAD.permanent_key,
+        },
+        "another kind": {
+            "username": USERNAME,
+            "kind": OTHER_KIND.kind.name,
+            "key": OTHER_KIND.permanent_key,
+            "url": make_picture_url(ORIGIN, USERNAME, OTHER_KIND),
+        },
+    },
     bodies={
         "strategy prefix": {"key": UPLOAD.pending_key},
-        "strategy tag": {"key": UPLOAD.avatar_key, "upload_token": UPLOAD_TOKEN},
+        "strategy tag": {"key": UPLOAD.permanent_key, "upload_token": UPLOAD_TOKEN},
     },
     parameters=[NAMED_USER],
 )
@@ -111,18 +137,36 @@ CONFIRM_PROBLEMS = describe_problems(
     refusals.DigestMismatchError(DIGEST_MISMATCH),
     refusals.NotAPictureError(NOT_A_PICTURE),
     refusals.TypeMismatchError(TYPE_MISMATCH.format(declared=CONTENT_TYPE, found=OTHER_TYPE)),
+    TYPE_NOT_ALLOWED,
     refusals.UnreadablePictureError(UNREADABLE),
     refusals.TooManyPixelsError("The picture has 12000 x 9000 pixels; 4200 x 4200 are allowed."),
     TooManyRequestsError(1),
 )
 
 REMOVAL = add_examples(parameters=[NAMED_USER])
-REMOVAL_PROBLEMS = describe_problems(
-    ERRORS,
-    *NOT_LOGGED_IN,
-    FOREIGN_ORIGIN,
-    OTHER_USER,
-    UnknownUserError(),
-    refusals.KeepsChangingError("The avatar was changed while it was removed. Remove it again."),
-    TooManyRequestsError(1),
-) | {204: ResponseSpec(None, description="The user has no avatar.")}
+
+
+def describe_removal_problems(kind: Kind) -> dict[int, ResponseSpec]:
+    return describe_problems(
+        ERRORS,
+        *NOT_LOGGED_IN,
+        FOREIGN_ORIGIN,
+        OTHER_USER,
+        UnknownUserError(),
+        refusals.KeepsChangingError(f"The {kind.name} was changed while it was removed. Remove it again."),
+        TooManyRequestsError(1),
+    ) | {204: ResponseSpec(None, description=f"The user has no {kind.name}.")}
+
+
+PICTURE = add_examples(headers=REDIRECT_HEADERS)
+
+
+def describe_picture_problems(kind: Kind) -> dict[int, ResponseSpec]:
+    return describe_problems(
+        ERRORS,
+        ValidationException(
+            f"Validation failed for GET {make_path(kind)}",
+            extra=[{"key": "username", "message": "Missing required query parameter 'username'"}],
+        ),
+        report_no_picture(kind),
+    )

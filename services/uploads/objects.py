@@ -78,7 +78,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A row that has an avatar."""
+    """A row that has a picture of some kind."""
 
-    avatar: str
+    key: str
     username: str

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import uuid_utils
 
-from services.store.keys import DIGEST_FIELD, REQUEST_FIELD, USERNAME_FIELD, UploadId
+from services.store.keys import DIGEST_FIELD, REQUEST_FIELD, USERNAME_FIELD, Upload, UploadId
 from services.uploads.picture import check_declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from services.store.kinds import Kind
     from services.uploads.decision import Limits
     from services.uploads.form import Form, Signer
     from services.uploads.objects import Declared
@@ -36,16 +37,16 @@ class Presigner:
     limits: Limits
     clock: Callable[[], float]
 
-    def presign(self, username: str, declared: Declared, request_id: str) -> Presigned:
+    def presign(self, username: str, kind: Kind, declared: Declared, request_id: str) -> Presigned:
         """
         Raises:
             RefusedError: no form is issued for such a file.
             NoCredentialsError: there are no AWS credentials to sign with.
         """
-        check_declared(declared, self.limits)
+        check_declared(declared, kind, self.limits.pictures[kind.name])
         now = self.clock()
-        upload_id = UploadId(str(uuid_utils.uuid7(nanoseconds=int(now * 1e9))))
-        key = self.strategy.posted_key(upload_id)
+        upload = Upload(kind, UploadId(str(uuid_utils.uuid7(nanoseconds=int(now * 1e9)))))
+        key = self.strategy.posted_key(upload)
         token = secrets.token_urlsafe(TOKEN_BYTES) if self.strategy.with_token else ""
         pinned = {
             "Content-Type": declared.content_type,

@@ -1,10 +1,10 @@
-"""The reasons why an upload can't become the avatar. `problems` translates them to HTTP."""
+"""The reasons why an upload can't be confirmed. `problems` translates them to HTTP."""
 
 from __future__ import annotations
 
 
 class RefusedError(Exception):
-    """The upload can't become the avatar. Nothing has changed."""
+    """The upload can't be confirmed. Nothing has changed."""
 
 
 class KeepsChangingError(Exception):
@@ -36,11 +36,11 @@ class ExpiredError(RefusedError):
 
 
 class SupersededError(RefusedError):
-    """The user's avatar is a later upload, and `Avatar` never moves back."""
+    """The row refers to a later upload of this kind, and never moves back."""
 
 
 class RemovedError(RefusedError):
-    """The user removed their avatar after this upload was presigned."""
+    """The user removed their picture of this kind after this upload was presigned."""
 
 
 class DigestMismatchError(RefusedError):

@@ -1,4 +1,4 @@
-"""The command that removes a user's avatar."""
+"""The command that removes a user's picture of a kind."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ import boto3
 import msgspec
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
+from services.settings import application
 from services.settings.environment import BucketName, InvalidSettingsError, TableName, read_settings
 from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
+from services.store.kinds import AVATAR, KINDS
 from services.store.responses import check_responses
 from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, NotDeletedError
 from services.uploads.deadline import DeadlineExceededError
+from services.uploads.notifier import Notifier
 from services.uploads.refusals import KeepsChangingError
 from services.uploads.removal import Remover
 from services.uploads.users import Users
+from services.uploads.webhook import make_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +35,11 @@ DONE, FAILED, INVALID_SETTINGS = 0, 1, 2
 class Settings(msgspec.Struct, frozen=True):
     bucket: BucketName
     table: TableName
+    confirmed_url: application.ConfirmedUrl = None
+    confirmed_secret: application.ConfirmedSecret = None
+
+    def __post_init__(self) -> None:
+        application.check_webhook(self.confirmed_url, self.confirmed_secret)
 
 
 def main() -> None:
@@ -38,48 +47,54 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run the command and return its exit status: 1 if the avatar was not removed or the picture not deleted, 2 if a
+    """Run the command and return its exit status: 1 if the picture was not removed or its object not deleted, 2 if a
     setting is invalid.
     """
-    username = _parse(arguments)
+    options = _parse(arguments)
+    username, kind = options.username, options.kind
     try:
         settings = read_settings(Settings, environ)
         bucket = Bucket(check_responses(boto3.client("s3", config=S3_CONFIG)), settings.bucket)
         users = Users(check_responses(boto3.client("dynamodb", config=CLIENT_CONFIG)), settings.table)
+        webhook = make_webhook(settings.confirmed_url, settings.confirmed_secret)
     except (InvalidSettingsError, BotoCoreError, ValueError) as error:
         print(error, file=sys.stderr)
         return INVALID_SETTINGS
     try:
-        removed = Remover(users, time.time).remove(username)
+        removed = Remover(users, time.time).remove(username, KINDS[kind])
     except (UnknownUserError, NoCredentialsError) as error:
         print(error, file=sys.stderr)
         return FAILED
     except (*AWS_ERRORS, KeepsChangingError, DeadlineExceededError) as error:
-        print(f"The avatar may still be there. Run the command again. {error}", file=sys.stderr)
+        print(f"The {kind} may still be there. Run the command again. {error}", file=sys.stderr)
         return FAILED
-    if not removed:
-        print(f"{username} had no avatar. No upload that was presigned before now can become it.")
+    state = f"has no {kind} now" if removed.keys else f"had no {kind}"
+    print(f"{username} {state}. No upload that was presigned before now can become it.")
+    if webhook and not Notifier(webhook, users, bucket, {}).tell(removed.message):
+        print("The application was not told. The sweep tells it.", file=sys.stderr)
+    if not removed.keys:
         return DONE
-    print(f"{username} has no avatar now. No upload that was presigned before now can become it.")
     try:
-        bucket.delete(removed)
+        bucket.delete(removed.keys)
     except (*AWS_ERRORS, NotDeletedError) as error:
-        print(f"Not deleted, left to the sweep: {', '.join(removed)} ({error})", file=sys.stderr)
+        print(f"Not deleted, left to the sweep: {', '.join(removed.keys)} ({error})", file=sys.stderr)
         return FAILED
-    print(f"Deleted: {', '.join(removed)}")
+    print(f"Deleted: {', '.join(removed.keys)}")
     return DONE
 
 
-def _parse(arguments: Sequence[str]) -> str:
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m services.uploads.remove",
-        description="Removes a user's avatar, such as a picture that must not be shown. It reads BUCKET and TABLE from"
-        " the environment, as the uploads service does. The user can upload another picture afterwards.",
-        epilog="Exit status: 0 on success, 1 if the avatar or its picture could not be removed, 2 if a setting is"
+        description="Removes a user's avatar, or their picture of another kind, such as a picture that must not be"
+        " shown. It reads BUCKET, TABLE, CONFIRMED_URL and CONFIRMED_SECRET from the environment, as the uploads"
+        " service does. The user can upload another picture afterwards.",
+        epilog="Exit status: 0 on success, 1 if the picture or its object could not be removed, 2 if a setting is"
         " invalid.",
     )
     parser.add_argument("username", help="the user's name, as in the table")
-    return parser.parse_args(arguments).username
+    parser.add_argument("--kind", choices=[*KINDS], default=AVATAR.name, help="the kind of picture (default: avatar)")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

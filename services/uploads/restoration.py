@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from services.store.keys import AVATAR_PREFIX, USERNAME_FIELD, UploadId, parse_key
+from services.store.keys import USERNAME_FIELD, Upload, UploadId, parse_key
+from services.store.kinds import KINDS
 from services.store.states import is_marked
-from services.store.table import Row, UnknownUserError
+from services.store.table import Row, UnknownUserError, Value
 from services.uploads.bucket import MissingObjectError
+from services.uploads.rows import NotForwardError
 from services.uploads.sweep.ledger import Ledger
 from services.uploads.sweep.plan import Missing, Rules, Unreferenced, Young, compare
-from services.uploads.users import NotForwardError, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
+    from services.store.kinds import Kind
     from services.uploads.bucket import Bucket
+    from services.uploads.users import Users
 
 LOG_DELAY_SECONDS = 60
 """A removal's log line is written less than this after its mark, which has an earlier time."""
@@ -25,45 +29,49 @@ LOG_DELAY_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known about a user."""
+    """What is known about a user's uploads of one kind."""
 
-    row: Row | None
-    former: Row | None = None
-    """The row in the restored table."""
+    kind: Kind
+    values: tuple[Value, ...]
+    """Those of the row and of the row in the restored table, as far as there is one."""
     removed_at: float | None = None
     """Time of the user's last removal according to the logs, in seconds since the epoch."""
     newest: UploadId | None = None
     """The user's newest confirmed object to which no row refers."""
     there: frozenset[str] = frozenset()
-    """The avatars of both rows whose objects exist."""
-
-    @property
-    def rows(self) -> list[Row]:
-        return [row for row in (self.row, self.former) if row]
+    """The keys of `values` whose objects exist."""
 
 
-def rebuild_row(known: Known) -> Row | None:
-    """The row that the user should have. None if neither table has a row of this user.
+def rebuild_value(known: Known) -> Value:
+    """What the user's row should have of this kind.
 
-    The avatar is the user's newest object. It is never one that is older than a removal or than an avatar that a row
-    refers to: such an object was removed or replaced. If there is no newer object, the user has no avatar.
+    The picture is the user's newest object. It is never one that is older than a removal or than a picture that a row
+    refers to: such an object was removed or replaced. If there is no newer object, the user has no picture, and no
+    older object can become it. The missing one still can, in case it was deleted by mistake and comes back.
     """
-    if not known.rows:
-        return None
-    username, name = known.rows[0].username, known.rows[0].name
     removed = _find_removal(known)
-    uploads = [found.text for row in known.rows if (found := parse_key(row.avatar or "", AVATAR_PREFIX))]
-    there = [text for text in uploads if UploadId(text).avatar_key in known.there]
+    prefix = known.kind.permanent_prefix
+    uploads = [found.text for value in known.values if (found := parse_key(value.key or "", prefix))]
+    there = [text for text in uploads if prefix + text in known.there]
     there += [known.newest.text] if known.newest else []
     last, newest = max(uploads, default=""), max(there, default="")
     if newest and newest >= last and newest > (removed or ""):
-        return Row(username, name, UploadId(newest).avatar_key, removed)
-    return Row(username, name, None, max(removed or "", last) or None)
+        rebuilt = Value(prefix + newest, removed)
+    else:
+        rebuilt = Value(None, max(removed or "", _find_id_before(last) if last else "") or None)
+    current = known.values[0]
+    # Otherwise the sweep tells the application of the row's new state.
+    is_unchanged = (rebuilt.key, rebuilt.removed) == (current.key, current.removed)
+    return current if is_unchanged else rebuilt
+
+
+def _find_id_before(upload_id: str) -> str:
+    return str(UUID(int=UUID(upload_id).int - 1))
 
 
 def _find_removal(known: Known) -> str | None:
     """The last removal: the id that a row has, or one of the time in the logs."""
-    marked = max((row.removed for row in known.rows if row.removed), default=None)
+    marked = max((value.removed for value in known.values if value.removed), default=None)
     if known.removed_at is None:
         return marked
     if marked and UploadId(marked).created > known.removed_at - LOG_DELAY_SECONDS:
@@ -99,8 +107,8 @@ class Restorer:
     users: Users
     former: Users | None
     """The restored table."""
-    removals: Mapping[str, float]
-    """The time of each user's last removal according to the logs."""
+    removals: Mapping[tuple[str, str], float]
+    """The time of the last removal by user and kind, according to the logs."""
     clock: Callable[[], float]
     executor: Executor
 
@@ -108,20 +116,28 @@ class Restorer:
         newest, dangling = self._compare()
         former = {row.username: row for row in self.former.list_rows()} if self.former else {}
 
-        def find(username: str) -> Known:
+        def find(username: str) -> tuple[Row | None, Row | None]:
             row = self._find_row(username)
-            known = Known(row, former.get(username), self.removals.get(username), newest.get(username))
-            avatars = {row.avatar for row in known.rows if row.avatar}
-            return replace(known, there=frozenset(filter(self._is_there, avatars)))
+            rows = [known for known in (row, former.get(username)) if known]
+            if not rows:
+                return None, None
+            after = Row(username, rows[0].name)
+            for kind in KINDS.values():
+                values = tuple(known.of(kind) for known in rows)
+                place = (username, kind.name)
+                there = frozenset(filter(self._is_there, {value.key for value in values if value.key}))
+                known = Known(kind, values, self.removals.get(place), newest.get(place), there)
+                after = after.replace(kind, rebuild_value(known))
+            return row, after
 
         restored = Restored()
-        usernames = sorted({*newest, *dangling, *former, *self.removals})
-        for username, known in zip(usernames, self.executor.map(find, usernames), strict=True):
-            after = rebuild_row(known)
+        owners = {username for username, _ in newest}
+        usernames = sorted({*owners, *dangling, *former, *(username for username, _ in self.removals)})
+        for username, (before, after) in zip(usernames, self.executor.map(find, usernames), strict=True):
             if after is None:
-                restored.rowless += [username] if known.newest else []
-            elif after != known.row:
-                self._change(Change(known.row, after), restored, dry_run=dry_run)
+                restored.rowless += [username] if username in owners else []
+            elif after != before:
+                self._change(Change(before, after), restored, dry_run=dry_run)
         return restored
 
     def _change(self, change: Change, restored: Restored, *, dry_run: bool) -> None:
@@ -133,28 +149,33 @@ class Restorer:
         else:
             restored.changes.append(change)
 
-    def _compare(self) -> tuple[dict[str, UploadId], set[str]]:
-        """Find each user's newest confirmed object to which no row refers, and the users whose avatar is missing."""
-        unreferenced: list[UploadId] = []
+    def _compare(self) -> tuple[dict[tuple[str, str], UploadId], set[str]]:
+        """Find the newest confirmed object to which no row refers, by user and kind, and the users with a row whose
+        object is missing.
+        """
+        unreferenced: list[Upload] = []
         dangling: set[str] = set()
         with Ledger() as ledger:
             ledger.write(self.users.list_rows())
             rules = Rules(self.clock(), settle_seconds=0, full=True)
-            for finding in compare(ledger.read(), self.bucket.list_objects(AVATAR_PREFIX), rules):
-                match finding:
-                    case Unreferenced(upload_id) | Young(upload_id):
-                        unreferenced.append(upload_id)
-                    case Missing(reference):
-                        dangling.add(reference.username)
-                    case _:
-                        pass
+            for kind in KINDS.values():
+                listed = self.bucket.list_objects(kind.permanent_prefix)
+                for finding in compare(kind, ledger.read(kind), listed, rules):
+                    match finding:
+                        case Unreferenced(upload) | Young(upload):
+                            unreferenced.append(upload)
+                        case Missing(reference):
+                            dangling.add(reference.username)
+                        case _:
+                            pass
         owners = self.executor.map(self._find_owner, unreferenced)
         # The listing is in order of the ids, so each user's last one is the newest.
-        return {owner: upload_id for upload_id, owner in zip(unreferenced, owners, strict=True) if owner}, dangling
+        found = zip(unreferenced, owners, strict=True)
+        return {(owner, upload.kind.name): upload.id for upload, owner in found if owner}, dangling
 
-    def _find_owner(self, upload_id: UploadId) -> str | None:
+    def _find_owner(self, upload: Upload) -> str | None:
         """The owner of a confirmed object. None if it has the pending tag, or was deleted since it was listed."""
-        key = upload_id.avatar_key
+        key = upload.permanent_key
         try:
             return None if is_marked(self.bucket.read_tags(key)) else self.bucket.describe(key).metadata[USERNAME_FIELD]
         except (MissingObjectError, KeyError):

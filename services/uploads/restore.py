@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError
 
 from services.settings.environment import BucketName, InvalidSettingsError, TableName, read_settings
 from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
+from services.store.kinds import KINDS
 from services.store.responses import check_responses
 from services.uploads.bucket import Bucket
 from services.uploads.restoration import Change, Restored, Restorer
@@ -23,14 +24,14 @@ from services.uploads.users import Users
 from services.web.logging import RequestLine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 THREADS = 32
 
 DONE, FAILED, INVALID_SETTINGS = 0, 1, 2
 
-REMOVAL = ("DELETE", "/uploads/avatar", 204)
-"""Method, path and status of the request by which a user removes their avatar."""
+REMOVALS = {("DELETE", f"/uploads/{name}", 204): name for name in KINDS}
+"""For the method, path and status of each request that removes a picture: the kind."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -74,8 +75,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return FAILED if restored.conflicts or restored.rowless else DONE
 
 
-def read_removals(path: Path) -> dict[str, float]:
-    """Read the time of each user's last removal from a JSON array of log lines.
+def read_removals(path: Path) -> dict[tuple[str, str], float]:
+    """Read the time of the last removal by user and kind from a JSON array of log lines.
 
     Raises:
         InvalidRemovalsError: the file is not such an array.
@@ -85,15 +86,17 @@ def read_removals(path: Path) -> dict[str, float]:
         requests = [msgspec.json.decode(line, type=RequestLine) for line in lines]
     except (OSError, msgspec.DecodeError) as error:
         raise InvalidRemovalsError(f"{path}: {error}") from error
-    removals: dict[str, float] = {}
+    removals: dict[tuple[str, str], float] = {}
     for line in requests:
-        if (line.method, line.path, line.status) == REMOVAL and line.username:
-            removals[line.username] = max(line.time.timestamp(), removals.get(line.username, 0))
+        kind = REMOVALS.get((line.method, line.path, line.status))
+        if kind and line.username:
+            place = (line.username, kind)
+            removals[place] = max(line.time.timestamp(), removals.get(place, 0))
     return removals
 
 
 def describe(restored: Restored, *, dry_run: bool) -> str:
-    lines = [*map(_describe_change, restored.changes)]
+    lines = [line for change in restored.changes for line in _describe_change(change)]
     lines += [
         f"{username}: the row was changed at the same time; run the command again" for username in restored.conflicts
     ]
@@ -102,13 +105,29 @@ def describe(restored: Restored, *, dry_run: bool) -> str:
         for username in restored.rowless
     ]
     rows = f"{len(restored.changes):,} row{'' if len(restored.changes) == 1 else 's'}"
-    lines.append(f"Dry run: {rows} would be changed." if dry_run else f"{rows} changed.")
-    return "\n".join(lines)
+    summary = f"Dry run: {rows} would be changed." if dry_run else f"{rows} changed."
+    if missing := sum(_loses_picture(change) for change in restored.changes):
+        summary += f" {missing:,} lost a picture: if it was deleted by mistake, bring it back and repeat this."
+    return "\n".join([*lines, summary])
 
 
-def _describe_change(change: Change) -> str:
-    before = "no row" if change.before is None else change.before.avatar or "no avatar"
-    return f"{change.after.username}: {before} -> {change.after.avatar or 'no avatar'}"
+def _loses_picture(change: Change) -> bool:
+    """Whether a picture of the row is missing, and there is no newer one of its kind."""
+    before = change.before
+    return before is not None and any(before.of(kind).key and not change.after.of(kind).key for kind in KINDS.values())
+
+
+def _describe_change(change: Change) -> Iterator[str]:
+    """A line for each kind whose value changes."""
+    username, before = change.after.username, change.before
+    if before is None:
+        keys = [key for kind in KINDS.values() if (key := change.after.of(kind).key)]
+        yield f"{username}: no row -> {', '.join(keys) or 'no picture'}"
+        return
+    for kind in KINDS.values():
+        was, now = before.of(kind), change.after.of(kind)
+        if was != now:
+            yield f"{username}: {was.key or f'no {kind.name}'} -> {now.key or f'no {kind.name}'}"
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -12,32 +12,34 @@ import hmac
 from typing import TYPE_CHECKING, Protocol
 
 from services.store.keys import (
-    AVATAR_CACHE_CONTROL,
-    AVATAR_PREFIX,
     DIGEST_FIELD,
-    PENDING_PREFIX,
     PENDING_TAG,
+    PERMANENT_CACHE_CONTROL,
     REQUEST_FIELD,
     TOKEN_FIELD,
     USERNAME_FIELD,
-    UploadId,
+    Upload,
     parse_key,
 )
+from services.store.kinds import KINDS
 from services.uploads.objects import Copy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from services.store.kinds import Kind
     from services.uploads.objects import Stored
 
 
 class Strategy(Protocol):
-    prefix: str
-    """Prefix of the keys that forms post to."""
     with_token: bool
     """Whether a presign issues an upload token that the confirm must send."""
 
-    def posted_key(self, upload_id: UploadId) -> str:
+    def posted_prefix(self, kind: Kind) -> str:
+        """Prefix of the keys that forms of this kind post to."""
+        ...
+
+    def posted_key(self, upload: Upload) -> str:
         """The key that the form posts to."""
         ...
 
@@ -49,7 +51,7 @@ class Strategy(Protocol):
         """Whether this upload token permits confirming the object."""
         ...
 
-    def promotion(self, upload_id: UploadId, stored: Stored) -> Copy:
+    def promotion(self, upload: Upload, stored: Stored) -> Copy:
         """The copy that makes a verified object permanent. It is safe to repeat and safe to stop after."""
         ...
 
@@ -57,7 +59,7 @@ class Strategy(Protocol):
         """Whether the confirmed object was posted again: a lifecycle rule will delete it, or its bytes are others."""
         ...
 
-    def leftovers(self, upload_id: UploadId) -> tuple[str, ...]:
+    def leftovers(self, upload: Upload) -> tuple[str, ...]:
         """Keys to be deleted once the upload is confirmed."""
         ...
 
@@ -67,13 +69,17 @@ PERMANENT_FIELDS = (USERNAME_FIELD, REQUEST_FIELD, DIGEST_FIELD)
 
 
 class Prefix:
-    """The form posts to `pending/`, where a lifecycle rule deletes objects. Confirm copies them to `avatars/`."""
+    """The form posts to the pending prefix, where a lifecycle rule deletes objects. Confirm copies them to the
+    permanent prefix.
+    """
 
-    prefix = PENDING_PREFIX
     with_token = False
 
-    def posted_key(self, upload_id: UploadId) -> str:
-        return upload_id.pending_key
+    def posted_prefix(self, kind: Kind) -> str:
+        return kind.pending_prefix
+
+    def posted_key(self, upload: Upload) -> str:
+        return upload.pending_key
 
     def pins(self, token: str) -> Mapping[str, str]:  # noqa: ARG002 - knowing the key is the proof
         return {}
@@ -81,38 +87,40 @@ class Prefix:
     def is_proved_by(self, stored: Stored, token: str | None) -> bool:  # noqa: ARG002
         return True
 
-    def promotion(self, upload_id: UploadId, stored: Stored) -> Copy:
+    def promotion(self, upload: Upload, stored: Stored) -> Copy:
         return Copy(
-            upload_id.pending_key,
-            upload_id.avatar_key,
+            upload.pending_key,
+            upload.permanent_key,
             stored.etag,
             stored.metadata[DIGEST_FIELD],
             stored.content_type,
             {name: stored.metadata[name] for name in PERMANENT_FIELDS if name in stored.metadata},
-            AVATAR_CACHE_CONTROL,
+            PERMANENT_CACHE_CONTROL,
             # A row may refer to an earlier copy, which no later one may overwrite.
             if_absent=True,
         )
 
-    def needs_repair(self, stored: Stored) -> bool:  # noqa: ARG002 - forms never reach avatars/
+    def needs_repair(self, stored: Stored) -> bool:  # noqa: ARG002 - forms never reach the permanent prefix
         return False
 
-    def leftovers(self, upload_id: UploadId) -> tuple[str, ...]:
-        return (upload_id.pending_key,)
+    def leftovers(self, upload: Upload) -> tuple[str, ...]:
+        return (upload.pending_key,)
 
 
 class Tag:
-    """The form posts to the avatar's own key, with a tag by which a lifecycle rule deletes it. Confirm removes the tag.
+    """The form posts to the permanent key, with a tag by which a lifecycle rule deletes it. Confirm removes the tag.
 
     It copies the object onto itself without the tag. DeleteObjectTagging would be simpler but has no condition on the
     ETag: bytes posted between the check and that call would become permanent unverified.
     """
 
-    prefix = AVATAR_PREFIX
     with_token = True
 
-    def posted_key(self, upload_id: UploadId) -> str:
-        return upload_id.avatar_key
+    def posted_prefix(self, kind: Kind) -> str:
+        return kind.permanent_prefix
+
+    def posted_key(self, upload: Upload) -> str:
+        return upload.permanent_key
 
     def pins(self, token: str) -> Mapping[str, str]:
         name, value = PENDING_TAG
@@ -126,18 +134,18 @@ class Tag:
         # No token permits confirming an object without one.
         return bool(expected) and hmac.compare_digest(expected.encode(), hash_token(token or "").encode())
 
-    def promotion(self, upload_id: UploadId, stored: Stored) -> Copy:
-        key = upload_id.avatar_key
+    def promotion(self, upload: Upload, stored: Stored) -> Copy:
+        key = upload.permanent_key
         # The upload token stays, so that a repeat of the confirm can be verified. The object can be posted again while
         # the form is valid, so caches must revalidate.
         digest = stored.metadata[DIGEST_FIELD]
         return Copy(key, key, stored.etag, digest, stored.content_type, stored.metadata, "no-cache", if_absent=False)
 
     def needs_repair(self, stored: Stored) -> bool:
-        # An avatar of a former version has no digest in its metadata.
+        # A picture of a former version has no digest in its metadata.
         return stored.tagged or stored.sha256 != stored.metadata.get(DIGEST_FIELD, stored.sha256)
 
-    def leftovers(self, upload_id: UploadId) -> tuple[str, ...]:  # noqa: ARG002 - the object stays where it is
+    def leftovers(self, upload: Upload) -> tuple[str, ...]:  # noqa: ARG002 - the object stays where it is
         return ()
 
 
@@ -150,10 +158,14 @@ def hash_token(token: str) -> str:
 STRATEGIES: Mapping[str, Strategy] = {"prefix": Prefix(), "tag": Tag()}
 
 
-def parse_upload(key: str, strategy: Strategy) -> UploadId | None:
-    return parse_key(key, strategy.prefix)
+def parse_upload(key: str, strategy: Strategy) -> Upload | None:
+    """The upload whose form posts to this key. The prefix of the key tells its kind."""
+    for kind in KINDS.values():
+        if upload_id := parse_key(key, strategy.posted_prefix(kind)):
+            return Upload(kind, upload_id)
+    return None
 
 
 def is_of_some_strategy(key: str) -> bool:
     """Whether the key is one that some strategy's form posts to."""
-    return any(parse_key(key, strategy.prefix) for strategy in STRATEGIES.values())
+    return any(parse_upload(key, strategy) for strategy in STRATEGIES.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from typing import Any
@@ -77,7 +78,7 @@ class StrictRequest(Request[Any, Any, Any]):
 def _decode(body: bytes, kind: Any) -> Any:
     body = body or b"null"
     try:
-        decoded = msgspec.json.decode(body, type=kind)
+        decoded = _decode_typed(body, kind)
         # Of two members with one name msgspec takes the last, and another program may have read the first (RFC 8259,
         # section 4). The types of bodies are flat, so a body that msgspec has accepted is flat as well.
         _NAMES.decode(body.decode())
@@ -86,6 +87,29 @@ def _decode(body: bytes, kind: Any) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # UnicodeDecodeError: the body is not UTF-8
         raise MalformedError from error
     return decoded
+
+
+def _decode_typed(body: bytes, kind: Any) -> Any:
+    """
+    Raises:
+        msgspec.DecodeError: the body is not JSON, or a ValidationError: it is not of this type.
+    """
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError:
+        # In JSON Schema `10.0` and `1e1` are integers, and some clients write them. msgspec takes them as floats.
+        with contextlib.suppress(msgspec.MsgspecError, RecursionError):
+            return msgspec.convert(_INTEGERS.decode(body), kind)
+        raise
+
+
+def _read_float(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+_INTEGERS = msgspec.json.Decoder(float_hook=_read_float)
+"""Reads a float without a fraction as an integer."""
 
 
 def _refuse_duplicates(members: list[tuple[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from litestar import Response, Router
@@ -12,6 +12,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
     Components,
     Example,
+    OpenAPI,
     OpenAPIHeader,
     OpenAPIMediaType,
     OpenAPIResponse,
@@ -25,10 +26,13 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
+from services.web.api_document import complete_document
 from services.web.problem_response import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from litestar.handlers import HTTPRouteHandler
 
     from services.web.callers.identity import Audience
 
@@ -43,28 +47,57 @@ class CompleteExample(Example):
         return super().to_schema() | {"value": self.value}
 
 
-def describe_api(title: str, path: str, description: str, audience: Audience) -> OpenAPIConfig:
+class _CompleteDocument(OpenAPI):
+    def to_schema(self) -> dict[str, Any]:
+        return complete_document(super().to_schema(), self.info.title)
+
+
+class _Config(OpenAPIConfig):
+    def to_openapi_schema(self) -> OpenAPI:
+        described = super().to_openapi_schema()
+        return _CompleteDocument(**{field.name: getattr(described, field.name) for field in fields(described)})
+
+
+def document_only(**keywords: Any) -> dict[str, Any]:
+    """Make the value of `extra_json_schema` in `msgspec.Meta`: keywords of the schema, such as `enum`, that decoding
+    does not check. A value outside them is refused later, with a problem type of its own.
+    """
+    return {"extra": keywords}
+
+
+def _make_operation_id(handler: HTTPRouteHandler, *_: object) -> str:
+    """The name of the route handler's function in camel case. Generated clients call their functions by it."""
+    first, *rest = handler.handler_name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def describe_api(
+    title: str, path: str, description: str, audience: Audience, *, has_session: bool = True
+) -> OpenAPIConfig:
+    """`has_session`: whether the service accepts the session cookie of the auth service."""
     schemes: dict[str, Any] = {
         "bearer": SecurityScheme(
             type="http",
             scheme="bearer",
             bearer_format="JWT",
-            description="The access token in the response to `POST /auth/login`, for programs.",
+            description="An access token. By default, `POST /auth/login` returns it.",
         ),
-        "session": SecurityScheme(
+    }
+    if has_session:
+        schemes["session"] = SecurityScheme(
             type="apiKey",
             name=audience.cookie,
             security_scheme_in="cookie",
             description="The cookie that `POST /auth/login` sets, for pages of this origin.",
-        ),
-    }
-    return OpenAPIConfig(
+        )
+    return _Config(
         title=title,
         version="1",
         description=description,
         openapi_router=Router(path, route_handlers=[], include_in_schema=False, after_request=_require_found),
         servers=[Server(url=audience.origin)],
         components=Components(security_schemes=schemes),
+        operation_id_creator=_make_operation_id,
         # Litestar's HTML pages run scripts from other hosts, on the origin of the session cookie.
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
     )

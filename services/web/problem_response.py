@@ -59,4 +59,8 @@ STOPPING = ProblemResponse(
     {"Retry-After": "1", **CLOSE},
 )
 
+ADDRESS_NOT_ALLOWED = ProblemResponse(
+    403, "address-not-allowed", "Your address is not allowed", "This deployment is for some networks only."
+)
+
 UNEXPECTED = ProblemResponse(500, "internal", "Internal server error", "Internal server error")

@@ -10,7 +10,8 @@ import uuid_utils
 
 REQUEST_ID_HEADER = "X-Request-Id"
 
-_SAFE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+REQUEST_ID_PATTERN = r"[A-Za-z0-9-]{8,64}"
+"""A client may send the id in the header. An id of another form is not used."""
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ _current: ContextVar[RequestContext | None] = ContextVar("request_context", defa
 
 def begin_context(wanted: str) -> RequestContext:
     """Start a new current context, with the wanted id if that is well-formed."""
-    context = RequestContext(wanted if _SAFE_ID.fullmatch(wanted) else make_request_id())
+    context = RequestContext(wanted if re.fullmatch(REQUEST_ID_PATTERN, wanted) else make_request_id())
     _current.set(context)
     return context
 

@@ -11,7 +11,9 @@ import uvicorn
 from botocore.exceptions import BotoCoreError
 
 from services.settings.environment import ForService, InvalidSettingsError, read_settings
+from services.web.allowed_addresses import AllowedAddresses
 from services.web.connection import MAX_HEAD_BYTES, Connection
+from services.web.cross_origin import CrossOrigin
 from services.web.gate import Gate
 from services.web.logging import RequestLog, set_up_logging
 
@@ -86,9 +88,11 @@ def serve(
         application = create_app(settings)
     except BotoCoreError as error:
         sys.exit(str(error))
-    gate = Gate(application)
+    networks, origins = settings.parse_networks(), settings.other_origins
+    gate = Gate(AllowedAddresses(application, networks) if networks else application)
     config = uvicorn.Config(
-        RequestLog(gate, service),
+        # Pages of other origins can also read the responses of the gate.
+        RequestLog(CrossOrigin(gate, origins) if origins else gate, service),
         host=settings.host,
         port=settings.port,
         http=Connection,

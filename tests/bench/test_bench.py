@@ -19,18 +19,20 @@ from bench.spread import Spread, count_sequential_calls, find_percentile, find_r
 from bench.subjects import BY_NAME
 from infra.local.stack import run_processes
 from services.auth.tokens import SigningKey
-from services.store.keys import DIGEST_FIELD, USERNAME_FIELD, UploadId
+from services.store.keys import DIGEST_FIELD, USERNAME_FIELD
 from services.uploads.bucket import Bucket, compute_sha256
 from services.uploads.deadline import Deadline
+from services.uploads.rows import NotForwardError
 from services.uploads.strategies import STRATEGIES
-from services.uploads.users import NotForwardError, Users
+from services.uploads.users import Users
+from tests.rows import make_upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bench.servers import FakeAwsServer
 
-EARLIER, ID, LATER = (UploadId(f"01890a5d-ac96-774b-bcce-b302099a805{number}") for number in (6, 7, 8))
+EARLIER, ID, LATER = (make_upload(f"01890a5d-ac96-774b-bcce-b302099a805{number}") for number in (6, 7, 8))
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x10\x00\x00\x00\x10\x08\x02\x00\x00\x00"
 
 
@@ -123,9 +125,9 @@ def test_the_steps_of_a_confirm_work_on_the_fake_aws(aws: FakeAwsServer, pending
     bucket.copy(strategy.promotion(ID, stored))
     bucket.delete(strategy.leftovers(ID))
     listed = [listed.key for listed in bucket.list_objects("")]
-    assert listed == [ID.avatar_key]
-    assert not bucket.read_tags(ID.avatar_key)
-    assert bucket.describe(ID.avatar_key).metadata == metadata
+    assert listed == [ID.permanent_key]
+    assert not bucket.read_tags(ID.permanent_key)
+    assert bucket.describe(ID.permanent_key).metadata == metadata
 
 
 def test_a_row_only_takes_a_later_avatar(aws: FakeAwsServer) -> None:
@@ -134,11 +136,11 @@ def test_a_row_only_takes_a_later_avatar(aws: FakeAwsServer) -> None:
     aws.add_user(USERNAME)
     assert users.find_row(USERNAME).avatar is None
     assert users.advance(USERNAME, EARLIER) is None
-    assert users.advance(USERNAME, LATER) == EARLIER.avatar_key
+    assert users.advance(USERNAME, LATER) == EARLIER.permanent_key
     with pytest.raises(NotForwardError):
         users.advance(USERNAME, ID)
-    assert users.find_row(USERNAME).avatar == LATER.avatar_key
-    assert [(row.avatar, row.username) for row in users.list_rows()] == [(LATER.avatar_key, USERNAME)]
+    assert users.find_row(USERNAME).avatar == LATER.permanent_key
+    assert [(row.avatar, row.username) for row in users.list_rows()] == [(LATER.permanent_key, USERNAME)]
 
 
 def test_a_missing_object_is_an_error(aws: FakeAwsServer) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests.browsing import PHOTOGRAPH, fail_once, read_key
 from tests.conftest import only_prefix, only_tag
 from tests.eventually import eventually
@@ -32,7 +32,7 @@ def test_a_post_after_the_confirm_makes_a_separate_object(site: Site, user: User
     expect(site.calls).to_have_count(5)
     expect(site.calls.nth(4)).to_contain_text("the avatar is unchanged")
     key = read_key(site.calls.nth(0))
-    avatar = key.replace(PENDING_PREFIX, AVATAR_PREFIX)
+    avatar = key.replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     site.turn_pages_to(site.bucket, site.object(avatar))
     expect(site.object(avatar)).to_have_attribute("data-state", "live")
     expect(site.object(avatar).locator(".expires")).to_have_text("never")

@@ -14,11 +14,12 @@ import pytest
 import uuid_utils
 from playwright.sync_api import expect
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, UploadId
+from services.store.kinds import AVATAR
 from tests.browsing import ANOTHER, PHOTOGRAPH, SAME, difference, draw_avatar, only_chromium, read_key
 from tests.conftest import POSTED_PREFIXES, make_user, only_prefix
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
+from tests.rows import make_upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +102,9 @@ def test_the_page_presigns_posts_and_confirms_a_photograph(site: Site, user: Use
     assert confirm.url == f"{site.origin}/uploads/confirm"
     assert confirm.post_data_json == {name: form[name] for name in proof}
     assert confirmed.status == 200
-    assert confirmed.json() == {"username": user.username, "avatar": form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)}
+    assert confirmed.json() == user.make_confirmation(
+        form["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
+    )
 
 
 def test_the_page_shows_the_new_avatar_without_a_reload(site: Site, user: User, bucket: Bucket) -> None:
@@ -163,7 +166,10 @@ def test_without_a_confirm_the_page_keeps_the_avatar_and_shows_the_expiry(
 
 
 def test_a_late_deletion_is_shown(site: Site, user: User, stack: Stack) -> None:
-    name, leftover = stack.resources.bucket, UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
+    name, leftover = (
+        stack.resources.bucket,
+        make_upload(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).permanent_key,
+    )
     stack.aws.s3.put_object(Bucket=name, Key=leftover, Body=b"x", Metadata={"username": user.username})
     site.log_in(user.username)
     site.turn_pages_to(site.bucket, site.object(leftover))
@@ -227,7 +233,7 @@ def test_the_second_of_two_uploads_becomes_the_avatar(site: Site, user: User, bu
 
 
 def test_an_object_with_the_pending_tag_is_shown_as_pending(site: Site, user: User, stack: Stack) -> None:
-    name, key = stack.resources.bucket, UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
+    name, key = stack.resources.bucket, make_upload(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).permanent_key
     stack.aws.s3.put_object(
         Bucket=name, Key=key, Body=b"x", Metadata={"username": user.username}, Tagging="Status=Pending"
     )

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from selenium.webdriver import Keys
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests.attack_lab import HOLD_PRESIGN, OUTCOMES, make_expired_form
 from tests.browsing import INNER, PHOTOGRAPH, SAME, SIDE, difference, draw_avatar
 from tests.conftest import only_prefix
@@ -82,7 +82,9 @@ def see_picture(site: WebKitSite, user: User) -> Image.Image:
 
 
 def read_key(site: WebKitSite, call: int) -> str:
-    found = re.search(rf"(?:{PENDING_PREFIX}|{AVATAR_PREFIX})[0-9a-f-]{{36}}", site.read(nth_call(call)))
+    found = re.search(
+        rf"(?:{AVATAR.pending_prefix}|{AVATAR.permanent_prefix})[0-9a-f-]{{36}}", site.read(nth_call(call))
+    )
     assert found
     return found[0]
 
@@ -148,7 +150,7 @@ def test_webkit_posts_again_and_confirms_again(site: WebKitSite, user: User) -> 
     site.expect_entry("done", 1)
     site.expect(nth_call(5), "the avatar is unchanged")
     key = read_key(site, 1)
-    assert user.avatar == key.replace(PENDING_PREFIX, AVATAR_PREFIX)
+    assert user.avatar == key.replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     site.expect(f'#objects [data-key="{key}"][data-state="pending"]')
     site.click(f"{ENTRY} .entry-actions button")
     site.expect(nth_call(6), "Nothing will delete it")

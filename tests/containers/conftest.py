@@ -77,6 +77,12 @@ def system(
         aws = replace(localstack_aws(localstack), endpoint=_find_endpoint(localstack, network))
         folder = tmp_path_factory.mktemp("applied")
         applied = apply_stack(folder, aws, strategy, origin, f"http://auth:{SERVICE_PORT}")
+        started.callback(applied.stack.destroy)
+        if strategy == "tag":
+            # LocalStack lacks `Trait.VERSION_TAG_COUNT`, by which the services know that an object is pending.
+            aws.s3.put_bucket_versioning(
+                Bucket=applied.resources.bucket, VersioningConfiguration={"Status": "Suspended"}
+            )
         deployment = applied.stack.deployment()
         containers = {
             name: started.enter_context(image.prepare(read_limits(deployment, name), network, applied.environs[name]))

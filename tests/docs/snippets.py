@@ -1,4 +1,4 @@
-"""The code blocks of docs/uploading.md, which the tests run."""
+"""The code blocks of docs/uploading.md and docs/your-app.md, which the tests run."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import NoReturn
 
 import pytest
 
-PAGE = (Path(__file__).parents[2] / "docs/uploading.md").read_text()
+DOCUMENTS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCUMENTS / "uploading.md").read_text()
 
 
-def find_snippets(heading: str, language: str) -> list[str]:
-    """All blocks in this language in the section."""
-    section = re.split(r"^## ", PAGE.partition(f"\n## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+def find_snippets(heading: str, language: str, document: str = "uploading.md") -> list[str]:
+    """All blocks in this language in the section, up to the next heading."""
+    page = (DOCUMENTS / document).read_text()
+    section = re.split(r"^##+ ", page.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     return re.findall(rf"^```{language}\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
 
 
-def find_snippet(heading: str, language: str) -> str:
+def find_snippet(heading: str, language: str, document: str = "uploading.md") -> str:
     """The only block in this language in the section."""
-    blocks = find_snippets(heading, language)
+    blocks = find_snippets(heading, language, document)
     assert len(blocks) == 1, f"The section {heading!r} has {len(blocks)} blocks in {language}."
     return blocks[0]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -16,7 +15,8 @@ from services.pictures.formats import CONTENT_TYPES
 from services.uploads.picture import UNREADABLE as REFUSAL
 from tests.browsing import PHOTOGRAPH
 from tests.conftest import only_prefix
-from tests.docs.snippets import find_snippet, skip_or_fail
+from tests.docs.snippets import find_snippet
+from tests.npm import install_packages
 from tests.pictures import make_picture
 
 if TYPE_CHECKING:
@@ -30,23 +30,12 @@ if TYPE_CHECKING:
     from tests.conftest import Bucket, StartStack, User
 
 PACKAGES = Path(__file__).with_name("uploading")
-INSTALL_SECONDS = 600
 
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with each version of Uppy, and esbuild."""
-    folder = tmp_path_factory.mktemp("npm")
-    shutil.copytree(PACKAGES, folder, dirs_exist_ok=True)
-    if not (npm := shutil.which("npm")):
-        skip_or_fail("There is no npm to install Uppy with")
-    install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    result = subprocess.run(  # noqa: S603 - npm with the packages in package-lock.json
-        install, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-    )
-    if result.returncode:
-        skip_or_fail(f"Uppy could not be installed: {result.stderr}")
-    return folder
+    return install_packages(PACKAGES, tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def test_the_clients_of_the_page_on_uploading_accept_all_content_types() -> None
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ("docs/reference.md", f"The content type is not {name_formats('or')}. |"),
+        ("docs/reference.md", f"one that is not {name_formats('or')}. |"),
         ("docs/threat-model.md", f"an allow-list of {name_formats('and')}, with neither"),
     ],
 )

@@ -16,6 +16,7 @@ from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.__main__ import DONE, INVALID_SETTINGS, NEEDS_ATTENTION, TOO_MANY_ORPHANS
 from services.uploads.sweep.plan import FULL_HOURS, MIN_DELETIONS, RECENT_SECONDS, REPAIR_SECONDS
 from services.uploads.sweep.settings import Settings as SweepSettings
+from services.uploads.webhook import TIME_LIMIT_SECONDS
 from services.web.server import GRACE_SECONDS
 
 PAGE = (Path(__file__).parents[2] / "docs/nothing-is-lost.md").read_text()
@@ -65,6 +66,7 @@ def test_the_page_states_the_figures_of_the_code(said: str) -> None:
 
 def test_the_figures_that_the_page_writes_in_words() -> None:
     assert MAX_TRIES == 3
+    assert TIME_LIMIT_SECONDS == 5
     assert REPAIR_SECONDS == 4 * 86_400
     assert RECENT_SECONDS == 3 * 3600
     assert FULL_HOURS == 6

@@ -22,12 +22,42 @@ def test_both_commands_are_on_the_first_screen() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["--port", "--emulator-port", "--users", "--data", "--pages", "--pending", "--form-seconds"]
+    "option",
+    [
+        "--port",
+        "--emulator-port",
+        "--users",
+        "--data",
+        "--pages",
+        "--pending",
+        "--form-seconds",
+        "--origin",
+        "--only",
+        "--new-users",
+        "--confirmed-url",
+    ],
 )
 def test_the_demos_options_are_described(option: str) -> None:
-    value = {"--data": ".", "--pages": ".", "--pending": "tag"}.get(option, "5")
+    values = {
+        "--data": ".",
+        "--pages": ".",
+        "--pending": "tag",
+        "--origin": "http://localhost:3000",
+        "--only": "uploads",
+        "--new-users": "create",
+        "--confirmed-url": "http://localhost:3000/hooks",
+    }
+    value = values.get(option, "5")
     assert parse_options([option, value])
     assert f"`{option}" in README
+
+
+def test_the_demos_options_for_another_issuer_are_described() -> None:
+    options = parse_options(["--issuer", "http://localhost:3000", "--audience", "a,b", "--username-claim", "oid"])
+    assert (options.issuer, options.audience, options.username_claim) == ("http://localhost:3000", "a,b", "oid")
+    assert "auth" not in options.services
+    assert "`--issuer" in README
+    assert "`--audience" in README
 
 
 def test_the_map_names_existing_folders() -> None:

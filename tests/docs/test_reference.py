@@ -102,7 +102,12 @@ def draw_settings() -> str:
         described = msgspec.json.schema(kind)["$defs"]["Settings"]["properties"]
         for field in msgspec.structs.fields(kind):
             default = "required" if field.required else draw_default(field.default)
-            line = f"| `{field.name.upper()}` | {default} | {described[field.name]['description']} |"
+            schema = described[field.name]
+            # In the schema of an optional setting, the description is that of one of its types.
+            description = next(
+                each["description"] for each in (schema, *schema.get("anyOf", ())) if "description" in each
+            )
+            line = f"| `{field.name.upper()}` | {default} | {description} |"
             lines.setdefault(line, []).append(program)
     rows = [f"{line} {'all' if len(users) == len(SETTINGS) else ', '.join(users)} |" for line, users in lines.items()]
     return "\n".join(["| Variable | Default | Meaning | Read by |", "|---|---|---|---|", *rows])

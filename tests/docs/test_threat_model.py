@@ -13,10 +13,12 @@ AREAS = {
     "The removal": "removal",
     "The content": "content",
     "The token": "token",
+    "The issuer": "issuer",
     "The browser": "browser",
     "The services": "service",
     "HTTP": "http",
     "The permissions": "permissions",
+    "The webhook": "webhook",
 }
 
 

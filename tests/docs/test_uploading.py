@@ -8,21 +8,19 @@ import shlex
 import shutil
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.ports import HOST
 from infra.seed.people import PICTURES, SEEDED_USERS, invent_people
 from services.pictures.formats import CONTENT_TYPES
 from services.settings.limits import MAX_BYTES
 from tests.conftest import User, only_prefix
 from tests.containers.engine import is_here
 from tests.containers.images import BUILD_SECONDS, Image
+from tests.docs.edge import run_edge
 from tests.docs.port_mapping import map_documented_address
 from tests.docs.snippets import PAGE, find_snippet, find_snippets, skip_or_fail
 from tests.eventually import PATIENCE_SECONDS, eventually
@@ -226,35 +224,14 @@ def test_a_documented_program_reports_a_refused_presign(
     assert "urn:problem:too-large" in result.stderr
 
 
-class Edge(BaseHTTPRequestHandler):
-    """Responds as API Gateway does while no task responds."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = b'{"message": "Service Unavailable"}'
-        self.send_response(503)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parameter's name in the base class
-        """Write nothing: the handler would otherwise log every request to standard error."""
-
-
 @only_prefix
 def test_a_documented_program_reports_a_response_of_api_gateway(
     program: Program, shell: Shell, user: User, tmp_path: Path
 ) -> None:
     file = tmp_path / UPLOADED.relative_to(ROOT)
-    with ThreadingHTTPServer((HOST, 0), Edge) as server:
-        threading.Thread(target=server.serve_forever).start()
-        try:
-            with map_documented_address(f"http://{HOST}:{server.server_port}") as environ:
-                elsewhere = replace(shell, environ={**shell.environ, **environ})
-                result = elsewhere.run(*program.replace_arguments(user, file))
-        finally:
-            server.shutdown()
+    with run_edge() as origin, map_documented_address(origin) as environ:
+        elsewhere = replace(shell, environ={**shell.environ, **environ})
+        result = elsewhere.run(*program.replace_arguments(user, file))
     assert result.returncode != 0
     assert "Service Unavailable" in result.stderr
 

@@ -20,7 +20,7 @@ from infra.documents.bucket import cors_rules, lifecycle_rules
 from infra.documents.table import table_definition
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from services.store.clients import S3_CONFIG
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests import web
 from tests.targets import Trait
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from infra.local.clients import Aws
 
 ORIGIN = "https://page.example"
-PENDING_KEY = f"{PENDING_PREFIX}a"
+PENDING_KEY = f"{AVATAR.pending_prefix}a"
 PENDING = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>"
 FILE = b"some bytes"
 DIGEST = base64.b64encode(hashlib.sha256(FILE).digest()).decode()
@@ -283,6 +283,12 @@ def _put_if_match(sandbox: Sandbox) -> bool:
     return _refusal(lambda: sandbox.put("a", IfMatch='"other"')) == "PreconditionFailed"
 
 
+def _version_tag_count(sandbox: Sandbox) -> bool:
+    sandbox.root.s3.put_bucket_versioning(Bucket=sandbox.name, VersioningConfiguration={"Status": "Enabled"})
+    sandbox.put("a", Tagging="Status=Pending")
+    return sandbox.root.s3.get_object(Bucket=sandbox.name, Key="a").get("TagCount") == 1
+
+
 def _expiration(sandbox: Sandbox) -> bool:
     sandbox.put(PENDING_KEY)
     sandbox.put("a", Tagging="Status=Pending")
@@ -393,6 +399,7 @@ PROBES: Mapping[Trait, Callable[[Sandbox], bool]] = {
     Trait.COPY_WITHOUT_TAGS: _copy_without_tags,
     Trait.PUT_WITHOUT_TAGS: _put_without_tags,
     Trait.PUT_IF_MATCH: _put_if_match,
+    Trait.VERSION_TAG_COUNT: _version_tag_count,
     Trait.EXPIRATION: _expiration,
     Trait.EXPIRATION_IN_TIME: _expiration_in_time,
     Trait.LIFECYCLE: _lifecycle,

@@ -22,7 +22,7 @@ from infra.local.ports import pick_free_ports
 from infra.local.processes import Processes
 from infra.local.stack import make_root_clients, start_emulator
 from services.frontend.inspector import read_expiry
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests import web
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tests.emulator.conftest import S3
 
-PENDING_KEY = f"{PENDING_PREFIX}a"
+PENDING_KEY = f"{AVATAR.pending_prefix}a"
 PENDING = "<Tagging><TagSet><Tag><Key>Status</Key><Value>Pending</Value></Tag></TagSet></Tagging>"
 
 
@@ -230,7 +230,7 @@ def test_an_object_with_a_lifecycle_rule_has_its_expiration_header(s3: S3, key: 
 
 
 @pytest.mark.parametrize(
-    ("key", "tagging"), [("avatars/a", ""), ("avatars/a", "Status=Live"), (f"{PENDING_PREFIX[:-2]}/a", "")]
+    ("key", "tagging"), [("avatars/a", ""), ("avatars/a", "Status=Live"), (f"{AVATAR.pending_prefix[:-2]}/a", "")]
 )
 def test_an_object_without_a_lifecycle_rule_has_no_expiration_header(s3: S3, key: str, tagging: str) -> None:
     s3.put(key, Tagging=tagging)
@@ -362,7 +362,7 @@ def test_expired_objects_are_deleted_when_the_emulator_starts(tmp_path: Path) ->
         start_emulator(processes, root, tmp_path / "data")
         root.s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         root.s3.put_bucket_lifecycle_configuration(Bucket="kept", LifecycleConfiguration={"Rules": rules})
-        for key in (f"{PENDING_PREFIX}over", f"{PENDING_PREFIX}new", "avatars/live"):
+        for key in (f"{AVATAR.pending_prefix}over", f"{AVATAR.pending_prefix}new", "avatars/live"):
             root.s3.put_object(Bucket="kept", Key=key, Body=b"x")
         processes.stop()
         # One of the objects gets a date three days earlier.
@@ -372,6 +372,6 @@ def test_expired_objects_are_deleted_when_the_emulator_starts(tmp_path: Path) ->
         file.write_text(json.dumps(kept | {"last_modified": before.strftime("%Y-%m-%dT%H:%M:%S.000Z")}))
         start_emulator(processes, root, tmp_path / "data")
         listed = root.s3.list_objects_v2(Bucket="kept")["Contents"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - the bucket is not empty
-        assert [entry.get("Key") for entry in listed] == ["avatars/live", f"{PENDING_PREFIX}new"]
+        assert [entry.get("Key") for entry in listed] == ["avatars/live", f"{AVATAR.pending_prefix}new"]
     finally:
         processes.stop()

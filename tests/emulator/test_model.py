@@ -15,14 +15,17 @@ from hypothesis import strategies as st
 
 from infra.documents.table import table_definition
 from services.store.clients import error_code
-from services.store.keys import PENDING_PREFIX, PENDING_TAG, UploadId
-from services.store.table import Row, UnknownUserError, write_row
+from services.store.keys import PENDING_TAG, Upload
+from services.store.kinds import AVATAR
+from services.store.table import Row, UnknownUserError, Value, write_row
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, OtherBytesError
 from services.uploads.deadline import Deadline
 from services.uploads.objects import Copy, Described, Stored
-from services.uploads.users import NotForwardError, Users
+from services.uploads.rows import NotForwardError
+from services.uploads.users import Users
 from tests.fake.aws import Aws as FakeAws
 from tests.fake.world import BODIES, DIGESTS, TWINS, Object, World
+from tests.rows import make_row, make_upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,14 +33,14 @@ if TYPE_CHECKING:
     from infra.local.clients import Aws
     from tests.emulator.conftest import S3
 
-ONE, TWO, THREE = (UploadId(f"019b0000-0000-7000-8000-00000000000{number}") for number in (1, 2, 3))
+ONE, TWO, THREE = (make_upload(f"019b0000-0000-7000-8000-00000000000{number}") for number in (1, 2, 3))
 IDS = st.sampled_from([ONE, TWO, THREE])
-KEYS = st.sampled_from([ONE.avatar_key, TWO.avatar_key, ONE.pending_key])
+KEYS = st.sampled_from([ONE.permanent_key, TWO.permanent_key, ONE.pending_key])
 BODY_NAMES = st.sampled_from(sorted(BODIES.keys() - TWINS.keys()))
 """Without twins: the emulator computes a different MD5 digest for each."""
 
 USERNAMES = st.sampled_from(["ada", "eve", "nobody"])
-ROWS = (Row("ada", "Ada"), Row("eve", "Eve", ONE.avatar_key))
+ROWS = (make_row("ada", "Ada"), make_row("eve", "Eve", ONE.permanent_key))
 METADATA = {"username": "ada", "sha256": DIGESTS["good"]}
 TABLE = "model"
 
@@ -99,11 +102,11 @@ class Side:
     def find_row(self, username: str) -> Row:
         return self.users.find_row(username)
 
-    def advance(self, username: str, upload_id: UploadId) -> str | None:
+    def advance(self, username: str, upload_id: Upload) -> Value:
         return self.users.advance(username, upload_id)
 
-    def remove(self, username: str, removed: UploadId, avatar: UploadId | None) -> None:
-        self.users.remove(username, removed.text, avatar.avatar_key if avatar else None)
+    def remove(self, username: str, removed: Upload, avatar: Upload | None) -> None:
+        self.users.remove(username, AVATAR, removed.id.text, avatar.permanent_key if avatar else None)
 
     def list_rows(self) -> list[Row]:
         return sorted(self.users.list_rows(), key=lambda row: row.username)
@@ -123,7 +126,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     ),
     st.tuples(st.just("blank"), KEYS, BODY_NAMES),
     st.tuples(st.just("delete"), st.lists(KEYS, min_size=1, max_size=3, unique=True)),
-    st.tuples(st.just("list_objects"), st.sampled_from(["avatars/", PENDING_PREFIX])),
+    st.tuples(st.just("list_objects"), st.sampled_from(["avatars/", AVATAR.pending_prefix])),
     st.tuples(st.just("find_row"), USERNAMES),
     st.tuples(st.just("advance"), USERNAMES, IDS),
     st.tuples(st.just("remove"), USERNAMES, IDS, st.none() | IDS),
@@ -183,43 +186,43 @@ def make_real(s3: S3, table: str) -> Side:
 @given(steps=st.lists(STEPS, min_size=5, max_size=25))
 @example(
     steps=[
-        ("post", ONE.avatar_key, "good", True, True),
-        ("copy", ONE.avatar_key, ONE.avatar_key, "good", "good", False),
-        ("read_tags", ONE.avatar_key),
+        ("post", ONE.permanent_key, "good", True, True),
+        ("copy", ONE.permanent_key, ONE.permanent_key, "good", "good", False),
+        ("read_tags", ONE.permanent_key),
     ]
 )
 @example(
     steps=[
-        ("blank", ONE.avatar_key, "good"),
-        ("post", ONE.avatar_key, "bad", True, False),
-        ("describe", ONE.avatar_key),
-        ("blank", ONE.avatar_key, "bad"),
-        ("describe", ONE.avatar_key),
-        ("inspect", ONE.avatar_key, 5000),
+        ("blank", ONE.permanent_key, "good"),
+        ("post", ONE.permanent_key, "bad", True, False),
+        ("describe", ONE.permanent_key),
+        ("blank", ONE.permanent_key, "bad"),
+        ("describe", ONE.permanent_key),
+        ("inspect", ONE.permanent_key, 5000),
     ]
 )
 @example(
     steps=[
         ("post", ONE.pending_key, "good", False, False),
-        ("copy", ONE.pending_key, ONE.avatar_key, "good", "good", True),
-        ("describe", ONE.avatar_key),
+        ("copy", ONE.pending_key, ONE.permanent_key, "good", "good", True),
+        ("describe", ONE.permanent_key),
         # A copy that an earlier try made is accepted, one of other bytes is not, and neither is overwritten.
-        ("copy", ONE.pending_key, ONE.avatar_key, "good", "good", True),
+        ("copy", ONE.pending_key, ONE.permanent_key, "good", "good", True),
         ("post", ONE.pending_key, "other", False, True),
-        ("copy", ONE.pending_key, ONE.avatar_key, "other", "other", True),
-        ("inspect", ONE.avatar_key, 5000),
+        ("copy", ONE.pending_key, ONE.permanent_key, "other", "other", True),
+        ("inspect", ONE.permanent_key, 5000),
         # The target exists, and the source is missing.
         ("delete", [ONE.pending_key]),
-        ("copy", ONE.pending_key, ONE.avatar_key, "other", "other", True),
+        ("copy", ONE.pending_key, ONE.permanent_key, "other", "other", True),
     ]
 )
 @example(
     steps=[
         ("post", ONE.pending_key, "good", False, True),
         # The bytes have the ETag and not the digest that were verified.
-        ("copy", ONE.pending_key, ONE.avatar_key, "good", "other", True),
-        ("inspect", ONE.avatar_key, 5000),
-        ("describe", ONE.avatar_key),
+        ("copy", ONE.pending_key, ONE.permanent_key, "good", "other", True),
+        ("inspect", ONE.permanent_key, 5000),
+        ("describe", ONE.permanent_key),
     ]
 )
 @example(

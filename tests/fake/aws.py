@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from services.store.kinds import AVATAR, Kind
 from services.uploads.bucket import Bucket
 from services.uploads.users import Users
 from tests.fake.clients import S3, DynamoDB
@@ -98,8 +99,8 @@ class Aws:
         for key in keys:
             self.world = self.world.remove(key)
 
-    def point(self, username: str, avatar: str | None) -> None:
-        self.world = self.world.point(username, avatar)
+    def point(self, username: str, key: str | None, kind: Kind = AVATAR) -> None:
+        self.world = self.world.point(username, key, kind)
 
     def remove_rows(self) -> None:
         self.world = replace(self.world, rows=())

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from services.store.kinds import KINDS
 from services.store.table import Row, make_key, write_row
+from services.uploads.users import MARK_TOLD
+from services.uploads.webhook import NotAcceptedError
 from tests.fake.world import BODIES, DIGESTS, NAMES, PAGE, Call, Failure, Object, Timeout
 
 if TYPE_CHECKING:
@@ -18,12 +21,19 @@ if TYPE_CHECKING:
     """Carries the call out and returns its answer."""
 
 
+KINDS_BY_ATTRIBUTE: Mapping[tuple[str, ...], str] = {
+    names: name
+    for name, kind in KINDS.items()
+    for names in ((kind.attribute, kind.removed_attribute), (kind.told_attribute,))
+}
+
+
 class Client:
     def __init__(self, carry: Carry) -> None:
-        self._carry = carry
+        self.carry = carry
 
     def _call(self, operation: str, *given: Any) -> Any:
-        answer = self._carry(Call(operation, given))
+        answer = self.carry(Call(operation, given))
         if isinstance(answer, Failure):
             _fail(operation, answer)
         if isinstance(answer, Timeout):
@@ -82,7 +92,7 @@ class S3(Client):
     ) -> dict[str, Any]:
         if ChecksumSHA256 != Metadata["sha256"]:
             raise NotImplementedError
-        made = Object(NAMES[Body], tuple(sorted(Metadata.items())), content_type=ContentType)
+        made = Object(NAMES[Body], tuple(sorted(Metadata.items())), content_type=ContentType, has_checksum=True)
         self._call("PutObject", Key, IfMatch, made)
         return {}
 
@@ -114,6 +124,16 @@ class S3(Client):
             after = page["Contents"][-1]["Key"] if is_more else ""
 
 
+class Application(Client):
+    """A messenger that delivers to an application in the world."""
+
+    def send(self, message_id: str, body: bytes) -> None:
+        try:
+            self._call("Tell", message_id, body)
+        except (ClientError, ReadTimeoutError) as error:
+            raise NotAcceptedError from error
+
+
 class DynamoDB(Client):
     def get_item(
         self,
@@ -142,17 +162,19 @@ class DynamoDB(Client):
         TableName: str,  # noqa: ARG002, N803
         Key: Mapping[str, Any],  # noqa: N803
         UpdateExpression: str,  # noqa: N803
+        ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
         ExpressionAttributeValues: Mapping[str, Any],  # noqa: N803
-        ReturnValues: str,  # noqa: N803
+        ReturnValues: str = "NONE",  # noqa: N803
         ConditionExpression: str | None = None,  # noqa: N803
         ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: ARG002, N803
     ) -> dict[str, Any]:
-        if ReturnValues != "ALL_OLD":
+        if ReturnValues != ("NONE" if UpdateExpression == MARK_TOLD else "ALL_OLD"):
             raise NotImplementedError(ReturnValues)
         values = {name: value["S"] for name, value in ExpressionAttributeValues.items()}
-        given = (values[":id"], UpdateExpression, ConditionExpression, values.get(":old"))
+        kind = KINDS_BY_ATTRIBUTE[tuple(ExpressionAttributeNames.values())]
+        given = (values[":id"], UpdateExpression, ConditionExpression, values.get(":old"), kind)
         old = self._call("UpdateItem", Key["Username"]["S"], *given)
-        return {"Attributes": write_row(old)} if old else {}
+        return {"Attributes": write_row(old)} if old and ReturnValues == "ALL_OLD" else {}
 
     def scan(
         self,

@@ -7,20 +7,34 @@ calls with the emulator's.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from services.store.keys import AVATAR_PREFIX, DIGEST_FIELD
-from services.store.table import Row
+from services.store.keys import DIGEST_FIELD, Upload, UploadId
+from services.store.kinds import AVATAR, KINDS
+from services.store.table import Row, Value
 from services.uploads.bucket import BLANK, compute_sha256
-from services.uploads.users import ADVANCE, FORWARD, NO_AVATAR, REMOVE, THIS_AVATAR
+from services.uploads.users import (
+    ADVANCE,
+    FORWARD,
+    FORWARD_OR_NEW,
+    MARK_TOLD,
+    NO_PICTURE,
+    NO_PICTURE_OR_NEW,
+    NOT_TOLD_LATER,
+    REMOVE,
+    THIS_PICTURE,
+)
 from tests.pictures import cut_off, make_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from services.store.kinds import Kind
 
 GOOD = make_picture(size=(8, 8), seed=1)
 BODIES: Mapping[str, bytes] = {
@@ -80,6 +94,8 @@ class World:
     """Sorted by key."""
     rows: tuple[Row, ...] = ()
     """Sorted by username."""
+    heard: tuple[tuple[tuple[str, str], bytes], ...] = ()
+    """By user and kind, the message with the greatest id that the application received. It ignores others."""
 
     def find(self, key: str) -> Object | None:
         place = bisect_left(self.objects, key, key=_by_key)
@@ -89,9 +105,9 @@ class World:
     def find_row(self, username: str) -> Row | None:
         return next((row for row in self.rows if row.username == username), None)
 
-    def find_avatar(self, username: str) -> str | None:
+    def find_value(self, username: str, kind: Kind) -> Value:
         row = self.find_row(username)
-        return row.avatar if row else None
+        return row.of(kind) if row else Value()
 
     def put(self, key: str, stored: Object) -> World:
         return self._replace(key, (key, replace(stored, modified=self.now)))
@@ -99,19 +115,27 @@ class World:
     def remove(self, key: str) -> World:
         return self._replace(key)
 
-    def point(self, username: str, avatar: str | None) -> World:
-        """Make the user's row refer to this avatar. A missing row is created."""
+    def point(self, username: str, key: str | None, kind: Kind = AVATAR) -> World:
+        """Make the user's row refer to this object. A missing row is created."""
+        return self.set_value(username, kind, replace(self.find_value(username, kind), key=key))
+
+    def set_value(self, username: str, kind: Kind, value: Value) -> World:
         row = self.find_row(username) or Row(username, username.title())
-        others = [other for other in self.rows if other.username != username]
-        rows = sorted((*others, replace(row, avatar=avatar)), key=lambda row: row.username)
+        others = (other for other in self.rows if other.username != username)
+        rows = sorted((*others, row.replace(kind, value)), key=lambda row: row.username)
         return replace(self, rows=tuple(rows))
 
-    def remove_avatar(self, username: str, removed: str) -> World:
-        row = self.find_row(username)
-        assert row
-        others = (other for other in self.rows if other != row)
-        rows = sorted((*others, replace(row, avatar=None, removed=removed)), key=lambda row: row.username)
-        return replace(self, rows=tuple(rows))
+    def find_heard(self, username: str, kind: Kind) -> dict[str, Any]:
+        """The data of the message that counts for the application. Empty if it received none."""
+        body = dict(self.heard).get((username, kind.name))
+        return json.loads(body)["data"] if body else {}
+
+    def hear(self, body: bytes) -> World:
+        data = json.loads(body)["data"]
+        place = (data["username"], data["kind"])
+        if self.find_heard(place[0], KINDS[place[1]]).get("id", "") >= data["id"]:
+            return self
+        return replace(self, heard=tuple(sorted((dict(self.heard) | {place: body}).items())))
 
     def _replace(self, key: str, *entry: tuple[str, Object]) -> World:
         start, end = bisect_left(self.objects, key, key=_by_key), bisect_right(self.objects, key, key=_by_key)
@@ -147,7 +171,7 @@ class Step:
     answer: Any = None
 
 
-WRITES = frozenset({"CopyObject", "PutObject", "DeleteObjects", "UpdateItem"})
+WRITES = frozenset({"CopyObject", "PutObject", "DeleteObjects", "UpdateItem", "Tell"})
 """Calls that can take effect even if the caller no longer waits for the response."""
 
 
@@ -235,23 +259,41 @@ def _batch_get_item(world: World, _: Any, *usernames: str) -> Iterator[Step]:
 
 
 def _update_item(
-    world: World, _: Any, username: str, value: str, update: str, condition: str | None, old: str | None
+    world: World, _: Any, username: str, upload_id: str, update: str, condition: str | None, old: str | None, name: str
 ) -> Iterator[Step]:
-    row = world.find_row(username)
-    if condition is not None and not (row and _CONDITIONS[condition](row, value, old)):
+    row, kind = world.find_row(username), KINDS[name]
+    value = world.find_value(username, kind)
+    is_new = row is None and condition in _OR_NEW
+    if condition is not None and not ((row or is_new) and _CONDITIONS[condition](value, kind, upload_id, old)):
         yield Step(world, answer=Failure("ConditionalCheckFailedException", row=row))
     elif update == ADVANCE:
-        yield Step(world.point(username, AVATAR_PREFIX + value), answer=row)
+        yield Step(world.point(username, Upload(kind, UploadId(upload_id)).permanent_key, kind), answer=row)
     elif update == REMOVE:
-        yield Step(world.remove_avatar(username, value), answer=row)
+        yield Step(world.set_value(username, kind, Value(None, upload_id, value.told)), answer=row)
+    elif update == MARK_TOLD:
+        yield Step(world.set_value(username, kind, replace(value, told=upload_id)))
     else:
         raise NotImplementedError(update)
 
 
-_CONDITIONS: Mapping[str, Callable[[Row, str, str | None], bool]] = {
-    FORWARD: lambda row, value, _: (row.avatar or "") < AVATAR_PREFIX + value and (row.removed or "") < value,
-    NO_AVATAR: lambda row, value, _: row.avatar is None and (row.removed or "") <= value,
-    THIS_AVATAR: lambda row, value, old: row.avatar == old and (row.removed or "") <= value,
+def _is_forward(value: Value, kind: Kind, new: str, _: str | None) -> bool:
+    return (value.key or "") < kind.permanent_prefix + new and (value.removed or "") < new
+
+
+def _has_no_picture(value: Value, _: Kind, new: str, __: str | None) -> bool:
+    return value.key is None and (value.removed or "") <= new
+
+
+_OR_NEW = frozenset({FORWARD_OR_NEW, NO_PICTURE_OR_NEW})
+"""The condition expressions that hold for a user without a row."""
+
+_CONDITIONS: Mapping[str, Callable[[Value, Kind, str, str | None], bool]] = {
+    FORWARD: _is_forward,
+    FORWARD_OR_NEW: _is_forward,
+    NO_PICTURE: _has_no_picture,
+    NO_PICTURE_OR_NEW: _has_no_picture,
+    NOT_TOLD_LATER: lambda value, _, new, __: (value.told or "") < new,
+    THIS_PICTURE: lambda value, _, new, old: value.key == old and (value.removed or "") <= new,
 }
 """The condition expressions that the fake understands."""
 
@@ -259,6 +301,10 @@ _CONDITIONS: Mapping[str, Callable[[Row, str, str | None], bool]] = {
 def _scan(world: World, _: Any, after: str, limit: int) -> Iterator[Step]:
     found = [row for row in world.rows if row.username > after]
     yield Step(world, answer=(tuple(found[:limit]), len(found) > limit))
+
+
+def _tell(world: World, _: Any, __: str, body: bytes) -> Iterator[Step]:
+    yield Step(world.hear(body))
 
 
 _OPERATIONS: Mapping[str, Any] = {
@@ -273,4 +319,5 @@ _OPERATIONS: Mapping[str, Any] = {
     "BatchGetItem": _batch_get_item,
     "UpdateItem": _update_item,
     "Scan": _scan,
+    "Tell": _tell,
 }

@@ -18,7 +18,7 @@ from infra import settings as configuration
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import make_environ
 from services.settings.environment import read_settings
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import KINDS, Kind
 from services.uploads.settings import Settings
 from tests.conftest import User, make_user
 from tests.eventually import PATIENCE_SECONDS, eventually
@@ -65,7 +65,7 @@ def start_service(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy
     """Each call starts another uploads service behind the proxy, in this process, and returns its URL. Each service has
     its own AWS clients, since a client stops retrying after too many faults.
     """
-    settings = read_settings(Settings, _environ(stack, strategy, proxy, f"http://{HOST}:8000"))
+    settings = read_settings(Settings, make_service_environ(stack, strategy, proxy, f"http://{HOST}:8000"))
     with contextlib.ExitStack() as running:
 
         def start() -> str:
@@ -104,14 +104,14 @@ def service_process(
     stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, tmp_path: Path
 ) -> Iterator[ServiceProcess]:
     url = f"http://{HOST}:{pick_free_ports(1)[0]}"
-    service_process = ServiceProcess(url, _environ(stack, strategy, proxy, url), tmp_path / "uploads.log")
+    service_process = ServiceProcess(url, make_service_environ(stack, strategy, proxy, url), tmp_path / "uploads.log")
     try:
         yield service_process
     finally:
         service_process.stop()
 
 
-def _environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:
+def make_service_environ(stack: Stack, strategy: Literal["prefix", "tag"], proxy: Proxy, url: str) -> dict[str, str]:
     services = {**stack.services, "uploads": url}
     aws = replace(stack.aws, endpoint=proxy.url)
     settings = configuration.Settings(pending=strategy, presigns_per_minute=0, confirms_per_minute=0)
@@ -126,21 +126,31 @@ class Upload:
     """The user, whose client calls the service under test."""
     form: dict[str, Any]
     picture: bytes
+    kind: Kind
     old: str
-    """The key of the avatar before the confirm."""
+    """The key that the row refers to before the confirm."""
 
     @property
     def new(self) -> str:
-        return self.form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+        return self.form["key"].replace(self.kind.pending_prefix, self.kind.permanent_prefix)
+
+    @property
+    def current(self) -> str | None:
+        """The key that the row refers to now."""
+        return self.user.find_value(self.kind).key
+
+    @property
+    def upload_id(self) -> str:
+        return self.new.removeprefix(self.kind.permanent_prefix)
 
     @property
     def keys(self) -> set[str]:
-        """The keys of the old avatar, the new avatar and the posted object."""
+        """The keys of the old picture, the new picture and the posted object."""
         return {self.old, self.new, self.form["key"]}
 
     def about(self, call: str) -> str:
         """A text that only this upload's call of this name contains."""
-        upload_id = self.new.removeprefix(AVATAR_PREFIX)
+        upload_id = self.upload_id
         return {"GetItem": self.user.username, "UpdateItem": self.user.username, "DeleteObjects": self.old}.get(
             call, upload_id
         )
@@ -149,33 +159,39 @@ class Upload:
         return self.user.confirm(self.form)
 
     def remove(self) -> httpx2.Response:
-        return self.user.http.delete("/uploads/avatar")
+        return self.user.remove(self.kind)
 
     @property
     def answer(self) -> dict[str, str]:
         """The response of a successful confirm."""
-        return {"username": self.user.username, "avatar": self.new}
+        return self.user.make_confirmation(self.new, self.kind)
 
 
 @contextlib.contextmanager
 def begin_upload(stack: Stack, url: str, seed: int) -> Generator[Upload, None, None]:
-    """Presign and post a picture of a new user with an avatar, at the service with this URL."""
-    with make_user(stack) as user:
+    """Presign and post a picture of a new user who has one of the same kind, at the service with this URL. The seed
+    chooses the kind.
+    """
+    kind = [*KINDS.values()][seed % len(KINDS)]
+    with make_user(stack, portrait=False) as user:
+        old = user.upload_unconfirmed("image/png", make_picture(), kind)
+        user.confirm(old).raise_for_status()
+        eventually(lambda: list_keys(stack, old["key"]) == set() or "upload_token" in old)
         user.http.base_url = url
         picture = make_picture(size=(24, 24), seed=seed)
-        form = user.upload_unconfirmed("image/png", picture)
-        yield Upload(user, form, picture, user.avatar or "")
+        form = user.upload_unconfirmed("image/png", picture, kind)
+        yield Upload(user, form, picture, kind, user.find_value(kind).key or "")
 
 
 def check_row_refers_to_object(stack: Stack, upload: Upload) -> None:
     """I1: the row refers to an existing object."""
-    avatar = upload.user.avatar or "none"
-    assert list_keys(stack, avatar) == {avatar}
+    current = upload.current or "none"
+    assert list_keys(stack, current) == {current}
 
 
 def check_done(stack: Stack, upload: Upload) -> None:
     """Assert that the row refers to the posted bytes and that no lifecycle rule will delete them."""
-    assert upload.user.avatar == upload.new
+    assert upload.current == upload.new
     stored = stack.aws.s3.get_object(Bucket=stack.resources.bucket, Key=upload.new)
     assert stored["Body"].read() == upload.picture
     assert "TagCount" not in stored
@@ -183,7 +199,7 @@ def check_done(stack: Stack, upload: Upload) -> None:
 
 
 def check_remaining_objects(stack: Stack, left: Mapping[str, tuple[Upload, set[str]]]) -> None:
-    """Assert that each upload's avatar exists, with at most these other keys. `left`: upload and keys by fault."""
+    """Assert that each upload's picture exists, with at most these other keys. `left`: upload and keys by fault."""
 
     def find_strays() -> dict[str, set[str]]:
         there = list_keys(stack)
@@ -213,9 +229,10 @@ def list_owned(stack: Stack) -> dict[str, set[str]]:
 
 
 def check_swept(stack: Stack, users: Collection[User]) -> None:
-    """Assert that after a sweep each of these users has one object, the avatar."""
+    """Assert that after a sweep each of these users has one object, to which the row refers."""
     report = sweep(stack)
     assert not report.needs_attention, report.as_text()
     owned = list_owned(stack)
     for user in users:
-        assert owned[user.username] == {user.avatar}
+        keys = [user.find_value(kind).key for kind in KINDS.values()]
+        assert owned[user.username] == {key for key in keys if key}

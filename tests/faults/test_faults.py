@@ -123,12 +123,12 @@ def test_a_removal_succeeds_or_can_be_repeated_after_any_fault(
             proxy.lift(planned)
             for _ in range(2):
                 assert upload.remove().status_code == 204
-            assert upload.user.avatar is None
+            assert upload.current is None
             # The upload was presigned before.
             for _ in range(2):
                 refused = upload.confirm()
                 assert (refused.status_code, refused.json()["type"]) == (409, "urn:problem:removed")
-            assert upload.user.avatar is None
+            assert upload.current is None
             return Outcome(upload, planned, done=answer.status_code == 204)
 
     ran: list[Outcome] = []
@@ -174,13 +174,13 @@ def check_faulty(answer: httpx2.Response, upload: Upload, planned: Planned, stac
     if answer.status_code == 200:
         assert harmless or fault.times
         assert answer.json() == upload.answer
-        assert upload.user.avatar == upload.new
+        assert upload.current == upload.new
     else:
         assert not harmless
         check_unavailable(answer)
         # AWS carried out each try, although the client got no response.
         is_carried_out = fault.when is When.AFTER or fault.kind is Kind.LATE
-        assert upload.user.avatar == (upload.new if fault.call == "UpdateItem" and is_carried_out else upload.old)
+        assert upload.current == (upload.new if fault.call == "UpdateItem" and is_carried_out else upload.old)
 
 
 def check_unavailable(answer: httpx2.Response) -> None:

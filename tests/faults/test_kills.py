@@ -70,7 +70,7 @@ def check_killed(stack: Stack, upload: Upload, call: str, when: When, is_answere
     check_row_refers_to_object(stack, upload)
     reached = STOPS.index((call, when))
     assert is_answered == (call == "DeleteObjects")
-    assert upload.user.avatar == (upload.new if reached >= STOPS.index(("UpdateItem", When.AFTER)) else upload.old)
+    assert upload.current == (upload.new if reached >= STOPS.index(("UpdateItem", When.AFTER)) else upload.old)
     expected = {upload.old, upload.form["key"]}
     if reached >= STOPS.index(("CopyObject", When.AFTER)):
         expected.add(upload.new)

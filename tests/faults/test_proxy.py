@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from bench.soak.proxy import Fault, Kind, Proxy, When, run_proxy
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.store.table import make_key
 from tests import web
 from tests.conftest import Bucket, only_prefix, post_form
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = [only_prefix, pytest.mark.usefixtures("strategy")]
 
-KEY = f"{PENDING_PREFIX}of-the-proxy"
+KEY = f"{AVATAR.pending_prefix}of-the-proxy"
 PICTURE = make_picture()
 
 

@@ -20,7 +20,7 @@ from services.frontend import app as frontend
 from services.frontend.settings import Settings as FrontendSettings
 from services.settings.environment import read_settings
 from services.store.clients import AWS_ERRORS, is_transient
-from services.store.keys import AVATAR_PREFIX
+from services.store.kinds import AVATAR
 from services.uploads.sweep.report import Outcome
 from tests import web
 from tests.conftest import User, make_user, only_prefix
@@ -99,7 +99,7 @@ def inject(proxy: Proxy, call: str, effect: tuple[When, Kind]) -> Generator[Plan
 def test_a_sweep_deletes_nothing_while_a_call_has_no_whole_response(
     stack: Stack, proxied: Stack, proxy: Proxy, user: User, effect: tuple[When, Kind]
 ) -> None:
-    orphan = f"{AVATAR_PREFIX}{uuid_utils.uuid7()}"
+    orphan = f"{AVATAR.permanent_prefix}{uuid_utils.uuid7()}"
     stack.aws.s3.put_object(
         Bucket=stack.resources.bucket, Key=orphan, Body=make_picture(), Metadata={"username": user.username}
     )

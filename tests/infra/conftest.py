@@ -33,6 +33,9 @@ CONFIGURED = {
     "logDays": "7",
     "alarmTopic": "arn:aws:sns:eu-west-1:123456789012:alarms",
     "region": "eu-west-1",
+    "newUsers": "create",
+    "confirmedUrl": "https://example.com/hooks",
+    "confirmedSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf",
 }
 
 

@@ -86,8 +86,12 @@ def _is_principal(statement: Mapping[str, Any], principal: str | None) -> bool:
 
 
 def _holds(operator: str, key: str, expected: list[Any], context: Mapping[str, str]) -> bool:
-    name = operator.removesuffix("IfExists")
     actual = context.get(key)
+    if operator.startswith("ForAllValues:"):
+        # It holds of a request without such values (AWS: "Set operators for multivalued context keys").
+        each = operator.removeprefix("ForAllValues:")
+        return all(_holds(each, key, expected, {key: value}) for value in (actual.split(",") if actual else ()))
+    name = operator.removesuffix("IfExists")
     if name == "Null":
         return (actual is None) is (str(expected[0]).lower() == "true")
     if name not in _COMPARISONS:

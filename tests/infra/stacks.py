@@ -170,6 +170,11 @@ class Stack:
         settings.config = {name: value for name, value in known.items() if value is not None}
         workspace.save_stack_settings(self.name, settings)
 
+    def configure_by_path(self, path: str, value: str) -> None:
+        """As `pulumi config set --path` does. A path without a colon is the project's."""
+        name = path if ":" in path else f"{self.project}:{path}"
+        self._stack.set_config(name, automation.ConfigValue(value), path=True)
+
     def preview(self, config: Mapping[str, str | None] | None = None, **options: Any) -> Result:
         return self._run("preview", config, options)
 

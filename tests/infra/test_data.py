@@ -150,6 +150,8 @@ def test_the_outputs_contain_the_commands_for_this_stack(first_up: Stack) -> Non
         name: cloud.one("aws:ecs/taskDefinition:TaskDefinition", name).outputs["arn"] for name in ("uploads", "sweep")
     }
     groups = {group.name: group.outputs["name"] for group in cloud.resources("aws:cloudwatch/logGroup:LogGroup")}
+    # By this name the runbook of a restoration finds a running sweep.
+    assert outputs["schedule"] == cloud.one("aws:ecs/taskDefinition:TaskDefinition", "sweep").inputs["family"]
     network = cloud.one("aws:ecs/service:Service", "uploads").inputs["networkConfiguration"]
     for output, task in {"sweep": "sweep", "sweepFullDryRun": "sweep", "remove": "uploads"}.items():
         assert f"--task-definition {tasks[task]} " in outputs[output]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -87,6 +89,30 @@ def test_pulumi_installs_and_runs_the_program(clone: Path, tmp_path: Path, left_
         previewed = run(str(venv / "bin" / "python"), "-c", PREVIEW, folder=infra, environ=environ)
     [operation] = json.loads(previewed)
     assert operation == "create"
+
+
+def test_the_documented_order_keeps_the_sample_s_settings(tmp_path: Path) -> None:
+    """`pulumi stack init` adds its salt to the file that was copied before."""
+    find_engine()
+    for name in ("Pulumi.yaml", "Pulumi.sample.yaml"):
+        shutil.copy(ROOT / "infra" / name, tmp_path)
+    environ = make_environ() | {
+        "PULUMI_BACKEND_URL": tmp_path.as_uri(),
+        "PULUMI_HOME": str(tmp_path / "home"),
+        "PULUMI_CONFIG_PASSPHRASE": "passphrase",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    page = (ROOT / "docs/deploying.md").read_text()
+    commands = re.findall(r"^(?:cp Pulumi\.sample\.yaml|pulumi stack init) .*?(?=  +#)", page, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["cp", "pulumi"]
+    for command in commands:
+        run(*command.split(), folder=tmp_path, environ=environ)
+    sample, written = (yaml.safe_load((tmp_path / f"Pulumi.{name}.yaml").read_text()) for name in ("sample", "demo"))
+    assert written.pop("encryptionsalt")
+    # Pulumi writes each value as text.
+    assert written == {"config": {name: str(value) for name, value in sample["config"].items()}}
+    # The same passphrase is accepted afterwards.
+    run("pulumi", "config", "set", "minTasks", "3", folder=tmp_path, environ=environ)
 
 
 def run(*command: str, folder: Path, environ: dict[str, str]) -> str:

@@ -41,6 +41,10 @@ def read_origins(stack: Stack) -> set[str]:
     return {variable["value"] for variable in variables if variable["name"] == "ORIGIN"} | {*rule["allowedOrigins"]}
 
 
+def has_own_endpoint(stack: Stack) -> bool:
+    return not stack.cloud.one(API, "edge").inputs["disableExecuteApiEndpoint"]
+
+
 def test_a_zone_that_lacks_vpc_links_is_left_out(make_stack: MakeStack) -> None:
     zones = {"us-east-1a": "use1-az3", "us-east-1b": "use1-az4", "us-east-1c": "use1-az6", "us-east-1d": "use1-az1"}
     stack = make_stack(cloud=Cloud(region="us-east-1", zones=zones))
@@ -85,7 +89,10 @@ def test_a_domain_with_a_certificate_gives_the_target_of_its_record(make_stack: 
     assert "cname" in stack.outputs
     assert stack.outputs["url"] == "https://pictures.example.com"
     assert read_origins(stack) == {"https://pictures.example.com"}
-    assert stack.cloud.one(API, "edge").inputs["disableExecuteApiEndpoint"] is True
+    assert has_own_endpoint(stack)
+    # Before this, the operator creates the record.
+    assert stack.up().steps == {"update": {"Api edge"}}
+    assert not has_own_endpoint(stack)
     stack.destroy()
     assert not stack.cloud.resources()
 
@@ -118,17 +125,28 @@ def test_a_live_stack_moves_to_a_domain_and_back_without_replacing_data(live: St
     assert not touched & {"Bucket storage", "Table storage", "Key signing", "Api edge"}
 
 
-def test_without_a_valid_certificate_a_live_stack_keeps_its_origin(live: Stack) -> None:
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("aws:acm/certificateValidation:CertificateValidation", "timeout while waiting for state to become 'ISSUED'"),
+        (DOMAIN, "TooManyRequestsException"),
+        (RECORD, "AccessDenied: not authorized to perform: route53:ChangeResourceRecordSets"),
+        ("aws:apigatewayv2/apiMapping:ApiMapping", "TooManyRequestsException"),
+    ],
+)
+def test_a_live_stack_keeps_its_origin_until_its_domain_works(live: Stack, kind: str, error: str) -> None:
     live.cloud.outputs = OUTPUTS
-    validation = "aws:acm/certificateValidation:CertificateValidation"
-    live.cloud.fail(validation, "edge-domain", "timeout while waiting for state to become 'ISSUED'")
+    live.cloud.fail(kind, "edge-domain", error)
     api_origin = live.outputs["url"]
-    with pytest.raises(OperationError, match="ISSUED"):
+    with pytest.raises(OperationError, match=error):
         live.up({"domain": "pictures.example.com", "hostedZone": "Z0123456789"})
-    assert live.cloud.one(API, "edge").inputs["disableExecuteApiEndpoint"] is False
+    assert has_own_endpoint(live)
     assert read_origins(live) == {api_origin}
-    # Once the certificate is valid, the next update completes the change.
-    live.up()
-    assert live.cloud.one(API, "edge").inputs["disableExecuteApiEndpoint"] is True
+    # Once the cause is mended, the next update completes the change, and another one disables the former address.
+    done = live.up()
+    assert has_own_endpoint(live)
     assert read_origins(live) == {"https://pictures.example.com"}
+    assert "until the next `pulumi up`" in done.printed
+    assert live.up().steps == {"update": {"Api edge"}}
+    assert not has_own_endpoint(live)
     assert live.up().steps == {}

@@ -174,12 +174,31 @@ def test_the_provider_takes_pulumi_s_own_settings_for_aws(live: Stack) -> None:
     assert not (done.steps.keys() & {"create", "replace", "delete"})
 
 
+def test_texts_that_look_like_numbers_are_accepted_as_the_command_stores_them(live: Stack) -> None:
+    """`pulumi config set --path` stores 2027 as a number and true as a boolean."""
+    live.configure_by_path("aws:allowedAccountIds[0]", "123456789012")
+    live.configure_by_path("aws:allowedAccountIds[1]", "001234567012")
+    for name, value in {"year": "2027", "share": "0.50", "live": "true", "cost centre": "007"}.items():
+        live.configure_by_path(f'tags["{name}"]', value)
+    stored = (live.folder / "Pulumi.test.yaml").read_text()
+    assert "- 123456789012\n" in stored
+    live.up()
+    inputs = provider_inputs(live)
+    assert json.loads(inputs["allowedAccountIds"]) == ["123456789012", "001234567012"]
+    tags = {"Project": "three-phase-upload", "year": "2027", "share": "0.50", "live": "true", "cost centre": "007"}
+    assert json.loads(inputs["defaultTags"]) == {"tags": tags}
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [
         ({"aws:region": "eu-west-1"}, "The region is the setting region, and aws:region is not used."),
         ({"aws:profil": "x"}, "There is no setting aws:profil; the nearest name is aws:profile."),
-        ({"aws:allowedAccountIds": "1"}, """aws:allowedAccountIds must be a list like ["123456789012"], not 1."""),
+        ({"aws:allowedAccountIds": "1"}, """aws:allowedAccountIds must be a list like ["123456789012"], not '1'."""),
+        (
+            {"aws:assumeRoles": '[{"rolArn": "arn:aws:iam::123456789012:role/deployer"}]'},
+            "aws:assumeRoles must not contain rolArn; the nearest name is roleArn.",
+        ),
         ({"pending": "tga"}, "pending must be prefix or tag, not 'tga'."),
     ],
 )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-from typing import TYPE_CHECKING, Any
+import textwrap
+from pathlib import Path
+from typing import Any
 
 import botocore.session
 import pytest
@@ -13,9 +16,6 @@ from botocore import xform_name
 from botocore.validate import ParamValidator
 
 from infra.documents import commands
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PLACE = commands.Place("eu-central-1", "cluster", ["subnet-1", "subnet-2"], "sg-1")
 DEFINITION = "arn:aws:ecs:eu-central-1:123456789012:task-definition/uploads:7"
@@ -25,11 +25,16 @@ printf '%s\\0' "$@" >> "$CALLS"
 printf '\\n' >> "$CALLS"
 [ "$2" = "${{FAILS:-}}" ] && exit 254
 [ "$2" = run-task ] && echo {TASK}
+[ "$2" = list-tasks ] && [ ! -e "$CALLS.stopped" ] && echo {TASK}
+[ "$2" = stop-task ] && touch "$CALLS.stopped"
 case "$*" in *lastStatus*)
     # The task runs until `sleep` has been called.
     [ -e "$CALLS.slept" ] && echo STOPPED || echo RUNNING ;;
 esac
 true
+"""
+PULUMI = """#!/bin/sh
+[ "$1 $2" = "stack output" ] && echo "the-$3"
 """
 SLEEP = """#!/bin/sh
 touch "$CALLS.slept"
@@ -41,7 +46,7 @@ Calls = list[list[str]]
 @pytest.fixture
 def shell(tmp_path: Path) -> Any:
     """Runs a command in a shell, and returns its exit status and the calls of the AWS CLI."""
-    for name, script in (("aws", STAND_IN), ("sleep", SLEEP)):
+    for name, script in (("aws", STAND_IN), ("pulumi", PULUMI), ("sleep", SLEEP)):
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
 
@@ -137,3 +142,15 @@ def test_a_task_that_does_not_start_ends_the_command(shell: Any) -> None:
 def test_logs_are_followed(shell: Any) -> None:
     _, calls = shell(commands.follow_logs("eu-central-1", "group"))
     assert calls == [["logs", "tail", "group", "--region", "eu-central-1", "--follow"]]
+
+
+def test_the_runbook_stops_a_running_sweep_before_the_table_is_restored(shell: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs/deploying.md").read_text()
+    _, _, runbook = page.partition("## Restoring")
+    first, *_ = re.findall(r"^   ```sh\n(.*?)^   ```$", runbook, re.DOTALL | re.MULTILINE)
+    status, (listed, stopped, waited, again) = shell(textwrap.dedent(first))
+    assert status == 0
+    assert read_call(listed) == {"cluster": "the-cluster", "family": "the-schedule"}
+    assert read_call(stopped) == {"cluster": "the-cluster", "task": TASK}
+    assert waited == ["ecs", "wait", "tasks-stopped", "--cluster", "the-cluster", "--tasks", TASK]
+    assert again == listed

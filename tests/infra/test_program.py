@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pulumi_aws as aws
 import pytest
 
-from infra.settings import InvalidConfigurationError, read_settings
+from infra.documents.zones import VPC_LINK_REGIONS
+from infra.settings import ROLE_KEYS, InvalidConfigurationError, read_settings
 from services.auth.settings import Settings as AuthSettings
 from services.frontend.settings import Settings as FrontendSettings
 from services.settings.environment import METRICS_NAMESPACE
@@ -91,6 +95,19 @@ def test_a_task_is_told_what_its_settings_want(up: Deployment, name: str) -> Non
     known = {field.name.upper() for field in msgspec.structs.fields(KINDS[name])}
     assert told.keys() - {"AWS_DEFAULT_REGION"} <= known
     read_environment(KINDS[name], told)
+
+
+def test_the_webhooks_secret_is_in_secrets_manager_only(configured: Deployment) -> None:
+    arn = CONFIGURED["confirmedSecretArn"]
+    for name in TASKS:
+        secrets = container(configured, name).get("secrets", [])
+        documents = documents_of(configured, configured.one("aws:iam/role:Role", f"{name}-execution"))
+        is_sender = name in {"uploads", "sweep"}
+        assert secrets == ([{"name": "CONFIRMED_SECRET", "valueFrom": arn}] if is_sender else [])
+        assert is_allowed(documents, "secretsmanager:GetSecretValue", arn) == is_sender
+        assert "CONFIRMED_SECRET" not in environment(configured, name)
+        own = documents_of(configured, configured.one("aws:iam/role:Role", name))
+        assert not is_allowed(own, "secretsmanager:GetSecretValue", arn)
 
 
 def test_tasks_are_told_of_each_other_and_of_what_was_made(up: Deployment) -> None:
@@ -188,6 +205,7 @@ MADE_CALLS: dict[str, set[tuple[str, str]]] = {
         ("s3:ListBucket", "bucket"),
         ("dynamodb:Scan", "table"),
         ("dynamodb:GetItem", "table"),
+        ("dynamodb:UpdateItem", "table"),
     },
 }
 NOBODYS_CALLS = {("dynamodb:PutItem", "table"), ("dynamodb:DeleteItem", "table"), ("s3:DeleteBucket", "bucket")}
@@ -200,6 +218,13 @@ def test_a_task_may_make_its_calls_and_no_other(up: Deployment, name: str) -> No
     known = arns(up)
     allowed = {(action, kind) for action, kind in CALLS if is_allowed(documents, action, known[kind])}
     assert allowed == MADE_CALLS[name]
+
+
+@pytest.mark.parametrize(("names", "allowed"), [("Username,Told", True), ("Username,Avatar", False)])
+def test_the_sweep_may_write_no_attribute_but_the_mark(up: Deployment, names: str, *, allowed: bool) -> None:
+    documents = documents_of(up, up.one("aws:iam/role:Role", "sweep"))
+    context = {"dynamodb:Attributes": names}
+    assert is_allowed(documents, "dynamodb:UpdateItem", arns(up)["table"], context=context) == allowed
 
 
 def test_only_the_auth_task_can_sign(up: Deployment) -> None:
@@ -326,7 +351,23 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
         ({"zones": "euc1-az1"}, """zones must be a list like ["euc1-az1","euc1-az2"], not 'euc1-az1'."""),
         ({"zones": '["euc1-az1", "euc1-az1"]'}, "zones must name at least 2 different Availability Zones."),
         ({"tags": '["team"]'}, """tags must be a map like {"team":"pictures"}, not ['team']."""),
-        ({"tags": '{"aws:team": "x"}'}, """tags must be a map like {"team":"pictures"}, not {'aws:team': 'x'}."""),
+        *(
+            (
+                {"tags": json.dumps({"team": "pictures", key: "x"})},
+                (
+                    f"tags must not contain the key {key!r}, because a key has 1 to 128 letters, digits, spaces and"
+                    " _.:/=+-@, and does not begin with aws:."
+                ),
+            )
+            for key in ("aws:team", "AWS:team", "te#am", "")
+        ),
+        (
+            {"tags": '{"team": "pictures", "owner": "a;b"}'},
+            (
+                "tags must not contain 'a;b' for owner, because a value has at most 256 letters, digits, spaces and"
+                " _.:/=+-@."
+            ),
+        ),
         (
             {"tags": '{"project": "x"}'},
             "tags must not contain project, because IAM takes it for Project, which the program sets.",
@@ -334,12 +375,40 @@ def test_without_a_topic_nobody_is_called(up: Deployment) -> None:
         ({"tags": '{"team": "x", "Team": "y"}'}, "tags must not contain Team, because IAM takes it for team."),
         ({"region": "eu-centrall-1"}, "region must be a region of AWS such as eu-central-1, not eu-centrall-1."),
         ({"region": "xx-nowhere-9"}, "region must be a region of AWS, not xx-nowhere-9."),
+        (
+            {"region": "ap-southeast-7"},
+            (
+                "region must be another one, since ap-southeast-7 has no VPC links as far as this program knows: if AWS"
+                " has added them, set zones to the ids of two Availability Zones that have them."
+            ),
+        ),
         ({"domain": "Example"}, "domain must be a text like pictures.example.com, not 'Example'."),
         ({"domain": "pictures.example"}, "domain needs hostedZone or certificate."),
         ({"hostedZone": "Z1"}, "certificate and hostedZone need domain."),
         (
             {"domain": "pictures.example", "certificate": CERTIFICATE, "region": "us-east-1"},
             "certificate must be in the stack's region, which is us-east-1.",
+        ),
+        (
+            {"alarmTopic": "arn:aws:sns:us-east-1:123456789012:alarms"},
+            "alarmTopic must be in the stack's region, which is eu-central-1.",
+        ),
+        (
+            {"allowedOrigins": "*"},
+            "allowedOrigins must be a text like https://example.com,https://app.example.com, not '*'.",
+        ),
+        (
+            {"allowedAddresses": "203.0.113.7"},
+            "allowedAddresses must be a text like 203.0.113.0/24,2001:db8::/32, not '203.0.113.7'.",
+        ),
+        (
+            {"allowedAddresses": "203.0.113.7/24"},
+            "allowedAddresses must be networks in CIDR notation: 203.0.113.7/24 has host bits set.",
+        ),
+        ({"demo": "false"}, "demo must not be false without issuer, because nothing would issue access tokens."),
+        (
+            {"confirmedUrl": "https://example.com/hooks"},
+            "confirmedUrl and confirmedSecretArn need each other.",
         ),
         ({"mnTasks": "3"}, "There is no setting mnTasks; the nearest name is minTasks."),
         ({"maxbyte": "3"}, "There is no setting maxbyte; the nearest name is maxBytes."),
@@ -356,14 +425,27 @@ def test_a_wrong_setting_is_refused_with_what_is_valid(given: dict[str, str], sa
     assert str(raised.value) == said
 
 
-@pytest.mark.parametrize("region", ["eu-central-1", "us-gov-west-1", "ap-southeast-7", "eusc-de-east-1"])
-def test_a_region_of_any_partition_is_accepted(region: str) -> None:
+@pytest.mark.parametrize("region", sorted(VPC_LINK_REGIONS))
+def test_a_region_with_vpc_links_is_accepted(region: str) -> None:
     assert read_settings({"region": region}).region == region
+
+
+@pytest.mark.parametrize("region", ["ap-southeast-7", "eusc-de-east-1"])
+def test_any_region_of_aws_is_accepted_with_zones(region: str) -> None:
+    assert read_settings({"region": region, "zones": '["a1-az1", "a1-az2"]'}).region == region
 
 
 def test_a_list_and_a_map_are_read_as_pulumi_writes_them() -> None:
     settings = read_settings({"zones": '["euc1-az2","euc1-az3"]', "tags": '{"team":"pictures"}'})
     assert (settings.zones, settings.tags) == (("euc1-az2", "euc1-az3"), {"team": "pictures"})
+
+
+def test_the_keys_of_a_role_are_those_of_the_provider() -> None:
+    assert {translate_to_snake(key) for key in ROLE_KEYS} == {*inspect.signature(aws.ProviderAssumeRoleArgs).parameters}
+
+
+def translate_to_snake(name: str) -> str:
+    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
 
 
 def test_a_wrong_setting_ends_the_program_before_anything_is_made(stack: Stack) -> None:

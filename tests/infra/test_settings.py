@@ -24,8 +24,11 @@ SERVICES = ("auth", "uploads", "frontend")
 PROGRAMS = (*SERVICES, "sweep")
 FIXED = {"bucket", "region"}
 """Settings of a new stack only."""
-TESTED_ELSEWHERE = {"zones", "domain", "hostedZone", "certificate", "tags", "keepData", "recoveryDays", "signingKeys"}
-"""In `test_network.py`, `test_operation.py` and `test_data.py`."""
+TESTED_ELSEWHERE = {
+    *("zones", "domain", "hostedZone", "certificate", "tags", "keepData", "recoveryDays", "signingKeys"),
+    *("issuer", "audience", "jwksUrl", "algorithms", "usernameClaim", "demo"),
+}
+"""In `test_network.py`, `test_operation.py`, `test_data.py`, `test_issuer.py` and `test_demo.py`."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,20 @@ SETTINGS: tuple[tuple[dict[str, str], Effect], ...] = (
     ({"maxBytes": "4000000", "maxWidth": "100", "maxHeight": "100"}, deploys("uploads", "frontend", "sweep")),
     ({"formSeconds": "100", "confirmSeconds": "1800"}, deploys("uploads", "sweep")),
     ({"marginSeconds": "7000", "maxDeletions": "10", "maxDeletedShare": "0.5"}, deploys("sweep")),
+    (
+        {"allowedOrigins": "https://app.example.com,http://localhost:3000"},
+        deploys(*SERVICES) | updates("BucketCorsConfiguration storage"),
+    ),
+    ({"allowedAddresses": "203.0.113.0/24,2001:db8::/32"}, deploys(*SERVICES)),
     ({"hourlySweep": "false"}, updates("Schedule sweep")),
+    ({"newUsers": "create"}, deploys("uploads")),
+    (
+        {
+            "confirmedUrl": "https://example.com/hooks",
+            "confirmedSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:webhook-AbCdEf",
+        },
+        deploys("uploads", "sweep") | updates("RolePolicy uploads-execution", "RolePolicy sweep-execution"),
+    ),
 )
 ALARM_TOPIC = {"alarmTopic": "arn:aws:sns:eu-central-1:123456789012:alarms"}
 

@@ -102,7 +102,7 @@ def test_a_login_from_another_origin_is_403(user: User, http: httpx2.Client) -> 
 
 @pytest.mark.parametrize(
     "content_type",
-    ["image/svg+xml", "image/avif", "text/html", "", "image/PNG", "image/png; charset=x", "application/octet-stream"],
+    ["image/svg+xml", "image/avif", "text/html", "", "image/png; charset=x", "application/octet-stream"],
 )
 def test_a_content_type_that_is_not_allowed_is_415(user: User, content_type: str) -> None:
     refused(user.declare(content_type, 100), 415, "type-not-allowed")

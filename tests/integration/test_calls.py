@@ -12,6 +12,7 @@ import pytest
 from services.uploads.bucket import Bucket
 from services.uploads.confirm import Confirmer
 from services.uploads.decision import Limits
+from services.uploads.picture import limit_kinds
 from services.uploads.strategies import STRATEGIES
 from services.uploads.users import Users
 from tests.pictures import make_picture
@@ -42,7 +43,7 @@ def test_a_confirm_makes_four_calls_before_its_response_and_one_after_it(
             Bucket(aws.s3, stack.resources.bucket),
             Users(aws.dynamodb, stack.resources.table),
             STRATEGIES[strategy],
-            Limits(5_000_000, 4200, 4200, 300, 3600),
+            Limits(limit_kinds(5_000_000, 4200, 4200), 300, 3600),
             time.time,
             executor,
         )
@@ -52,4 +53,4 @@ def test_a_confirm_makes_four_calls_before_its_response_and_one_after_it(
         assert calls[2:] == ["CopyObject", "UpdateItem"]
         uploads.bucket.discard(confirmed.leftovers)
         assert calls[4:] == ["DeleteObjects"]
-    assert user.avatar == confirmed.avatar
+    assert user.avatar == confirmed.upload.permanent_key

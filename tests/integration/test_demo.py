@@ -15,6 +15,7 @@ import pytest
 
 from infra.local.demo import parse_options
 from infra.local.ports import HOST, pick_free_ports
+from infra.seed.people import invent_people
 from services.uploads.bucket import compute_sha256
 from tests import web
 from tests.conftest import post_form
@@ -111,6 +112,39 @@ def test_the_demo_ends_when_one_of_its_processes_ends() -> None:
         assert not demo.find_remaining_processes()
 
 
+def test_the_demo_without_its_page_serves_uploads_and_a_login_for_another_origin() -> None:
+    origin = "http://localhost:3000"
+    with run_demo("--only", "uploads", "--origin", "https://app.example.com", "--origin", origin) as demo:
+        assert [line.split()[0] for line in demo.printed] == [part for part in PARTS if part != "frontend"]
+        assert not [child for child in demo.children if "services.frontend" in child.cmdline()]
+        for path in ("/", "/users", "/inspector/objects", "/static/page.js"):
+            answer = web.get(demo.origin + path)
+            assert (answer.status_code, answer.json()["type"]) == (404, "urn:problem:not-found")
+        username = next(iter(invent_people(1))).username
+        with web.Client(base_url=demo.origin, headers={"Origin": origin}) as client:
+            token = client.post("/auth/login", json={"username": username}).raise_for_status().json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+            picture = make_picture("image/png")
+            wanted = {"content_type": "image/png", "size": len(picture), "sha256": compute_sha256(picture)}
+            form = client.post("/uploads/presign", json=wanted).raise_for_status().json()
+            post_form(form, picture).raise_for_status()
+            confirmed = client.post("/uploads/confirm", json={"key": form["key"]}).raise_for_status()
+        assert confirmed.headers["Access-Control-Allow-Origin"] == origin
+        preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        assert web.request("OPTIONS", form["url"], headers=preflight).headers["Access-Control-Allow-Origin"] == origin
+        redirect = web.get(confirmed.json()["url"])
+        assert redirect.status_code == 303
+        assert redirect.headers["Cache-Control"] == "no-cache"
+        assert web.get(redirect.headers["Location"]).content == picture
+
+
+@pytest.mark.parametrize("origin", ["localhost:3000", "http://localhost:3000/", "*", "null", "http://a,http://b"])
+def test_an_origin_that_is_none_is_refused(origin: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_options(["--origin", origin])
+    assert "must be a scheme, a host and a port, like http://localhost:3000" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--port", "--emulator-port"])
 def test_a_port_in_use_is_reported_in_one_sentence(option: str) -> None:
     with socket.create_server((HOST, 0)) as taken:
@@ -152,7 +186,7 @@ def test_invalid_form_seconds_are_refused(seconds: str, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as ended:
         parse_options(["--form-seconds", seconds])
     assert ended.value.code == 2
-    assert f"argument --form-seconds: must be a whole number from 1 to 3600, not {seconds!r}" in capsys.readouterr().err
+    assert f"argument --form-seconds: must be a whole number from 1 to 600, not {seconds!r}" in capsys.readouterr().err
 
 
 def list_users(http: httpx2.Client) -> list[dict[str, str]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 import pytest
 
-from infra.local.gateway import Gateway
+from infra.local.gateway import OPENAPI_PATH, Gateway
 from infra.local.ports import HOST, pick_free_ports
 from tests import web
 
@@ -56,3 +56,16 @@ async def get_page(gateway: Gateway, accept: str) -> httpx2.Response:
     transport = httpx2.ASGITransport(gateway)  # pyright: ignore[reportArgumentType] - Litestar's types of messages
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.get("/", headers={"Accept": accept})
+
+
+def test_without_a_service_there_is_no_merged_openapi_document() -> None:
+    closed = f"http://{HOST}:{pick_free_ports(1)[0]}"
+    gateway = Gateway({"auth": closed}, closed, closed)
+
+    async def ask() -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(cast("Any", gateway)), base_url=closed) as client:
+            return await client.get(OPENAPI_PATH)
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem:unavailable")
+    assert answer.headers["Retry-After"] == "1"

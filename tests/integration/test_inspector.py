@@ -13,15 +13,16 @@ import pytest
 import uuid_utils
 
 from services.frontend.inspector import Inspector
-from services.frontend.listing import Listing
+from services.frontend.listing import PREFIXES, Listing
 from services.frontend.people import People
 from services.frontend.view import ROWS, Query, View
-from services.store.keys import USERNAME_FIELD, UploadId
+from services.store.keys import USERNAME_FIELD
 from services.store.table import make_key
 from services.web.callers.identity import Caller
 from tests import web
 from tests.conftest import POSTED_PREFIXES, make_user
 from tests.pictures import make_picture
+from tests.rows import make_upload
 from tests.targets import Trait
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Uploads:
 def uploads(stack: Stack, user: User) -> Iterator[Uploads]:
     """An orphan, the live avatar and three pending uploads of a user, and two keys that are no uploads."""
     picture = make_picture()
-    replaced = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
+    replaced = make_upload(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).permanent_key
     own: Any = {"Bucket": stack.resources.bucket, "Body": picture, "Metadata": {USERNAME_FIELD: user.username}}
     stack.aws.s3.put_object(**own, Key=replaced)
     user.confirm(user.upload_unconfirmed("image/png", picture)).raise_for_status()
@@ -236,13 +237,13 @@ def test_a_page_view_makes_a_bounded_number_of_aws_calls(
         unseen = [row for row in rows if row.row.avatar and row.row.avatar not in seen]
         assert calls == Counter(
             Scan=1,
-            ListObjectsV2=2,
+            ListObjectsV2=len(PREFIXES),
             GetObject=len(objects),
             GetObjectTagging=sum(bool(entry.tags) for entry in objects),
             BatchGetItem=1,
             HeadObject=len(unseen),
         )
-        assert calls.total() <= 4 + 2 * ROWS + ROWS
+        assert calls.total() <= 2 + len(PREFIXES) + 2 * ROWS + ROWS
 
     with make_user(stack) as owner, ThreadPoolExecutor(8) as threads:
         owner.upload_unconfirmed("image/png", make_picture())
@@ -272,4 +273,4 @@ def test_the_current_users_row_costs_one_more_call(stack: Stack, counted_view: C
         shown = counted_view.gather(Caller(outside))
         assert counted_view.calls["GetItem"] == 1
         first, *_ = shown["table"].rows
-        assert (first.row.username, first.state) == (outside, "live")
+        assert (first.row.username, first.states) == (outside, {"avatar": "live"})

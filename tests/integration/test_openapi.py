@@ -1,12 +1,16 @@
-"""Each service's OpenAPI document: how it is served, and that its examples are true."""
+"""The OpenAPI documents: how they are served and printed, and that their examples are true."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conftest import DECLARED, only_prefix
+from tests.eventually import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     import httpx2
@@ -37,6 +41,15 @@ def test_every_client_gets_the_openapi_document_as_json(http: httpx2.Client, pat
     assert answer.json()["openapi"].startswith("3.1.")
     assert answer.json()["servers"] == [{"url": str(http.base_url).rstrip("/")}]
     assert http.get(f"{path}/openapi.json").json() == answer.json()
+
+
+def test_the_command_prints_the_document_that_the_gateway_serves(stack: Stack, http: httpx2.Client) -> None:
+    command = [sys.executable, "-m", "infra.openapi", "--origin", stack.origin]
+    printed = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_SECONDS)  # noqa: S603
+    served = http.get("/openapi.json")
+    assert served.headers["Content-Type"] == DOCUMENT
+    assert served.json() == json.loads(printed.stdout)
+    assert served.json()["paths"].keys() == {name for path in PATHS for name in http.get(path).json()["paths"]}
 
 
 def test_the_login_example_works(http: httpx2.Client) -> None:

@@ -56,7 +56,7 @@ class TestUnderTag:
         assert "Expiration" not in bucket.head(avatar)
         post_form(form, PICTURE).raise_for_status()
         assert "pending-tag" in bucket.head(avatar)["Expiration"]
-        assert user.confirm(form).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(form).json() == user.make_confirmation(avatar)
         assert "Expiration" not in bucket.head(avatar)
         assert user.avatar == avatar
         assert bucket.read(avatar) == PICTURE

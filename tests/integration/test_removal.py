@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store.keys import UploadId
-from services.store.table import make_key, read_removed
+from services.store.keys import Upload, UploadId
+from services.store.kinds import AVATAR
+from services.store.table import make_key, read_value
 from tests.conftest import Bucket, User, make_user, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
@@ -30,7 +31,7 @@ def remove(user: User) -> httpx2.Response:
 def read_row_removed(user: User) -> str | None:
     table = user.stack.resources.table
     found = user.stack.aws.dynamodb.get_item(TableName=table, Key=make_key(user.username), ConsistentRead=True)
-    return read_removed(found.get("Item", {}))
+    return read_value(AVATAR, found.get("Item", {})).removed
 
 
 def test_a_removal_deletes_avatar_and_picture(user: User, bucket: Bucket) -> None:
@@ -41,7 +42,7 @@ def test_a_removal_deletes_avatar_and_picture(user: User, bucket: Bucket) -> Non
         assert user.avatar is None
         removed = UploadId.parse(read_row_removed(user) or "")
         assert removed
-        assert removed.avatar_key > avatar
+        assert Upload(AVATAR, removed).permanent_key > avatar
         eventually(lambda: bucket.keys(user.username) == [])
 
 

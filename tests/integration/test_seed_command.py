@@ -9,7 +9,8 @@ import pytest
 from infra.local.resources import Resources, create_resources
 from infra.seed.command import run
 from infra.seed.people import SEEDED_USERS, invent_people
-from services.store.table import make_key, read_avatar
+from services.store.kinds import AVATAR
+from services.store.table import make_key, read_value
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def command(stack: Stack, resources: Resources, monkeypatch: pytest.MonkeyPatch)
 def find_avatar(aws: Aws, resources: Resources, username: str) -> str | None:
     item = aws.dynamodb.get_item(TableName=resources.table, Key=make_key(username)).get("Item")
     assert item
-    return read_avatar(item)
+    return read_value(AVATAR, item).key
 
 
 @only_prefix

@@ -10,6 +10,7 @@ import sys
 import termios
 import time
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,8 +24,8 @@ from infra.documents.policies import sweep_policy
 from infra.documents.table import table_definition
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import inherit_environ
-from services.store.keys import PENDING_PREFIX, UploadId
-from services.store.table import Row, make_key, write_row
+from services.store.kinds import AVATAR
+from services.store.table import make_key, write_row
 from services.uploads.bucket import Bucket as SweptBucket
 from services.uploads.bucket import compute_sha256
 from services.uploads.strategies import STRATEGIES
@@ -38,6 +39,7 @@ from tests.conftest import only_prefix, only_tag, post_form
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.metric_lines import read_counts
 from tests.pictures import make_picture
+from tests.rows import make_row, make_upload
 from tests.targets import Trait
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     from infra.local.clients import Aws
     from infra.local.stack import Stack
+    from services.store.keys import Upload
     from services.uploads.sweep.report import Report
     from tests.conftest import Bucket, User
 
@@ -68,13 +71,13 @@ def sweeper(stack: Stack) -> Iterator[Sweeper]:
         yield opened
 
 
-def make_id(age: int = 0) -> UploadId:
-    return UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns() - age * 10**9)))
+def make_id(age: int = 0) -> Upload:
+    return make_upload(str(uuid_utils.uuid7(nanoseconds=time.time_ns() - age * 10**9)))
 
 
 def put_orphan(bucket: Bucket, username: str, age: int = 0) -> str:
     """Put an object as it remains when a process is killed after the row's update and before the deletion."""
-    key = make_id(age).avatar_key
+    key = make_id(age).permanent_key
     bucket.aws.s3.put_object(
         Bucket=bucket.name, Key=key, Body=PICTURE, ContentType="image/png", Metadata={"username": username}
     )
@@ -100,7 +103,7 @@ def broken_user(stack: Stack, user: User) -> Iterator[User]:
 
 
 def set_avatar(user: User, avatar: str) -> None:
-    row = write_row(Row(user.username, user.name, avatar))
+    row = write_row(make_row(user.username, user.name, avatar))
     user.stack.aws.dynamodb.put_item(TableName=user.stack.resources.table, Item=row)
 
 
@@ -160,8 +163,10 @@ def test_a_sweep_during_a_confirm_deletes_nothing_of_it(
     form = user.upload_unconfirmed("image/png", PICTURE)
     before = user.avatar
     now.sweep()
-    upload_id = UploadId(form["key"].partition("/")[2])
-    strategy = next(strategy for strategy in STRATEGIES.values() if form["key"].startswith(strategy.prefix))
+    upload_id = make_upload(form["key"].partition("/")[2])
+    strategy = next(
+        strategy for strategy in STRATEGIES.values() if form["key"].startswith(strategy.posted_prefix(AVATAR))
+    )
     root = SweptBucket(bucket.aws.s3, bucket.name)
     stored = root.inspect(form["key"], 5_000_000)
     assert stored
@@ -169,23 +174,25 @@ def test_a_sweep_during_a_confirm_deletes_nothing_of_it(
     root.copy(strategy.promotion(upload_id, stored))
     now.sweep()
     assert user.avatar == before
-    assert set(bucket.keys(user.username)) == {before, form["key"], upload_id.avatar_key}
-    assert user.confirm(form).json() == {"username": user.username, "avatar": upload_id.avatar_key}
+    assert set(bucket.keys(user.username)) == {before, form["key"], upload_id.permanent_key}
+    assert user.confirm(form).json() == user.make_confirmation(upload_id.permanent_key)
     now.sweep()
-    eventually(lambda: bucket.keys(user.username) == [upload_id.avatar_key])
-    assert bucket.read(upload_id.avatar_key) == PICTURE
+    eventually(lambda: bucket.keys(user.username) == [upload_id.permanent_key])
+    assert bucket.read(upload_id.permanent_key) == PICTURE
 
 
 def test_the_copy_of_a_killed_confirm_is_deleted_once_it_is_old(sweeper: Sweeper, user: User, bucket: Bucket) -> None:
     form = user.upload_unconfirmed("image/png", PICTURE)
-    upload_id = UploadId(form["key"].partition("/")[2])
-    strategy = next(strategy for strategy in STRATEGIES.values() if form["key"].startswith(strategy.prefix))
+    upload_id = make_upload(form["key"].partition("/")[2])
+    strategy = next(
+        strategy for strategy in STRATEGIES.values() if form["key"].startswith(strategy.posted_prefix(AVATAR))
+    )
     root = SweptBucket(bucket.aws.s3, bucket.name)
     stored = root.inspect(form["key"], 5_000_000)
     assert stored
     root.copy(strategy.promotion(upload_id, stored))
     sweeper.sweep()
-    pending = {key for key in (form["key"],) if key != upload_id.avatar_key}
+    pending = {key for key in (form["key"],) if key != upload_id.permanent_key}
     assert set(bucket.keys(user.username)) == {user.avatar, *pending}
 
 
@@ -202,40 +209,41 @@ def test_too_many_orphans_are_reported_and_none_is_deleted(sweeper: Sweeper, use
 
 
 @dataclass
-class Counter:
+class CallCounter:
     """Counts the calls of a client by operation."""
 
-    calls: dict[str, int] = field(default_factory=dict[str, int])
+    calls: list[str] = field(default_factory=list[str])
+    """The operation of each call. Threads append to it, which is atomic."""
 
     def attach(self, client: Any) -> None:
         client.meta.events.register("before-call", self._count)
 
     def _count(self, model: Any, **_: Any) -> None:
-        self.calls[model.name] = self.calls.get(model.name, 0) + 1
+        self.calls.append(model.name)
 
     def take(self) -> dict[str, int]:
         """The calls but those that list, since the last time."""
-        taken = {name: count for name, count in self.calls.items() if name not in {"Scan", "ListObjectsV2"}}
+        taken = Counter(name for name in self.calls if name not in {"Scan", "ListObjectsV2"})
         self.calls.clear()
         return taken
 
 
 @pytest.mark.one_aws
 @only_prefix
-def test_the_calls_of_a_sweep_for_each_object(sandbox: Sandbox) -> None:
+def test_the_calls_of_a_sweep_for_each_object(sandbox: Sandbox, s3_clock: Callable[[], float]) -> None:
     """The figures of "The sweep's calls" in docs/scale.md follow from these."""
     for name in ("ada", "bob", "cleo"):
         sandbox.add_user(name)
     for _ in range(2):
         sandbox.add_abandoned()
-    aws, counter = sandbox.root, Counter()
+    aws, counter = sandbox.root, CallCounter()
     counter.attach(aws.s3)
     counter.attach(aws.dynamodb)
     settings = SweepSettings(bucket=sandbox.name, table=sandbox.name)
     with ThreadPoolExecutor(4) as executor:
 
         def count(hours: float, *, full: bool) -> dict[str, int]:
-            clock = time.time() + 3600 * hours
+            clock = s3_clock() + 3600 * hours
             clock += 3600 if is_full_hour(clock) and not full else 0
             counter.take()
             Sweeper(
@@ -285,7 +293,7 @@ class TestPostedAgain:
         assert bucket.read(avatar) == PICTURE
         assert bucket.head(avatar)["ContentType"] == "image/png"
         # The owner can still repeat the confirm.
-        assert user.confirm(form).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(form).json() == user.make_confirmation(avatar)
 
     def test_a_pending_avatar_with_other_bytes_is_replaced_by_a_blank_picture(
         self, sweeper: Sweeper, user: User, bucket: Bucket
@@ -299,7 +307,7 @@ class TestPostedAgain:
         assert not is_pending(bucket, avatar)
         assert bucket.read(avatar).startswith(b"\x89PNG")
         assert bucket.owner(avatar) == user.username
-        assert user.confirm(form).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(form).json() == user.make_confirmation(avatar)
 
     def test_a_sweep_right_after_the_post_restores_too(
         self, sweeper: Sweeper, s3_clock: Callable[[], float], user: User, bucket: Bucket
@@ -326,12 +334,12 @@ def test_a_row_whose_object_is_missing_is_reported(sweeper: Sweeper, broken_user
     assert broken_user.avatar == avatar
 
 
-@pytest.mark.parametrize("elsewhere", [f"{PENDING_PREFIX}{{}}", "{}"])
+@pytest.mark.parametrize("elsewhere", [f"{AVATAR.pending_prefix}{{}}", "{}"])
 def test_a_row_that_refers_to_a_key_outside_avatars_is_reported(
     sweeper: Sweeper, broken_user: User, bucket: Bucket, elsewhere: str
 ) -> None:
     # The sweep has no permission to read this key, so it can't decide by S3's response.
-    key = elsewhere.format(make_id().text)
+    key = elsewhere.format(make_id().id.text)
     bucket.aws.s3.put_object(Bucket=bucket.name, Key=key, Body=PICTURE)
     set_avatar(broken_user, key)
     try:
@@ -352,7 +360,7 @@ class Sandbox:
 
     def add_user(self, username: str, *, body: bytes | None = PICTURE, tagging: str = "") -> str:
         """Add a row with an avatar. Without `body` the avatar's object is missing."""
-        avatar = make_id().avatar_key
+        avatar = make_id().permanent_key
         if body is not None:
             self.root.s3.put_object(
                 Bucket=self.name,
@@ -369,7 +377,7 @@ class Sandbox:
         """Add an upload under the strategy `tag` that was never confirmed."""
         self.root.s3.put_object(
             Bucket=self.name,
-            Key=make_id().avatar_key,
+            Key=make_id().permanent_key,
             Body=PICTURE,
             Metadata={"username": "ada"},
             Tagging="Status=Pending",

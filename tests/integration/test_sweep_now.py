@@ -17,12 +17,12 @@ from infra.local.resources import create_resources
 from infra.local.stack import make_program_environ, run_processes, start_gateway
 from infra.local.sweep_endpoint import SWEEP_PATH
 from infra.settings import Settings
-from services.store.keys import UploadId
 from services.uploads.bucket import compute_sha256
 from services.uploads.sweep.report import MEANINGS, Outcome
 from tests import web
 from tests.conftest import only_prefix
 from tests.pictures import make_picture
+from tests.rows import make_upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ class Sandbox:
 
     def put(self, username: str, tagging: str = "") -> str:
         """Put a picture of this user and return its key."""
-        key = UploadId(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).avatar_key
+        key = make_upload(str(uuid_utils.uuid7(nanoseconds=time.time_ns()))).permanent_key
         self.root.s3.put_object(
             Bucket=self.resources.bucket,
             Key=key,

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR, KINDS, Kind
+from services.store.table import Value
 from services.uploads.bucket import compute_sha256
 from services.uploads.strategies import hash_token
+from tests import web
 from tests.conftest import POSTED_PREFIXES, make_user, post_form
 from tests.eventually import eventually
 from tests.pictures import FORMATS, make_camera_photograph, make_picture, push_dimensions_back
+from tests.rows import every_kind
 from tests.targets import Trait
 
 if TYPE_CHECKING:
@@ -34,13 +37,47 @@ def test_a_confirmed_picture_becomes_the_avatar_and_the_old_one_is_deleted(
 
     answer = user.confirm(form)
 
-    avatar = form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+    avatar = form["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     assert answer.status_code == 200
-    assert answer.json() == {"username": user.username, "avatar": avatar}
+    assert answer.json() == user.make_confirmation(avatar)
     assert user.avatar == avatar
     assert bucket.read(avatar) == picture
     assert bucket.head(avatar)["ContentType"] == content_type
     eventually(lambda: bucket.keys(user.username) == [avatar])
+
+
+@every_kind
+def test_a_kind_is_uploaded_shown_and_removed(user: User, bucket: Bucket, kind: Kind) -> None:
+    """A request of one kind changes no other one."""
+    others = {other.name: user.find_value(other) for other in KINDS.values() if other != kind}
+    picture = make_picture()
+    form = user.upload_unconfirmed("image/png", picture, kind)
+    answer = user.confirm(form)
+    key = form["key"].replace(kind.pending_prefix, kind.permanent_prefix)
+    assert (answer.status_code, answer.json()) == (200, user.make_confirmation(key, kind))
+    assert user.find_value(kind) == Value(key, None)
+    redirect = user.http.get(f"/users/{user.username}/{kind.name}")
+    assert redirect.status_code == 303
+    assert web.get(redirect.headers["Location"]).content == picture
+    rows = user.http.get("/inspector/users", params={"limit": 100}).raise_for_status().json()["rows"]
+    [row] = [row["kinds"] for row in rows if row["Username"] == user.username]
+    assert row[kind.name] == {"key": key, "removed": None, "state": "live"}
+    objects = user.http.get("/inspector/objects", params={"state": "live"}).raise_for_status().json()["objects"]
+    assert key in {entry["key"] for entry in objects}
+
+    assert user.remove(kind).status_code == 204
+    assert user.find_value(kind).key is None
+    missing = user.http.get(f"/users/{user.username}/{kind.name}")
+    assert missing.json()["type"] == f"urn:problem:{'no-avatar' if kind == AVATAR else 'no-picture'}"
+    eventually(lambda: key not in bucket.keys(user.username))
+    assert {other.name: user.find_value(other) for other in KINDS.values() if other != kind} == others
+
+
+def test_a_presign_of_an_unknown_kind_is_refused(user: User) -> None:
+    declared = {"content_type": "image/png", "size": 100, "sha256": compute_sha256(b"some file")}
+    for kind in ("Avatar", "avatars", "", None, ["avatar"]):
+        answer = user.http.post("/uploads/presign", json=declared | {"kind": kind})
+        assert (answer.status_code, answer.json()["type"]) == (400, "urn:problem:invalid-request")
 
 
 def test_a_presign_returns_a_complete_form(user: User, strategy: str) -> None:
@@ -53,6 +90,16 @@ def test_a_presign_returns_a_complete_form(user: User, strategy: str) -> None:
     assert form["fields"]["x-amz-meta-username"] == user.username
     more = {"upload_token"} if strategy == "tag" else set[str]()
     assert form.keys() == {"method", "url", "fields", "key", "expires"} | more
+
+
+def test_other_spellings_of_a_content_type_and_a_size_become_those_of_the_form(user: User, bucket: Bucket) -> None:
+    picture = make_picture("image/jpeg")
+    for spelling in ("IMAGE/JPEG", "image/jpg"):
+        form = user.declare(spelling, float(len(picture)), compute_sha256(picture)).raise_for_status().json()
+        assert form["fields"]["Content-Type"] == "image/jpeg"
+        post_form(form, picture).raise_for_status()
+        avatar = user.confirm(form).raise_for_status().json()["avatar"]
+        assert bucket.head(avatar)["ContentType"] == "image/jpeg"
 
 
 def test_an_objects_metadata_names_the_user_and_the_presigns_request(user: User, bucket: Bucket) -> None:
@@ -125,5 +172,5 @@ def test_of_two_uploads_the_later_presigned_becomes_the_avatar(user: User, bucke
     for _ in range(2):
         answer = user.confirm(earlier)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:superseded")
-    assert user.avatar == later["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+    assert user.avatar == later["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     eventually(lambda: bucket.keys(user.username) == [user.avatar])

@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from services.store.keys import AVATAR_PREFIX, USERNAME_FIELD, UploadId, parse_key
-from services.store.table import Row
+from services.store.keys import USERNAME_FIELD, Upload, parse_key
+from services.store.kinds import AVATAR
 from services.uploads.bucket import MissingObjectError
 from services.uploads.objects import Described, Listed
-from services.uploads.picture import PictureLimits
+from services.uploads.picture import limit_kinds
 from services.uploads.sweep.sweeper import Sweeper
+from tests.rows import make_row, make_upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from services.store.table import Row
     from services.uploads.bucket import Bucket
     from services.uploads.users import Users
 
@@ -34,10 +36,10 @@ NOW = 1_800_000_000
 FIRST = NOW - 10_000_000
 
 
-def upload_id(number: int) -> UploadId:
+def upload_id(number: int) -> Upload:
     """Return an id. Ids are a millisecond apart, in the order of the numbers."""
     text = f"{FIRST * 1000 + number:012x}"
-    return UploadId(f"{text[:8]}-{text[8:]}-7000-8000-000000000000")
+    return make_upload(f"{text[:8]}-{text[8:]}-7000-8000-000000000000")
 
 
 def exists(number: int) -> bool:
@@ -57,22 +59,22 @@ class Generated:
                 yield self.find_row(f"user{number:060}")
 
     def find_row(self, username: str) -> Row:
-        return Row(username, username, upload_id(int(username.removeprefix("user"))).avatar_key)
+        return make_row(username, username, upload_id(int(username.removeprefix("user"))).permanent_key)
 
     def list_objects(self, prefix: str) -> Iterator[Listed]:
-        for number in range(self.count if prefix == AVATAR_PREFIX else 0):
+        for number in range(self.count if prefix == AVATAR.permanent_prefix else 0):
             if exists(number):
-                yield Listed(upload_id(number).avatar_key, NOW - 10_000)
+                yield Listed(upload_id(number).permanent_key, NOW - 10_000)
 
     def describe(self, key: str) -> Described:
         """Describe an orphan, whose owner is a user who now has a later avatar, or that avatar."""
-        found = parse_key(key, AVATAR_PREFIX)
+        found = parse_key(key, AVATAR.permanent_prefix)
         if found is None or not exists(round((found.created - FIRST) * 1000)):
             raise MissingObjectError(key)
         return Described({USERNAME_FIELD: f"user{self.count - 1:060}"}, None)
 
     def read_tags(self, key: str) -> Mapping[str, str]:
-        assert key.startswith(AVATAR_PREFIX)
+        assert key.startswith(AVATAR.permanent_prefix)
         return {}
 
     def delete(self, keys: Sequence[str]) -> None:
@@ -92,7 +94,7 @@ def main() -> None:
         sweeper = Sweeper(
             bucket=cast("Bucket", generated),
             users=cast("Users", generated),
-            limits=PictureLimits(max_bytes=1000, max_width=80, max_height=60),
+            limits=limit_kinds(1000, 80, 60),
             settle_seconds=7200,
             max_deletions=count,
             max_deleted_share=1.0,

@@ -10,7 +10,7 @@ import gc
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES
+from services.store.kinds import PENDING_PREFIXES, PERMANENT_PREFIXES
 from services.store.states import is_marked
 from services.uploads.sweep.plan import is_full_hour
 from tests.fake.aws import Aws
@@ -20,7 +20,7 @@ from tests.model.programs import ANSWER, CLOCK, Code, Confirm, Direct, Remove, S
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.store.keys import UploadId
+    from services.store.keys import Upload
     from tests.model.scenarios import Scenario
 
 NOT_BEGUN, OVER, DEAD = -1, -2, -3
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 class Ghost(NamedTuple):
     """A call whose caller crashed, gave up or tries again. It can continue at any time, or never."""
 
-    upload_id: UploadId | None
+    upload: Upload | None
     call: Call
     progress: Any
 
@@ -181,7 +181,7 @@ class Explorer:
 
     def _begin(self, state: State, index: int) -> Iterator[tuple[Said, State]]:
         program = self.scenario.programs[index]
-        if isinstance(program, Confirm) and self._worlds[state.world].now < program.upload_id.created:
+        if isinstance(program, Confirm) and self._worlds[state.world].now < program.upload.id.created:
             return
         yield self._move(state, index, self._roots[index], state.world, ("begins ", self._names[index]))
 
@@ -204,8 +204,8 @@ class Explorer:
         ghosts = [state.ghosts]
         if call.operation in WRITES:
             program = self.scenario.programs[index]
-            upload_id = program.upload_id if isinstance(program, Confirm) else None
-            ghosts.append((*state.ghosts, self._number_ghost(Ghost(upload_id, call, place.progress))))
+            upload = program.upload if isinstance(program, Confirm) else None
+            ghosts.append((*state.ghosts, self._number_ghost(Ghost(upload, call, place.progress))))
         for running_on in ghosts:
             wronged = State(state.world, state.places, running_on, state.mishaps - 1, state.posts, swept=state.swept)
             self.statistics.deaths += 1
@@ -273,7 +273,7 @@ class Explorer:
         world = self._worlds[state.world]
         for number in state.posts:
             post = self.scenario.posts[number]
-            if post.upload_id.created <= world.now < self.scenario.settled_at(post.upload_id):
+            if post.upload.id.created <= world.now < self.scenario.settled_at(post.upload):
                 posted = self._posted.get((state.world, number))
                 if posted is None:
                     posted = self._posted[state.world, number] = self._number(world.put(post.key, post.stored))
@@ -292,11 +292,7 @@ class Explorer:
             return
         for index, place in enumerate(state.places):
             program = self.scenario.programs[index]
-            if (
-                place.node >= 0
-                and isinstance(program, Confirm)
-                and self.scenario.settled_at(program.upload_id) <= later
-            ):
+            if place.node >= 0 and isinstance(program, Confirm) and self.scenario.settled_at(program.upload) <= later:
                 return
         ghosts = tuple(number for number in state.ghosts if self._lasts(self._ghosts[number], later))
         world_later = self._number(replace(world, now=later))
@@ -306,7 +302,7 @@ class Explorer:
         )
 
     def _lasts(self, ghost: Ghost, later: float) -> bool:
-        return ghost.upload_id is not None and self.scenario.settled_at(ghost.upload_id) > later
+        return ghost.upload is not None and self.scenario.settled_at(ghost.upload) > later
 
     def _expire(self, state: State) -> Iterator[tuple[Said, State]]:
         world = self._worlds[state.world]
@@ -384,8 +380,12 @@ class Explorer:
             for key, stored in aws.objects.items():
                 if is_expired(key, stored, moment):
                     aws.remove(key)
-            Direct(aws.call, moment).run(Sweep(), self.code)
-        return self.scenario.find_problem(aws.world) or self.scenario.find_leftovers(aws.world)
+            Direct(aws.call, moment).run(Sweep(self.scenario.tells), self.code)
+        return (
+            self.scenario.find_problem(aws.world)
+            or self.scenario.find_leftovers(aws.world)
+            or self.scenario.find_unheard(aws.world)
+        )
 
     def _tell(self, state: State, said: Said, problem: str) -> str:
         steps = [_say(said)] if said else []
@@ -395,7 +395,7 @@ class Explorer:
             steps.append(_say(said))
         way = "\n".join(f"{number:>3}. {step}" for number, step in enumerate(reversed(steps), start=1))
         world = self._worlds[state.world]
-        rows = [(row.username, row.avatar) for row in world.rows]
+        rows = [(row.username, row.values) for row in world.rows]
         objects = [(key, stored.body, stored.tags) for key, stored in world.objects]
         return f"{problem}\n{way}\nobjects: {objects}\nrows: {rows}"
 
@@ -405,7 +405,9 @@ DAY = 86_400
 
 def is_expired(key: str, stored: Object, now: float) -> bool:
     """Whether a rule in `infra.documents.bucket` deletes the object: two days after it was written at the latest."""
-    is_pending = key.startswith(PENDING_PREFIXES) or (key.startswith(AVATAR_PREFIX) and is_marked(dict(stored.tags)))
+    is_pending = key.startswith(PENDING_PREFIXES) or (
+        key.startswith(PERMANENT_PREFIXES) and is_marked(dict(stored.tags))
+    )
     return is_pending and now >= stored.modified + 2 * DAY
 
 

@@ -1,4 +1,4 @@
-"""I1 to I6 in every state that confirms, repeats, posts, sweeps and lifecycle rules can reach, with crashes."""
+"""I1 to I7 and I9 in every state that confirms, repeats, posts, sweeps and lifecycle rules can reach, with crashes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.model.explore import Explorer, Statistics
-from tests.model.scenarios import Scenario, make_scenarios
+from tests.model.scenarios import Scenario, make_scenarios, make_telling_scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SCENARIOS = [scenario for strategy in ("prefix", "tag") for scenario in make_scenarios(strategy)]
+SCENARIOS = [
+    scenario
+    for strategy in ("prefix", "tag")
+    for scenario in (*make_scenarios(strategy), *make_telling_scenarios(strategy))
+]
 
 
 @pytest.fixture(scope="module")

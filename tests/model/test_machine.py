@@ -10,27 +10,30 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from services.store.kinds import AVATAR, KINDS
 from services.uploads.sweep.plan import FULL_HOURS
 from tests.fake.aws import Aws
 from tests.fake.world import WRITES, Call, Timeout, take_step
 from tests.model.explore import is_expired
 from tests.model.programs import ANSWER, CLOCK, LIMITS, Code, Confirm, Direct, Program, Remove, Sweep, find_next
-from tests.model.scenarios import DAY, SETTLE_SECONDS, START, Scenario, make_id, make_post, make_world
+from tests.model.scenarios import DAY, SETTLE_SECONDS, START, Scenario, make_post, make_world, presign_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from services.store.keys import UploadId
+    from services.store.keys import Upload
+    from services.store.kinds import Kind
 
 CODE = Code()
 STRATEGIES = st.sampled_from(["prefix", "tag"])
 PEOPLE = st.sampled_from(["ada", "eve"])
+ANY_KIND = st.sampled_from([*KINDS.values()])
 PICK = st.integers(0, 11)
 
 
 @dataclass(frozen=True)
-class Upload:
-    upload_id: UploadId
+class Presigned:
+    upload: Upload
     owner: str
     strategy: str
 
@@ -58,44 +61,44 @@ class Uploads(RuleBasedStateMachine):
         self.world = make_world("tag", rows=("ada", "eve"))
         # Under one of the two strategies live objects can have tags.
         self.scenario = Scenario("machine", "tag", (), self.world)
-        self.uploads: list[Upload] = []
-        self.posted: dict[UploadId, set[str]] = {}
+        self.uploads: list[Presigned] = []
+        self.posted: dict[Upload, set[str]] = {}
         self.processes: list[Process] = []
         self.ghosts: list[Ghost] = []
         self.covered["runs"] += 1
 
     @initialize(strategy=STRATEGIES)
     def begin_with_an_upload(self, strategy: str) -> None:
-        self.presign("ada", strategy)
+        self.presign("ada", strategy, AVATAR)
         self.post(0, "good")
 
     # What clients do
 
-    @rule(owner=PEOPLE, strategy=STRATEGIES)
-    def presign(self, owner: str, strategy: str) -> None:
-        upload_id = make_id(self.world.now - START + len(self.uploads) / 1000)
-        self.uploads.append(Upload(upload_id, owner, strategy))
+    @rule(owner=PEOPLE, strategy=STRATEGIES, kind=ANY_KIND)
+    def presign(self, owner: str, strategy: str, kind: Kind) -> None:
+        upload = presign_at(self.world.now - START + len(self.uploads) / 1000, kind)
+        self.uploads.append(Presigned(upload, owner, strategy))
 
     @rule(which=PICK, body=st.sampled_from(["good", "other", "bad", "twin"]))
     def post(self, which: int, body: str) -> None:
-        upload = _pick(self.uploads, which)
-        if self.world.now < upload.upload_id.created + LIMITS.confirm_seconds:
-            post = make_post(upload.strategy, upload.upload_id, body, upload.owner)
+        presigned = _pick(self.uploads, which)
+        if self.world.now < presigned.upload.id.created + LIMITS.confirm_seconds:
+            post = make_post(presigned.strategy, presigned.upload, body, presigned.owner)
             self.world = self.world.put(post.key, post.stored)
-            self.posted.setdefault(upload.upload_id, set()).add(body)
+            self.posted.setdefault(presigned.upload, set()).add(body)
 
     @rule(
         which=PICK, username=PEOPLE, service=STRATEGIES, key_of=STRATEGIES, as_it_is=st.booleans(), first=st.booleans()
     )
     def confirm(self, which: int, username: str, service: str, key_of: str, *, as_it_is: bool, first: bool) -> None:
-        upload = _pick(self.uploads, which)
+        presigned = _pick(self.uploads, which)
         if as_it_is:
-            username, service, key_of = upload.owner, upload.strategy, upload.strategy
-        self.processes.append(Process(Confirm(username, upload.upload_id, key_of, first, service)))
+            username, service, key_of = presigned.owner, presigned.strategy, presigned.strategy
+        self.processes.append(Process(Confirm(username, presigned.upload, key_of, first, service)))
 
-    @rule(username=PEOPLE)
-    def remove(self, username: str) -> None:
-        self.processes.append(Process(Remove(username)))
+    @rule(username=PEOPLE, kind=ANY_KIND)
+    def remove(self, username: str, kind: Kind) -> None:
+        self.processes.append(Process(Remove(username, kind)))
 
     @rule()
     def sweep(self) -> None:
@@ -203,35 +206,37 @@ class Uploads(RuleBasedStateMachine):
                 process.answers += (step.answer,)
 
     def _judge(self, confirm: Confirm, outcome: str, *, wronged: bool) -> None:
-        upload = next(upload for upload in self.uploads if upload.upload_id == confirm.upload_id)
-        row = self.world.find_row(confirm.username)
-        avatar = (row and row.avatar) or ""
-        is_removed = bool(row and row.removed and row.removed >= upload.upload_id.text)
-        posted = self.posted.get(upload.upload_id, set())
+        upload = confirm.upload
+        presigned = next(presigned for presigned in self.uploads if presigned.upload == upload)
+        value = self.world.find_value(confirm.username, upload.kind)
+        current = value.key or ""
+        is_removed = bool(value.removed and value.removed >= upload.id.text)
+        posted = self.posted.get(upload, set())
+        is_own = confirm.username == presigned.owner
         may_be: dict[str, bool] = {
-            "Confirmed": (is_removed or avatar >= upload.upload_id.avatar_key) and confirm.username == upload.owner,
-            "SupersededError": is_removed or avatar > upload.upload_id.avatar_key,
+            "Confirmed": (is_removed or current >= upload.permanent_key) and is_own,
+            "SupersededError": is_removed or current > upload.permanent_key,
             "RemovedError": is_removed,
-            "ExpiredError": self.world.now > upload.upload_id.created + LIMITS.confirm_seconds,
+            "ExpiredError": self.world.now > upload.id.created + LIMITS.confirm_seconds,
             "DeadlineExceededError": True,
             "DigestMismatchError": bool(posted - {"good"}),
-            "UnknownUploadError": confirm.username != upload.owner or confirm.strategy != upload.strategy or not posted,
+            "UnknownUploadError": not is_own or confirm.strategy != presigned.strategy or not posted,
             "OtherStrategyError": confirm.service != confirm.strategy,
             # Other posts, delayed copies and repairs by other confirms look the same to a confirm.
             "KeepsChangingError": True,
             "Unavailable": wronged,
         }
-        assert may_be[outcome], f"{outcome} for {confirm}, whose row refers to {avatar}"
+        assert may_be[outcome], f"{outcome} for {confirm}, whose row refers to {current}"
 
     def _judge_removal(self, remove: Remove, outcome: str, *, wronged: bool) -> None:
-        row = self.world.find_row(remove.username)
+        value = self.world.find_value(remove.username, remove.kind)
         may_be = {
-            "Removed": bool(row and row.removed),
+            "Removed": bool(value.removed),
             "KeepsChangingError": True,
             "DeadlineExceededError": True,
             "Unavailable": wronged,
         }
-        assert may_be[outcome], f"{outcome} for {remove}, and the row is {row}"
+        assert may_be[outcome], f"{outcome} for {remove}, and the row has {value}"
 
     def _sweep_alone(self) -> None:
         aws = Aws(self.world)
@@ -240,7 +245,7 @@ class Uploads(RuleBasedStateMachine):
 
     @staticmethod
     def _is_settled(program: Program, later: float, *, is_long: bool) -> bool:
-        return later >= program.upload_id.created + SETTLE_SECONDS if isinstance(program, Confirm) else is_long
+        return later >= program.upload.id.created + SETTLE_SECONDS if isinstance(program, Confirm) else is_long
 
 
 def _pick(choices: Sequence[Any], which: int) -> Any:

@@ -5,30 +5,41 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from services.store.keys import DIGEST_FIELD, UploadId
-from services.store.table import make_key, read_avatar
+from services.store.table import make_key, read_value
 from services.uploads.bucket import Bucket, OtherBytesError
 from services.uploads.confirm import Confirmed, Confirmer
 from services.uploads.decision import Decision, Facts, Promote, decide
+from services.uploads.message import describe_confirmed, describe_removed
+from services.uploads.notifier import Notifier
 from services.uploads.refusals import SupersededError
-from services.uploads.removal import Remover
+from services.uploads.removal import Removed, Remover
+from services.uploads.rows import NotForwardError
 from services.uploads.sweep.report import Outcome
 from services.uploads.sweep.sweeper import Sweeper
-from services.uploads.users import ADVANCE, NotForwardError, Users
+from services.uploads.users import ADVANCE, Users
+from tests.fake.clients import Application
 from tests.model.explore import Explorer, ViolationError
 from tests.model.programs import LIMITS, Code, Sweep
-from tests.model.scenarios import OLDEST, make_scenarios
+from tests.model.scenarios import OLDEST, make_scenarios, make_telling_scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from services.store.keys import Upload
+    from services.store.kinds import Kind
+    from services.store.table import Value
     from services.uploads.deadline import Deadline
+    from services.uploads.message import Message
     from services.uploads.objects import Copy, Listed, Stored
+    from services.uploads.sweep.ledger import Ledger
     from services.uploads.sweep.plan import Live, Rules
+    from services.uploads.sweep.report import Report
+    from services.uploads.sweep.sweeper import ShowProgress
     from tests.model.scenarios import Scenario
 
 PREFIX, TAG, BOTH = ("prefix",), ("tag",), ("prefix", "tag")
@@ -46,80 +57,127 @@ class Mutant:
 
 class AdvancesFirst(Confirmer):
     def _apply(
-        self, username: str, upload_id: UploadId, decision: Decision, deadline: Deadline, *, is_stored: bool
+        self, username: str, upload: Upload, decision: Decision, deadline: Deadline, stored: Stored | None
     ) -> Confirmed:
         if not isinstance(decision, Promote):
-            return super()._apply(username, upload_id, decision, deadline, is_stored=is_stored)
-        confirmed = self._advance(username, upload_id)
+            return super()._apply(username, upload, decision, deadline, stored)
+        confirmed = self._advance(username, upload, decision.stored)
         self.bucket.copy(decision.copy)
         return confirmed
 
 
 class DeletesOldPictureFirst(Confirmer):
-    def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
-        if old := self.users.find_row(username).avatar:
+    def _advance(self, username: str, upload: Upload, stored: Stored) -> Confirmed:
+        if old := self.users.find_row(username).of(upload.kind).key:
             self.bucket.discard((old,))
-        return super()._advance(username, upload_id)
+        return super()._advance(username, upload, stored)
 
 
 class DeletesPendingObjectFirst(Confirmer):
-    def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
-        self.bucket.discard(self.strategy.leftovers(upload_id))
-        return super()._advance(username, upload_id)
+    def _advance(self, username: str, upload: Upload, stored: Stored) -> Confirmed:
+        self.bucket.discard(self.strategy.leftovers(upload))
+        return super()._advance(username, upload, stored)
 
 
 class DeletesCopyOfRepeat(Confirmer):
-    def _advance(self, username: str, upload_id: UploadId) -> Confirmed:
+    def _advance(self, username: str, upload: Upload, stored: Stored) -> Confirmed:  # noqa: ARG002
         try:
-            replaced = self.users.advance(username, upload_id)
+            replaced = self.users.advance(username, upload).key
         except NotForwardError as error:
-            self.bucket.discard((upload_id.avatar_key, *self.strategy.leftovers(upload_id)))
+            self.bucket.discard((upload.permanent_key, *self.strategy.leftovers(upload)))
             raise SupersededError from error
-        leftovers = self.strategy.leftovers(upload_id)
-        return Confirmed(upload_id.avatar_key, (replaced, *leftovers) if replaced else leftovers)
+        leftovers = self.strategy.leftovers(upload)
+        return Confirmed(upload, (replaced, *leftovers) if replaced else leftovers)
 
 
 class IgnoresOwner(Confirmer):
-    def _gather(self, username: str, upload_id: UploadId, token: str | None, deadline: Deadline) -> Facts:  # noqa: ARG002
-        key = self.strategy.posted_key(upload_id)
-        inspection = self.executor.submit(self.bucket.inspect, key, self.limits.max_bytes, deadline)
+    def _gather(self, username: str, upload: Upload, token: str | None, deadline: Deadline) -> Facts:  # noqa: ARG002
+        key = self.strategy.posted_key(upload)
+        inspection = self.executor.submit(
+            self.bucket.inspect, key, self.limits.pictures[upload.kind.name].max_bytes, deadline
+        )
         return Facts(self.clock(), self.users.find_row(username), inspection.result())
 
 
 class NeverExpires(Confirmer):
-    def _decide(self, username: str, upload_id: UploadId, facts: Facts, deadline: Deadline) -> Decision:
-        return super()._decide(username, upload_id, replace(facts, now=upload_id.created), deadline)
+    def _decide(self, username: str, upload: Upload, facts: Facts, deadline: Deadline) -> Decision:
+        return super()._decide(username, upload, replace(facts, now=upload.id.created), deadline)
 
 
 class ReadsRowOnce(Confirmer):
-    def _decide(self, username: str, upload_id: UploadId, facts: Facts, deadline: Deadline) -> Decision:  # noqa: ARG002
-        return decide(upload_id, facts, self.limits, self.strategy)
+    def _decide(self, username: str, upload: Upload, facts: Facts, deadline: Deadline) -> Decision:  # noqa: ARG002
+        return decide(upload, facts, self.limits, self.strategy)
 
 
 class UnconditionalUsers(Users):
-    def advance(self, username: str, upload_id: UploadId) -> str | None:
+    def advance(self, username: str, upload: Upload) -> Value:
         answer = self.dynamodb.update_item(
             TableName=self.table,
             Key=make_key(username),
             UpdateExpression=ADVANCE,
-            ExpressionAttributeValues={":new": {"S": upload_id.avatar_key}, ":id": {"S": upload_id.text}},
+            ExpressionAttributeNames={"#key": upload.kind.attribute, "#removed": upload.kind.removed_attribute},
+            ExpressionAttributeValues={":new": {"S": upload.permanent_key}, ":id": {"S": upload.id.text}},
             ReturnValues="ALL_OLD",
         )
-        return read_avatar(answer.get("Attributes", {}))
+        return read_value(upload.kind, answer.get("Attributes", {}))
 
 
 class MarksNothing(Users):
     """Removes the avatar and lets any later confirm set one."""
 
-    def remove(self, username: str, removed: str, avatar: str | None) -> None:  # noqa: ARG002
-        super().remove(username, OLDEST.text, avatar)
+    def remove(self, username: str, kind: Kind, removed: str, key: str | None) -> None:  # noqa: ARG002
+        super().remove(username, kind, OLDEST.id.text, key)
 
 
 class RemovesUpToItsOwnClock(Remover):
-    def remove(self, username: str) -> tuple[str, ...]:
-        row = self.users.find_row(username)
-        self.users.remove(username, UploadId.latest_at(self.clock()).text, row.avatar)
-        return (row.avatar,) if row.avatar else ()
+    def remove(self, username: str, kind: Kind, request_id: str | None = None) -> Removed:  # noqa: ARG002
+        removed = UploadId.latest_at(self.clock()).text
+        return remove_up_to(self, username, kind, removed)
+
+
+class RemovesWithTheUploadsId(Remover):
+    """Gives the removal the id of the picture if the clock is behind."""
+
+    def remove(self, username: str, kind: Kind, request_id: str | None = None) -> Removed:  # noqa: ARG002
+        upload_id = (self.users.find_row(username).of(kind).key or "").removeprefix(kind.permanent_prefix)
+        try:
+            return remove_up_to(self, username, kind, max(UploadId.latest_at(self.clock()).text, upload_id))
+        except NotForwardError:
+            return self.remove(username, kind)
+
+
+def remove_up_to(remover: Remover, username: str, kind: Kind, removed: str) -> Removed:
+    key = remover.users.find_row(username).of(kind).key
+    remover.users.remove(username, kind, removed, key)
+    return Removed((key,) if key else (), describe_removed(username, kind, removed, None))
+
+
+class MarksNoNewUser(Users):
+    """Leaves a user without a row as they are."""
+
+    def remove(self, username: str, kind: Kind, removed: str, key: str | None) -> None:
+        if key is not None:
+            super().remove(username, kind, removed, key)
+
+
+class TellsFirst(Confirmer):
+    """Tells the application before the row refers to the object."""
+
+    def _advance(self, username: str, upload: Upload, stored: Stored) -> Confirmed:
+        carry = cast("Any", self.users).dynamodb.carry
+        Application(carry).send(upload.id.text, describe_confirmed(username, upload, stored, None).encode())
+        return super()._advance(username, upload, stored)
+
+
+class MarksFirst(Notifier):
+    def tell(self, message: Message) -> bool:
+        self.users.mark_told(message.username, message.kind, message.id)
+        return super().tell(message)
+
+
+class TellsNothing(Sweeper):
+    def _tell_application(self, ledger: Ledger, report: Report, show_progress: ShowProgress) -> None:
+        pass
 
 
 class UnconditionalCopy(Bucket):
@@ -210,10 +268,30 @@ MUTANTS = [
 ]
 
 
+TELLING_MUTANTS = [
+    Mutant("the application is told before the row is updated", Code(confirmer=TellsFirst), BOTH, "I9"),
+    Mutant("the row is marked before the application is told", Code(notifier=MarksFirst), BOTH, "I9"),
+    Mutant("the sweep tells nothing", Code(sweeper=TellsNothing), BOTH, "I9"),
+    Mutant("a removal has the id of the upload", Code(remover=RemovesWithTheUploadsId), BOTH, "I9"),
+    Mutant("a removal leaves no mark for a user without a row", Code(users=MarksNoNewUser), BOTH, "I7"),
+]
+
+
+@pytest.mark.parametrize("mutant", TELLING_MUTANTS, ids=[mutant.name for mutant in TELLING_MUTANTS])
+def test_without_a_safeguard_the_application_hears_something_wrong(
+    mutant: Mutant, covered: Callable[[str], None]
+) -> None:
+    check_mutant(mutant, make_telling_scenarios, covered)
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
 def test_without_a_safeguard_an_invariant_breaks(mutant: Mutant, covered: Callable[[str], None]) -> None:
+    check_mutant(mutant, make_scenarios, covered)
+
+
+def check_mutant(mutant: Mutant, make: Callable[[str], Iterable[Scenario]], covered: Callable[[str], None]) -> None:
     for strategy in mutant.strategies:
-        problem = find_violation(make_scenarios(strategy), mutant.code)
+        problem = find_violation(make(strategy), mutant.code)
         assert problem, f"The model finds no violation under {strategy}"
         assert re.search(mutant.broken, problem.splitlines()[0])
     covered(f"model: caught that {mutant.name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,18 +71,32 @@ def run_trickling_server(document: str) -> Generator[tuple[str, threading.Event]
             thread.join()
 
 
+DISCOVERY_PATH = "/.well-known/openid-configuration"
+
+
 @dataclass
 class OtherServer:
     """A server outside the system: a document for each path, and the paths that were requested."""
 
     port: int
-    documents: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    documents: dict[str, tuple[str, bytes]] = field(default_factory=dict[str, tuple[str, bytes]])
+    redirects: dict[str, str] = field(default_factory=dict[str, str])
+    encodings: dict[str, str] = field(default_factory=dict[str, str])
+    """The header Content-Encoding by path."""
     requested: list[str] = field(default_factory=list[str])
 
-    def serve(self, path: str, document: str, host: str = HOST, content_type: str = "text/html") -> str:
+    def serve(self, path: str, document: str | bytes, host: str = HOST, content_type: str = "text/html") -> str:
         """Serve a document at a path and return its URL."""
-        self.documents[path] = (content_type, document)
+        self.documents[path] = (content_type, document.encode() if isinstance(document, str) else document)
         return f"http://{host}:{self.port}{path}"
+
+    def issue(self, *keys: object) -> str:
+        """Be an OpenID Connect issuer with these public keys, and return its URL."""
+        where = self.serve("/keys", json.dumps({"keys": keys}), content_type="application/json")
+        issuer = where.removesuffix("/keys")
+        discovery = json.dumps({"issuer": issuer, "jwks_uri": where})
+        self.serve(DISCOVERY_PATH, discovery, content_type="application/json")
+        return issuer
 
 
 @contextlib.contextmanager
@@ -89,12 +104,19 @@ def run_other_server(port: int = 0) -> Generator[OtherServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             other_server.requested.append(self.path)
-            content_type, document = other_server.documents.get(self.path, ("text/plain", ""))
-            self.send_response(200 if document else 404)
+            content_type, document = other_server.documents.get(self.path, ("text/plain", b""))
+            if where := other_server.redirects.get(self.path):
+                self.send_response(302)
+                self.send_header("Location", where)
+            else:
+                self.send_response(200 if document else 404)
             self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(document.encode())))
+            self.send_header("Content-Length", str(len(document)))
+            if encoding := other_server.encodings.get(self.path):
+                self.send_header("Content-Encoding", encoding)
             self.end_headers()
-            self.wfile.write(document.encode())
+            with contextlib.suppress(ConnectionError):  # the client has given up
+                self.wfile.write(document)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name for it
             pass

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.sweep_endpoint import SWEEP_PATH
 from services.frontend.cursor import encode_cursor
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.store.table import make_key
 from services.web.callers.identity import Audience
 from tests import web
@@ -23,7 +23,7 @@ from tests.pictures import make_picture
 from tests.security.services import OtherServer, run_other_server, run_service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import httpx2
@@ -202,7 +202,7 @@ def test_the_session_cookie_with_another_origin(stack: Stack, user: User, refuse
             headers = {} if origin is None else {"Origin": origin.replace("{own}", own)}
             for path, body in (
                 ("/uploads/presign", DECLARED),
-                ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x"}),
+                ("/uploads/confirm", {"key": f"{AVATAR.pending_prefix}x"}),
                 ("/auth/logout", None),
             ):
                 refused.by_service(client.post(path, json=body, headers=headers), 403, "foreign-origin")
@@ -210,6 +210,95 @@ def test_the_session_cookie_with_another_origin(stack: Stack, user: User, refuse
                 answer = client.post("/auth/login", json={"username": user.username}, headers=headers)
                 refused.by_service(answer, 403, "foreign-origin")
                 assert "Set-Cookie" not in answer.headers
+
+
+ALLOWED = "https://app.example.com"
+
+SIMILAR = [
+    "https://evil.example",
+    "null",
+    "*",
+    "http://app.example.com",
+    "https://app.example.com:8443",
+    "https://app.example.com/",
+    "HTTPS://APP.EXAMPLE.COM",
+    "https://app.example.com.evil.example",
+    "https://evil-app.example.com",
+    "https://appxexample.com",
+    f"{ALLOWED}, https://evil.example",
+    f"{ALLOWED},https://evil.example",
+]
+"""Origins that are not allowed where only `ALLOWED` is."""
+
+
+@pytest.fixture
+def open_service(stack: Stack, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Run a service that pages of `ALLOWED` may call, and return its URL."""
+    with contextlib.ExitStack() as running:
+        yield lambda name: running.enter_context(run_service(stack, name, tmp_path, ALLOWED_ORIGINS=ALLOWED))
+
+
+def find_cors_headers(answer: httpx2.Response) -> list[str]:
+    return [name for name in answer.headers if name.lower().startswith("access-control-")]
+
+
+def test_responses_read_by_an_origin_that_is_not_allowed(
+    open_service: Callable[[str], str], user: User, refused: Refused
+) -> None:
+    url = open_service("uploads") + "/uploads/presign"
+    preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    token = {"Authorization": user.http.headers["Authorization"]}
+    with web.Client() as client:
+        allowed = client.post(url, json=DECLARED, headers=token | {"Origin": ALLOWED})
+        refused_by_gate = client.get(f"{url}/{'x' * 1000}", headers={"Origin": ALLOWED})
+        assert (allowed.status_code, refused_by_gate.status_code) == (200, 400)
+        for answer in (allowed, refused_by_gate):
+            assert answer.headers["Access-Control-Allow-Origin"] == ALLOWED
+        for origin in SIMILAR:
+            for answer in (
+                client.options(url, headers=preflight | {"Origin": origin}),
+                client.post(url, json=DECLARED, headers=token | {"Origin": origin}),
+            ):
+                assert not find_cors_headers(answer)
+                # A cache must not send it to a page of the allowed origin either.
+                assert answer.headers["Vary"] == "Origin"
+        both = client.post(url, json=DECLARED, headers=[*token.items(), ("Origin", ALLOWED), ("Origin", SIMILAR[0])])
+        assert not find_cors_headers(both)
+    refused.record("no header of CORS")
+
+
+def test_the_session_cookie_with_an_allowed_origin(
+    stack: Stack, open_service: Callable[[str], str], user: User, refused: Refused
+) -> None:
+    """A page of an allowed origin on the same site, such as another port of localhost, is sent with the cookie."""
+    session = f"{Audience(stack.origin).cookie}={user.http.headers['Authorization'].split()[1]}"
+    headers = {"Cookie": session, "Origin": ALLOWED}
+    url = open_service("uploads")
+    for answer in (
+        web.post(f"{url}/uploads/presign", json=DECLARED, headers=headers),
+        web.post(f"{url}/uploads/confirm", json={"key": f"{AVATAR.pending_prefix}x"}, headers=headers),
+        web.delete(f"{url}/uploads/avatar", headers=headers),
+    ):
+        refused.by_service(answer, 403, "foreign-origin")
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+    me = web.get(f"{open_service('auth')}/auth/me", headers=headers)
+    assert me.json()["username"] == user.username
+    # Without this header a browser shows the page no response to a request with a cookie.
+    assert "Access-Control-Allow-Credentials" not in me.headers
+
+
+def test_a_login_that_sets_a_cookie_for_an_allowed_origin(
+    stack: Stack, open_service: Callable[[str], str], user: User, refused: Refused
+) -> None:
+    """A browser keeps the cookie of a response that it does not show. The page could log its visitors in as a user."""
+    url = open_service("auth")
+    body = {"username": user.username}
+    answer = web.post(f"{url}/auth/login", json=body, headers={"Origin": ALLOWED})
+    assert answer.json()["access_token"]
+    assert "Set-Cookie" not in answer.headers
+    assert "Set-Cookie" in web.post(f"{url}/auth/login", json=body, headers={"Origin": stack.origin}).headers
+    refused.by_service(web.post(f"{url}/auth/logout", headers={"Origin": ALLOWED}), 403, "foreign-origin")
+    refused.record("a token and no cookie")
 
 
 def test_the_demos_state_changed_by_another_site(stack: Stack, refused: Refused) -> None:

@@ -14,12 +14,15 @@ from urllib.parse import quote
 import pytest
 import uuid_utils
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR, KINDS, Kind
+from services.store.table import Value
 from services.uploads.bucket import BLANK
+from services.uploads.strategies import STRATEGIES
 from services.web.callers.identity import Audience
 from tests.conftest import POSTED_PREFIXES, only_prefix, only_tag, post_form
 from tests.eventually import eventually
 from tests.pictures import make_picture
+from tests.rows import every_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 PICTURE = make_picture()
 MARKUP = b"<!doctype html><script>alert(1)</script>".ljust(len(PICTURE))
-OTHER_STRATEGY_PREFIXES = {"prefix": AVATAR_PREFIX, "tag": PENDING_PREFIX}
+OTHER_STRATEGY_PREFIXES = {"prefix": AVATAR.permanent_prefix, "tag": AVATAR.pending_prefix}
 
 
 @pytest.fixture
@@ -130,6 +133,44 @@ def test_a_seeded_picture(user: User, other_user: User, strategy: str, refused: 
     refused.by_service(answer, 404, "unknown-upload")
 
 
+# Another kind of upload
+
+
+@every_kind
+def test_an_upload_of_another_kind(
+    user: User, bucket: Bucket, strategy: str, kind: Kind, refused: Refused, untouched: Untouched
+) -> None:
+    """The prefix of the key decides the kind. The id is unknown under the prefixes of any other kind."""
+    form = user.upload_unconfirmed("image/png", PICTURE, kind)
+    untouched.except_object(form["key"])
+    upload_id = form["key"].rpartition("/")[2]
+    for other in (other for other in KINDS.values() if other != kind):
+        posted = STRATEGIES[strategy].posted_prefix(other)
+        for prefix in (other.pending_prefix, other.permanent_prefix):
+            answer = user.confirm(prefix + upload_id, **send_token(form))
+            refused.by_service(answer, *((404, "unknown-upload") if prefix == posted else (409, "other-strategy")))
+        refused.by_service(user.confirm(form, kind=other.name), 400, "invalid-request")
+    assert bucket.read(form["key"]) == PICTURE
+
+
+@every_kind
+def test_a_confirmed_upload_of_another_kind(
+    user: User, bucket: Bucket, strategy: str, kind: Kind, refused: Refused, untouched: Untouched
+) -> None:
+    """A permanent key of one kind becomes no value of another kind, and its own kind is the only one that changes."""
+    before = {other.name: user.find_value(other) for other in KINDS.values()}
+    form = user.upload_unconfirmed("image/png", PICTURE, kind)
+    untouched.except_avatar(user)
+    key: str = user.confirm(form).raise_for_status().json()["key"]
+    untouched.except_object(key)
+    for other in (other for other in KINDS.values() if other != kind):
+        answer = user.confirm(other.permanent_prefix + key.rpartition("/")[2], **send_token(form))
+        refused.by_service(answer, *((409, "other-strategy") if strategy == "prefix" else (404, "unknown-upload")))
+    after = {other.name: user.find_value(other) for other in KINDS.values()}
+    assert after == before | {kind.name: Value(key, None)}
+    assert bucket.read(key) == PICTURE
+
+
 # Missing or wrong credentials
 
 
@@ -212,8 +253,8 @@ def test_a_key_with_dots(
         "{prefix}//{id}",
         "{prefix}/./{id}",
         "{prefix}/../{key}",
-        f"{PENDING_PREFIX}../{AVATAR_PREFIX}{{id}}",
-        f"{AVATAR_PREFIX}../{PENDING_PREFIX}{{id}}",
+        f"{AVATAR.pending_prefix}../{AVATAR.permanent_prefix}{{id}}",
+        f"{AVATAR.permanent_prefix}../{AVATAR.pending_prefix}{{id}}",
         "{key}/",
         "{key}/.",
         "{key}/../{id}",
@@ -241,8 +282,8 @@ def test_a_key_under_another_prefix(
         "{prefix}/{key}",
         "uploads/{id}",
         "avatar/{id}",
-        f"{PENDING_PREFIX.upper()}{{id}}",
-        f"{AVATAR_PREFIX.capitalize()}{{id}}",
+        f"{AVATAR.pending_prefix.upper()}{{id}}",
+        f"{AVATAR.permanent_prefix.capitalize()}{{id}}",
         f"{bucket}/{{key}}",
         f"s3://{bucket}/{{key}}",
         f"arn:aws:s3:::{bucket}/{{key}}",
@@ -362,7 +403,7 @@ def test_a_repeated_confirm_after_the_window(
     """The repeat has no effect while the upload is the avatar, and is refused afterwards."""
     avatar, written = user.avatar, bucket.head(user.avatar or "")["LastModified"]
     in_process_service.seconds_ahead = 10 * 3600
-    assert in_process_service.confirm(user, confirmed).json() == {"username": user.username, "avatar": avatar}
+    assert in_process_service.confirm(user, confirmed).json() == user.make_confirmation(avatar or "")
     assert (user.avatar, bucket.head(avatar or "")["LastModified"]) == (avatar, written)
     refused.by_service(in_process_service.confirm(other_user, confirmed), 410, "expired")
     later = user.upload_unconfirmed("image/png", make_picture(seed=2))
@@ -390,7 +431,7 @@ def test_the_same_confirm_many_times_at_once(
 ) -> None:
     untouched.except_avatar(user)
     answers = call_at_once(*[partial(user.confirm, unconfirmed)] * 8)
-    expected = {"username": user.username, "avatar": unconfirmed["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)}
+    expected = user.make_confirmation(unconfirmed["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix))
     assert [(answer.status_code, answer.json()) for answer in answers] == [(200, expected)] * 8
     assert user.avatar == expected["avatar"]
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
@@ -423,7 +464,7 @@ def test_an_older_upload_while_a_later_one_is_confirmed(
     in_process_service.before_copy = lambda: user.confirm(later).raise_for_status()
     untouched.except_avatar(user)
     refused.by_service(in_process_service.confirm(user, unconfirmed), 409, "superseded")
-    assert user.avatar == later["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+    assert user.avatar == later["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
     assert bucket.read(user.avatar or "") == make_picture(seed=2)
 
@@ -437,7 +478,7 @@ def test_several_uploads_at_once(user: User, bucket: Bucket, untouched: Untouche
     for answer in answers[:-1]:
         if answer.status_code != 200:
             refused.by_service(answer, 409, "superseded")
-    assert user.avatar == forms[-1]["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+    assert user.avatar == forms[-1]["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     eventually(lambda: bucket.keys(user.username) == [user.avatar])
     assert bucket.read(user.avatar or "") == make_picture(seed=3)
     refused.record("the latest upload stays")
@@ -470,7 +511,7 @@ def test_a_picture_with_the_same_etag_between_check_and_copy(
     in_process_service.etags_collide = True
     other = make_picture(size=(1, 1))
     in_process_service.before_copy = lambda: bucket.post_unchecked(unconfirmed, other)
-    untouched.except_object(unconfirmed["key"].replace(PENDING_PREFIX, AVATAR_PREFIX))
+    untouched.except_object(unconfirmed["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix))
     avatar = user.avatar
     for _ in range(2):
         refused.by_service(in_process_service.confirm(user, unconfirmed), 422, "digest-mismatch")
@@ -521,13 +562,13 @@ def test_the_same_form_and_confirm_again(
     avatar = user.avatar or ""
     for _ in range(2):
         assert post_form(confirmed, PICTURE).status_code == 204
-        assert user.confirm(confirmed).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(confirmed).json() == user.make_confirmation(avatar or "")
         eventually(lambda: bucket.keys(user.username) == [avatar])
         assert (user.avatar, bucket.read(avatar)) == (avatar, PICTURE)
         assert "Expiration" not in bucket.head(avatar)
     # Repeated confirms without a POST: each finds the pending object deleted after the response of the one before.
     for _ in range(4):
-        assert user.confirm(confirmed).json() == {"username": user.username, "avatar": avatar}
+        assert user.confirm(confirmed).json() == user.make_confirmation(avatar or "")
     assert bucket.read(avatar) == PICTURE
     refused.record("the avatar stays")
 

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import uuid_utils
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import PENDING_PREFIXES, PERMANENT_PREFIXES
 from services.uploads.bucket import compute_sha256
 from services.uploads.objects import Declared
 from tests import web
@@ -188,11 +188,12 @@ def test_a_changed_upload_token(user: User, refused: Refused) -> None:
 # Key and owner
 
 
-def test_a_changed_key(form: dict[str, Any], other_user: User, strategy: str, refused: Refused) -> None:
-    """Post to another user's avatar or upload, under the other prefix, or to any other key."""
+def test_a_changed_key(form: dict[str, Any], other_user: User, refused: Refused) -> None:
+    """Post to another user's avatar or upload, under another prefix, or to any other key."""
     pending = other_user.presign("image/png", PICTURE).json()["key"]
-    elsewhere = {"prefix": AVATAR_PREFIX, "tag": PENDING_PREFIX}[strategy] + form["key"].rpartition("/")[2]
-    for key in (other_user.avatar, pending, elsewhere, form["key"] + "/..", "index.html", "${filename}", "", " "):
+    elsewhere = [prefix + form["key"].rpartition("/")[2] for prefix in (*PENDING_PREFIXES, *PERMANENT_PREFIXES)]
+    elsewhere.remove(form["key"])
+    for key in (*elsewhere, other_user.avatar, pending, form["key"] + "/..", "index.html", "${filename}", "", " "):
         answer = post_form(form, PICTURE, key=key)
         refused.by_s3(answer, *((403, "AccessDenied") if key else (400, "InvalidArgument")))
 

@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 
 from infra.documents.policies import auth_policy, frontend_policy, sweep_policy, uploads_policy
 from infra.local.clients import Aws
-from services.frontend.pictures import Pictures
 from services.store.clients import CLIENT_CONFIG, S3_CONFIG
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.store.table import make_key
+from services.web.pictures import Pictures
 from tests import web
 from tests.conftest import only_prefix
 from tests.infra.simulate import is_allowed
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 pytestmark = only_prefix
 
 USERS = ("auth", "uploads", "sweep", "frontend")
-PREFIXES = (PENDING_PREFIX, AVATAR_PREFIX, "elsewhere/")
+PREFIXES = (AVATAR.pending_prefix, AVATAR.permanent_prefix, "elsewhere/")
 PROBE = "permissions"
 
 REFUSALS = ("AccessDenied", "AccessDeniedException", "403")
@@ -72,34 +72,35 @@ class Arns:
 NEEDED: dict[str, set[tuple[str, str]]] = {
     "auth": {("dynamodb:GetItem", "table"), ("kms:Sign", "key"), ("kms:GetPublicKey", "key")},
     "uploads": {
-        ("s3:PutObject", PENDING_PREFIX),
-        ("s3:PutObject", AVATAR_PREFIX),
-        ("s3:GetObject", PENDING_PREFIX),
-        ("s3:GetObject", AVATAR_PREFIX),
-        ("s3:DeleteObject", PENDING_PREFIX),
-        ("s3:DeleteObject", AVATAR_PREFIX),
-        ("s3:PutObjectTagging", AVATAR_PREFIX),
-        ("s3:GetObjectTagging", AVATAR_PREFIX),
+        ("s3:PutObject", AVATAR.pending_prefix),
+        ("s3:PutObject", AVATAR.permanent_prefix),
+        ("s3:GetObject", AVATAR.pending_prefix),
+        ("s3:GetObject", AVATAR.permanent_prefix),
+        ("s3:DeleteObject", AVATAR.pending_prefix),
+        ("s3:DeleteObject", AVATAR.permanent_prefix),
+        ("s3:PutObjectTagging", AVATAR.permanent_prefix),
+        ("s3:GetObjectTagging", AVATAR.permanent_prefix),
         ("s3:ListBucket", "bucket"),
         ("dynamodb:GetItem", "table"),
         ("dynamodb:UpdateItem", "table"),
     },
     "sweep": {
         ("s3:ListBucket", "bucket"),
-        ("s3:GetObject", AVATAR_PREFIX),
-        ("s3:GetObjectTagging", AVATAR_PREFIX),
-        ("s3:PutObject", AVATAR_PREFIX),
-        ("s3:PutObjectTagging", AVATAR_PREFIX),
-        ("s3:DeleteObject", AVATAR_PREFIX),
+        ("s3:GetObject", AVATAR.permanent_prefix),
+        ("s3:GetObjectTagging", AVATAR.permanent_prefix),
+        ("s3:PutObject", AVATAR.permanent_prefix),
+        ("s3:PutObjectTagging", AVATAR.permanent_prefix),
+        ("s3:DeleteObject", AVATAR.permanent_prefix),
         ("dynamodb:Scan", "table"),
         ("dynamodb:GetItem", "table"),
+        ("dynamodb:UpdateItem", "table"),
     },
     "frontend": {
         ("s3:ListBucket", "bucket"),
-        ("s3:GetObject", PENDING_PREFIX),
-        ("s3:GetObject", AVATAR_PREFIX),
-        ("s3:GetObjectTagging", PENDING_PREFIX),
-        ("s3:GetObjectTagging", AVATAR_PREFIX),
+        ("s3:GetObject", AVATAR.pending_prefix),
+        ("s3:GetObject", AVATAR.permanent_prefix),
+        ("s3:GetObjectTagging", AVATAR.pending_prefix),
+        ("s3:GetObjectTagging", AVATAR.permanent_prefix),
         ("dynamodb:Scan", "table"),
         ("dynamodb:GetItem", "table"),
         ("dynamodb:BatchGetItem", "table"),

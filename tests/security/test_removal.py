@@ -27,6 +27,14 @@ def test_a_removal_of_another_users_avatar(user: User, other_user: User, refused
     assert other_user.avatar == avatar
 
 
+def test_a_removal_of_an_unknown_kind(user: User, refused: Refused) -> None:
+    """Neither an attribute of the row nor a prefix of the bucket is the name of a kind."""
+    before = user.avatar
+    for name in ("Avatar", "avatars", "Removed", "Name", "*", "avatar%2Fbanner"):
+        refused.by_service(user.http.delete(f"/uploads/{name}"), 404, "not-found")
+    assert user.avatar == before
+
+
 def test_a_removal_from_another_website(user: User, http: httpx2.Client, refused: Refused) -> None:
     """A form can't send DELETE, and a script of another origin sends its origin with the cookie."""
     refused.by_service(http.delete("/uploads/avatar"), 401, "not-logged-in")

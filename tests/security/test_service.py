@@ -15,8 +15,11 @@ from schemathesis import checks as schemathesis_checks
 from schemathesis.specs.openapi import checks
 
 from bench.soak.proxy import CUT, Fault, When, run_proxy
-from services.store.keys import PENDING_PREFIX
+from infra.local.ports import pick_free_ports
+from infra.local.stack import run_processes, start_gateway
+from services.store.kinds import AVATAR
 from services.web.connection import MAX_HEAD_BYTES, REQUEST_SECONDS
+from services.web.rate_limits import CLIENT_ADDRESS_HEADER
 from tests import web
 from tests.conftest import DECLARED, SOME_DIGEST, only_prefix
 from tests.eventually import PATIENCE_SECONDS, eventually
@@ -84,7 +87,7 @@ def test_values_of_another_type(user: User, refused: Refused) -> None:
     """A lenient parser would convert these values."""
     for size in ("1", 1.5, True, None, [1]):
         refused.by_service(user.declare("image/png", size), 400, "invalid-request")  # pyright: ignore[reportArgumentType] - the attack
-    for key in (7, None, [f"{PENDING_PREFIX}x"], {"$ne": ""}):
+    for key in (7, None, [f"{AVATAR.pending_prefix}x"], {"$ne": ""}):
         refused.by_service(user.http.post("/uploads/confirm", json={"key": key}), 400, "invalid-request")
 
 
@@ -92,8 +95,8 @@ def test_unknown_fields(user: User, refused: Refused) -> None:
     for path, body in (
         ("/auth/login", {"username": user.username, "role": "admin"}),
         ("/uploads/presign", DECLARED | {"username": "somebody"}),
-        ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x", "username": "somebody"}),
-        ("/uploads/confirm", {"key": f"{PENDING_PREFIX}x", "__class__": "x"}),
+        ("/uploads/confirm", {"key": f"{AVATAR.pending_prefix}x", "username": "somebody"}),
+        ("/uploads/confirm", {"key": f"{AVATAR.pending_prefix}x", "__class__": "x"}),
     ):
         refused.by_service(user.http.post(path, json=body), 400, "invalid-request")
 
@@ -511,3 +514,47 @@ def test_a_request_that_never_ends(stack: Stack, slow_requests: SlowRequests, re
     logged = [process.log.read_text() for process in stack.processes.started]
     assert not [log[log.index("Unexpected error") :] for log in logged if "Unexpected error" in log]
     refused.record(f"closed after {REQUEST_SECONDS} s")
+
+
+NETWORKS = "203.0.113.0/24,2001:db8:1::/48"
+
+
+@pytest.fixture
+def closed_service(stack: Stack, tmp_path: Path) -> Iterator[str]:
+    """The URL of an uploads service for clients of `NETWORKS` only."""
+    with run_service(stack, "uploads", tmp_path, ALLOWED_ADDRESSES=NETWORKS) as url:
+        yield url
+
+
+def test_an_address_that_is_not_allowed(closed_service: str, user: User, refused: Refused) -> None:
+    def call(*addresses: str) -> httpx2.Response:
+        token = ("Authorization", user.http.headers["Authorization"])
+        headers = [token, *((CLIENT_ADDRESS_HEADER, address) for address in addresses)]
+        return web.post(f"{closed_service}/uploads/presign", json=DECLARED, headers=headers)
+
+    for address in ("203.0.113.0", "203.0.113.255", "2001:db8:1:ffff::1", "::ffff:203.0.113.7"):
+        assert call(address).status_code == 200
+    for address in ("203.0.114.0", "2001:db8:2::1", "::ffff:198.51.100.7", "", "x", "203.0.113.7, 198.51.100.7"):
+        refused.by_service(call(address), 403, "address-not-allowed")
+    refused.by_service(call("203.0.113.7", "198.51.100.7"), 403, "address-not-allowed")
+    # Without the header the request did not come through API Gateway. Its sender is this machine.
+    refused.by_service(call(), 403, "address-not-allowed")
+    assert web.get(f"{closed_service}/healthz").status_code == 200
+    outside = web.get(f"{closed_service}/healthz", headers={CLIENT_ADDRESS_HEADER: "198.51.100.7"})
+    refused.by_service(outside, 403, "address-not-allowed")
+
+
+def test_an_allowed_address_that_the_client_invents(
+    stack: Stack, closed_service: str, user: User, refused: Refused
+) -> None:
+    [port] = pick_free_ports(1)
+    origin = f"http://localhost:{port}"
+    headers = {CLIENT_ADDRESS_HEADER: "203.0.113.7", "X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
+    headers["Authorization"] = user.http.headers["Authorization"]
+    with run_processes() as processes:
+        start_gateway(
+            processes, {**stack.services, "uploads": closed_service}, stack.aws, origin, port
+        ).wait_until_ready()
+        refused.by_service(
+            web.post(f"{origin}/uploads/presign", json=DECLARED, headers=headers), 403, "address-not-allowed"
+        )

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import functools
 import hmac
 import json
 import time
-import uuid
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-import jwt
 import pytest
 from anyio.from_thread import start_blocking_portal
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from jwt.algorithms import ECAlgorithm
 from jwt.utils import raw_to_der_signature
 
 from infra.local.ports import pick_free_ports
 from services.auth.settings import JWKS_PATH
 from services.auth.tokens import SigningKey
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.web.callers.identity import Audience, KeysUnavailableError, NotLoggedInError
+from services.web.callers.issuer import Issuer as TrustedIssuer
 from services.web.callers.key_set import REFETCH_SECONDS, fetch_over_http
 from services.web.callers.verifier import Verifier
 from tests import web
 from tests.conftest import DECLARED, only_prefix
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.security.services import run_other_server, run_service, run_trickling_server
+from tests.security.tokens import API, Forger, LocalKey, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import httpx2
@@ -46,61 +46,8 @@ if TYPE_CHECKING:
 pytestmark = only_prefix
 
 PRESIGN = DECLARED
-
-
-def encode(part: bytes) -> str:
-    return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
-
-
-@dataclass
-class Forger:
-    """Makes tokens for the user with any header and claims. Unlike an attacker it can sign with the KMS key, so that a
-    token is wrong only in what a test changes.
-    """
-
-    signing_key: SigningKey
-    origin: str
-    username: str
-
-    @cached_property
-    def other_key(self) -> ec.EllipticCurvePrivateKey:
-        return ec.generate_private_key(ec.SECP256R1())
-
-    @property
-    def kid(self) -> str:
-        return self.signing_key.jwk["kid"]
-
-    @cached_property
-    def public_key(self) -> Any:
-        return jwt.PyJWK(self.signing_key.jwk, "ES256").key
-
-    def encode_unsigned(self, header: dict[str, Any] | None = None, /, **changed: Any) -> str:
-        """Header and claims of a token, without a signature. None removes an entry."""
-        now = int(time.time())
-        claims = {
-            "iss": f"{self.origin}/auth",
-            "aud": self.origin,
-            "sub": self.username,
-            "iat": now - 60,
-            "exp": now + 3600,
-            "jti": str(uuid.uuid4()),
-        }
-        parts = ({"alg": "ES256", "kid": self.kid, "typ": "JWT"} | (header or {}), claims | changed)
-        stated = ({name: value for name, value in part.items() if value is not None} for part in parts)
-        return ".".join(encode(json.dumps(part).encode()) for part in stated)
-
-    def sign(self, header: dict[str, Any] | None = None, /, **changed: Any) -> str:
-        unsigned = self.encode_unsigned(header, **changed)
-        return f"{unsigned}.{encode(self.signing_key.sign(unsigned.encode()))}"
-
-    def sign_with_other_key(self, header: dict[str, Any] | None = None, /, **changed: Any) -> str:
-        """Sign with a key that is not in the key set."""
-        unsigned = self.encode_unsigned(header, **changed)
-        return f"{unsigned}.{encode(jwt.get_algorithm_by_name('ES256').sign(unsigned.encode(), self.other_key))}"
-
-    def other_jwk(self, kid: str) -> dict[str, Any]:
-        public: dict[str, Any] = ECAlgorithm.to_jwk(self.other_key.public_key(), as_dict=True)
-        return public | {"kid": kid, "use": "sig", "alg": "ES256"}
+POINT, PKCS1 = (Encoding.X962, PublicFormat.UncompressedPoint), (Encoding.PEM, PublicFormat.PKCS1)
+"""Formats of a public key, of the types EC and RSA."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +71,7 @@ class Endpoints:
             for answer in (
                 self.http.get("/auth/me", headers=headers),
                 self.http.post("/uploads/presign", headers=headers, json=PRESIGN),
-                self.http.post("/uploads/confirm", headers=headers, json={"key": f"{PENDING_PREFIX}x"}),
+                self.http.post("/uploads/confirm", headers=headers, json={"key": f"{AVATAR.pending_prefix}x"}),
             )
         ]
 
@@ -144,9 +91,79 @@ class Endpoints:
         return "Current user" in page.text
 
 
+@dataclass(frozen=True)
+class IssuerEndpoints(Endpoints):
+    """The calls of two services that accept the tokens of another issuer, in the header only."""
+
+    uploads: str
+    frontend: str
+
+    def request(self, token: str, headers: dict[str, str] | None = None) -> list[httpx2.Response]:
+        headers = headers or {"Authorization": f"Bearer {token}"}
+        return [
+            web.post(f"{self.uploads}/uploads/presign", headers=headers, json=PRESIGN),
+            web.post(f"{self.uploads}/uploads/confirm", headers=headers, json={"key": f"{AVATAR.pending_prefix}x"}),
+        ]
+
+    def accept(self, token: str) -> None:
+        assert [answer.status_code for answer in self.request(token)] == [200, 404]
+        assert self.is_logged_in_on_page(token)
+        for answer in self.request(token, {"Cookie": f"{self.cookie}={token}", "Origin": self.origin}):
+            self.refused.by_service(answer, 401, "not-logged-in")
+
+    def is_logged_in_on_page(self, token: str) -> bool:
+        page = web.get(self.frontend, headers={"Authorization": f"Bearer {token}"})
+        assert page.status_code == 200
+        return "Current user" in page.text
+
+
+LOGINS = ("auth service", "issuer with RS256", "issuer with ES256")
+only_auth_service = pytest.mark.parametrize("login", LOGINS[:1], indirect=True)
+"""For attacks with the session cookie, which only the auth service has, and with its own key set."""
+
+
+@pytest.fixture(params=LOGINS)
+def login(request: pytest.FixtureRequest) -> str:
+    """Whose tokens the services accept."""
+    return request.param
+
+
+@dataclass(frozen=True)
+class Issuer:
+    url: str
+    key: LocalKey
+    uploads: str
+    frontend: str
+
+
+@pytest.fixture(scope="module")
+def issuers(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Issuer]]:
+    """An issuer whose keys have this algorithm, and services that accept its tokens."""
+    with contextlib.ExitStack() as running:
+
+        @functools.cache
+        def start(algorithm: str) -> Issuer:
+            key = LocalKey(algorithm, "the issuer's key")
+            encryption = LocalKey("RS256", "the issuer's other key").jwk | {"use": "enc", "alg": "RSA-OAEP"}
+            url = running.enter_context(run_other_server()).issue(encryption, key.jwk)
+            settings = {"ISSUER": url, "AUDIENCE": f"https://other.example,{API}", "JWKS_URL": ""}
+            uploads, frontend = (
+                running.enter_context(run_service(stack, name, tmp_path_factory.mktemp(name), **settings))
+                for name in ("uploads", "frontend")
+            )
+            return Issuer(url, key, uploads, frontend)
+
+        yield start
+
+
 @pytest.fixture
-def endpoints(http: httpx2.Client, stack: Stack, refused: Refused) -> Endpoints:
-    return Endpoints(http, stack.origin, refused)
+def endpoints(
+    http: httpx2.Client, stack: Stack, refused: Refused, login: str, issuers: Callable[[str], Issuer]
+) -> Endpoints:
+    if login == "auth service":
+        return Endpoints(http, stack.origin, refused)
+    issuer = issuers(login[-5:])
+    return IssuerEndpoints(http, stack.origin, refused, issuer.uploads, issuer.frontend)
 
 
 @pytest.fixture(scope="session")
@@ -155,29 +172,29 @@ def signing_key(stack: Stack) -> SigningKey:
 
 
 @pytest.fixture
-def forger(stack: Stack, user: User, signing_key: SigningKey) -> Forger:
-    return Forger(signing_key, stack.origin, user.username)
+def forger(stack: Stack, user: User, signing_key: SigningKey, login: str, issuers: Callable[[str], Issuer]) -> Forger:
+    if login == "auth service":
+        return Forger.of_auth_service(signing_key, stack.origin, user.username)
+    issuer = issuers(login[-5:])
+    return Forger.of_other_issuer(issuer.key, issuer.url, user.username)
 
 
 def test_no_algorithm(endpoints: Endpoints, forger: Forger) -> None:
     for algorithm in ("none", "None", "NONE", "nOnE", "", None):
         unsigned = forger.encode_unsigned({"alg": algorithm})
         endpoints.reject(f"{unsigned}.")
-        endpoints.reject(f"{unsigned}.{encode(forger.signing_key.sign(unsigned.encode()))}")
+        endpoints.reject(f"{unsigned}.{encode(forger.key.sign(unsigned.encode()))}")
 
 
-@pytest.mark.parametrize("algorithm", ["HS256", "ES256"])
-def test_the_public_key_as_a_shared_secret(
-    endpoints: Endpoints, forger: Forger, http: httpx2.Client, algorithm: str
-) -> None:
-    (published,) = http.get(JWKS_PATH).json()["keys"]
+@pytest.mark.parametrize("algorithm", ["HS256", None])
+def test_the_public_key_as_a_shared_secret(endpoints: Endpoints, forger: Forger, algorithm: str | None) -> None:
     key = forger.public_key
-    unsigned = forger.encode_unsigned({"alg": algorithm})
+    unsigned = forger.encode_unsigned({"alg": algorithm or forger.algorithm})
     for secret in (
         key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
         key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-        key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint),
-        json.dumps(published).encode(),
+        key.public_bytes(*POINT) if forger.algorithm == "ES256" else key.public_bytes(*PKCS1),
+        json.dumps(forger.key.jwk).encode(),
         b"",
     ):
         endpoints.reject(f"{unsigned}.{encode(hmac.digest(secret, unsigned.encode(), 'sha256'))}")
@@ -185,7 +202,7 @@ def test_the_public_key_as_a_shared_secret(
 
 def test_another_algorithm(endpoints: Endpoints, forger: Forger) -> None:
     """The signature is by the service's own key."""
-    for algorithm in ("HS256", "RS256", "PS256", "ES384", "EdDSA"):
+    for algorithm in {"HS256", "RS256", "PS256", "ES256", "ES384", "EdDSA"} - {forger.algorithm}:
         endpoints.reject(forger.sign({"alg": algorithm}))
 
 
@@ -215,7 +232,7 @@ def test_a_key_url_in_the_token_header(endpoints: Endpoints, forger: Forger) -> 
 
 
 def test_an_expired_token(endpoints: Endpoints, forger: Forger) -> None:
-    endpoints.reject(forger.sign(exp=int(time.time()) - 1), "token-expired")
+    endpoints.reject(forger.sign(exp=int(time.time()) - 1 - forger.leeway), "token-expired")
     endpoints.reject(forger.sign(iat=1, exp=2), "token-expired")
 
 
@@ -233,18 +250,17 @@ def test_a_token_issued_in_the_future(endpoints: Endpoints, forger: Forger) -> N
 
 
 def test_a_token_of_another_issuer(endpoints: Endpoints, forger: Forger) -> None:
-    for issuer in ("https://evil.example/auth", forger.origin, f"{forger.origin}/auth/", [f"{forger.origin}/auth"], 7):
+    for issuer in forger.wrong_issuers:
         endpoints.reject(forger.sign(iss=issuer))
 
 
 def test_a_token_for_another_audience(endpoints: Endpoints, forger: Forger) -> None:
-    own = forger.origin
-    for audience in ("https://evil.example", f"{own}.evil.example", f"{own}/", [own], ["https://evil.example", own], 7):
+    for audience in forger.wrong_audiences:
         endpoints.reject(forger.sign(aud=audience))
 
 
 def test_a_missing_claim(endpoints: Endpoints, forger: Forger) -> None:
-    for claim in ("iss", "aud", "sub", "iat", "exp", "jti"):
+    for claim in ("sub", "iat", "exp", *forger.claims.keys() - {"client_id"}):
         endpoints.reject(forger.sign(**{claim: None}))
 
 
@@ -263,8 +279,8 @@ def test_a_tampered_signature(endpoints: Endpoints, forger: Forger) -> None:
         raw[:-1],
         raw + b"\0",
         raw[32:] + raw[:32],
-        bytes(64),  # r and s are zero, which some verifiers have accepted
-        raw_to_der_signature(raw, ec.SECP256R1()),
+        bytes(len(raw)),  # for ES256, r and s are zero, which some verifiers have accepted
+        *([raw_to_der_signature(raw, ec.SECP256R1())] if forger.algorithm == "ES256" else []),
         b"",
     ):
         endpoints.reject(f"{unsigned}.{encode(other)}")
@@ -283,12 +299,14 @@ def test_a_malformed_token(endpoints: Endpoints) -> None:
         endpoints.reject(malformed)
 
 
+@only_auth_service
 def test_a_token_in_the_url(http: httpx2.Client, forger: Forger, refused: Refused) -> None:
     """A token in a URL would appear in logs and in the Referer header."""
     for name in ("access_token", "token", Audience(str(http.base_url)).cookie):
         refused.by_service(http.get("/auth/me", params={name: forger.sign()}), 401, "not-logged-in")
 
 
+@only_auth_service
 def test_a_good_cookie_with_a_bad_header(stack: Stack, http: httpx2.Client, forger: Forger, refused: Refused) -> None:
     headers = {
         "Authorization": f"Bearer {forger.sign_with_other_key()}",
@@ -299,6 +317,7 @@ def test_a_good_cookie_with_a_bad_header(stack: Stack, http: httpx2.Client, forg
     refused.by_service(http.post("/uploads/presign", headers=headers | own, json=PRESIGN), 401, "not-logged-in")
 
 
+@only_auth_service
 def test_two_tokens(stack: Stack, http: httpx2.Client, forger: Forger, other_user: User, refused: Refused) -> None:
     """All services use the first Authorization header and the last session cookie, and ignore the others."""
     ours, theirs = forger.sign(), forger.sign(sub=other_user.username)
@@ -350,14 +369,14 @@ def test_a_token_whose_signing_key_was_removed(
     """
     new = stack.aws.kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     aws = {"AWS_ACCESS_KEY_ID": stack.aws.access_key_id, "AWS_SECRET_ACCESS_KEY": stack.aws.secret_access_key}
-    kept = Forger(signing_key, stack.origin, user.username).sign()
-    fresh = Forger(SigningKey(stack.aws.kms, new), stack.origin, user.username).sign()
+    kept = Forger.of_auth_service(signing_key, stack.origin, user.username).sign()
+    fresh = Forger.of_auth_service(SigningKey(stack.aws.kms, new), stack.origin, user.username).sign()
     where, clock = stack.services["auth"] + JWKS_PATH, Clock()
 
-    async def fetch() -> str:
+    async def fetch() -> bytes:
         return await fetch_over_http(where)()
 
-    verifier = Verifier(Audience(stack.origin), fetch, clock)
+    verifier = Verifier(TrustedIssuer.of_auth_service(Audience(stack.origin)), fetch, clock)
 
     def verify(token: str) -> str:
         return portal.call(verifier.verify, token).username
@@ -386,6 +405,7 @@ def whoami(auth: str, token: str) -> httpx2.Response:
     return web.get(f"{auth}/auth/me", headers={"Authorization": f"Bearer {token}"})
 
 
+@only_auth_service
 def test_a_token_while_the_key_set_is_unreachable(
     stack: Stack, user: User, forger: Forger, tmp_path: Path, refused: Refused
 ) -> None:
@@ -400,7 +420,7 @@ def test_a_token_while_the_key_set_is_unreachable(
             assert answer.headers["Retry-After"] == "1"
 
         with run_other_server(port) as auth:
-            auth.serve("/jwks.json", json.dumps({"keys": [forger.signing_key.jwk]}), content_type="application/json")
+            auth.serve("/jwks.json", json.dumps({"keys": [forger.key.jwk]}), content_type="application/json")
             eventually(lambda: presign(uploads, good).status_code == 200)
             refused.by_service(presign(uploads, strange), 401, "not-logged-in")
 
@@ -410,32 +430,34 @@ def test_a_token_while_the_key_set_is_unreachable(
         refused.by_service(presign(uploads, forger.sign_with_other_key({"kid": "mine"})), 401, "not-logged-in")
 
 
+@only_auth_service
 def test_a_token_while_the_key_set_is_invalid(stack: Stack, forger: Forger, refused: Refused) -> None:
     """A response without a key of the right type is not used as a key set."""
     secret = {"kty": "oct", "kid": forger.kid, "k": encode(b"secret")}
     with run_other_server() as other_server:
         for document in ("", "<html>", "{}", '{"keys": [{}]}', json.dumps({"keys": [secret]})):
             where = other_server.serve("/jwks.json", document, content_type="application/json")
-            verifier = Verifier(Audience(stack.origin), fetch_over_http(where), Clock())
+            verifier = Verifier(TrustedIssuer.of_auth_service(Audience(stack.origin)), fetch_over_http(where), Clock())
             with pytest.raises(KeysUnavailableError):
                 anyio.run(verifier.verify, forger.sign())
     refused.record("no key is accepted")
 
 
+@only_auth_service
 def test_a_token_while_the_key_set_arrives_byte_by_byte(
     stack: Stack, user: User, forger: Forger, refused: Refused, portal: BlockingPortal
 ) -> None:
     """A timeout for each read would never pass."""
     good, strange = forger.sign(), forger.sign_with_other_key({"kid": "strange"})
-    document, clock = json.dumps({"keys": [forger.signing_key.jwk]}), Clock()
-    audience = Audience(stack.origin)
+    document, clock = json.dumps({"keys": [forger.key.jwk]}), Clock()
+    issuer = TrustedIssuer.of_auth_service(Audience(stack.origin))
     with run_other_server() as other_server, run_trickling_server(document) as (slow, released):
         sources = iter([other_server.serve("/jwks.json", document), slow])
 
-        async def fetch() -> str:
+        async def fetch() -> bytes:
             return await fetch_over_http(next(sources), PATIENCE_SECONDS)()
 
-        verifier = Verifier(audience, fetch, clock)
+        verifier = Verifier(issuer, fetch, clock)
         assert portal.call(verifier.verify, good).username == user.username
         clock.now = REFETCH_SECONDS
         waiting = portal.start_task_soon(verifier.verify, strange)
@@ -446,7 +468,7 @@ def test_a_token_while_the_key_set_arrives_byte_by_byte(
             waiting.result()
     refused.record("401 once the fetch ends; known keys are used at once")
     with run_trickling_server(document) as (slow, _):
-        verifier = Verifier(audience, fetch_over_http(slow, 0.2), clock)
+        verifier = Verifier(issuer, fetch_over_http(slow, 0.2), clock)
         with pytest.raises(KeysUnavailableError):
             anyio.run(verifier.verify, good)
     refused.record("503 when the time for the whole fetch is over")

@@ -8,7 +8,7 @@ import pytest
 
 from bench.soak.history import History
 from bench.soak.invariants import Known, Seen, Snapshot, find_remaining, find_unsafe, find_unswept
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 
 OLD, FIRST, SECOND, OTHERS = "avatars/0", "avatars/1", "avatars/2", "avatars/3"
 ROWS = {"Ann": SECOND, "Bob": OTHERS}
@@ -41,9 +41,11 @@ def test_a_correct_snapshot_has_no_violation() -> None:
     assert unswept({}) == []
     assert list(find_remaining(CLEAN)) == []
     # Before a sweep other objects may exist.
-    assert unsafe({}, {FIRST: Seen("Ann", "blue"), f"{PENDING_PREFIX}9": Seen("Ann", "text")}) == []
+    assert unsafe({}, {FIRST: Seen("Ann", "blue"), f"{AVATAR.pending_prefix}9": Seen("Ann", "text")}) == []
     # What waits is left to the lifecycle rules.
-    assert unswept({f"{PENDING_PREFIX}9": Seen("Ann", "text"), "avatars/9": Seen("Ann", "text", tagged=True)}) == []
+    assert (
+        unswept({f"{AVATAR.pending_prefix}9": Seen("Ann", "text"), "avatars/9": Seen("Ann", "text", tagged=True)}) == []
+    )
 
 
 def test_a_row_with_a_missing_object_is_found() -> None:
@@ -92,7 +94,7 @@ def test_an_avatar_that_is_not_restored_is_found() -> None:
 
 def test_a_sweep_that_changes_too_much_is_found() -> None:
     known = make_known()
-    pending = {f"{PENDING_PREFIX}9": Seen("Ann", "red"), "avatars/9": Seen("Ann", "red", tagged=True)}
+    pending = {f"{AVATAR.pending_prefix}9": Seen("Ann", "red"), "avatars/9": Seen("Ann", "red", tagged=True)}
     orphan = {FIRST: Seen("Ann", "blue")}
     before = Snapshot(ROWS, OBJECTS | pending | orphan)
     assert sorted(find_unswept(before, CLEAN, known)) == [f"{key}: the sweep deleted it" for key in sorted(pending)]
@@ -101,6 +103,6 @@ def test_a_sweep_that_changes_too_much_is_found() -> None:
 
 
 def test_an_object_that_remains_for_days_is_found() -> None:
-    assert list(find_remaining(Snapshot(ROWS, OBJECTS | {f"{PENDING_PREFIX}9": Seen("Ann", "red")}))) == [
-        f"{PENDING_PREFIX}9: it still exists"
+    assert list(find_remaining(Snapshot(ROWS, OBJECTS | {f"{AVATAR.pending_prefix}9": Seen("Ann", "red")}))) == [
+        f"{AVATAR.pending_prefix}9: it still exists"
     ]

@@ -15,10 +15,10 @@ from bench.soak.judge import (
     judge_post,
     judge_presign,
 )
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 
 PREFIX, TAG = Circumstances("prefix"), Circumstances("tag")
-WANTED = {"username": "Cooper12", "avatar": "avatars/1"}
+WANTED = {"username": "Cooper12", "kind": "avatar", "key": "avatars/1", "avatar": "avatars/1"}
 DONE = Response(200, WANTED)
 
 
@@ -106,13 +106,13 @@ def test_a_502_is_a_violation() -> None:
 
 
 def test_a_presign_returns_a_form_for_the_pending_prefix() -> None:
-    form = Response(200, {"key": f"{PENDING_PREFIX}1"})
-    assert judge_presign(form, PENDING_PREFIX, outage=False) is None
+    form = Response(200, {"key": f"{AVATAR.pending_prefix}1"})
+    assert judge_presign(form, AVATAR.pending_prefix, outage=False) is None
     assert judge_presign(form, "avatars/", outage=False) == "a form for pending/1"
-    assert judge_presign(INTERNAL, PENDING_PREFIX, outage=True) == "500 internal instead of 200 for a presign"
-    assert judge_presign(UNAVAILABLE, PENDING_PREFIX, outage=False) is None
-    assert judge_presign(BROKEN_CONNECTION, PENDING_PREFIX, outage=True) is None
-    assert judge_presign(BROKEN_CONNECTION, PENDING_PREFIX, outage=False)
+    assert judge_presign(INTERNAL, AVATAR.pending_prefix, outage=True) == "500 internal instead of 200 for a presign"
+    assert judge_presign(UNAVAILABLE, AVATAR.pending_prefix, outage=False) is None
+    assert judge_presign(BROKEN_CONNECTION, AVATAR.pending_prefix, outage=True) is None
+    assert judge_presign(BROKEN_CONNECTION, AVATAR.pending_prefix, outage=False)
 
 
 def test_a_post_succeeds_unless_the_proxy_breaks_its_connection() -> None:

@@ -11,6 +11,7 @@ from services.auth import app as auth
 from services.auth.settings import Settings as AuthSettings
 from services.frontend import app as frontend
 from services.frontend.settings import Settings as FrontendSettings
+from services.store.kinds import KINDS
 from services.uploads import app as uploads
 from services.uploads.settings import Settings as UploadsSettings
 from tests.unit.conftest import find_credentials
@@ -58,7 +59,7 @@ def test_the_uploads_service_is_created(dynamodb_client: DynamoDBClient, s3_clie
     assert find_calls(application) == {
         "POST /uploads/presign",
         "POST /uploads/confirm",
-        "DELETE /uploads/avatar",
+        *(f"{method} /uploads/{name}" for name in KINDS for method in ("DELETE", "GET")),
         "GET /uploads/healthz",
         "GET /healthz",
     }
@@ -74,7 +75,7 @@ def test_the_frontend_is_created_and_its_policy_allows_only_its_own_origin_and_t
         "GET /",
         "GET /changes",
         "GET /users",
-        "GET /users/{username:str}/avatar",
+        *(f"GET /users/{{username:str}}/{name}" for name in KINDS),
         "GET /inspector/objects",
         "GET /inspector/users",
         "GET /healthz",

@@ -15,7 +15,7 @@ from urllib3 import HTTPResponse
 
 from services.pictures.formats import identify, measure
 from services.store.clients import is_transient
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.uploads.bucket import (
     BLANK,
     Bucket,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from botocore.stub import Stubber
     from types_boto3_s3 import S3Client
 
-KEY = f"{PENDING_PREFIX}019b0000-0000-7000-8000-000000000002"
+KEY = f"{AVATAR.pending_prefix}019b0000-0000-7000-8000-000000000002"
 TARGET = "avatars/019b0000-0000-7000-8000-000000000002"
 LARGE = push_dimensions_back(make_picture("image/jpeg", size=(37, 21)), 500_000)
 METADATA = {"username": "ada", "sha256": "verified="}

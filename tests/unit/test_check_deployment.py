@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from infra.check.command import run
+from infra.check.command import INTERRUPTIONS, handle_interruptions, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     Responses = Mapping[tuple[str, str], tuple[int, object]]
 
@@ -65,12 +65,27 @@ def test_a_picture_that_could_not_be_put_back_is_not_replaced(
     assert ("DELETE", "/uploads/avatar") not in server.calls
 
 
-def test_a_second_interruption_does_not_end_the_putting_back(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """The handlers of the command, which replace those of the tests until the end."""
+    # A shell starts a background process so that it ignores SIGINT.
+    former = {number: signal.signal(number, signal.SIG_DFL) for number in INTERRUPTIONS}
+    handle_interruptions()
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_interruption_does_not_end_the_putting_back(
+    capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
     begun = 7  # calls before the first check
 
     def interrupt(call: int) -> None:
         if call > begun:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
     server = Server(DEPLOYMENT, interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -79,6 +94,14 @@ def test_a_second_interruption_does_not_end_the_putting_back(capsys: pytest.Capt
     upload = [("POST", "/uploads/presign"), ("POST", "/"), ("POST", "/uploads/confirm")]
     assert server.calls[begun - 3 : begun] == upload
     assert server.calls[begun + 1 : begun + 4] == upload
+
+
+def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    handled: dict[int, object] = {}
+    monkeypatch.setattr(signal, "getsignal", {signal.SIGHUP: signal.SIG_IGN}.get)
+    monkeypatch.setattr(signal, "signal", handled.__setitem__)
+    handle_interruptions()
+    assert handled.keys() == {signal.SIGINT, signal.SIGTERM}
 
 
 def test_a_deployment_without_users_names_the_command_that_adds_some(capsys: pytest.CaptureFixture[str]) -> None:

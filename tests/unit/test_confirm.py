@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from services.store.keys import PENDING_PREFIX, PENDING_TAG, UploadId
-from services.store.table import UnknownUserError
+from services.store.keys import PENDING_TAG
+from services.store.kinds import AVATAR
+from services.store.table import UnknownUserError, Value
 from services.uploads.confirm import MAX_TRIES, Confirmed, Confirmer
 from services.uploads.deadline import LAST_CALL_SECONDS, DeadlineExceededError
 from services.uploads.decision import Limits
+from services.uploads.picture import limit_kinds
 from services.uploads.refusals import (
     DigestMismatchError,
     ExpiredError,
@@ -28,20 +30,21 @@ from services.uploads.strategies import Prefix, Tag, hash_token
 from tests.fake.aws import Aws, do_nothing, fail, once, refuse
 from tests.fake.executors import Lazy
 from tests.fake.world import DIGESTS, Call, Failure, Object, World
+from tests.rows import make_upload
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-EARLIER = UploadId("019b0000-0000-7000-8000-000000000001")
-UPLOAD = UploadId("019b0000-0000-7000-8000-000000000002")
-LATER = UploadId("019b0000-0000-7000-8000-000000000003")
-LIMITS = Limits(max_bytes=1000, max_width=80, max_height=60, form_seconds=300, confirm_seconds=3600)
+EARLIER = make_upload("019b0000-0000-7000-8000-000000000001")
+UPLOAD = make_upload("019b0000-0000-7000-8000-000000000002")
+LATER = make_upload("019b0000-0000-7000-8000-000000000003")
+LIMITS = Limits(limit_kinds(1000, 80, 60), form_seconds=300, confirm_seconds=3600)
 
 
 def make_object(body: str, *, owner: str = "ada", declared: str | None = None) -> Object:
     """An object as a form lets it be posted, or with other bytes than the declared ones."""
     metadata = (("sha256", DIGESTS[declared or body]), ("upload-token", hash_token("secret")), ("username", owner))
-    return Object(body, metadata, modified=UPLOAD.created + 60)
+    return Object(body, metadata, modified=UPLOAD.id.created + 60)
 
 
 def make_copy(posted: Object) -> Object:
@@ -63,8 +66,8 @@ class CrashError(BaseException):
 @pytest.fixture
 def aws() -> Aws:
     """Ada has an avatar and has posted the next one."""
-    world = World(UPLOAD.created + 60).point("ada", EARLIER.avatar_key)
-    return Aws(world.put(EARLIER.avatar_key, CONFIRMED).put(UPLOAD.pending_key, POSTED))
+    world = World(UPLOAD.id.created + 60).point("ada", EARLIER.permanent_key)
+    return Aws(world.put(EARLIER.permanent_key, CONFIRMED).put(UPLOAD.pending_key, POSTED))
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def confirmer(aws: Aws, executor: Executor) -> Confirmer:
 
 def remove_avatar(aws: Aws) -> None:
     """A removal after the upload was presigned."""
-    aws.world = aws.world.remove_avatar("ada", LATER.text)
+    aws.world = aws.world.set_value("ada", AVATAR, Value(None, LATER.id.text))
 
 
 def check(aws: Aws) -> None:
@@ -86,13 +89,13 @@ def test_a_confirm_copies_the_object_then_updates_the_row_and_names_the_leftover
     confirmer: Confirmer, aws: Aws
 ) -> None:
     confirmed = confirmer.confirm("ada", UPLOAD.pending_key)
-    assert confirmed == Confirmed(UPLOAD.avatar_key, (EARLIER.avatar_key, UPLOAD.pending_key))
+    assert (confirmed.upload, confirmed.leftovers) == (UPLOAD, (EARLIER.permanent_key, UPLOAD.pending_key))
     assert aws.writes == [
-        ("CopyObject", UPLOAD.pending_key, UPLOAD.avatar_key),
-        ("UpdateItem", "ada", UPLOAD.text),
+        ("CopyObject", UPLOAD.pending_key, UPLOAD.permanent_key),
+        ("UpdateItem", "ada", UPLOAD.id.text),
     ]
     aws.bucket.discard(confirmed.leftovers)
-    assert aws.objects == {UPLOAD.avatar_key: CONFIRMED}
+    assert aws.objects == {UPLOAD.permanent_key: CONFIRMED}
     check(aws)
 
 
@@ -104,14 +107,14 @@ def test_a_first_avatar_leaves_only_the_pending_object(confirmer: Confirmer, aws
 def test_a_repeat_changes_nothing(confirmer: Confirmer, aws: Aws) -> None:
     aws.bucket.discard(confirmer.confirm("ada", UPLOAD.pending_key).leftovers)
     aws.calls.clear()
-    assert confirmer.confirm("ada", UPLOAD.pending_key) == Confirmed(UPLOAD.avatar_key, ())
+    assert confirmer.confirm("ada", UPLOAD.pending_key) == Confirmed(UPLOAD, ())
     assert not aws.writes
 
 
 def test_a_repeat_after_another_post_leaves_the_pending_object(confirmer: Confirmer, aws: Aws) -> None:
     aws.bucket.discard(confirmer.confirm("ada", UPLOAD.pending_key).leftovers)
     aws.put(UPLOAD.pending_key, OTHER)
-    assert confirmer.confirm("ada", UPLOAD.pending_key) == Confirmed(UPLOAD.avatar_key, (UPLOAD.pending_key,))
+    assert confirmer.confirm("ada", UPLOAD.pending_key).leftovers == (UPLOAD.pending_key,)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,7 @@ def test_a_repeat_that_read_the_row_too_early_reads_it_again(confirmer: Confirme
 
     aws.before = once("GetObject", finish_another_confirm)
     early = replace(confirmer, executor=Lazy())
-    assert early.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
+    assert early.confirm("ada", UPLOAD.pending_key).upload.permanent_key == UPLOAD.permanent_key
 
 
 @pytest.mark.parametrize(("slow", "writes"), [("GetObject", []), ("CopyObject", ["CopyObject"])])
@@ -156,8 +159,8 @@ def test_a_confirm_past_its_deadline_stops_and_a_repeat_finishes_it(
     with pytest.raises(DeadlineExceededError):
         confirmer.confirm("ada", UPLOAD.pending_key)
     assert [operation for operation, *_ in aws.writes] == writes
-    assert aws.avatars == {"ada": EARLIER.avatar_key}
-    assert confirmer.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
+    assert aws.avatars == {"ada": EARLIER.permanent_key}
+    assert confirmer.confirm("ada", UPLOAD.pending_key).upload.permanent_key == UPLOAD.permanent_key
 
 
 def test_no_second_try_begins_past_the_deadline(confirmer: Confirmer, aws: Aws) -> None:
@@ -181,7 +184,7 @@ def test_the_row_is_not_read_again_past_the_deadline(confirmer: Confirmer, aws: 
 
 def test_a_superseded_upload_is_refused_before_its_objects_are_deleted(confirmer: Confirmer, aws: Aws) -> None:
     later = replace(confirmer, executor=Lazy())
-    aws.before = once("UpdateItem", lambda: aws.point("ada", LATER.avatar_key))
+    aws.before = once("UpdateItem", lambda: aws.point("ada", LATER.permanent_key))
     for _ in range(2):
         with pytest.raises(SupersededError):
             later.confirm("ada", UPLOAD.pending_key)
@@ -195,7 +198,7 @@ def test_an_upload_that_was_presigned_before_a_removal_is_refused_and_its_object
     with pytest.raises(RemovedError):
         confirmer.confirm("ada", UPLOAD.pending_key)
     # An earlier try may have made the copy.
-    assert aws.writes == [("DeleteObjects", UPLOAD.avatar_key, UPLOAD.pending_key)]
+    assert aws.writes == [("DeleteObjects", UPLOAD.permanent_key, UPLOAD.pending_key)]
     assert aws.avatars == {"ada": None}
 
 
@@ -203,10 +206,10 @@ def test_a_removal_before_the_update_refuses_the_upload(confirmer: Confirmer, aw
     aws.before = once("UpdateItem", lambda: remove_avatar(aws))
     with pytest.raises(RemovedError):
         confirmer.confirm("ada", UPLOAD.pending_key)
-    assert aws.writes[-1] == ("DeleteObjects", UPLOAD.avatar_key, UPLOAD.pending_key)
+    assert aws.writes[-1] == ("DeleteObjects", UPLOAD.permanent_key, UPLOAD.pending_key)
     assert aws.avatars == {"ada": None}
     # Only the removal deletes the old avatar.
-    assert aws.objects.keys() == {EARLIER.avatar_key}
+    assert aws.objects.keys() == {EARLIER.permanent_key}
 
 
 def test_another_user_s_object_is_not_deleted_with_a_removed_upload(confirmer: Confirmer, aws: Aws) -> None:
@@ -218,8 +221,8 @@ def test_another_user_s_object_is_not_deleted_with_a_removed_upload(confirmer: C
 
 
 def test_an_upload_that_was_presigned_after_a_removal_becomes_the_avatar(confirmer: Confirmer, aws: Aws) -> None:
-    aws.world = aws.world.remove_avatar("ada", EARLIER.text)
-    assert confirmer.confirm("ada", UPLOAD.pending_key) == Confirmed(UPLOAD.avatar_key, (UPLOAD.pending_key,))
+    aws.world = aws.world.set_value("ada", AVATAR, Value(None, EARLIER.id.text))
+    assert confirmer.confirm("ada", UPLOAD.pending_key).leftovers == (UPLOAD.pending_key,)
 
 
 def test_other_bytes_with_the_same_etag_do_not_become_the_avatar(confirmer: Confirmer, aws: Aws) -> None:
@@ -227,20 +230,20 @@ def test_other_bytes_with_the_same_etag_do_not_become_the_avatar(confirmer: Conf
     aws.before = once("CopyObject", lambda: aws.put(UPLOAD.pending_key, TWIN))
     with pytest.raises(DigestMismatchError, match="its SHA-256 differs"):
         confirmer.confirm("ada", UPLOAD.pending_key)
-    assert aws.avatars == {"ada": EARLIER.avatar_key}
-    assert aws.objects[UPLOAD.avatar_key] == replace(make_copy(make_object("blank")), has_checksum=False)
+    assert aws.avatars == {"ada": EARLIER.permanent_key}
+    assert aws.objects[UPLOAD.permanent_key] == make_copy(make_object("blank"))
 
 
 def test_a_confirm_never_overwrites_a_copy_that_a_row_may_refer_to(confirmer: Confirmer, aws: Aws) -> None:
     """The source is posted again, with its own digest, after another confirm of it made its copy."""
-    aws.put(UPLOAD.avatar_key, make_copy(OTHER))
+    aws.put(UPLOAD.permanent_key, make_copy(OTHER))
     with pytest.raises(DigestMismatchError):
         confirmer.confirm("ada", UPLOAD.pending_key)
-    assert aws.objects[UPLOAD.avatar_key] == make_copy(OTHER)
-    assert aws.avatars == {"ada": EARLIER.avatar_key}
+    assert aws.objects[UPLOAD.permanent_key] == make_copy(OTHER)
+    assert aws.avatars == {"ada": EARLIER.permanent_key}
 
 
-@pytest.mark.parametrize("key", [UPLOAD.text, f"{PENDING_PREFIX}../avatars/x", ""])
+@pytest.mark.parametrize("key", [UPLOAD.id.text, f"{AVATAR.pending_prefix}../avatars/x", ""])
 def test_a_key_that_no_upload_has_is_refused_without_a_call(confirmer: Confirmer, aws: Aws, key: str) -> None:
     with pytest.raises(UnknownUploadError, match=r"^There is no upload of that key\.$"):
         confirmer.confirm("ada", key)
@@ -257,26 +260,26 @@ def test_a_later_confirm_before_the_update_makes_the_upload_delete_only_its_own_
     confirmer: Confirmer, aws: Aws
 ) -> None:
     def confirm_a_later_one() -> None:
-        aws.put(LATER.avatar_key, CONFIRMED)
-        aws.point("ada", LATER.avatar_key)
+        aws.put(LATER.permanent_key, CONFIRMED)
+        aws.point("ada", LATER.permanent_key)
 
     aws.before = once("UpdateItem", confirm_a_later_one)
     with pytest.raises(SupersededError):
         confirmer.confirm("ada", UPLOAD.pending_key)
-    assert aws.writes[-1] == ("DeleteObjects", UPLOAD.avatar_key, UPLOAD.pending_key)
-    assert aws.avatars == {"ada": LATER.avatar_key}
+    assert aws.writes[-1] == ("DeleteObjects", UPLOAD.permanent_key, UPLOAD.pending_key)
+    assert aws.avatars == {"ada": LATER.permanent_key}
     # Only the confirm that replaced the old avatar deletes it.
-    assert aws.objects.keys() == {EARLIER.avatar_key, LATER.avatar_key}
+    assert aws.objects.keys() == {EARLIER.permanent_key, LATER.permanent_key}
 
 
 def test_two_confirms_of_one_upload_both_succeed(confirmer: Confirmer, aws: Aws) -> None:
     responses: list[Confirmed] = []
     aws.before = once("UpdateItem", lambda: responses.append(confirmer.confirm("ada", UPLOAD.pending_key)))
     responses.append(confirmer.confirm("ada", UPLOAD.pending_key))
-    assert [response.avatar for response in responses] == [UPLOAD.avatar_key] * 2
+    assert [response.upload.permanent_key for response in responses] == [UPLOAD.permanent_key] * 2
     # Only the confirm that replaced the old avatar deletes it, and neither deletes the new one.
     assert [response.leftovers for response in responses] == [
-        (EARLIER.avatar_key, UPLOAD.pending_key),
+        (EARLIER.permanent_key, UPLOAD.pending_key),
         (UPLOAD.pending_key,),
     ]
     check(aws)
@@ -284,8 +287,8 @@ def test_two_confirms_of_one_upload_both_succeed(confirmer: Confirmer, aws: Aws)
 
 def test_an_object_that_was_replaced_after_the_check_is_checked_again(confirmer: Confirmer, aws: Aws) -> None:
     aws.before = once("CopyObject", lambda: aws.put(UPLOAD.pending_key, OTHER))
-    assert confirmer.confirm("ada", UPLOAD.pending_key).avatar == UPLOAD.avatar_key
-    assert aws.objects[UPLOAD.avatar_key] == make_copy(OTHER)
+    assert confirmer.confirm("ada", UPLOAD.pending_key).upload.permanent_key == UPLOAD.permanent_key
+    assert aws.objects[UPLOAD.permanent_key] == make_copy(OTHER)
 
 
 def test_a_file_that_is_no_picture_posted_after_the_check_does_not_become_the_avatar(
@@ -294,8 +297,8 @@ def test_a_file_that_is_no_picture_posted_after_the_check_does_not_become_the_av
     aws.before = once("CopyObject", lambda: aws.put(UPLOAD.pending_key, BAD))
     with pytest.raises(NotAPictureError):
         confirmer.confirm("ada", UPLOAD.pending_key)
-    assert UPLOAD.avatar_key not in aws.objects
-    assert aws.avatars == {"ada": EARLIER.avatar_key}
+    assert UPLOAD.permanent_key not in aws.objects
+    assert aws.avatars == {"ada": EARLIER.permanent_key}
 
 
 def test_a_confirm_gives_up_after_its_last_try_if_the_object_keeps_changing(confirmer: Confirmer, aws: Aws) -> None:
@@ -308,8 +311,8 @@ def test_a_confirm_gives_up_after_its_last_try_if_the_object_keeps_changing(conf
     with pytest.raises(KeepsChangingError):
         confirmer.confirm("ada", UPLOAD.pending_key)
     assert aws.operations.count("CopyObject") == MAX_TRIES
-    assert aws.avatars == {"ada": EARLIER.avatar_key}
-    assert UPLOAD.avatar_key not in aws.objects
+    assert aws.avatars == {"ada": EARLIER.permanent_key}
+    assert UPLOAD.permanent_key not in aws.objects
 
 
 @pytest.mark.parametrize("operation", ["GetObject", "CopyObject", "UpdateItem", "DeleteObjects", "none"])
@@ -321,9 +324,9 @@ def test_a_confirm_that_crashes_anywhere_is_finished_by_a_repeat(
         aws.bucket.discard(confirmer.confirm("ada", UPLOAD.pending_key).leftovers)
         raise CrashError
     check(aws)
-    assert aws.avatars["ada"] in {EARLIER.avatar_key, UPLOAD.avatar_key}
+    assert aws.avatars["ada"] in {EARLIER.permanent_key, UPLOAD.permanent_key}
     response = confirmer.confirm("ada", UPLOAD.pending_key)
-    assert response.avatar == aws.avatars["ada"] == UPLOAD.avatar_key
+    assert response.upload.permanent_key == aws.avatars["ada"] == UPLOAD.permanent_key
     aws.bucket.discard(response.leftovers)
     check(aws)
     assert UPLOAD.pending_key not in aws.objects
@@ -332,7 +335,7 @@ def test_a_confirm_that_crashes_anywhere_is_finished_by_a_repeat(
 def test_a_superseded_upload_is_refused_even_if_its_copy_can_not_be_deleted(confirmer: Confirmer, aws: Aws) -> None:
     def confirm_a_later_one_and_refuse_deletions(call: Call) -> Failure | None:
         if call.operation == "UpdateItem":
-            aws.point("ada", LATER.avatar_key)
+            aws.point("ada", LATER.permanent_key)
         return Failure("AccessDenied", 403) if call.operation == "DeleteObjects" else None
 
     aws.before = confirm_a_later_one_and_refuse_deletions
@@ -346,28 +349,28 @@ def test_an_error_of_aws_surfaces_and_the_old_avatar_stays(confirmer: Confirmer,
     with pytest.raises(ClientError, match="AccessDenied"):
         confirmer.confirm("ada", UPLOAD.pending_key)
     aws.before = do_nothing
-    assert aws.avatars == {"ada": EARLIER.avatar_key}
+    assert aws.avatars == {"ada": EARLIER.permanent_key}
     check(aws)
 
 
 def test_an_upload_of_the_other_strategy_is_refused_without_a_call(confirmer: Confirmer, aws: Aws) -> None:
     with pytest.raises(OtherStrategyError):
-        confirmer.confirm("ada", UPLOAD.avatar_key)
+        confirmer.confirm("ada", UPLOAD.permanent_key)
     with pytest.raises(OtherStrategyError):
         replace(confirmer, strategy=Tag()).confirm("ada", UPLOAD.pending_key, "secret")
     assert not aws.calls
 
 
 def test_a_repeat_of_a_superseded_upload_deletes_its_objects(confirmer: Confirmer, aws: Aws) -> None:
-    aws.point("ada", LATER.avatar_key)
+    aws.point("ada", LATER.permanent_key)
     with pytest.raises(SupersededError):
         confirmer.confirm("ada", UPLOAD.pending_key)
     # An earlier try may have made the copy.
-    assert aws.writes == [("DeleteObjects", UPLOAD.avatar_key, UPLOAD.pending_key)]
+    assert aws.writes == [("DeleteObjects", UPLOAD.permanent_key, UPLOAD.pending_key)]
 
 
 def test_another_user_s_object_is_not_deleted_with_a_superseded_upload(confirmer: Confirmer, aws: Aws) -> None:
-    aws.point("ada", LATER.avatar_key)
+    aws.point("ada", LATER.permanent_key)
     aws.put(UPLOAD.pending_key, make_object("good", owner="eve"))
     with pytest.raises(SupersededError):
         confirmer.confirm("ada", UPLOAD.pending_key)
@@ -377,7 +380,7 @@ def test_another_user_s_object_is_not_deleted_with_a_superseded_upload(confirmer
 class TestTag:
     """The differences under `tag`, where the pending object is at its final key."""
 
-    KEY = UPLOAD.avatar_key
+    KEY = UPLOAD.permanent_key
 
     @pytest.fixture
     def aws(self, aws: Aws) -> Aws:
@@ -391,15 +394,15 @@ class TestTag:
 
     def test_a_confirm_removes_the_tag_and_then_updates_the_row(self, confirmer: Confirmer, aws: Aws) -> None:
         confirmed = confirmer.confirm("ada", self.KEY, "secret")
-        assert confirmed == Confirmed(self.KEY, (EARLIER.avatar_key,))
-        assert aws.writes == [("CopyObject", self.KEY, self.KEY), ("UpdateItem", "ada", UPLOAD.text)]
+        assert (confirmed.upload, confirmed.leftovers) == (UPLOAD, (EARLIER.permanent_key,))
+        assert aws.writes == [("CopyObject", self.KEY, self.KEY), ("UpdateItem", "ada", UPLOAD.id.text)]
         aws.bucket.discard(confirmed.leftovers)
         assert aws.objects == {self.KEY: replace(POSTED, has_checksum=True)}
 
     def test_a_repeat_changes_nothing(self, confirmer: Confirmer, aws: Aws) -> None:
         confirmer.confirm("ada", self.KEY, "secret")
         aws.calls.clear()
-        assert confirmer.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
+        assert confirmer.confirm("ada", self.KEY, "secret") == Confirmed(UPLOAD, ())
         assert not aws.writes
 
     @pytest.mark.parametrize("token", ["guess", None])
@@ -413,11 +416,11 @@ class TestTag:
         with pytest.raises(NotAPictureError):
             confirmer.confirm("ada", self.KEY, "secret")
         assert aws.objects[self.KEY].tags
-        assert aws.avatars == {"ada": EARLIER.avatar_key}
+        assert aws.avatars == {"ada": EARLIER.permanent_key}
 
     def test_a_live_avatar_that_was_posted_again_loses_its_tag(self, confirmer: Confirmer, aws: Aws) -> None:
         aws.point("ada", self.KEY)
-        assert confirmer.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
+        assert confirmer.confirm("ada", self.KEY, "secret") == Confirmed(UPLOAD, ())
         assert aws.writes == [("CopyObject", self.KEY, self.KEY)]
         assert not aws.objects[self.KEY].tags
 
@@ -429,10 +432,10 @@ class TestTag:
         with pytest.raises(NotAPictureError):
             confirmer.confirm("ada", self.KEY, "secret")
         assert aws.writes == [("PutObject", self.KEY)]
-        assert aws.objects[self.KEY] == make_object("blank")
+        assert aws.objects[self.KEY] == replace(make_object("blank"), has_checksum=True)
         # The blank picture is larger than the limit of these tests.
-        confirmer = replace(confirmer, limits=replace(LIMITS, max_bytes=10_000))
-        assert confirmer.confirm("ada", self.KEY, "secret") == Confirmed(self.KEY, ())
+        confirmer = replace(confirmer, limits=replace(LIMITS, pictures=limit_kinds(10_000, 80, 60)))
+        assert confirmer.confirm("ada", self.KEY, "secret") == Confirmed(UPLOAD, ())
         assert aws.avatars == {"ada": self.KEY}
 
     @pytest.mark.parametrize("tags", [(), (PENDING_TAG,)])
@@ -444,7 +447,7 @@ class TestTag:
         with pytest.raises(DigestMismatchError):
             confirmer.confirm("ada", self.KEY, "secret")
         assert aws.writes == [("PutObject", self.KEY)]
-        assert aws.objects[self.KEY] == make_object("blank")
+        assert aws.objects[self.KEY] == replace(make_object("blank"), has_checksum=True)
 
     def test_other_bytes_posted_between_check_and_copy_are_replaced_by_a_blank_picture(
         self, confirmer: Confirmer, aws: Aws
@@ -452,11 +455,11 @@ class TestTag:
         aws.before = once("CopyObject", lambda: aws.put(self.KEY, replace(TWIN, tags=(PENDING_TAG,))))
         with pytest.raises(DigestMismatchError):
             confirmer.confirm("ada", self.KEY, "secret")
-        assert aws.objects[self.KEY] == make_object("blank")
-        assert aws.avatars == {"ada": EARLIER.avatar_key}
+        assert aws.objects[self.KEY] == replace(make_object("blank"), has_checksum=True)
+        assert aws.avatars == {"ada": EARLIER.permanent_key}
 
     def test_a_superseded_upload_is_deleted_at_its_final_key(self, confirmer: Confirmer, aws: Aws) -> None:
-        aws.point("ada", LATER.avatar_key)
+        aws.point("ada", LATER.permanent_key)
         with pytest.raises(SupersededError):
             confirmer.confirm("ada", self.KEY, "secret")
         assert aws.writes == [("DeleteObjects", self.KEY)]

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from services.pictures.formats import CONTENT_TYPES
-from services.store.keys import UploadId
-from services.store.table import Row
+from services.store.kinds import AVATAR
 from services.uploads.decision import (
     MAX_AHEAD_SECONDS,
     AlreadyConfirmed,
@@ -21,7 +21,7 @@ from services.uploads.decision import (
     if_owned_by,
 )
 from services.uploads.objects import Declared, Stored
-from services.uploads.picture import check_declared
+from services.uploads.picture import check_declared, limit_kinds
 from services.uploads.refusals import (
     DigestMismatchError,
     EmptyFileError,
@@ -38,14 +38,19 @@ from services.uploads.refusals import (
     UnreadablePictureError,
 )
 from services.uploads.strategies import STRATEGIES, Prefix, Strategy, Tag, hash_token
+from tests.rows import make_row, make_upload
 
-EARLIER = UploadId("019b0000-0000-7000-8000-000000000001")
-UPLOAD = UploadId("019b0000-0000-7000-8000-000000000002")
-LATER = UploadId("019b0000-0000-7000-8000-000000000003")
-LIMITS = Limits(max_bytes=1000, max_width=80, max_height=60, form_seconds=300, confirm_seconds=3600)
-LAST_MOMENT = UPLOAD.created + LIMITS.confirm_seconds
+if TYPE_CHECKING:
+    from services.store.keys import Upload
+    from services.store.table import Row
+
+EARLIER = make_upload("019b0000-0000-7000-8000-000000000001")
+UPLOAD = make_upload("019b0000-0000-7000-8000-000000000002")
+LATER = make_upload("019b0000-0000-7000-8000-000000000003")
+LIMITS = Limits(limit_kinds(1000, 80, 60), form_seconds=300, confirm_seconds=3600)
+LAST_MOMENT = UPLOAD.id.created + LIMITS.confirm_seconds
 TOO_LATE = LAST_MOMENT + 0.001
-FIRST_MOMENT = UPLOAD.created - MAX_AHEAD_SECONDS
+FIRST_MOMENT = UPLOAD.id.created - MAX_AHEAD_SECONDS
 TOO_EARLY = FIRST_MOMENT - 0.001
 
 GOOD = Stored(
@@ -61,11 +66,11 @@ UNDECLARED = {"username": "ada", "upload-token": hash_token("secret")}
 RUBBISH = replace(GOOD, size=9999, format=None, dimensions=None)
 """Bytes with the declared digest that are no picture."""
 
-NEW = Row("ada", "Ada")
+NEW = make_row("ada", "Ada")
 """The row of a user who never had an avatar."""
-REMOVED = replace(NEW, removed=UPLOAD.text)
-BEFORE, CONFIRMED, AFTER = (replace(NEW, avatar=upload.avatar_key) for upload in (EARLIER, UPLOAD, LATER))
-READY = Facts(now=UPLOAD.created + 1, row=BEFORE, stored=GOOD)
+REMOVED = make_row("ada", "Ada", None, UPLOAD.id.text)
+BEFORE, CONFIRMED, AFTER = (make_row("ada", "Ada", upload.permanent_key) for upload in (EARLIER, UPLOAD, LATER))
+READY = Facts(now=UPLOAD.id.created + 1, row=BEFORE, stored=GOOD)
 
 
 each_strategy = pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
@@ -81,10 +86,10 @@ def with_stored(stored: Stored | None) -> Facts:
     [
         pytest.param(READY, id="a good upload"),
         pytest.param(replace(READY, row=NEW), id="the first avatar"),
-        pytest.param(replace(READY, row=replace(NEW, removed=EARLIER.text)), id="after a removal"),
+        pytest.param(replace(READY, row=make_row("ada", "Ada", None, EARLIER.id.text)), id="after a removal"),
         pytest.param(replace(READY, now=LAST_MOMENT), id="at the last moment"),
         pytest.param(replace(READY, now=FIRST_MOMENT), id="at the first moment"),
-        pytest.param(replace(READY, now=UPLOAD.created - 5), id="by a clock that is behind"),
+        pytest.param(replace(READY, now=UPLOAD.id.created - 5), id="by a clock that is behind"),
         pytest.param(with_stored(replace(GOOD, size=1000)), id="as large as allowed"),
         pytest.param(with_stored(replace(GOOD, dimensions=(80, 60))), id="as many pixels as allowed"),
         pytest.param(with_stored(replace(GOOD, tagged=True)), id="marked as pending"),
@@ -92,7 +97,7 @@ def with_stored(stored: Stored | None) -> Facts:
 )
 def test_a_confirm_is_granted(facts: Facts, strategy: Strategy) -> None:
     assert facts.stored
-    assert decide(UPLOAD, facts, LIMITS, strategy) == Promote(strategy.promotion(UPLOAD, facts.stored))
+    assert decide(UPLOAD, facts, LIMITS, strategy) == Promote(strategy.promotion(UPLOAD, facts.stored), facts.stored)
 
 
 @each_strategy
@@ -121,7 +126,7 @@ def test_a_live_avatar_with_other_bytes_is_replaced() -> None:
     other = replace(GOOD, sha256="other=")
     decision = decide(UPLOAD, Facts(TOO_LATE, CONFIRMED, other), LIMITS, Tag())
     assert isinstance(decision, Replace)
-    assert (decision.key, decision.stored) == (UPLOAD.avatar_key, other)
+    assert (decision.key, decision.stored) == (UPLOAD.permanent_key, other)
     assert type(decision.reason) is DigestMismatchError
 
 
@@ -151,7 +156,7 @@ def test_a_live_avatar_with_the_pending_tag_that_is_no_picture_is_replaced(
     marked = replace(stored, tagged=True)
     decision = decide(UPLOAD, Facts(READY.now, CONFIRMED, marked), LIMITS, Tag())
     assert isinstance(decision, Replace)
-    assert (decision.key, decision.stored) == (UPLOAD.avatar_key, marked)
+    assert (decision.key, decision.stored) == (UPLOAD.permanent_key, marked)
     assert type(decision.reason) is reason
 
 
@@ -166,7 +171,9 @@ def test_a_live_avatar_with_the_pending_tag_that_is_no_picture_is_replaced(
         pytest.param(Facts(TOO_LATE, REMOVED, GOOD), RemovedError, id="removed and expired"),
         pytest.param(Facts(READY.now, REMOVED, None), RemovedError, id="removed and missing"),
         pytest.param(
-            replace(READY, row=replace(REMOVED, avatar=LATER.avatar_key)), SupersededError, id="removed and superseded"
+            replace(READY, row=make_row("ada", "Ada", LATER.permanent_key, REMOVED.of(AVATAR).removed)),
+            SupersededError,
+            id="removed and superseded",
         ),
         pytest.param(replace(READY, now=TOO_LATE), ExpiredError, id="past the window"),
         pytest.param(Facts(TOO_LATE, NEW, None), ExpiredError, id="expired and missing"),
@@ -222,22 +229,22 @@ def test_no_token_proves_an_object_without_a_token() -> None:
     assert if_owned_by(without, "ada", None, Tag()) is None
 
 
-@pytest.mark.parametrize("row", [NEW, BEFORE, CONFIRMED, replace(AFTER, avatar=None, removed=EARLIER.text)])
+@pytest.mark.parametrize("row", [NEW, BEFORE, CONFIRMED, make_row("ada", "Ada", None, EARLIER.id.text)])
 def test_a_row_moves_forward_to_an_upload_that_is_not_before_it(row: Row) -> None:
     check_forward(UPLOAD, row)
 
 
 @pytest.mark.parametrize("removed", [UPLOAD, LATER])
 @pytest.mark.parametrize("row", [NEW, BEFORE, CONFIRMED])
-def test_an_upload_that_is_not_after_the_removal_is_refused(row: Row, removed: UploadId) -> None:
+def test_an_upload_that_is_not_after_the_removal_is_refused(row: Row, removed: Upload) -> None:
     with pytest.raises(RemovedError):
-        check_forward(UPLOAD, replace(row, removed=removed.text))
+        check_forward(UPLOAD, make_row("ada", "Ada", row.avatar, removed.id.text))
 
 
 UP_TO_NOW = "019b0000-0000-7fff-bfff-ffffffffffff"
 """The greatest id of the millisecond in which the uploads were presigned."""
 
-AHEAD = UploadId("019b0000-ffff-7000-8000-000000000000")
+AHEAD = make_upload("019b0000-ffff-7000-8000-000000000000")
 
 
 @pytest.mark.parametrize(
@@ -245,21 +252,27 @@ AHEAD = UploadId("019b0000-ffff-7000-8000-000000000000")
     [
         pytest.param(NEW, UP_TO_NOW, id="no avatar"),
         pytest.param(AFTER, UP_TO_NOW, id="an avatar of this millisecond"),
-        pytest.param(replace(NEW, avatar=AHEAD.avatar_key), AHEAD.text, id="an avatar that is ahead of the clock"),
-        pytest.param(replace(NEW, removed=LATER.text), UP_TO_NOW, id="a removal in this millisecond"),
-        pytest.param(replace(NEW, removed=AHEAD.text), AHEAD.text, id="a removal that is ahead of the clock"),
-        pytest.param(replace(AFTER, removed=AHEAD.text), AHEAD.text, id="both"),
-        pytest.param(replace(NEW, avatar="elsewhere"), UP_TO_NOW, id="an avatar that is no upload"),
+        pytest.param(
+            make_row("ada", "Ada", AHEAD.permanent_key),
+            AHEAD.id.latest_of_its_time().text,
+            id="an avatar that is ahead of the clock",
+        ),
+        pytest.param(make_row("ada", "Ada", None, LATER.id.text), UP_TO_NOW, id="a removal in this millisecond"),
+        pytest.param(
+            make_row("ada", "Ada", None, AHEAD.id.text), AHEAD.id.text, id="a removal that is ahead of the clock"
+        ),
+        pytest.param(make_row("ada", "Ada", AFTER.avatar, AHEAD.id.text), AHEAD.id.text, id="both"),
+        pytest.param(make_row("ada", "Ada", "elsewhere"), UP_TO_NOW, id="an avatar that is no upload"),
     ],
 )
 def test_a_removal_refuses_every_upload_up_to_now(row: Row, removed: str) -> None:
-    assert decide_removal(UPLOAD.created + 0.0005, row) == removed
+    assert decide_removal(UPLOAD.id.created + 0.0005, AVATAR, row.of(AVATAR)) == removed
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 @pytest.mark.parametrize("size", [1, 1000])
 def test_a_file_within_the_limits_may_have_a_form(content_type: str, size: int) -> None:
-    check_declared(Declared(content_type, size, "declared="), LIMITS)
+    check_declared(Declared(content_type, size, "declared="), AVATAR, LIMITS.pictures["avatar"])
 
 
 @pytest.mark.parametrize(
@@ -278,13 +291,13 @@ def test_a_file_within_the_limits_may_have_a_form(content_type: str, size: int) 
 )
 def test_any_other_file_may_not_have_a_form(declared: Declared, error: type[RefusedError]) -> None:
     with pytest.raises(RefusedError) as caught:
-        check_declared(declared, LIMITS)
+        check_declared(declared, AVATAR, LIMITS.pictures["avatar"])
     assert caught.type is error
 
 
 def test_a_refusal_names_the_limit_that_was_exceeded() -> None:
     with pytest.raises(TooLargeError, match="1,001 bytes; 1,000 are allowed"):
-        check_declared(Declared("image/png", 1001, "declared="), LIMITS)
+        check_declared(Declared("image/png", 1001, "declared="), AVATAR, LIMITS.pictures["avatar"])
     with pytest.raises(TooManyPixelsError, match="81 x 61 pixels; 80 x 60 are allowed"):
         decide(UPLOAD, with_stored(replace(GOOD, dimensions=(81, 61))), LIMITS, Prefix())
     with pytest.raises(TypeMismatchError, match="declared as image/png and is image/gif"):

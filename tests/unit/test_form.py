@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.store.clients import S3_CONFIG
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from services.uploads.bucket import Bucket
 from services.uploads.form import Destination, Signer
 from tests.unit.conftest import OWN_ENDPOINTS, find_credentials
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-KEY = f"{PENDING_PREFIX}019b0000-0000-7000-8000-000000000002"
+KEY = f"{AVATAR.pending_prefix}019b0000-0000-7000-8000-000000000002"
 DESTINATION = Destination("pictures", "https://pictures.example/", "eu-west-1")
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from services.pictures.formats import CONTENT_TYPES, FORMATS, identify
+from services.pictures.formats import CONTENT_TYPES, FORMATS, identify, normalize_content_type
 from services.web.examples import CONTENT_TYPE
 from tests.pictures import make_picture
 
@@ -17,6 +17,29 @@ def make_ftyp(major: bytes, *compatible: bytes) -> bytes:
 def test_formats_have_no_extension_in_common() -> None:
     extensions = [extension for known in FORMATS.values() for extension in known.extensions]
     assert len(extensions) == len(set(extensions))
+
+
+@pytest.mark.parametrize(
+    ("declared", "content_type"),
+    [
+        ("image/png", "image/png"),
+        ("IMAGE/JPEG", "image/jpeg"),
+        ("image/jpg", "image/jpeg"),
+        ("Image/JPG", "image/jpeg"),
+        ("image/png; charset=x", "image/png; charset=x"),
+        ("image/jpg;q=1", "image/jpg;q=1"),
+        (" image/png", " image/png"),
+        ("image/svg+xml", "image/svg+xml"),
+    ],
+)
+def test_a_content_type_is_normalized_without_its_parameters_being_dropped(declared: str, content_type: str) -> None:
+    assert normalize_content_type(declared) == content_type
+
+
+def test_the_aliases_of_the_formats_are_different_and_no_content_types() -> None:
+    aliases = [alias for known in FORMATS.values() for alias in known.aliases]
+    assert len({*aliases, *FORMATS}) == len(aliases) + len(FORMATS)
+    assert all(alias == alias.lower() for alias in aliases)
 
 
 def test_the_editor_saves_each_format_as_a_content_type_that_is_allowed() -> None:

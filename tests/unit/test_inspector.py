@@ -11,11 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, read_expiry
-from services.frontend.listing import Listing
+from services.frontend.listing import PREFIXES, Listing
 from services.frontend.people import PeoplePage
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR, PENDING_PREFIXES, PERMANENT_PREFIXES
 from services.store.states import State
-from services.store.table import Row
+from tests.rows import make_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from services.frontend.people import People
     from services.settings.limits import PendingStrategy
+    from services.store.table import Row
 
 MODIFIED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 EXPIRES = datetime(2026, 11, 24, tzinfo=UTC)
@@ -37,11 +38,11 @@ class FakePeople:
     asked: list[list[str]] = field(default_factory=list[list[str]])
 
     def find(self, username: str) -> Row:
-        return Row(username, "Ada L", self.avatars[username])
+        return make_row(username, "Ada L", self.avatars[username])
 
-    def find_avatars(self, usernames: Iterable[str]) -> Mapping[str, str | None]:
+    def find_all(self, usernames: Iterable[str]) -> Mapping[str, Row]:
         self.asked.append(list(usernames))
-        return self.avatars
+        return {username: self.find(username) for username in self.avatars}
 
 
 class MakeInspector(Protocol):
@@ -67,9 +68,7 @@ def inspector(make_inspector: MakeInspector) -> Inspector:
     return make_inspector("prefix")
 
 
-def list_keys(
-    stub: Stubber, *keys: str, prefixes: Sequence[str] = ("avatars/", PENDING_PREFIX), size: int = 500
-) -> None:
+def list_keys(stub: Stubber, *keys: str, prefixes: Sequence[str] = PREFIXES, size: int = 500) -> None:
     for prefix in prefixes:
         found = [{"Key": key, "Size": size} for key in keys if key.startswith(prefix)]
         stub.add_response(
@@ -91,8 +90,12 @@ def describe(stub: Stubber, key: str, **more: Any) -> None:
 
 
 def test_an_object_is_shown_with_its_metadata_tags_and_expiry(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_keys(s3_stub, "avatars/1", "avatars/2", f"{PENDING_PREFIX}3")
-    describe(s3_stub, f"{PENDING_PREFIX}3", Expiration='expiry-date="Tue, 24 Nov 2026 00:00:00 GMT", rule-id="pending"')
+    list_keys(s3_stub, "avatars/1", "avatars/2", f"{AVATAR.pending_prefix}3")
+    describe(
+        s3_stub,
+        f"{AVATAR.pending_prefix}3",
+        Expiration='expiry-date="Tue, 24 Nov 2026 00:00:00 GMT", rule-id="pending"',
+    )
     describe(s3_stub, "avatars/2", TagCount=1)
     tagging = {"TagSet": [{"Key": "Colour", "Value": "red"}]}
     s3_stub.add_response("get_object_tagging", tagging, {"Bucket": "pictures", "Key": "avatars/2"})
@@ -105,7 +108,7 @@ def test_an_object_is_shown_with_its_metadata_tags_and_expiry(inspector: Inspect
         "metadata": {"username": "ada"},
     }
     assert found.objects == [
-        InspectedObject(key=f"{PENDING_PREFIX}3", tags={}, expires=EXPIRES, state=State.PENDING, **same),
+        InspectedObject(key=f"{AVATAR.pending_prefix}3", tags={}, expires=EXPIRES, state=State.PENDING, **same),
         InspectedObject(key="avatars/2", tags={"Colour": "red"}, expires=None, state=State.ORPHAN, **same),
         InspectedObject(key="avatars/1", tags={}, expires=None, state=State.LIVE, **same),
     ]
@@ -123,31 +126,28 @@ def test_an_object_is_live_by_the_row_of_its_own_user(
 
 
 def test_pages_follow_each_other(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_keys(s3_stub, "avatars/1", f"{PENDING_PREFIX}2")
-    describe(s3_stub, f"{PENDING_PREFIX}2")
-    list_keys(s3_stub, "avatars/1", f"{PENDING_PREFIX}2")
+    list_keys(s3_stub, "avatars/1", f"{AVATAR.pending_prefix}2")
+    describe(s3_stub, f"{AVATAR.pending_prefix}2")
+    list_keys(s3_stub, "avatars/1", f"{AVATAR.pending_prefix}2")
     describe(s3_stub, "avatars/1")
     first = inspector.list_page(1, None)
-    assert [entry.key for entry in first.objects] == [f"{PENDING_PREFIX}2"]
+    assert [entry.key for entry in first.objects] == [f"{AVATAR.pending_prefix}2"]
     second = inspector.list_page(1, first.cursor)
     assert [entry.key for entry in second.objects] == ["avatars/1"]
     assert second.cursor is None
 
 
-WHOLE = ("avatars/", PENDING_PREFIX)
-
-
 @pytest.mark.parametrize(
     ("strategy", "state", "prefixes", "shown"),
     [
-        ("prefix", None, WHOLE, [f"{PENDING_PREFIX}4", "avatars/3", "avatars/2", "avatars/1"]),
-        ("prefix", State.PENDING, (PENDING_PREFIX,), [f"{PENDING_PREFIX}4"]),
-        ("prefix", State.LIVE, ("avatars/",), ["avatars/1"]),
-        ("prefix", State.ORPHAN, ("avatars/",), ["avatars/2"]),
-        ("tag", None, WHOLE, [f"{PENDING_PREFIX}4", "avatars/3", "avatars/2", "avatars/1"]),
-        ("tag", State.PENDING, WHOLE, [f"{PENDING_PREFIX}4", "avatars/3"]),
-        ("tag", State.LIVE, ("avatars/",), ["avatars/1"]),
-        ("tag", State.ORPHAN, ("avatars/",), ["avatars/2"]),
+        ("prefix", None, PREFIXES, [f"{AVATAR.pending_prefix}4", "avatars/3", "avatars/2", "avatars/1"]),
+        ("prefix", State.PENDING, PENDING_PREFIXES, [f"{AVATAR.pending_prefix}4"]),
+        ("prefix", State.LIVE, PERMANENT_PREFIXES, ["avatars/1"]),
+        ("prefix", State.ORPHAN, PERMANENT_PREFIXES, ["avatars/2"]),
+        ("tag", None, PREFIXES, [f"{AVATAR.pending_prefix}4", "avatars/3", "avatars/2", "avatars/1"]),
+        ("tag", State.PENDING, PREFIXES, [f"{AVATAR.pending_prefix}4", "avatars/3"]),
+        ("tag", State.LIVE, PERMANENT_PREFIXES, ["avatars/1"]),
+        ("tag", State.ORPHAN, PERMANENT_PREFIXES, ["avatars/2"]),
     ],
 )
 def test_a_page_holds_only_objects_of_the_requested_state(
@@ -158,9 +158,11 @@ def test_a_page_holds_only_objects_of_the_requested_state(
     prefixes: Sequence[str],
     shown: list[str],
 ) -> None:
-    list_keys(s3_stub, "avatars/1", "avatars/2", "avatars/3", f"{PENDING_PREFIX}4", prefixes=prefixes)
+    list_keys(s3_stub, "avatars/1", "avatars/2", "avatars/3", f"{AVATAR.pending_prefix}4", prefixes=prefixes)
     looked_at = [
-        key for key in (f"{PENDING_PREFIX}4", "avatars/3", "avatars/2", "avatars/1") if key.startswith(tuple(prefixes))
+        key
+        for key in (f"{AVATAR.pending_prefix}4", "avatars/3", "avatars/2", "avatars/1")
+        if key.startswith(tuple(prefixes))
     ]
     for key in looked_at:
         describe(s3_stub, key, TagCount=int(key == "avatars/3"))
@@ -172,11 +174,11 @@ def test_a_page_holds_only_objects_of_the_requested_state(
 
 
 def test_a_page_without_objects_of_the_state_has_a_cursor(inspector: Inspector, s3_stub: Stubber) -> None:
-    list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=["avatars/"])
+    list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=PERMANENT_PREFIXES)
     describe(s3_stub, "avatars/2")
     found = inspector.list_page(1, None, State.LIVE)
     assert (found.objects, found.looked_at) == ([], 1)
-    list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=["avatars/"])
+    list_keys(s3_stub, "avatars/1", "avatars/2", prefixes=PERMANENT_PREFIXES)
     describe(s3_stub, "avatars/1")
     assert [entry.key for entry in inspector.list_page(1, found.cursor, State.LIVE).objects] == ["avatars/1"]
 
@@ -249,7 +251,7 @@ def ask_for(stub: Stubber, key: str, *, is_there: bool) -> None:
 
 
 def inspect_row(inspector: Inspector, avatar: str | None) -> InspectedRow:
-    found = inspector.inspect_rows(PeoplePage([Row("ada", "Ada L", avatar)], "next"))
+    found = inspector.inspect_rows(PeoplePage([make_row("ada", "Ada L", avatar)], "next"))
     assert found.cursor == "next"
     (row,) = found.rows
     return row
@@ -257,16 +259,16 @@ def inspect_row(inspector: Inspector, avatar: str | None) -> InspectedRow:
 
 def test_a_row_is_live_if_its_object_exists_and_dangles_otherwise(inspector: Inspector, s3_stub: Stubber) -> None:
     ask_for(s3_stub, "avatars/1", is_there=True)
-    assert inspect_row(inspector, "avatars/1").state is State.LIVE
+    assert inspect_row(inspector, "avatars/1").states == {"avatar": State.LIVE}
     ask_for(s3_stub, "avatars/1", is_there=False)
-    assert inspect_row(inspector, "avatars/1").state is State.DANGLING
+    assert inspect_row(inspector, "avatars/1").states == {"avatar": State.DANGLING}
 
 
 @pytest.mark.usefixtures("s3_stub")
 def test_a_row_that_refers_to_no_avatar_takes_no_call(inspector: Inspector, people: FakePeople) -> None:
-    assert inspect_row(inspector, None).state is None
-    people.avatars["ada"] = f"{PENDING_PREFIX}1"
-    assert inspect_row(inspector, f"{PENDING_PREFIX}1").state is State.DANGLING
+    assert inspect_row(inspector, None).states == {}
+    people.avatars["ada"] = f"{AVATAR.pending_prefix}1"
+    assert inspect_row(inspector, f"{AVATAR.pending_prefix}1").states == {"avatar": State.DANGLING}
 
 
 def test_a_row_that_was_updated_after_it_was_read_is_shown_updated(
@@ -275,13 +277,15 @@ def test_a_row_that_was_updated_after_it_was_read_is_shown_updated(
     people.avatars["ada"] = "avatars/2"
     ask_for(s3_stub, "avatars/1", is_there=False)
     ask_for(s3_stub, "avatars/2", is_there=True)
-    assert inspect_row(inspector, "avatars/1") == InspectedRow(Row("ada", "Ada L", "avatars/2"), State.LIVE)
+    assert inspect_row(inspector, "avatars/1") == InspectedRow(
+        make_row("ada", "Ada L", "avatars/2"), {"avatar": State.LIVE}
+    )
 
 
 @pytest.mark.usefixtures("s3_stub")
 def test_an_object_of_the_listing_is_not_read_again(inspector: Inspector) -> None:
-    person = Row("ada", "Ada L", "avatars/1")
-    assert [*inspector.inspect_all([person], {"avatars/1"})] == [InspectedRow(person, State.LIVE)]
+    person = make_row("ada", "Ada L", "avatars/1")
+    assert [*inspector.inspect_all([person], {"avatars/1"})] == [InspectedRow(person, {"avatar": State.LIVE})]
 
 
 @pytest.mark.parametrize(
@@ -293,7 +297,7 @@ def test_a_page_holds_only_rows_of_the_requested_state(
     people.avatars |= {"bob": "avatars/2"}
     ask_for(s3_stub, "avatars/1", is_there=True)
     ask_for(s3_stub, "avatars/2", is_there=False)
-    rows = [Row("ada", "Ada L", "avatars/1"), Row("bob", "Ada L", "avatars/2"), Row("cy", "Cy", None)]
+    rows = [make_row("ada", "Ada L", "avatars/1"), make_row("bob", "Ada L", "avatars/2"), make_row("cy", "Cy", None)]
     found = inspector.inspect_rows(PeoplePage(rows, "next"), state)
     assert [row.row.username for row in found.rows] == shown
     assert (found.cursor, found.looked_at) == ("next", 3)

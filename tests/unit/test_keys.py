@@ -5,7 +5,9 @@ import re
 import pytest
 import uuid_utils
 
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX, USERNAME_PATTERN, UploadId, parse_key
+from services.store.keys import USERNAME_PATTERN, Upload, UploadId, make_username, parse_key
+from services.store.kinds import AVATAR, Kind
+from tests.rows import every_kind, make_upload
 
 # RFC 9562, appendix A.6: the RFC's own UUIDv7, of 2022-02-22 19:22:22 UTC.
 EXAMPLE = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
@@ -53,44 +55,96 @@ def test_ids_sorted_as_text_are_in_order_of_creation() -> None:
     made = [UploadId(str(uuid_utils.uuid7(nanoseconds=moment * 1_000_000))) for moment in moments]
     assert [upload_id.created for upload_id in made] == [moment / 1000 for moment in moments]
     assert sorted(made, reverse=True) == made[::-1]
-    assert sorted(upload_id.avatar_key for upload_id in made) == [upload_id.avatar_key for upload_id in made]
+    keys = [Upload(AVATAR, upload_id).permanent_key for upload_id in made]
+    assert sorted(keys) == keys
 
 
-def test_an_id_and_its_keys_can_be_converted_into_each_other() -> None:
-    upload_id = UploadId(EXAMPLE)
-    assert upload_id.pending_key == f"{PENDING_PREFIX}{EXAMPLE}"
-    assert upload_id.avatar_key == f"avatars/{EXAMPLE}"
-    assert parse_key(upload_id.pending_key, PENDING_PREFIX) == upload_id
-    assert parse_key(upload_id.avatar_key, AVATAR_PREFIX) == upload_id
+@every_kind
+def test_an_upload_and_its_keys_can_be_converted_into_each_other(kind: Kind) -> None:
+    upload = make_upload(EXAMPLE, kind)
+    assert upload.pending_key == f"{kind.pending_prefix}{EXAMPLE}"
+    assert upload.permanent_key == f"{kind.permanent_prefix}{EXAMPLE}"
+    assert parse_key(upload.pending_key, kind.pending_prefix) == upload.id
+    assert parse_key(upload.permanent_key, kind.permanent_prefix) == upload.id
 
 
 @pytest.mark.parametrize(
     "key",
     [
         "",
-        PENDING_PREFIX,
+        AVATAR.pending_prefix,
         EXAMPLE,
         f"avatars/{EXAMPLE}",
         f"/pending/{EXAMPLE}",
         f"Pending/{EXAMPLE}",
-        f"{PENDING_PREFIX}/{EXAMPLE}",
-        f"{PENDING_PREFIX}./{EXAMPLE}",
-        f"{PENDING_PREFIX}../avatars/{EXAMPLE}",
-        f"{PENDING_PREFIX}pending/{EXAMPLE}",
-        f"{PENDING_PREFIX}{EXAMPLE}/",
-        f"{PENDING_PREFIX}{EXAMPLE}\n",
+        f"{AVATAR.pending_prefix}/{EXAMPLE}",
+        f"{AVATAR.pending_prefix}./{EXAMPLE}",
+        f"{AVATAR.pending_prefix}../avatars/{EXAMPLE}",
+        f"{AVATAR.pending_prefix}pending/{EXAMPLE}",
+        f"{AVATAR.pending_prefix}{EXAMPLE}/",
+        f"{AVATAR.pending_prefix}{EXAMPLE}\n",
         f"pending%2F{EXAMPLE}",
     ],
 )
 def test_any_other_key_is_not_that_of_a_pending_upload(key: str) -> None:
-    assert parse_key(key, PENDING_PREFIX) is None
+    assert parse_key(key, AVATAR.pending_prefix) is None
 
 
-@pytest.mark.parametrize("username", ["a", "7", "Cooper12", "a.b_c-d", "a" * 64])
+@pytest.mark.parametrize("username", ["a", "7", "Cooper12", "a.b_c-d", "_a", "a|b:c", "a" * 128, "~" + "a" * 43])
 def test_a_username_is_accepted(username: str) -> None:
     assert re.fullmatch(USERNAME_PATTERN, username)
 
 
-@pytest.mark.parametrize("username", ["", "a" * 65, ".a", "-a", "_a", "a b", "a/b", "a\n", "a\0", "é", "٣"])
+@pytest.mark.parametrize(
+    "username",
+    ["", "a" * 129, ".a", "-a", "a b", "a/b", "a@b", "~a", "~" + "a" * 44, "a\n", "a\0", "é", "٣"],
+)
 def test_a_username_is_refused(username: str) -> None:
     assert not re.fullmatch(USERNAME_PATTERN, username)
+
+
+PLAIN = [
+    "ada",
+    "_a",
+    "a" * 128,
+    "auth0|6475f2a1c0ffee0011223344",
+    "123e4567-e89b-42d3-a456-426614174000",
+    "eu-central-1:123e4567",
+]
+OTHER = [
+    "ada@example.com",
+    "Ada@example.com",
+    "a" * 129,
+    "..",
+    "-a",
+    "a/b",
+    "a b",
+    "a\n",
+    "Zoë",
+    "~ada",
+    "a+b=",
+    make_username("ada@example.com"),
+]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_plain_name_is_the_username(name: str) -> None:
+    assert make_username(name) == name
+
+
+def test_other_names_have_usernames_of_their_own_that_do_not_contain_them() -> None:
+    usernames = {make_username(name) for name in OTHER}
+    assert len(usernames) == len(OTHER)
+    assert not usernames & {*PLAIN, *OTHER[:-1]}
+    assert all(re.fullmatch(USERNAME_PATTERN, username) for username in (*usernames, *PLAIN))
+
+
+def test_the_username_of_an_e_mail_address_is_its_digest() -> None:
+    """`printf %s ada@example.com | openssl dgst -sha256 -binary | basenc --base64url`"""
+    assert make_username("ada@example.com") == "~tfyF5VdV-eDQMKEKtEKbaylEhV-aDWAHf-gyvsvEHXI"
+
+
+@pytest.mark.parametrize("name", ["", "\ud800"])
+def test_an_empty_name_and_one_that_is_no_unicode_text_have_no_username(name: str) -> None:
+    with pytest.raises(ValueError, match=r"empty|surrogates"):
+        make_username(name)

@@ -1,4 +1,4 @@
-"""The ledger stores references on disk and returns them in order of their avatars."""
+"""The ledger stores references on disk and returns them in order of their keys."""
 
 from __future__ import annotations
 
@@ -8,43 +8,46 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.store.table import Row
+from services.store.kinds import AVATAR
 from services.uploads.objects import Reference
 from services.uploads.sweep.ledger import BATCH, Ledger
+from tests.rows import make_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from services.store.table import Row
 
-def make_row(avatar: str | None, username: str = "ada") -> Row:
-    return Row(username, username.title(), avatar)
+
+def refer(avatar: str | None, username: str = "ada") -> Row:
+    return make_row(username, username.title(), avatar)
 
 
 def reorder(*avatars: str) -> list[str]:
     with Ledger() as ledger:
-        ledger.write(map(make_row, avatars))
-        return [reference.avatar for reference in ledger.read()]
+        ledger.write(map(refer, avatars))
+        return [reference.key for reference in ledger.read(AVATAR)]
 
 
 def test_references_are_read_as_they_were_written() -> None:
-    rows = [make_row("avatars/1", "ada"), make_row("avatars/2", "bob")]
+    rows = [refer("avatars/1", "ada"), refer("avatars/2", "bob")]
     with Ledger() as ledger:
         assert ledger.write(rows) == 2
-        assert list(ledger.read()) == [Reference("avatars/1", "ada"), Reference("avatars/2", "bob")]
+        assert list(ledger.read(AVATAR)) == [Reference("avatars/1", "ada"), Reference("avatars/2", "bob")]
 
 
 def test_rows_that_had_an_avatar_are_counted_without_a_reference() -> None:
-    removed = Row("bob", "Bob", removed="019b0000-0000-7000-8000-000000000002")
-    both = Row("cleo", "Cleo", "avatars/2", "019b0000-0000-7000-8000-000000000001")
+    removed = make_row("bob", "Bob", removed="019b0000-0000-7000-8000-000000000002")
+    both = make_row("cleo", "Cleo", "avatars/2", "019b0000-0000-7000-8000-000000000001")
     with Ledger() as ledger:
-        assert ledger.write([make_row("avatars/1"), removed, both, make_row(None, "dan")]) == 3
-        assert list(ledger.read()) == [Reference("avatars/1", "ada"), Reference("avatars/2", "cleo")]
+        assert ledger.write([refer("avatars/1"), removed, both, refer(None, "dan")]) == 3
+        assert list(ledger.read(AVATAR)) == [Reference("avatars/1", "ada"), Reference("avatars/2", "cleo")]
 
 
 def test_an_empty_ledger_has_no_references() -> None:
     with Ledger() as ledger:
         assert ledger.write([]) == 0
-        assert list(ledger.read()) == []
+        assert list(ledger.read(AVATAR)) == []
 
 
 def test_references_are_read_in_utf_8_binary_order() -> None:
@@ -76,8 +79,8 @@ def test_avatars_that_look_like_numbers_are_ordered_as_text() -> None:
 
 def test_two_rows_with_one_avatar_are_both_read() -> None:
     with Ledger() as ledger:
-        assert ledger.write([make_row("avatars/1", "ada"), make_row("avatars/1", "bob")]) == 2
-        assert set(ledger.read()) == {Reference("avatars/1", "ada"), Reference("avatars/1", "bob")}
+        assert ledger.write([refer("avatars/1", "ada"), refer("avatars/1", "bob")]) == 2
+        assert set(ledger.read(AVATAR)) == {Reference("avatars/1", "ada"), Reference("avatars/1", "bob")}
 
 
 @pytest.mark.parametrize("count", [BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 7])
@@ -85,8 +88,8 @@ def test_references_may_be_written_in_any_order(count: int) -> None:
     avatars = [f"avatars/{number:06}" for number in range(count)]
     shuffled = random.Random(1).sample(avatars, count)  # noqa: S311 - an order, not a secret
     with Ledger() as ledger:
-        assert ledger.write(map(make_row, shuffled)) == count
-        assert [reference.avatar for reference in ledger.read()] == avatars
+        assert ledger.write(map(refer, shuffled)) == count
+        assert [reference.key for reference in ledger.read(AVATAR)] == avatars
 
 
 def test_the_ledger_holds_few_references_in_memory_at_once() -> None:
@@ -106,7 +109,7 @@ def test_the_ledger_holds_few_references_in_memory_at_once() -> None:
         for number in range(5 * BATCH):
             alive += 1
             most = max(most, alive)
-            yield make_row(Counted(f"avatars/{number}"))
+            yield refer(Counted(f"avatars/{number}"))
 
     with Ledger() as ledger:
         ledger.write(rows())
@@ -115,15 +118,15 @@ def test_the_ledger_holds_few_references_in_memory_at_once() -> None:
 
 def test_the_ledger_is_closed_after_its_block() -> None:
     with Ledger() as ledger:
-        ledger.write([make_row("avatars/1")])
+        ledger.write([refer("avatars/1")])
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-        list(ledger.read())
+        list(ledger.read(AVATAR))
 
 
 def test_the_ledger_is_closed_while_it_is_being_read() -> None:
     with Ledger() as ledger:
-        ledger.write(make_row(f"avatars/{number}") for number in range(10))
-        reading = ledger.read()
+        ledger.write(refer(f"avatars/{number}") for number in range(10))
+        reading = ledger.read(AVATAR)
         next(reading)
     with pytest.raises(sqlite3.ProgrammingError):
         next(reading)
@@ -131,7 +134,7 @@ def test_the_ledger_is_closed_while_it_is_being_read() -> None:
 
 def test_an_error_while_references_are_written_surfaces() -> None:
     def rows() -> Iterator[Row]:
-        yield make_row("avatars/1")
+        yield refer("avatars/1")
         raise ConnectionError
 
     with Ledger() as ledger, pytest.raises(ConnectionError):

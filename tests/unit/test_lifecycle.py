@@ -10,7 +10,7 @@ import pytest
 from infra.documents.bucket import lifecycle_rules
 from infra.local.emulator.lifecycle import Expiration, find_expiration, round_up_to_midnight
 from services.frontend.inspector import read_expiry
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 
 MORNING = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 DAY_AFTER_NEXT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -23,18 +23,18 @@ def make_rule(
     return {"ID": name, "Status": status, "Filter": condition, "Expiration": {"Days": days}}
 
 
-def expires(rule: dict[str, Any], key: str = f"{PENDING_PREFIX}1", **tags: str) -> bool:
+def expires(rule: dict[str, Any], key: str = f"{AVATAR.pending_prefix}1", **tags: str) -> bool:
     return find_expiration([rule], key, tags, MORNING) is not None
 
 
 @pytest.mark.parametrize(
     ("condition", "key", "tags", "fits"),
     [
-        ({"Prefix": PENDING_PREFIX}, f"{PENDING_PREFIX}1", {}, True),
-        ({"Prefix": PENDING_PREFIX}, PENDING_PREFIX, {}, True),
-        ({"Prefix": PENDING_PREFIX}, "pending", {}, False),
-        ({"Prefix": PENDING_PREFIX}, "avatars/pending/1", {}, False),
-        ({"Prefix": PENDING_PREFIX}, "Pending/1", {}, False),
+        ({"Prefix": AVATAR.pending_prefix}, f"{AVATAR.pending_prefix}1", {}, True),
+        ({"Prefix": AVATAR.pending_prefix}, AVATAR.pending_prefix, {}, True),
+        ({"Prefix": AVATAR.pending_prefix}, "pending", {}, False),
+        ({"Prefix": AVATAR.pending_prefix}, "avatars/pending/1", {}, False),
+        ({"Prefix": AVATAR.pending_prefix}, "Pending/1", {}, False),
         ({"Prefix": ""}, "avatars/1", {}, True),
         ({}, "avatars/1", {}, True),
         ({"Tag": RED}, "avatars/1", {"Colour": "red"}, True),
@@ -44,9 +44,14 @@ def expires(rule: dict[str, Any], key: str = f"{PENDING_PREFIX}1", **tags: str) 
         ({"Tag": RED}, "avatars/1", {}, False),
         ({"And": {"Tags": [RED, BIG]}}, "avatars/1", {"Colour": "red", "Size": "big"}, True),
         ({"And": {"Tags": [RED, BIG]}}, "avatars/1", {"Colour": "red"}, False),
-        ({"And": {"Prefix": PENDING_PREFIX, "Tags": [RED]}}, f"{PENDING_PREFIX}1", {"Colour": "red"}, True),
-        ({"And": {"Prefix": PENDING_PREFIX, "Tags": [RED]}}, "avatars/1", {"Colour": "red"}, False),
-        ({"And": {"Prefix": PENDING_PREFIX, "Tags": [RED]}}, f"{PENDING_PREFIX}1", {}, False),
+        (
+            {"And": {"Prefix": AVATAR.pending_prefix, "Tags": [RED]}},
+            f"{AVATAR.pending_prefix}1",
+            {"Colour": "red"},
+            True,
+        ),
+        ({"And": {"Prefix": AVATAR.pending_prefix, "Tags": [RED]}}, "avatars/1", {"Colour": "red"}, False),
+        ({"And": {"Prefix": AVATAR.pending_prefix, "Tags": [RED]}}, f"{AVATAR.pending_prefix}1", {}, False),
     ],
 )
 def test_a_rule_applies_by_its_filter(
@@ -59,8 +64,8 @@ def test_a_rule_applies_by_its_filter(
 
 
 def test_a_rule_without_a_filter_applies_by_its_prefix() -> None:
-    rule = {"ID": "old", "Status": "Enabled", "Prefix": PENDING_PREFIX, "Expiration": {"Days": 1}}
-    assert expires(rule, f"{PENDING_PREFIX}1")
+    rule = {"ID": "old", "Status": "Enabled", "Prefix": AVATAR.pending_prefix, "Expiration": {"Days": 1}}
+    assert expires(rule, f"{AVATAR.pending_prefix}1")
     assert not expires(rule, "avatars/1")
 
 
@@ -75,12 +80,12 @@ def test_a_rule_without_an_expiration_deletes_nothing() -> None:
 
 
 def test_without_rules_an_object_stays() -> None:
-    assert find_expiration([], f"{PENDING_PREFIX}1", {}, MORNING) is None
+    assert find_expiration([], f"{AVATAR.pending_prefix}1", {}, MORNING) is None
 
 
 def test_the_earliest_rule_wins() -> None:
     rules = [make_rule({}, days=3, name="late"), make_rule({}, days=1, name="early"), make_rule({}, days=2)]
-    assert find_expiration(rules, f"{PENDING_PREFIX}1", {}, MORNING) == Expiration(DAY_AFTER_NEXT, "early")
+    assert find_expiration(rules, f"{AVATAR.pending_prefix}1", {}, MORNING) == Expiration(DAY_AFTER_NEXT, "early")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +108,7 @@ def test_a_day_ends_at_midnight_utc(moment: datetime, midnight: datetime) -> Non
 def test_an_object_lives_for_whole_days_and_up_to_midnight() -> None:
     # AWS's example: an object created on the 15th at 10:30 expires after three days, at midnight on the 19th.
     found = find_expiration(
-        [make_rule({}, days=3)], f"{PENDING_PREFIX}1", {}, datetime(2014, 1, 15, 10, 30, tzinfo=UTC)
+        [make_rule({}, days=3)], f"{AVATAR.pending_prefix}1", {}, datetime(2014, 1, 15, 10, 30, tzinfo=UTC)
     )
     assert found == Expiration(datetime(2014, 1, 19, tzinfo=UTC), "rule")
 
@@ -111,7 +116,7 @@ def test_an_object_lives_for_whole_days_and_up_to_midnight() -> None:
 @pytest.mark.parametrize(
     ("key", "tags", "rule"),
     [
-        (f"{PENDING_PREFIX}1", {}, "pending-prefix"),
+        (f"{AVATAR.pending_prefix}1", {}, "pending-prefix"),
         ("avatars/1", {"Status": "Pending"}, "pending-tag"),
         ("avatars/1", {}, None),
         ("avatars/1", {"Status": "Done"}, None),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
 from services.frontend.listing import PREFIXES, Listing
-from services.store.keys import PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests.fake.aws import Aws
 from tests.fake.executors import Eager
 from tests.fake.world import BODIES, Object, World
@@ -37,7 +37,7 @@ def make_listing(aws: Aws, batch: int = 1000) -> Listing:
 
 
 def read_page(listing: Listing, limit: int, cursor: str | None, *prefixes: str) -> tuple[list[str], str | None]:
-    page = listing.list_page(limit, cursor, prefixes or ("avatars/", PENDING_PREFIX))
+    page = listing.list_page(limit, cursor, prefixes or ("avatars/", AVATAR.pending_prefix))
     assert all(entry.size == len(BODIES[choose_body(entry.key)]) for entry in page.entries)
     return [entry.key for entry in page.entries], page.cursor
 
@@ -48,7 +48,7 @@ def order(key: str) -> tuple[str, str]:
 
 
 names = st.text("0af7-~ ß", max_size=5) | st.uuids(version=4).map(str)
-keys = st.builds(str.__add__, st.sampled_from(["avatars/", PENDING_PREFIX]), names)
+keys = st.builds(str.__add__, st.sampled_from(["avatars/", AVATAR.pending_prefix]), names)
 batches = st.integers(5, 9)
 
 
@@ -86,17 +86,20 @@ def test_an_object_that_exists_throughout_is_on_one_page(
 
 
 def test_a_pending_object_is_listed_before_its_copy() -> None:
-    listing = make_listing(make_aws(f"{PENDING_PREFIX}1", "avatars/1", f"{PENDING_PREFIX}2"))
-    assert read_page(listing, 3, None)[0] == [f"{PENDING_PREFIX}2", f"{PENDING_PREFIX}1", "avatars/1"]
+    listing = make_listing(make_aws(f"{AVATAR.pending_prefix}1", "avatars/1", f"{AVATAR.pending_prefix}2"))
+    assert read_page(listing, 3, None)[0] == [f"{AVATAR.pending_prefix}2", f"{AVATAR.pending_prefix}1", "avatars/1"]
     first, cursor = read_page(listing, 2, None)
-    assert first == [f"{PENDING_PREFIX}2", f"{PENDING_PREFIX}1"]
+    assert first == [f"{AVATAR.pending_prefix}2", f"{AVATAR.pending_prefix}1"]
     assert read_page(listing, 2, cursor) == (["avatars/1"], None)
 
 
 def test_one_prefix_can_be_listed_alone() -> None:
-    aws = make_aws(f"{PENDING_PREFIX}1", "avatars/2", f"{PENDING_PREFIX}3")
-    assert read_page(make_listing(aws), 5, None, PENDING_PREFIX) == ([f"{PENDING_PREFIX}3", f"{PENDING_PREFIX}1"], None)
-    assert [call.given[0] for call in aws.calls] == [PENDING_PREFIX]
+    aws = make_aws(f"{AVATAR.pending_prefix}1", "avatars/2", f"{AVATAR.pending_prefix}3")
+    assert read_page(make_listing(aws), 5, None, AVATAR.pending_prefix) == (
+        [f"{AVATAR.pending_prefix}3", f"{AVATAR.pending_prefix}1"],
+        None,
+    )
+    assert [call.given[0] for call in aws.calls] == [AVATAR.pending_prefix]
 
 
 def test_objects_under_other_prefixes_are_left_out() -> None:
@@ -111,7 +114,7 @@ FEW, MANY = 3, 3000
 def test_each_page_takes_one_call_for_each_prefix_whatever_the_number_of_keys(count: int) -> None:
     latest = int(NOW * 1000) >> 16
     ids = [f"{latest - age:08x}-0000-7000-8000-000000000000" for age in range(count)]
-    aws = make_aws(*(f"avatars/{name}" for name in ids), *(f"{PENDING_PREFIX}{name}" for name in ids[::50]))
+    aws = make_aws(*(f"avatars/{name}" for name in ids), *(f"{AVATAR.pending_prefix}{name}" for name in ids[::50]))
     listing = make_listing(aws)
     read_page(listing, 20, None)
     assert len(aws.calls) == (2 if count <= 1000 else 3)
@@ -145,7 +148,7 @@ def test_a_cursor_that_the_list_did_not_issue_is_refused_without_a_call(mark: st
     assert not aws.calls
 
 
-@given(st.dictionaries(st.sampled_from(["avatars/", PENDING_PREFIX, ""]), st.text(max_size=40)))
+@given(st.dictionaries(st.sampled_from(["avatars/", AVATAR.pending_prefix, ""]), st.text(max_size=40)))
 def test_forged_hints_in_a_cursor_change_nothing(hints: dict[str, str]) -> None:
     aws = make_aws(*(f"avatars/{number:02}" for number in range(30)))
     cursor = encode_cursor(msgspec.json.encode(["avatars/20", hints]).decode())

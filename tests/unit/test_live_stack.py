@@ -10,6 +10,7 @@ from infra import live_stack
 from infra.live_stack import LiveStack, check_changes, read_live_stack, read_outputs
 from infra.settings import InvalidConfigurationError, read_settings
 
+URL = "https://0123456789.execute-api.eu-west-1.amazonaws.com"
 LIVE = LiveStack("pictures", "eu-central-1", ("a", "b"))
 
 
@@ -18,8 +19,7 @@ def test_a_stack_without_outputs_does_not_exist_yet() -> None:
 
 
 def test_the_outputs_of_an_earlier_version_are_understood() -> None:
-    url = "https://0123456789.execute-api.eu-west-1.amazonaws.com"
-    former = read_outputs({"bucket": "storage-0123456", "url": url})
+    former = read_outputs({"bucket": "storage-0123456", "url": URL})
     assert former == LiveStack("storage-0123456", "eu-west-1", ("signing",), keeps_seeds=True)
 
 
@@ -63,7 +63,8 @@ def read_from(monkeypatch: pytest.MonkeyPatch, *failures: str) -> LiveStack | No
         assert (token, arguments) == ("pulumi:pulumi:readStackOutputs", {"name": "organization/project/stack"})
         if failure := next(errors, None):
             raise RuntimeError(failure)
-        return SimpleNamespace(value={"outputs": {"bucket": "pictures", "region": "eu-west-1", "signingKeys": ["a"]}})
+        outputs = {"bucket": "pictures", "region": "eu-west-1", "signingKeys": ["a"], "url": URL}
+        return SimpleNamespace(value={"outputs": outputs})
 
     monkeypatch.setattr("pulumi.runtime.invoke", invoke)
     monkeypatch.setattr(live_stack, "READ_AGAIN_SECONDS", 0)
@@ -73,7 +74,9 @@ def read_from(monkeypatch: pytest.MonkeyPatch, *failures: str) -> LiveStack | No
 
 
 def test_a_state_that_is_being_written_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_from(monkeypatch, *["failed to load checkpoint: EOF"] * 3) == LiveStack("pictures", "eu-west-1", ("a",))
+    assert read_from(monkeypatch, *["failed to load checkpoint: EOF"] * 3) == LiveStack(
+        "pictures", "eu-west-1", ("a",), URL
+    )
 
 
 @pytest.mark.parametrize("failures", [["access denied"], ["failed to load checkpoint: EOF"] * 20])

@@ -20,9 +20,11 @@ from litestar.testing import TestClient
 from services.auth import app as auth
 from services.auth.settings import Settings as AuthSettings
 from services.settings.environment import METRICS_NAMESPACE
+from services.store.kinds import AVATAR
 from services.uploads import app as uploads
 from services.uploads.confirm import Confirmed, Confirmer
-from services.uploads.removal import Remover
+from services.uploads.message import describe_removed
+from services.uploads.removal import Removed, Remover
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.report import METRICS, Outcome, Report
 from services.web import examples
@@ -30,6 +32,7 @@ from services.web.callers.identity import Caller
 from services.web.callers.verifier import Verifier
 from services.web.metrics import Metrics
 from tests.metric_lines import check_line, read_counts
+from tests.rows import make_upload
 from tests.unit.conftest import find_credentials
 
 if TYPE_CHECKING:
@@ -44,7 +47,8 @@ if TYPE_CHECKING:
 ORIGIN = "https://pictures.example"
 BEARER = {"Authorization": "Bearer token"}
 MAX_BYTES = 1000
-KEY = "avatars/019b0000-0000-7000-8000-000000000001"
+UPLOAD = make_upload("019b0000-0000-7000-8000-000000000001")
+KEY = UPLOAD.permanent_key
 ROOT = Path(__file__).parents[2]
 
 Lines = list[str]
@@ -92,7 +96,7 @@ def confirm(calls: TestClient[Any], monkeypatch: pytest.MonkeyPatch, outcome: Ex
     def end(*_: object) -> Confirmed:
         if outcome:
             raise outcome
-        return Confirmed(KEY, ())
+        return Confirmed(UPLOAD, ())
 
     monkeypatch.setattr(Confirmer, "confirm", end)
     calls.post("/uploads/confirm", json={"key": KEY})
@@ -226,8 +230,8 @@ class TestUploads:
         assert read_counts(lines) == {("Confirmed", ("Service", "uploads")): 1}
 
     def test_a_removal_is_counted(self, calls: TestClient[Any], lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-        def end(*_: object) -> tuple[str, ...]:
-            return ()
+        def end(*_: object) -> Removed:
+            return Removed((), describe_removed("ada", AVATAR, UPLOAD.id.text, None))
 
         monkeypatch.setattr(Remover, "remove", end)
         answer = calls.delete("/uploads/avatar")
@@ -380,11 +384,13 @@ def test_the_metrics_of_a_sweep_without_findings_are_zeros() -> None:
         "Kept": 0,
         "Dangling": 0,
         "Failed": 0,
+        "Told": 0,
+        "Untold": 0,
     }
 
 
 def test_each_outcome_that_needs_attention_has_a_metric() -> None:
-    assert set(METRICS) >= {Outcome.SKIPPED, Outcome.DANGLING, Outcome.FAILED}
+    assert set(METRICS) >= {Outcome.SKIPPED, Outcome.DANGLING, Outcome.FAILED, Outcome.UNTOLD}
 
 
 def refused(service: str, reason: str, count: int = 1) -> dict[tuple[Any, ...], int]:

@@ -17,13 +17,14 @@ from services.frontend.cursor import InvalidCursorError, decode_cursor, encode_c
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector, ObjectsPage, RowsPage
 from services.frontend.listing import EntriesPage, Entry
 from services.frontend.people import People, PeoplePage
-from services.frontend.pictures import Pictures
 from services.frontend.templates import create_environment
 from services.frontend.view import CARDS, ROWS, Query, View
 from services.pictures.formats import CONTENT_TYPES
 from services.store.states import State
 from services.store.table import Row, UnknownUserError
 from services.web.callers.identity import Caller
+from services.web.pictures import Pictures
+from tests.rows import make_row
 from tests.unit.conftest import find_credentials
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-ADA, BOB = Row("ada", "Ada Lovelace", "avatars/1"), Row("bob", "Bob", None)
+ADA, BOB = make_row("ada", "Ada Lovelace", "avatars/1"), make_row("bob", "Bob", None)
 NOTHING = Query()
 
 
@@ -146,7 +147,10 @@ class FakeInspector:
         return ObjectsPage([], f"{page.cursor} of {state}", len(page.entries))
 
     def inspect_all(self, people: list[Row], seen: Collection[str]) -> list[InspectedRow]:
-        return [InspectedRow(person, State.LIVE if person.avatar in seen else State.DANGLING) for person in people]
+        return [
+            InspectedRow(person, {"avatar": State.LIVE if person.avatar in seen else State.DANGLING})
+            for person in people
+        ]
 
 
 @pytest.fixture
@@ -203,7 +207,7 @@ def test_the_current_user_s_row_is_on_a_page_once(view: View) -> None:
 
 
 def test_a_row_whose_object_is_in_the_listing_is_live(view: View) -> None:
-    assert [row.state for row in view.gather(None, NOTHING)["table"].rows] == [State.LIVE]
+    assert [row.states for row in view.gather(None, NOTHING)["table"].rows] == [{"avatar": State.LIVE}]
 
 
 @pytest.mark.parametrize(
@@ -275,7 +279,7 @@ def test_an_empty_page_states_that_the_bucket_and_the_table_are_empty(view: View
 
 def test_all_data_of_users_and_of_the_bucket_is_escaped(view: View) -> None:
     evil = "\"'><script>alert(1)</script>"
-    person = Row(evil, evil, evil)
+    person = make_row(evil, evil, evil)
     entry = InspectedObject(
         evil, 1, evil, datetime(2026, 1, 1, tzinfo=UTC), {evil: evil}, {evil: evil}, None, State.ORPHAN
     )
@@ -284,7 +288,7 @@ def test_all_data_of_users_and_of_the_bucket_is_escaped(view: View) -> None:
         query=Query(evil, evil, evil),
         current=person,
         cards=PeoplePage([person], evil),
-        table=RowsPage([InspectedRow(person, State.DANGLING)], evil, 1),
+        table=RowsPage([InspectedRow(person, {"avatar": State.DANGLING})], evil, 1),
         bucket=ObjectsPage([entry], evil, 1),
     )
     assert "<script>alert" not in page
@@ -294,8 +298,8 @@ def test_all_data_of_users_and_of_the_bucket_is_escaped(view: View) -> None:
 
 @pytest.mark.parametrize(("state", "is_said"), [(State.DANGLING, True), (State.LIVE, False)])
 def test_a_row_whose_object_is_missing_is_shown_as_dangling(view: View, state: State, is_said: bool) -> None:  # noqa: FBT001
-    page = show_page(view, table=RowsPage([InspectedRow(ADA, state)], None, 1))
-    assert f'<tr data-username="ada" data-state="{state}"' in page
+    page = show_page(view, table=RowsPage([InspectedRow(ADA, {"avatar": state})], None, 1))
+    assert f'data-attribute="Avatar" data-key="avatars/1" data-state="{state}"' in page
     assert ("there is no such object" in page) == is_said
 
 

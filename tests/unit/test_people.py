@@ -16,12 +16,13 @@ from services.store.responses import IncompleteResponseError
 from services.store.table import Row, UnknownUserError
 from tests.fake.aws import Aws, refuse
 from tests.fake.world import PAGE, World
+from tests.rows import make_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ADA = Row("ada", "Ada L", "avatars/1")
-BOB = Row("bob", "Bob M", None)
+ADA = make_row("ada", "Ada L", "avatars/1")
+BOB = make_row("bob", "Bob M", None)
 
 
 @pytest.fixture
@@ -81,18 +82,19 @@ def test_a_cursor_that_the_list_did_not_issue_is_refused_without_a_call(people: 
     assert not aws.calls
 
 
-def test_avatars_are_found_in_one_call_that_names_each_user_once(people: People, aws: Aws) -> None:
-    assert people.find_avatars(["bob", "ada", "ada"]) == {"ada": "avatars/1", "bob": None}
+def test_rows_are_found_in_one_call_that_names_each_user_once(people: People, aws: Aws) -> None:
+    assert people.find_all(["bob", "ada", "ada"]) == {"ada": ADA, "bob": BOB}
     assert [call.given for call in aws.calls] == [("ada", "bob")]
 
 
 def test_users_without_a_row_have_no_entry(people: People) -> None:
-    assert people.find_avatars(["ada", "nobody"]) == {"ada": "avatars/1"}
+    assert people.find_all(["ada", "nobody"]) == {"ada": ADA}
 
 
 def test_unprocessed_keys_are_requested_again_after_a_pause(people: People, aws: Aws, pauses: list[float]) -> None:
-    aws.world = replace(aws.world, rows=(ADA, BOB, Row("cy", "Cy N", "avatars/2")))
-    assert people.find_avatars(["ada", "bob", "cy"]) == {"ada": "avatars/1", "bob": None, "cy": "avatars/2"}
+    cy = make_row("cy", "Cy N", "avatars/2")
+    aws.world = replace(aws.world, rows=(ADA, BOB, cy))
+    assert people.find_all(["ada", "bob", "cy"]) == {"ada": ADA, "bob": BOB, "cy": cy}
     assert [call.given for call in aws.calls] == [("ada", "bob", "cy"), ("cy",)]
     assert pauses == [PAUSE_SECONDS]
 
@@ -100,7 +102,7 @@ def test_unprocessed_keys_are_requested_again_after_a_pause(people: People, aws:
 def test_the_pauses_double_while_no_key_is_processed_and_then_the_request_ends(pauses: list[float]) -> None:
     people = People(ThrottledTable(), "users", pauses.append)  # pyright: ignore[reportArgumentType]
     with pytest.raises(IncompleteResponseError, match="2 keys are unprocessed") as raised:
-        people.find_avatars(["ada", "bob"])
+        people.find_all(["ada", "bob"])
     assert is_transient(raised.value)
     assert pauses == [2 * PAUSE_SECONDS, 4 * PAUSE_SECONDS, 8 * PAUSE_SECONDS, 16 * PAUSE_SECONDS]
 
@@ -114,15 +116,15 @@ class ThrottledTable:
 
 def test_no_call_names_more_than_a_hundred_users(people: People, aws: Aws) -> None:
     usernames = [f"user{number:03}" for number in range(201)]
-    aws.world = replace(aws.world, rows=tuple(Row(username, username) for username in usernames))
-    assert people.find_avatars(usernames).keys() == set(usernames)
+    aws.world = replace(aws.world, rows=tuple(make_row(username, username) for username in usernames))
+    assert people.find_all(usernames).keys() == set(usernames)
     # The fake leaves all keys of a call but the first `PAGE` unprocessed.
     sizes = [len(call.given) for call in aws.calls]
     assert sizes == [*range(100, 0, -PAGE), *range(100, 0, -PAGE), 1]
 
 
-def test_the_avatars_of_no_users_take_no_call(people: People, aws: Aws) -> None:
-    assert people.find_avatars([]) == {}
+def test_the_rows_of_no_users_take_no_call(people: People, aws: Aws) -> None:
+    assert people.find_all([]) == {}
     assert not aws.calls
 
 
@@ -131,7 +133,7 @@ def test_the_avatars_of_no_users_take_no_call(people: People, aws: Aws) -> None:
     [
         ("GetItem", methodcaller("find", "ada")),
         ("Scan", methodcaller("list_page", 1, None)),
-        ("BatchGetItem", methodcaller("find_avatars", ["ada"])),
+        ("BatchGetItem", methodcaller("find_all", ["ada"])),
     ],
 )
 def test_an_error_of_dynamodb_surfaces(

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.store.keys import PENDING_PREFIX, parse_key
+from services.store.keys import parse_key
+from services.store.kinds import AVATAR
 from services.uploads.decision import Limits
 from services.uploads.form import Form, Signer
 from services.uploads.objects import Declared
+from services.uploads.picture import limit_kinds
 from services.uploads.presign import Presigner
 from services.uploads.refusals import TooLargeError
 from services.uploads.strategies import Prefix, Strategy, Tag, hash_token
@@ -18,7 +20,7 @@ from services.uploads.strategies import Prefix, Strategy, Tag, hash_token
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LIMITS = Limits(max_bytes=1000, max_width=80, max_height=60, form_seconds=300, confirm_seconds=3600)
+LIMITS = Limits(limit_kinds(1000, 80, 60), form_seconds=300, confirm_seconds=3600)
 NOW = 1_764_000_000.25
 
 
@@ -48,7 +50,7 @@ def presigner(signer: FakeSigner) -> Presigner:
 
 
 def test_a_form_pins_type_and_user_and_request_and_digest_and_size(presigner: Presigner, signer: FakeSigner) -> None:
-    presigned = presigner.presign("ada", Declared("image/png", 500, "declared="), "request-1")
+    presigned = presigner.presign("ada", AVATAR, Declared("image/png", 500, "declared="), "request-1")
     assert presigned.token is None
     assert presigned.form == Form("https://bucket", {"key": presigned.key})
     pinned = {
@@ -63,8 +65,10 @@ def test_a_form_pins_type_and_user_and_request_and_digest_and_size(presigner: Pr
 
 
 def test_each_form_has_a_new_id_with_its_time(presigner: Presigner) -> None:
-    keys = [presigner.presign("ada", Declared("image/png", 500, "declared="), "request-1").key for _ in range(2)]
-    first, second = (parse_key(key, PENDING_PREFIX) for key in keys)
+    keys = [
+        presigner.presign("ada", AVATAR, Declared("image/png", 500, "declared="), "request-1").key for _ in range(2)
+    ]
+    first, second = (parse_key(key, AVATAR.pending_prefix) for key in keys)
     assert first
     assert second
     assert first != second
@@ -73,13 +77,15 @@ def test_each_form_has_a_new_id_with_its_time(presigner: Presigner) -> None:
 
 def test_no_form_is_signed_for_a_refused_file(presigner: Presigner, signer: FakeSigner) -> None:
     with pytest.raises(TooLargeError):
-        presigner.presign("ada", Declared("image/png", 1001, "declared="), "request-1")
+        presigner.presign("ada", AVATAR, Declared("image/png", 1001, "declared="), "request-1")
     assert not signer.forms
 
 
 def test_under_tag_a_form_pins_the_token_that_the_presign_returns(signer: FakeSigner) -> None:
     presigner = make_presigner(signer, Tag())
-    tokens = [presigner.presign("ada", Declared("image/png", 500, "declared="), "request-1").token for _ in range(2)]
+    tokens = [
+        presigner.presign("ada", AVATAR, Declared("image/png", 500, "declared="), "request-1").token for _ in range(2)
+    ]
     assert tokens[0] != tokens[1]
     assert [pinned["x-amz-meta-upload-token"] for _, _, pinned, _, _ in signer.forms] == [
         hash_token(token or "") for token in tokens

@@ -23,7 +23,6 @@ from litestar.testing import TestClient
 from services.auth import app as auth
 from services.frontend import app as frontend
 from services.frontend.cursor import InvalidCursorError
-from services.frontend.pictures import NoAvatarError
 from services.store.clients import error_code, is_transient
 from services.store.table import UnknownUserError
 from services.uploads import app as uploads
@@ -37,6 +36,7 @@ from services.web.callers.identity import (
     OtherUserError,
     TokenExpiredError,
 )
+from services.web.pictures import NoAvatarError, NoPictureError
 from services.web.problems import problem_details
 from services.web.rate_limits import TooManyRequestsError
 
@@ -64,6 +64,7 @@ FRONTEND = CALLER | {
     InvalidCursorError: ("invalid-cursor", 400),
     UnknownUserError: ("unknown-user", 404),
     NoAvatarError: ("no-avatar", 404),
+    NoPictureError: ("no-picture", 404),
 }
 UPLOADS = CALLER | {
     refusals.TypeNotAllowedError: ("type-not-allowed", 415),
@@ -82,6 +83,8 @@ UPLOADS = CALLER | {
     refusals.KeepsChangingError: ("changed", 409),
     DeadlineExceededError: ("unavailable", 503),
     UnknownUserError: ("unknown-user", 404),
+    NoAvatarError: ("no-avatar", 404),
+    NoPictureError: ("no-picture", 404),
     TooManyRequestsError: ("too-many-requests", 429),
 }
 TABLES = [(auth.ERRORS, AUTH), (frontend.ERRORS, FRONTEND), (uploads.ERRORS, UPLOADS)]
@@ -128,6 +131,20 @@ def check_problem(answer: httpx.Response, slug: str, status: int) -> dict[str, A
     assert body["title"]
     assert body["detail"]
     return body
+
+
+@pytest.mark.parametrize("size", ["10", "10.0", "1e1", "10.000", "1.5e1", "1e300"])
+def test_a_number_without_a_fraction_is_an_integer(size: str) -> None:
+    """JSON Schema, "Validation", section 6.1.1 (`type`): the OpenAPI documents say `integer`."""
+    assert ask(method="POST", path="/body", content=b'{"size": %s}' % size.encode()).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "size", ["10.5", "1e-1", "0.0", "-10.0", "1e400", '"10.0"', "[10.0]", "NaN", '10.0, "size": 10.0']
+)
+def test_another_number_is_no_integer(size: str) -> None:
+    answer = ask(method="POST", path="/body", content=b'{"size": %s}' % size.encode())
+    check_problem(answer, "malformed-json" if size == "NaN" else "invalid-request", 400)
 
 
 def fail_as_aws(code: str, status: int = 400) -> ClientError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from litestar.testing import RequestFactory
 
@@ -76,6 +76,7 @@ def test_zero_is_no_limit(clock: Clock) -> None:
 
 
 @given(st.integers(1, 300), st.floats(0, 1e6), st.lists(st.floats(0, 2), max_size=50))
+@example(1, 1.7939268484779372, [0.0, 0.0])
 def test_a_call_after_the_stated_wait_passes(per_minute: int, now: float, pauses: list[float]) -> None:
     clock = Clock(now)
     limit = RateLimit(per_minute, clock)

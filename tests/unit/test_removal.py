@@ -5,17 +5,18 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from services.store.keys import UploadId
-from services.store.table import UnknownUserError
+from services.store.kinds import AVATAR, Kind
+from services.store.table import UnknownUserError, Value
 from services.uploads.deadline import LAST_CALL_SECONDS, DeadlineExceededError
 from services.uploads.refusals import KeepsChangingError
 from services.uploads.removal import MAX_TRIES, Remover
 from services.uploads.remove import run
 from tests.fake.aws import Aws, do_nothing, fail, once, refuse
 from tests.fake.world import Call, World
+from tests.rows import make_upload
 from tests.unit.conftest import REGION
 
-EARLIER, NOW, LATER, LAST = (UploadId(f"019b0000-000{number}-7000-8000-000000000000") for number in (1, 2, 3, 4))
+EARLIER, NOW, LATER, LAST = (make_upload(f"019b0000-000{number}-7000-8000-000000000000") for number in (1, 2, 3, 4))
 """Ids of successive milliseconds."""
 
 UP_TO_NOW = "019b0000-0002-7fff-bfff-ffffffffffff"
@@ -24,7 +25,7 @@ UP_TO_NOW = "019b0000-0002-7fff-bfff-ffffffffffff"
 @pytest.fixture
 def aws() -> Aws:
     """Ada has an avatar."""
-    return Aws(World(NOW.created + 0.0005).point("ada", EARLIER.avatar_key).point("bob", EARLIER.avatar_key))
+    return Aws(World(NOW.id.created + 0.0005).point("ada", EARLIER.permanent_key).point("bob", EARLIER.permanent_key))
 
 
 @pytest.fixture
@@ -35,12 +36,12 @@ def remover(aws: Aws) -> Remover:
 def find_removed(aws: Aws) -> str | None:
     row = aws.world.find_row("ada")
     assert row
-    return row.removed
+    return row.of(AVATAR).removed
 
 
 def test_a_removal_returns_the_key_of_the_picture(remover: Remover, aws: Aws) -> None:
-    assert remover.remove("ada") == (EARLIER.avatar_key,)
-    assert aws.avatars == {"ada": None, "bob": EARLIER.avatar_key}
+    assert remover.remove("ada", AVATAR).keys == (EARLIER.permanent_key,)
+    assert aws.avatars == {"ada": None, "bob": EARLIER.permanent_key}
     assert find_removed(aws) == UP_TO_NOW
     # The caller deletes the picture.
     assert aws.operations == ["GetItem", "UpdateItem"]
@@ -48,59 +49,59 @@ def test_a_removal_returns_the_key_of_the_picture(remover: Remover, aws: Aws) ->
 
 def test_a_removal_without_an_avatar_refuses_later_confirms_too(remover: Remover, aws: Aws) -> None:
     aws.point("ada", None)
-    assert remover.remove("ada") == ()
+    assert remover.remove("ada", AVATAR).keys == ()
     assert find_removed(aws) == UP_TO_NOW
 
 
 def test_a_repeat_removes_nothing(remover: Remover, aws: Aws) -> None:
-    remover.remove("ada")
-    assert remover.remove("ada") == ()
+    remover.remove("ada", AVATAR)
+    assert remover.remove("ada", AVATAR).keys == ()
     assert find_removed(aws) == UP_TO_NOW
 
 
 def test_nothing_is_removed_from_a_user_without_a_row(remover: Remover, aws: Aws) -> None:
     with pytest.raises(UnknownUserError):
-        remover.remove("nobody")
+        remover.remove("nobody", AVATAR)
     assert not aws.writes
     aws.before = once("UpdateItem", aws.remove_rows)
     with pytest.raises(UnknownUserError):
-        remover.remove("ada")
+        remover.remove("ada", AVATAR)
     assert not aws.avatars
 
 
 def test_an_avatar_of_a_clock_that_is_ahead_is_removed(remover: Remover, aws: Aws) -> None:
-    aws.point("ada", LATER.avatar_key)
-    assert remover.remove("ada") == (LATER.avatar_key,)
-    assert find_removed(aws) == LATER.text
+    aws.point("ada", LATER.permanent_key)
+    assert remover.remove("ada", AVATAR).keys == (LATER.permanent_key,)
+    assert find_removed(aws) == LATER.id.latest_of_its_time().text
 
 
-@pytest.mark.parametrize("avatar", [EARLIER.avatar_key, None])
+@pytest.mark.parametrize("avatar", [EARLIER.permanent_key, None])
 def test_a_removal_is_not_below_one_of_a_clock_that_is_ahead(remover: Remover, aws: Aws, avatar: str | None) -> None:
-    aws.world = aws.world.remove_avatar("ada", LATER.text)
+    aws.world = aws.world.set_value("ada", AVATAR, Value(None, LATER.id.text))
     aws.point("ada", avatar)
-    assert remover.remove("ada") == ((avatar,) if avatar else ())
-    assert find_removed(aws) == LATER.text
+    assert remover.remove("ada", AVATAR).keys == ((avatar,) if avatar else ())
+    assert find_removed(aws) == LATER.id.text
 
 
-@pytest.mark.parametrize("before", [EARLIER.avatar_key, None])
+@pytest.mark.parametrize("before", [EARLIER.permanent_key, None])
 def test_an_avatar_that_is_confirmed_during_the_removal_is_removed_too(
     remover: Remover, aws: Aws, before: str | None
 ) -> None:
     aws.point("ada", before)
-    aws.before = once("UpdateItem", lambda: aws.point("ada", LATER.avatar_key))
-    assert remover.remove("ada") == ((before, LATER.avatar_key) if before else (LATER.avatar_key,))
+    aws.before = once("UpdateItem", lambda: aws.point("ada", LATER.permanent_key))
+    assert remover.remove("ada", AVATAR).keys == ((before, LATER.permanent_key) if before else (LATER.permanent_key,))
     assert aws.avatars["ada"] is None
-    assert find_removed(aws) == LATER.text
+    assert find_removed(aws) == LATER.id.latest_of_its_time().text
 
 
 def test_a_removal_at_the_same_time_by_a_clock_that_is_ahead_is_kept(remover: Remover, aws: Aws) -> None:
     def remove_first() -> None:
-        aws.world = aws.world.remove_avatar("ada", LATER.text)
+        aws.world = aws.world.set_value("ada", AVATAR, Value(None, LATER.id.text))
 
     aws.before = once("UpdateItem", remove_first)
     # Both removals return the key. A key that is deleted twice is no error.
-    assert remover.remove("ada") == (EARLIER.avatar_key,)
-    assert find_removed(aws) == LATER.text
+    assert remover.remove("ada", AVATAR).keys == (EARLIER.permanent_key,)
+    assert find_removed(aws) == LATER.id.text
 
 
 def test_a_removal_gives_up_after_its_last_try_if_the_avatar_keeps_changing(remover: Remover, aws: Aws) -> None:
@@ -108,13 +109,13 @@ def test_a_removal_gives_up_after_its_last_try_if_the_avatar_keeps_changing(remo
 
     def confirm_another(call: Call) -> None:
         if call.operation == "UpdateItem":
-            aws.point("ada", remaining.pop().avatar_key)
+            aws.point("ada", remaining.pop().permanent_key)
 
     aws.before = confirm_another
     with pytest.raises(KeepsChangingError):
-        remover.remove("ada")
+        remover.remove("ada", AVATAR)
     assert aws.operations == ["GetItem", "UpdateItem"] * MAX_TRIES
-    assert aws.avatars["ada"] == LAST.avatar_key
+    assert aws.avatars["ada"] == LAST.permanent_key
     assert find_removed(aws) is None
 
 
@@ -124,14 +125,14 @@ def test_a_removal_past_its_deadline_makes_no_further_call_and_a_repeat_finishes
 ) -> None:
     def confirm_slowly() -> None:
         aws.wait(LAST_CALL_SECONDS + 1)
-        aws.point("ada", LATER.avatar_key)
+        aws.point("ada", LATER.permanent_key)
 
     aws.before = once(slow, confirm_slowly)
     with pytest.raises(DeadlineExceededError):
-        remover.remove("ada")
+        remover.remove("ada", AVATAR)
     assert aws.operations == operations
-    assert aws.avatars["ada"] == LATER.avatar_key
-    assert remover.remove("ada") == (LATER.avatar_key,)
+    assert aws.avatars["ada"] == LATER.permanent_key
+    assert remover.remove("ada", AVATAR).keys == (LATER.permanent_key,)
 
 
 def test_a_removal_whose_response_is_lost_still_returns_the_key(remover: Remover, aws: Aws) -> None:
@@ -143,7 +144,7 @@ def test_a_removal_whose_response_is_lost_still_returns_the_key(remover: Remover
         return aws.carry_out(update)
 
     aws.before = once("UpdateItem", lose_response)
-    assert remover.remove("ada") == (EARLIER.avatar_key,)
+    assert remover.remove("ada", AVATAR).keys == (EARLIER.permanent_key,)
     assert aws.operations == ["GetItem", "UpdateItem"] * 2
     assert aws.avatars["ada"] is None
 
@@ -151,18 +152,18 @@ def test_a_removal_whose_response_is_lost_still_returns_the_key(remover: Remover
 def test_a_removal_without_a_response_can_be_repeated(remover: Remover, aws: Aws) -> None:
     aws.before = fail("UpdateItem", ReadTimeoutError(endpoint_url="https://dynamodb"))
     with pytest.raises(ReadTimeoutError):
-        remover.remove("ada")
-    assert aws.avatars["ada"] == EARLIER.avatar_key
-    assert remover.remove("ada") == (EARLIER.avatar_key,)
+        remover.remove("ada", AVATAR)
+    assert aws.avatars["ada"] == EARLIER.permanent_key
+    assert remover.remove("ada", AVATAR).keys == (EARLIER.permanent_key,)
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
 def test_an_error_of_aws_surfaces_and_the_avatar_stays(remover: Remover, aws: Aws, operation: str) -> None:
     aws.before = refuse(operation)
     with pytest.raises(ClientError, match="AccessDenied"):
-        remover.remove("ada")
+        remover.remove("ada", AVATAR)
     aws.before = do_nothing
-    assert aws.avatars["ada"] == EARLIER.avatar_key
+    assert aws.avatars["ada"] == EARLIER.permanent_key
 
 
 class TestCommand:
@@ -179,7 +180,7 @@ class TestCommand:
     def test_an_unfinished_removal_is_reported(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
     ) -> None:
-        def fail(_remover: Remover, _username: str) -> None:
+        def fail(_remover: Remover, _username: str, _kind: Kind) -> None:
             raise error
 
         monkeypatch.setattr(Remover, "remove", fail)

@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from infra.seed.people import PORTRAITS, Person, invent_people
-from infra.seed.seeds import seed
+from infra.seed.seeds import PAUSE_SECONDS, seed
 from services.store.keys import USERNAME_PATTERN
 from services.store.table import USERNAME, make_key
 
@@ -59,6 +59,8 @@ def test_no_existing_user_is_overwritten() -> None:
         )
         put = {"TableName": "users", "Item": ANY, "ConditionExpression": "attribute_not_exists(Username)"}
         table.add_response("transact_write_items", {}, {"TransactItems": [{"Put": put}]})
-        assert seed(s3, dynamodb, "bucket", "users", 3) == 1
+        pauses: list[float] = []
+        assert seed(s3, dynamodb, "bucket", "users", 3, pauses.append) == 1
+        assert pauses == [PAUSE_SECONDS]
         stored.assert_no_pending_responses()
         table.assert_no_pending_responses()

@@ -10,7 +10,7 @@ from services.auth.settings import Settings as AuthSettings
 from services.frontend.settings import Settings as FrontendSettings
 from services.settings.environment import InvalidSettingsError, ServiceSettings, read_settings
 from services.uploads.decision import Limits
-from services.uploads.picture import PictureLimits
+from services.uploads.picture import limit_kinds
 from services.uploads.settings import Settings as UploadsSettings
 from services.uploads.sweep.settings import Settings as SweepSettings
 from services.web.server import serve
@@ -89,7 +89,7 @@ def test_numbers_become_numbers() -> None:
         PORT="9000", MAX_BYTES="10000", MAX_WIDTH="2", MAX_HEIGHT="3", FORM_SECONDS="4", CONFIRM_SECONDS="5"
     )
     assert settings.port == 9000
-    assert settings.limits == Limits(max_bytes=10_000, max_width=2, max_height=3, form_seconds=4, confirm_seconds=5)
+    assert settings.limits == Limits(limit_kinds(10_000, 2, 3), form_seconds=4, confirm_seconds=5)
 
 
 @pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("false", False), ("0", False)])
@@ -109,7 +109,7 @@ def test_an_empty_variable_counts_as_unset() -> None:
 def test_all_missing_variables_are_named_at_once(environ: dict[str, str]) -> None:
     with pytest.raises(InvalidSettingsError) as caught:
         read_settings(UploadsSettings, environ)
-    assert str(caught.value) == "Missing from the environment: ORIGIN, TABLE, BUCKET, JWKS_URL"
+    assert str(caught.value) == "Missing from the environment: ORIGIN, TABLE, BUCKET"
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_the_sweep_requires_only_bucket_and_table() -> None:
 
 def test_the_sweep_has_the_defaults_of_the_uploads_service() -> None:
     service, sweep = read(), read_sweep()
-    assert sweep.limits == PictureLimits(service.max_bytes, service.max_width, service.max_height)
+    assert sweep.limits == service.limits.pictures
     assert sweep.confirm_seconds == service.confirm_seconds
 
 
@@ -267,7 +267,7 @@ def test_the_sweep_reads_numbers_as_a_service_does() -> None:
         MAX_DELETIONS="1",
         MAX_DELETED_SHARE="1",
     )
-    assert settings.limits == PictureLimits(10_000, 2, 3)
+    assert settings.limits == limit_kinds(10_000, 2, 3)
     assert (settings.confirm_seconds, settings.margin_seconds, settings.max_deletions) == (4, 2700, 1)
     assert settings.max_deleted_share == 1
 

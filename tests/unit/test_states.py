@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.store.keys import PENDING_PREFIX
-from services.store.states import State, find_avatar_state, find_state, is_marked
+from services.store.kinds import AVATAR
+from services.store.states import State, find_state, find_value_state, is_marked
+from tests.rows import make_row
 
 
 @pytest.mark.parametrize(
@@ -12,8 +13,8 @@ from services.store.states import State, find_avatar_state, find_state, is_marke
         ("avatars/1", {}, "avatars/1", State.LIVE),
         # A second post gives the live object the pending tag again. It stays live.
         ("avatars/1", {"Status": "Pending"}, "avatars/1", State.LIVE),
-        (f"{PENDING_PREFIX}1", {}, None, State.PENDING),
-        (f"{PENDING_PREFIX}1", {}, "avatars/1", State.PENDING),
+        (f"{AVATAR.pending_prefix}1", {}, None, State.PENDING),
+        (f"{AVATAR.pending_prefix}1", {}, "avatars/1", State.PENDING),
         ("avatars/1", {"Status": "Pending"}, "avatars/2", State.PENDING),
         ("avatars/1", {"Status": "Pending"}, None, State.PENDING),
         ("avatars/1", {}, "avatars/2", State.ORPHAN),
@@ -24,7 +25,7 @@ from services.store.states import State, find_avatar_state, find_state, is_marke
     ],
 )
 def test_an_object_has_the_state(key: str, tags: dict[str, str], owners_avatar: str | None, state: State) -> None:
-    assert find_state(key, tags, owners_avatar) is state
+    assert find_state(key, tags, make_row("ada", "Ada", owners_avatar)) is state
 
 
 @pytest.mark.parametrize(
@@ -33,15 +34,15 @@ def test_an_object_has_the_state(key: str, tags: dict[str, str], owners_avatar: 
         ("avatars/1", True, State.LIVE),
         ("avatars/1", False, State.DANGLING),
         # A lifecycle rule will delete the object, or there is none.
-        (f"{PENDING_PREFIX}1", True, State.DANGLING),
-        (f"{PENDING_PREFIX}1", False, State.DANGLING),
+        (f"{AVATAR.pending_prefix}1", True, State.DANGLING),
+        (f"{AVATAR.pending_prefix}1", False, State.DANGLING),
         ("elsewhere", True, State.DANGLING),
         ("avatars", True, State.DANGLING),
         ("", True, State.DANGLING),
     ],
 )
 def test_the_avatar_of_a_row_has_the_state(avatar: str, is_there: bool, state: State) -> None:  # noqa: FBT001 - a table
-    assert find_avatar_state(avatar, is_there=is_there) is state
+    assert find_value_state(AVATAR, avatar, is_there=is_there) is state
 
 
 @pytest.mark.parametrize(

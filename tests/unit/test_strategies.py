@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from services.store.keys import PENDING_PREFIX, UploadId
+from services.store.kinds import AVATAR
 from services.uploads.objects import Copy, Stored
 from services.uploads.strategies import STRATEGIES, Prefix, Strategy, Tag, hash_token, is_of_some_strategy, parse_upload
+from tests.rows import make_upload
 
 TEXT = "019b0000-0000-7000-8000-000000000002"
-UPLOAD = UploadId(TEXT)
+UPLOAD = make_upload(TEXT)
 STORED = Stored(
     etag='"checked"',
     size=500,
@@ -27,7 +28,9 @@ STORED = Stored(
 )
 
 
-@pytest.mark.parametrize(("strategy", "key"), [(Prefix(), f"{PENDING_PREFIX}{TEXT}"), (Tag(), f"avatars/{TEXT}")])
+@pytest.mark.parametrize(
+    ("strategy", "key"), [(Prefix(), f"{AVATAR.pending_prefix}{TEXT}"), (Tag(), f"avatars/{TEXT}")]
+)
 def test_a_confirm_names_the_key_that_the_form_posts_to(strategy: Strategy, key: str) -> None:
     assert strategy.posted_key(UPLOAD) == key
     assert parse_upload(key, strategy) == UPLOAD
@@ -35,14 +38,17 @@ def test_a_confirm_names_the_key_that_the_form_posts_to(strategy: Strategy, key:
 
 @pytest.mark.parametrize("strategy", STRATEGIES.values())
 @pytest.mark.parametrize(
-    "key", [TEXT, f"{PENDING_PREFIX}../avatars/{TEXT}", PENDING_PREFIX, "avatars/", f"avatars/{TEXT}/", ""]
+    "key",
+    [TEXT, f"{AVATAR.pending_prefix}../avatars/{TEXT}", AVATAR.pending_prefix, "avatars/", f"avatars/{TEXT}/", ""],
 )
 def test_no_other_key_can_be_confirmed(strategy: Strategy, key: str) -> None:
     assert parse_upload(key, strategy) is None
     assert not is_of_some_strategy(key)
 
 
-@pytest.mark.parametrize(("strategy", "key"), [(Tag(), f"{PENDING_PREFIX}{TEXT}"), (Prefix(), f"avatars/{TEXT}")])
+@pytest.mark.parametrize(
+    ("strategy", "key"), [(Tag(), f"{AVATAR.pending_prefix}{TEXT}"), (Prefix(), f"avatars/{TEXT}")]
+)
 def test_the_other_strategy_s_key_is_distinguished_from_an_invalid_key(strategy: Strategy, key: str) -> None:
     assert parse_upload(key, strategy) is None
     assert is_of_some_strategy(key)
@@ -50,7 +56,7 @@ def test_the_other_strategy_s_key_is_distinguished_from_an_invalid_key(strategy:
 
 def test_prefix_copies_the_verified_object_to_a_key_that_no_form_posts_to() -> None:
     assert Prefix().promotion(UPLOAD, STORED) == Copy(
-        source=f"{PENDING_PREFIX}{TEXT}",
+        source=f"{AVATAR.pending_prefix}{TEXT}",
         target=f"avatars/{TEXT}",
         etag='"checked"',
         sha256="declared=",
@@ -59,7 +65,7 @@ def test_prefix_copies_the_verified_object_to_a_key_that_no_form_posts_to() -> N
         cache_control="public, max-age=31536000, immutable",
         if_absent=True,
     )
-    assert Prefix().leftovers(UPLOAD) == (f"{PENDING_PREFIX}{TEXT}",)
+    assert Prefix().leftovers(UPLOAD) == (f"{AVATAR.pending_prefix}{TEXT}",)
     assert Prefix().pins("secret") == {}
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
-from services.store.table import Row
+from services.store.keys import Upload, parse_key
+from services.store.kinds import AVATAR
 from services.uploads.objects import Listed, Reference
 from services.uploads.sweep.plan import (
     FULL_HOURS,
@@ -32,28 +32,31 @@ from services.uploads.sweep.plan import (
     is_full_hour,
 )
 from services.uploads.sweep.report import Outcome, Report
+from tests.rows import make_row, make_upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FIRST = UploadId("019b0000-0000-7000-8000-000000000001")
-SECOND = UploadId("019b0000-0000-7000-8000-000000000002")
-THIRD = UploadId("019b0000-0000-7000-8000-000000000003")
+    from services.store.table import Row
+
+FIRST = make_upload("019b0000-0000-7000-8000-000000000001")
+SECOND = make_upload("019b0000-0000-7000-8000-000000000002")
+THIRD = make_upload("019b0000-0000-7000-8000-000000000003")
 SETTLE = 7200
-RULES = Rules(FIRST.created + 365 * 86_400, SETTLE, full=False)
-OLD = FIRST.created
+RULES = Rules(FIRST.id.created + 365 * 86_400, SETTLE, full=False)
+OLD = FIRST.id.created
 
 
-def listed(upload_id: UploadId, modified: float = OLD) -> Listed:
-    return Listed(upload_id.avatar_key, modified)
+def listed(upload_id: Upload, modified: float = OLD) -> Listed:
+    return Listed(upload_id.permanent_key, modified)
 
 
-def reference(upload_id: UploadId, username: str = "ada") -> Reference:
-    return Reference(upload_id.avatar_key, username)
+def reference(upload_id: Upload, username: str = "ada") -> Reference:
+    return Reference(upload_id.permanent_key, username)
 
 
 def find(references: list[Reference], objects: list[Listed], rules: Rules = RULES) -> list[Finding]:
-    return list(compare(references, objects, rules))
+    return list(compare(AVATAR, references, objects, rules))
 
 
 def test_an_empty_table_and_an_empty_bucket_have_no_findings() -> None:
@@ -109,17 +112,17 @@ def test_a_row_that_refers_to_a_key_outside_avatars_is_a_missing_object() -> Non
     [
         "",
         "logo.png",
-        FIRST.text.upper(),
-        f"{FIRST.text}.png",
-        f"{FIRST.text}/",
-        f"old/{FIRST.text}",
+        FIRST.id.text.upper(),
+        f"{FIRST.id.text}.png",
+        f"{FIRST.id.text}/",
+        f"old/{FIRST.id.text}",
         # Version 4: no upload has such an id.
         "019b0000-0000-4000-8000-000000000001",
         "\U0001f600",
     ],
 )
 def test_an_object_whose_name_no_upload_can_have_is_foreign(name: str, is_referenced: bool) -> None:  # noqa: FBT001 - a table
-    key = AVATAR_PREFIX + name
+    key = AVATAR.permanent_prefix + name
     rows = [Reference(key, "ada")] if is_referenced else []
     assert find(rows, [Listed(key, OLD)]) == [Foreign(key)]
 
@@ -142,7 +145,7 @@ def test_an_object_is_young_until_its_id_and_its_modification_are_old_enough(
     written_age: float,
     young: bool,  # noqa: FBT001 - a table
 ) -> None:
-    rules = replace(RULES, now=FIRST.created + id_age)
+    rules = replace(RULES, now=FIRST.id.created + id_age)
     expected = Young(FIRST) if young else Unreferenced(FIRST)
     assert find([], [listed(FIRST, rules.now - written_age)], rules) == [expected]
 
@@ -191,7 +194,7 @@ def test_hourly_sweeps_read_a_tag_long_before_its_lifecycle_rule_deletes_the_obj
 
 
 def test_a_live_object_with_a_young_id_is_live() -> None:
-    rules = replace(RULES, now=FIRST.created)
+    rules = replace(RULES, now=FIRST.id.created)
     assert find([reference(FIRST)], [listed(FIRST, rules.now)], rules) == [
         Live(FIRST, read_tags=True, read_checksum=True)
     ]
@@ -207,31 +210,33 @@ def test_rows_and_objects_are_read_only_as_far_as_needed() -> None:
 
     def objects() -> Iterator[Listed]:
         for upload_id in (FIRST, SECOND, THIRD):
-            taken.append(upload_id.avatar_key)
+            taken.append(upload_id.permanent_key)
             yield listed(upload_id)
 
-    findings = compare([], objects(), RULES)
+    findings = compare(AVATAR, [], objects(), RULES)
     assert next(findings) == Unreferenced(FIRST)
-    assert taken == [FIRST.avatar_key]
+    assert taken == [FIRST.permanent_key]
 
 
 def compare_naively(references: list[Reference], objects: list[Listed], rules: Rules) -> set[Finding]:
     """The same with sets in memory."""
-    referenced, there = {row.avatar for row in references}, {entry.key for entry in objects}
-    found: set[Finding] = {Missing(row) for row in references if row.avatar not in there}
+    referenced, there = {row.key for row in references}, {entry.key for entry in objects}
+    found: set[Finding] = {Missing(row) for row in references if row.key not in there}
     for entry in objects:
-        upload_id = parse_key(entry.key, AVATAR_PREFIX)
+        upload_id = parse_key(entry.key, AVATAR.permanent_prefix)
         if upload_id is None:
             found.add(Foreign(entry.key))
-        elif entry.key in referenced:
+            continue
+        upload = Upload(AVATAR, upload_id)
+        if entry.key in referenced:
             age = rules.now - entry.modified
-            found.add(Live(upload_id, age < (REPAIR_SECONDS if rules.full else RECENT_SECONDS), age < RECENT_SECONDS))
+            found.add(Live(upload, age < (REPAIR_SECONDS if rules.full else RECENT_SECONDS), age < RECENT_SECONDS))
         elif rules.now - upload_id.created < SETTLE or rules.now - entry.modified < SETTLE:
-            found.add(Young(upload_id))
+            found.add(Young(upload))
         elif not rules.full and RECENT_SECONDS <= rules.now - entry.modified < REPAIR_SECONDS:
-            found.add(Deferred(upload_id))
+            found.add(Deferred(upload))
         else:
-            found.add(Unreferenced(upload_id))
+            found.add(Unreferenced(upload))
     return found
 
 
@@ -241,22 +246,22 @@ ID_SCALE = st.sampled_from(
 )
 
 
-def make_id(age: int, number: int) -> UploadId:
+def make_id(age: int, number: int) -> Upload:
     text = f"{(NOW - age) * 1000:012x}"
-    return UploadId(f"{text[:8]}-{text[8:]}-7000-8000-{number:012x}")
+    return make_upload(f"{text[:8]}-{text[8:]}-7000-8000-{number:012x}")
 
 
 # Few keys, so that rows often refer to objects; and names from all of Unicode, for the order.
-IDS = st.builds(make_id, ID_SCALE, st.integers(0, 3)).map(lambda upload_id: upload_id.avatar_key)
+IDS = st.builds(make_id, ID_SCALE, st.integers(0, 3)).map(lambda upload_id: upload_id.permanent_key)
 NAMES = st.text(st.characters(exclude_categories=("Cs",)), max_size=3)
-KEYS = IDS | NAMES.map(AVATAR_PREFIX.__add__)
+KEYS = IDS | NAMES.map(AVATAR.permanent_prefix.__add__)
 OBJECTS = st.dictionaries(KEYS, ID_SCALE.map(NOW.__sub__))
 ROWS = st.dictionaries(NAMES, KEYS | NAMES)
 
 
 @given(ROWS, OBJECTS, st.booleans())
 def test_the_findings_equal_a_comparison_of_sets(rows: dict[str, str], objects: dict[str, int], full: bool) -> None:  # noqa: FBT001 - given by Hypothesis
-    references = sorted((Reference(avatar, name) for name, avatar in rows.items()), key=lambda row: row.avatar.encode())
+    references = sorted((Reference(avatar, name) for name, avatar in rows.items()), key=lambda row: row.key.encode())
     entries = [Listed(key, objects[key]) for key in sorted(objects, key=str.encode)]
     rules = Rules(NOW, SETTLE, full=full)
     found = find(references, entries, rules)
@@ -265,9 +270,9 @@ def test_the_findings_equal_a_comparison_of_sets(rows: dict[str, str], objects: 
     # No row refers to an unreferenced object, and neither its id nor its modification is recent.
     for finding in found:
         if isinstance(finding, Unreferenced):
-            key = finding.upload_id.avatar_key
+            key = finding.upload.permanent_key
             assert key not in rows.values()
-            assert max(finding.upload_id.created, objects[key]) <= NOW - SETTLE
+            assert max(finding.upload.id.created, objects[key]) <= NOW - SETTLE
 
 
 @pytest.mark.parametrize(
@@ -275,11 +280,16 @@ def test_the_findings_equal_a_comparison_of_sets(rows: dict[str, str], objects: 
     [
         (0, 0, 0, None),
         (1, 1, 1, None),
-        (1, 0, 1, "no row has or had an avatar"),
+        (1, 0, 1, "no row has or had a picture"),
         (1000, 1, 10_000, None),
         (1001, 1, 10_010, "MAX_DELETIONS, which is 1,000"),
         (1001, 1, 100_000, "MAX_DELETIONS, which is 1,000"),
-        (1000, 1, 9_999, "1,000 orphans among 9,999 objects are more than MAX_DELETED_SHARE, which is 0.1"),
+        (
+            1000,
+            1,
+            9_999,
+            "1,000 orphans among 9,999 objects of the kind avatar are more than MAX_DELETED_SHARE, which is 0.1",
+        ),
         (MIN_DELETIONS, 1, MIN_DELETIONS, None),
         (MIN_DELETIONS + 1, 1, MIN_DELETIONS + 1, "MAX_DELETED_SHARE"),
         (MIN_DELETIONS + 1, 1, 10 * (MIN_DELETIONS + 1), None),
@@ -288,7 +298,8 @@ def test_the_findings_equal_a_comparison_of_sets(rows: dict[str, str], objects: 
 def test_a_number_and_a_share_of_the_listed_objects_bound_the_deletions(
     orphans: int, rows: int, listed_objects: int, excess: str | None
 ) -> None:
-    found = find_excess(orphans, Report(dry_run=False, rows=rows, listed=listed_objects), 1000, 0.1)
+    report = Report(dry_run=False, rows=rows, listed={"avatar": listed_objects, "banner": 1_000_000})
+    found = find_excess({"avatar": orphans}, report, 1000, 0.1)
     assert found is None if excess is None else excess in (found or "")
 
 
@@ -298,20 +309,20 @@ KEPT, GONE = True, False
 @pytest.mark.parametrize(
     ("row", "is_there", "decided", "if_doubtful"),
     [
-        (Row("ada", "", SECOND.avatar_key), KEPT, Outcome.LIVE, Outcome.LIVE),
+        (make_row("ada", "", SECOND.permanent_key), KEPT, Outcome.LIVE, Outcome.LIVE),
         # The row refers to a later picture, or the user removed this one: any former row proves it.
-        (Row("ada", "", THIRD.avatar_key), KEPT, Outcome.DELETED, Outcome.DELETED),
-        (Row("ada", "", removed=SECOND.text), GONE, Outcome.DELETED, Outcome.DELETED),
-        (Row("ada", "", removed=THIRD.text), GONE, Outcome.DELETED, Outcome.DELETED),
+        (make_row("ada", "", THIRD.permanent_key), KEPT, Outcome.DELETED, Outcome.DELETED),
+        (make_row("ada", "", removed=SECOND.id.text), GONE, Outcome.DELETED, Outcome.DELETED),
+        (make_row("ada", "", removed=THIRD.id.text), GONE, Outcome.DELETED, Outcome.DELETED),
         # A confirm stopped before it updated the row, or the table was restored to a state before it did.
-        (Row("ada", "", FIRST.avatar_key), KEPT, Outcome.DELETED, Outcome.KEPT),
-        (Row("ada", ""), GONE, Outcome.DELETED, Outcome.KEPT),
-        (Row("ada", "", removed=FIRST.text), GONE, Outcome.DELETED, Outcome.KEPT),
+        (make_row("ada", "", FIRST.permanent_key), KEPT, Outcome.DELETED, Outcome.KEPT),
+        (make_row("ada", ""), GONE, Outcome.DELETED, Outcome.KEPT),
+        (make_row("ada", "", removed=FIRST.id.text), GONE, Outcome.DELETED, Outcome.KEPT),
         (None, GONE, Outcome.DELETED, Outcome.KEPT),
         # The owner's own row has no object.
-        (Row("ada", "", FIRST.avatar_key), GONE, Outcome.KEPT, Outcome.KEPT),
-        (Row("ada", "", THIRD.avatar_key), GONE, Outcome.KEPT, Outcome.KEPT),
-        (Row("ada", "", THIRD.avatar_key, SECOND.text), GONE, Outcome.KEPT, Outcome.KEPT),
+        (make_row("ada", "", FIRST.permanent_key), GONE, Outcome.KEPT, Outcome.KEPT),
+        (make_row("ada", "", THIRD.permanent_key), GONE, Outcome.KEPT, Outcome.KEPT),
+        (make_row("ada", "", THIRD.permanent_key, SECOND.id.text), GONE, Outcome.KEPT, Outcome.KEPT),
     ],
 )
 def test_an_orphan_is_deleted_if_its_owners_row_permits_it(
@@ -320,6 +331,6 @@ def test_an_orphan_is_deleted_if_its_owners_row_permits_it(
     decided: Outcome,
     if_doubtful: Outcome,
 ) -> None:
-    orphan = Orphan(SECOND.avatar_key, "ada")
+    orphan = Orphan(SECOND, "ada")
     assert decide_orphan(orphan, row, is_there=is_there, is_doubtful=False) is decided
     assert decide_orphan(orphan, row, is_there=is_there, is_doubtful=True) is if_doubtful

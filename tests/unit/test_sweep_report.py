@@ -33,7 +33,9 @@ def test_a_report_needs_attention_for_each_of_these_outcomes(outcome: Outcome) -
     report = Report(dry_run=False)
     assert not report.needs_attention
     report.add(outcome, "x")
-    assert report.needs_attention is (outcome in {Outcome.SKIPPED, Outcome.KEPT, Outcome.DANGLING, Outcome.FAILED})
+    assert report.needs_attention is (
+        outcome in {Outcome.SKIPPED, Outcome.KEPT, Outcome.DANGLING, Outcome.FAILED, Outcome.UNTOLD}
+    )
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -48,6 +50,7 @@ def test_the_named_outcomes() -> None:
     assert set(NAMED) == {
         Outcome.DELETED,
         Outcome.RESTORED,
+        Outcome.UNTOLD,
         Outcome.REPLACED,
         Outcome.SKIPPED,
         Outcome.KEPT,
@@ -77,7 +80,7 @@ def test_the_report_keeps_the_first_names_up_to_a_limit(outcome: Outcome) -> Non
 
 
 def test_the_json_has_every_count_and_is_one_line() -> None:
-    report = Report(dry_run=True, rows=3, listed=7)
+    report = Report(dry_run=True, rows=3, listed={"avatar": 4, "banner": 3})
     report.add(Outcome.LIVE, "avatars/1")
     report.add(Outcome.DANGLING, "ada -> avatars/2")
     line = json.dumps(report.as_json())
@@ -99,6 +102,9 @@ def test_the_json_has_every_count_and_is_one_line() -> None:
         "kept": 0,
         "dangling": 1,
         "failed": 0,
+        "told": 0,
+        "waiting": 0,
+        "untold": 0,
         "names": {"dangling": ["ada -> avatars/2"]},
     }
 
@@ -109,7 +115,7 @@ def test_the_text_shows_each_count_with_its_meaning() -> None:
         report.add(Outcome.DELETED, "avatars/1")
     report.add(Outcome.DANGLING, "ada -> avatars/2")
     assert report.as_text().splitlines() == [
-        " 1,234,567 rows that have or had an avatar",
+        " 1,234,567 rows that have or had a picture",
         "     1,200 deleted: orphans: no row refers to them, nor ever will",
         "         1 dangling: rows whose object is missing",
         *["           deleted: avatars/1"] * MAX_NAMES,

@@ -17,12 +17,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.auth.tokens import SigningKey, Tokens
 from services.web.callers.identity import Audience, Caller, NotLoggedInError
+from services.web.callers.issuer import Issuer
 from services.web.callers.verifier import Verifier
 
 if TYPE_CHECKING:
     from types_boto3_kms import KMSClient
 
 AUDIENCE = Audience("https://pictures.example")
+ISSUER = Issuer.of_auth_service(AUDIENCE)
 NOW = 1_600_000_000.9
 LONG = 2_000_000_000  # until 2084, so that these tests need no clock
 
@@ -70,7 +72,7 @@ def make_verifier(tokens: Tokens) -> Verifier:
     async def fetch() -> str:
         return json.dumps(tokens.key_set)
 
-    return Verifier(AUDIENCE, fetch, lambda: 0.0)
+    return Verifier(ISSUER, fetch, lambda: 0.0)
 
 
 @pytest.mark.anyio

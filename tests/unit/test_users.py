@@ -10,20 +10,22 @@ from botocore.exceptions import ClientError, HTTPClientError
 
 from services.auth import users as auth
 from services.store.clients import is_transient
-from services.store.keys import UploadId
-from services.store.table import Row, UnknownUserError
-from services.uploads.users import NotForwardError, Users
+from services.store.kinds import AVATAR, KINDS, Kind
+from services.store.table import Row, UnknownUserError, Value
+from services.uploads.rows import NotForwardError
+from services.uploads.users import Users
+from tests.rows import make_row, make_upload
 
 if TYPE_CHECKING:
     from botocore.stub import Stubber
     from types_boto3_dynamodb import DynamoDBClient
 
-OLD, NEW, LATER = (UploadId(f"019b0000-0000-7000-8000-00000000000{number}") for number in (1, 2, 3))
+OLD, NEW, LATER = (make_upload(f"019b0000-0000-7000-8000-00000000000{number}") for number in (1, 2, 3))
 ROWS = [
-    pytest.param(Row("ada", "Ada"), id="without avatar"),
-    pytest.param(Row("ada", "Ada", OLD.avatar_key), id="with avatar"),
-    pytest.param(Row("ada", "Ada", removed=OLD.text), id="with a removal"),
-    pytest.param(Row("ada", "Ada", NEW.avatar_key, OLD.text), id="with both"),
+    pytest.param(make_row("ada", "Ada"), id="without avatar"),
+    pytest.param(make_row("ada", "Ada", OLD.permanent_key), id="with avatar"),
+    pytest.param(make_row("ada", "Ada", removed=OLD.id.text), id="with a removal"),
+    pytest.param(make_row("ada", "Ada", NEW.permanent_key, OLD.id.text), id="with both"),
 ]
 
 
@@ -38,9 +40,10 @@ def login_users(dynamodb_client: DynamoDBClient) -> auth.Users:
 
 
 def make_item(row: Row) -> dict[str, Any]:
-    avatar = {"Avatar": {"S": row.avatar}} if row.avatar is not None else {}
-    removed = {"Removed": {"S": row.removed}} if row.removed is not None else {}
-    return {"Username": {"S": row.username}, "Name": {"S": row.name}} | avatar | removed
+    item = {"Username": row.username, "Name": row.name}
+    for kind in KINDS.values():
+        item |= {kind.attribute: row.of(kind).key or "", kind.removed_attribute: row.of(kind).removed or ""}
+    return {name: {"S": value} for name, value in item.items() if value}
 
 
 def fail_the_condition(stub: Stubber, row: Row) -> None:
@@ -65,14 +68,15 @@ def test_a_user_without_a_row_is_unknown(users: Users, dynamodb_stub: Stubber) -
         users.find_row("ada")
 
 
-def expect_update(stub: Stubber, before: Row, **expected: Any) -> None:
+def expect_update(stub: Stubber, before: Row | None, kind: Kind = AVATAR, **expected: Any) -> None:
     """Expect an update with these expressions, and respond as DynamoDB does: with the item before it."""
     stub.add_response(
         "update_item",
-        {"Attributes": make_item(before)},
+        {"Attributes": make_item(before)} if before else {},
         {
             "TableName": "users",
             "Key": {"Username": {"S": "ada"}},
+            "ExpressionAttributeNames": {"#key": kind.attribute, "#removed": kind.removed_attribute},
             "ReturnValues": "ALL_OLD",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **expected,
@@ -87,39 +91,112 @@ def test_a_later_avatar_replaces_the_row_s_and_the_old_one_is_returned(
     expect_update(
         dynamodb_stub,
         before,
-        UpdateExpression="SET Avatar = :new",
+        UpdateExpression="SET #key = :new",
         ConditionExpression=(
-            "attribute_exists(Username) AND (attribute_not_exists(Avatar) OR Avatar < :new)"
-            " AND (attribute_not_exists(Removed) OR Removed < :id)"
+            "attribute_exists(Username) AND (attribute_not_exists(#key) OR #key < :new)"
+            " AND (attribute_not_exists(#removed) OR #removed < :id)"
         ),
-        ExpressionAttributeValues={":new": {"S": LATER.avatar_key}, ":id": {"S": LATER.text}},
+        ExpressionAttributeValues={":new": {"S": LATER.permanent_key}, ":id": {"S": LATER.id.text}},
     )
-    assert users.advance("ada", LATER) == before.avatar
+    assert users.advance("ada", LATER) == before.of(AVATAR)
+
+
+NEW_FORWARD = "(attribute_not_exists(#key) OR #key < :new) AND (attribute_not_exists(#removed) OR #removed < :id)"
+NEW_WITHOUT_PICTURE = "attribute_not_exists(#key) AND (attribute_not_exists(#removed) OR #removed <= :id)"
+
+
+class TestNewUsers:
+    """A user without a row gets one."""
+
+    @pytest.fixture
+    def users(self, dynamodb_client: DynamoDBClient) -> Users:
+        return Users(dynamodb_client, "users", creates=True)
+
+    def test_a_user_without_a_row_has_nothing(self, users: Users, dynamodb_stub: Stubber) -> None:
+        dynamodb_stub.add_response("get_item", {})
+        assert users.find_row("ada") == Row("ada", "")
+
+    def test_the_first_confirm_creates_the_row(self, users: Users, dynamodb_stub: Stubber) -> None:
+        expect_update(
+            dynamodb_stub,
+            None,
+            UpdateExpression="SET #key = :new",
+            ConditionExpression=NEW_FORWARD,
+            ExpressionAttributeValues={":new": {"S": LATER.permanent_key}, ":id": {"S": LATER.id.text}},
+        )
+        assert users.advance("ada", LATER) == Value()
+
+    def test_the_first_removal_creates_the_row(self, users: Users, dynamodb_stub: Stubber) -> None:
+        expect_update(
+            dynamodb_stub,
+            None,
+            UpdateExpression="SET #removed = :id REMOVE #key",
+            ConditionExpression=NEW_WITHOUT_PICTURE,
+            ExpressionAttributeValues={":id": {"S": NEW.id.text}},
+        )
+        users.remove("ada", AVATAR, NEW.id.text, None)
+
+    def test_a_row_that_exists_is_returned(self, users: Users, dynamodb_stub: Stubber) -> None:
+        before = make_row("ada", "Ada", OLD.permanent_key)
+        expect_update(
+            dynamodb_stub,
+            before,
+            UpdateExpression="SET #key = :new",
+            ConditionExpression=NEW_FORWARD,
+            ExpressionAttributeValues={":new": {"S": LATER.permanent_key}, ":id": {"S": LATER.id.text}},
+        )
+        assert users.advance("ada", LATER) == before.of(AVATAR)
+
+
+MARK = {
+    "TableName": "users",
+    "Key": {"Username": {"S": "ada"}},
+    "UpdateExpression": "SET #told = :id",
+    "ConditionExpression": "attribute_exists(Username) AND (attribute_not_exists(#told) OR #told < :id)",
+    "ExpressionAttributeNames": {"#told": "Told"},
+    "ExpressionAttributeValues": {":id": {"S": NEW.id.text}},
+}
+
+
+def test_a_row_is_marked_as_told_if_it_is_not_told_later(users: Users, dynamodb_stub: Stubber) -> None:
+    dynamodb_stub.add_response("update_item", {}, MARK)
+    users.mark_told("ada", AVATAR, NEW.id.text)
+
+
+def test_a_row_that_was_told_later_is_left_as_it_is(users: Users, dynamodb_stub: Stubber) -> None:
+    dynamodb_stub.add_client_error("update_item", "ConditionalCheckFailedException", http_status_code=400)
+    users.mark_told("ada", AVATAR, NEW.id.text)
+
+
+def test_another_error_of_the_mark_is_raised(users: Users, dynamodb_stub: Stubber) -> None:
+    dynamodb_stub.add_client_error("update_item", "AccessDeniedException", http_status_code=400)
+    with pytest.raises(ClientError):
+        users.mark_told("ada", AVATAR, NEW.id.text)
 
 
 def test_an_avatar_is_removed_with_the_id_of_the_removal(users: Users, dynamodb_stub: Stubber) -> None:
     expect_update(
         dynamodb_stub,
-        Row("ada", "Ada", OLD.avatar_key),
-        UpdateExpression="SET Removed = :id REMOVE Avatar",
-        ConditionExpression="Avatar = :old AND (attribute_not_exists(Removed) OR Removed <= :id)",
-        ExpressionAttributeValues={":id": {"S": NEW.text}, ":old": {"S": OLD.avatar_key}},
+        make_row("ada", "Ada", OLD.permanent_key),
+        UpdateExpression="SET #removed = :id REMOVE #key",
+        ConditionExpression="#key = :old AND (attribute_not_exists(#removed) OR #removed <= :id)",
+        ExpressionAttributeValues={":id": {"S": NEW.id.text}, ":old": {"S": OLD.permanent_key}},
     )
-    users.remove("ada", NEW.text, OLD.avatar_key)
+    users.remove("ada", AVATAR, NEW.id.text, OLD.permanent_key)
 
 
 def test_a_removal_without_an_avatar_requires_a_row_without_one(users: Users, dynamodb_stub: Stubber) -> None:
     expect_update(
         dynamodb_stub,
-        Row("ada", "Ada"),
-        UpdateExpression="SET Removed = :id REMOVE Avatar",
+        make_row("ada", "Ada"),
+        UpdateExpression="SET #removed = :id REMOVE #key",
         ConditionExpression=(
-            "attribute_exists(Username) AND attribute_not_exists(Avatar)"
-            " AND (attribute_not_exists(Removed) OR Removed <= :id)"
+            "attribute_exists(Username) AND attribute_not_exists(#key)"
+            " AND (attribute_not_exists(#removed) OR #removed <= :id)"
         ),
-        ExpressionAttributeValues={":id": {"S": NEW.text}},
+        ExpressionAttributeValues={":id": {"S": NEW.id.text}},
     )
-    users.remove("ada", NEW.text, None)
+    users.remove("ada", AVATAR, NEW.id.text, None)
 
 
 Change = Callable[[Users], object]
@@ -130,11 +207,11 @@ def advance(users: Users) -> object:
 
 
 def remove(users: Users) -> object:
-    return users.remove("ada", NEW.text, OLD.avatar_key)
+    return users.remove("ada", AVATAR, NEW.id.text, OLD.permanent_key)
 
 
 def remove_nothing(users: Users) -> object:
-    return users.remove("ada", NEW.text, None)
+    return users.remove("ada", AVATAR, NEW.id.text, None)
 
 
 each_change = pytest.mark.parametrize("change", [advance, remove, remove_nothing])
@@ -193,8 +270,8 @@ def expect_scan(stub: Stubber, rows: list[Row], *, last: str | None = None, afte
 
 
 def test_all_rows_are_read_consistently(users: Users, dynamodb_stub: Stubber) -> None:
-    ada, bob = Row("ada", "Ada", OLD.avatar_key), Row("bob", "Bob")
-    cleo, dan = Row("cleo", "Cleo", removed=OLD.text), Row("dan", "Dan", NEW.avatar_key, OLD.text)
+    ada, bob = make_row("ada", "Ada", OLD.permanent_key), make_row("bob", "Bob")
+    cleo, dan = make_row("cleo", "Cleo", removed=OLD.id.text), make_row("dan", "Dan", NEW.permanent_key, OLD.id.text)
     expect_scan(dynamodb_stub, [ada, bob], last="bob")
     # An empty page need not be the last one.
     expect_scan(dynamodb_stub, [], last="bea", after="bob")
@@ -209,7 +286,7 @@ def test_a_table_without_rows_has_none(users: Users, dynamodb_stub: Stubber) -> 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ProvisionedThroughputExceededException"])
 def test_an_error_on_a_later_page_of_the_scan_surfaces(users: Users, dynamodb_stub: Stubber, code: str) -> None:
-    ada = Row("ada", "Ada", OLD.avatar_key)
+    ada = make_row("ada", "Ada", OLD.permanent_key)
     expect_scan(dynamodb_stub, [ada], last="ada")
     dynamodb_stub.add_client_error("scan", code, http_status_code=400)
     rows = users.list_rows()
@@ -231,7 +308,7 @@ def test_a_user_without_a_row_may_not_log_in(login_users: auth.Users, dynamodb_s
 
 
 @pytest.mark.usefixtures("dynamodb_stub")  # which fails on every call
-@pytest.mark.parametrize("username", ["", " ", "ada\n", "a" * 65, "ada/..", "é"])
+@pytest.mark.parametrize("username", ["", " ", "ada\n", "a" * 129, "ada/..", "é"])
 def test_an_invalid_username_is_refused_without_a_call(login_users: auth.Users, username: str) -> None:
     with pytest.raises(UnknownUserError):
         login_users.require(username)

@@ -16,14 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.web.callers.identity import Audience, Caller, KeysUnavailableError, NotLoggedInError, TokenExpiredError
+from services.web.callers.issuer import Issuer
 from services.web.callers.key_set import FIRST_FETCH_SECONDS, MAX_AGE_SECONDS, REFETCH_SECONDS, RENEW_SECONDS
 from services.web.callers.remembered import RememberedTokens
-from services.web.callers.verifier import REQUIRED_CLAIMS, Verifier
+from services.web.callers.verifier import Verifier
 
 pytestmark = pytest.mark.anyio
 
 OLD, NEW, STRANGER = (ec.derive_private_key(number, ec.SECP256R1()) for number in (11, 12, 13))
 AUDIENCE = Audience("https://pictures.example")
+ISSUER = Issuer.of_auth_service(AUDIENCE)
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 PAST, FUTURE = 1_600_000_000, 4_000_000_000  # 2020 and 2096
 CLAIMS: dict[str, Any] = {
@@ -90,7 +92,7 @@ def auth_service() -> AuthService:
 
 @pytest.fixture
 def verifier(auth_service: AuthService) -> Verifier:
-    return Verifier(AUDIENCE, auth_service.fetch, lambda: auth_service.now)
+    return Verifier(ISSUER, auth_service.fetch, lambda: auth_service.now)
 
 
 async def refuse(verifier: Verifier, token: str) -> Exception:
@@ -106,7 +108,7 @@ async def test_a_good_token_names_the_caller(verifier: Verifier) -> None:
 
 @pytest.mark.parametrize("claim", CLAIMS)
 async def test_each_claim_is_required(verifier: Verifier, claim: str) -> None:
-    assert claim in REQUIRED_CLAIMS
+    assert claim in ISSUER.required_claims
     assert type(await refuse(verifier, make_token(**{claim: None}))) is NotLoggedInError
 
 
@@ -464,7 +466,7 @@ async def test_another_encoding_of_a_good_signature_is_verified_again_and_not_re
     auth_service: AuthService, checks: list[str]
 ) -> None:
     tokens = RememberedTokens()
-    verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, tokens=tokens)
+    verifier = Verifier(ISSUER, auth_service.fetch, lambda: 0.0, tokens=tokens)
     token = make_token()
     signed, _, signature = token.rpartition(".")
     raw = base64.urlsafe_b64decode(signature + "==")
@@ -478,7 +480,7 @@ async def test_another_encoding_of_a_good_signature_is_verified_again_and_not_re
 
 async def test_a_remembered_token_is_refused_once_it_expires(auth_service: AuthService, checks: list[str]) -> None:
     now = FUTURE - 0.001
-    verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, lambda: now)
+    verifier = Verifier(ISSUER, auth_service.fetch, lambda: 0.0, lambda: now)
     token = make_token()
     assert await verifier.verify(token) == Caller("ada")
     assert await verifier.verify(token) == Caller("ada")
@@ -489,7 +491,7 @@ async def test_a_remembered_token_is_refused_once_it_expires(auth_service: AuthS
 
 async def test_a_bad_token_is_not_remembered(auth_service: AuthService, checks: list[str]) -> None:
     tokens = RememberedTokens()
-    verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, tokens=tokens)
+    verifier = Verifier(ISSUER, auth_service.fetch, lambda: 0.0, tokens=tokens)
     for token in (make_token(STRANGER), make_token(exp=PAST + 1), make_token(sub=7), "a.b.c"):
         await refuse(verifier, token)
         await refuse(verifier, token)
@@ -534,7 +536,7 @@ async def test_fetching_the_same_keys_again_keeps_remembered_tokens(
 
 async def test_the_least_recently_used_token_is_dropped(auth_service: AuthService, checks: list[str]) -> None:
     tokens = RememberedTokens(maximum=2)
-    verifier = Verifier(AUDIENCE, auth_service.fetch, lambda: 0.0, tokens=tokens)
+    verifier = Verifier(ISSUER, auth_service.fetch, lambda: 0.0, tokens=tokens)
     first, second, third = (make_token(jti=str(number)) for number in range(3))
     for token in (first, second, first, third, first, second):
         await verifier.verify(token)

@@ -1,12 +1,19 @@
 // Compares the bucket and the table before and after a call. The changes are described, and marked in the tables.
 
-/** The objects by key, and the rows by username, that a page shows. */
+/** The objects by key, and the keys in the rows by username and attribute, that a page shows. */
 export function look(page) {
   const objects = new Map();
   for (const { dataset } of page.querySelectorAll("#objects tr[data-key]")) objects.set(dataset.key, { owner: dataset.owner, state: describe(dataset) });
   const rows = new Map();
-  for (const { dataset } of page.querySelectorAll("#rows tr[data-username]")) rows.set(dataset.username, dataset.avatar);
+  for (const row of page.querySelectorAll("#rows tr[data-username]")) {
+    rows.set(row.dataset.username, new Map([...row.querySelectorAll("[data-attribute]")].map(({ dataset }) => [dataset.attribute, dataset.key])));
+  }
   return { objects, rows, hasMore: Boolean(page.querySelector("#bucket [data-more]")) };
+}
+
+/** The key of the user's avatar: an empty string without an avatar, and undefined without a row. */
+export function avatarOf({ rows }, username) {
+  return rows.get(username)?.get("Avatar");
 }
 
 function describe({ state, ends }) {
@@ -34,9 +41,11 @@ export function compare(before, after, users) {
     if (!after.objects.has(key) && users.has(owner)) effects.push({ kind: "gone", what: "object", was: key });
   }
   for (const username of users) {
-    const [was, now] = [before.rows.get(username), after.rows.get(username)];
-    if (was === undefined || now === undefined || was === now) continue;
-    effects.push({ kind: "changed", what: `row ${username}: Avatar`, was: was || "none", now: now || "none" });
+    for (const [attribute, now] of after.rows.get(username) ?? []) {
+      const was = before.rows.get(username)?.get(attribute);
+      if (was === undefined || was === now) continue;
+      effects.push({ kind: "changed", what: `row ${username}: ${attribute}`, was: was || "none", now: now || "none" });
+    }
   }
   return effects;
 }
@@ -66,10 +75,14 @@ export function mark(before, page) {
     if (changed) row.querySelector("[data-was]").dataset.was = was.state;
   }
   for (const row of page.querySelectorAll("#rows tr[data-username]")) {
-    const was = before.rows.get(row.dataset.username);
-    const changed = was !== undefined && was !== row.dataset.avatar;
-    row.classList.toggle("is-changed", changed);
-    if (changed) row.querySelector("[data-was]").dataset.was = was || "none";
+    row.classList.remove("is-changed");
+    for (const cell of row.querySelectorAll("[data-attribute]")) {
+      const was = before.rows.get(row.dataset.username)?.get(cell.dataset.attribute);
+      delete cell.dataset.was;
+      if (was === undefined || was === cell.dataset.key) continue;
+      row.classList.add("is-changed");
+      cell.dataset.was = was || "none";
+    }
   }
   showGone(page, findGone(before, after));
 }

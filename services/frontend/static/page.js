@@ -2,7 +2,7 @@
 
 import { ATTACKS, Lab, isRefused } from "./attacks.js";
 import { CallError, callService, postForm } from "./calls.js";
-import { compare, look, mark, update } from "./changes.js";
+import { avatarOf, compare, look, mark, update } from "./changes.js";
 import * as editor from "./editor.js";
 import { recognize, refuseUnedited } from "./formats.js";
 import { passDay, showClock, sweep } from "./lifecycle.js";
@@ -439,7 +439,7 @@ async function remove(username) {
   const entry = new Entry(`Removal of ${username}'s avatar`, { withProgress: false });
   entry.reveal();
   await begin(entry, username);
-  const old = entry.seen.rows.get(username);
+  const old = avatarOf(entry.seen, username);
   if (old) entry.keys.add(old);
   entry.say("running", "Removing the avatar");
   try {
@@ -460,14 +460,14 @@ async function begin(entry, username) {
   entry.users = new Set([username]);
   entry.seen = before;
   entry.picture = copyPicture(username);
-  const avatar = before.rows.get(username);
+  const avatar = avatarOf(before, username);
   // The user's row may be on another page of the table, or filtered.
   if (avatar === undefined || (avatar && !before.objects.has(avatar))) entry.seen = await ask(entry).catch(() => before);
-  const old = entry.seen.rows.get(username);
+  const old = avatarOf(entry.seen, username);
   if (old) entry.keys.add(old);
   // An earlier upload's deletion may be late.
   for (const [key, { owner, state }] of before.objects) if (owner === username && state === "orphan") entry.keys.add(key);
-  entry.rows = entry.seen.rows;
+  entry.was = old;
   entry.existed = new Set(entry.seen.objects.keys());
   entry.showResult(drawResult({ ...entry, fetched: entry.fetched ?? document, username }));
 }
@@ -598,13 +598,13 @@ async function runAttack(name, username, predicted) {
   });
   judge("running", "", "");
   await begin(entry, username);
-  const avatar = entry.seen.rows.get(username);
+  const avatar = avatarOf(entry.seen, username);
   if (attack.background) entry.offer("Cancel", () => lab.cancel());
   const why = attack.why[lab.strategy] ?? attack.why;
   try {
     const said = await attack.run(lab);
     await see(entry);
-    const isSame = attack.replacesAvatar || entry.seen.rows.get(username) === avatar;
+    const isSame = attack.replacesAvatar || avatarOf(entry.seen, username) === avatar;
     if (attack.expects || !isSame) judge("failed", said ?? "It went through.", "That should have been refused.");
     else judge("harmless", said, why);
   } catch (error) {

@@ -1,6 +1,7 @@
 // What became of an upload, in its entry: the old and the new avatar, and on a narrow screen, where the tables are far away,
 // the objects and the row.
 
+import { avatarOf, look } from "./changes.js";
 import { build } from "./elements.js";
 
 const SIDE = 96;
@@ -20,22 +21,21 @@ function findAvatar(username) {
   return document.querySelector(`#users [data-user="${CSS.escape(username)}"] .avatar`);
 }
 
-/** The user's old and new avatar and row, and the state and expiry of each object. `rows`: the keys before, by username;
- * `existed`: the keys that the page saw at any time. */
-export function drawResult({ fetched, keys, username, picture, rows, existed }) {
-  const row = fetched.querySelector(`#rows [data-username="${CSS.escape(username)}"]`);
+/** The user's old and new avatar and row, and the state and expiry of each object. `was`: the key before; `existed`: the
+ * keys that the page saw at any time. */
+export function drawResult({ fetched, keys, username, picture, was, existed }) {
   const found = [...keys].map((key) => [key, fetched.querySelector(`#objects [data-key="${CSS.escape(key)}"]`)]);
   found.sort(([, one], [, other]) => Boolean(other) - Boolean(one));
   const objects = found.map(([key, row]) => drawObject(key, row, existed.has(key)));
   return {
     pictures: [picture ?? "", " → ", findAvatar(username)?.cloneNode(true) ?? ""],
-    list: build("ul", { className: "result" }, ...objects, drawRow(username, rows.get(username) || "none", row?.dataset.avatar || "none")),
+    list: build("ul", { className: "result" }, ...objects, drawRow(username, was || "none", avatarOf(look(fetched), username) || "none")),
   };
 }
 
 /** What remains of an upload that was not completed. */
-export function drawRemains({ fetched, keys, rows, existed }, username) {
-  const { list } = drawResult({ fetched, keys, username, rows, existed });
+export function drawRemains(entry, username) {
+  const { list } = drawResult({ ...entry, username });
   list.className = "remains";
   return list;
 }

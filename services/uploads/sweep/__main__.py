@@ -20,9 +20,11 @@ from services.settings.environment import InvalidSettingsError, read_settings
 from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
 from services.store.responses import check_responses
 from services.uploads.bucket import Bucket
+from services.uploads.notifier import Notifier
 from services.uploads.sweep.settings import Settings
 from services.uploads.sweep.sweeper import Sweeper
 from services.uploads.users import Users
+from services.uploads.webhook import make_webhook
 from services.web.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -85,9 +87,12 @@ def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], flo
     Raises:
         BotoCoreError, ValueError: one of boto3's own settings is invalid.
     """
+    bucket = Bucket(check_responses(boto3.client("s3", config=S3_CONFIG.merge(PATIENT))), settings.bucket)
+    users = Users(check_responses(boto3.client("dynamodb", config=CLIENT_CONFIG)), settings.table)
+    webhook = make_webhook(settings.confirmed_url, settings.confirmed_secret)
     return Sweeper(
-        Bucket(check_responses(boto3.client("s3", config=S3_CONFIG.merge(PATIENT))), settings.bucket),
-        Users(check_responses(boto3.client("dynamodb", config=CLIENT_CONFIG)), settings.table),
+        bucket,
+        users,
         settings.limits,
         settings.confirm_seconds + settings.margin_seconds,
         settings.max_deletions,
@@ -95,6 +100,7 @@ def make_sweeper(settings: Settings, executor: Executor, clock: Callable[[], flo
         clock,
         executor,
         full=full,
+        notifier=Notifier(webhook, users, bucket, settings.limits) if webhook else None,
     )
 
 

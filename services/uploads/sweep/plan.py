@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.store.keys import AVATAR_PREFIX, UploadId, parse_key
+from services.store.keys import Upload, parse_key
+from services.store.table import Value
 from services.uploads.sweep.report import Outcome, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from services.store.kinds import Kind
     from services.store.table import Row
     from services.uploads.objects import Listed, Reference
 
@@ -66,7 +68,7 @@ class Rules:
 class Live:
     """A row refers to the object. It may have the pending tag again; then `read_tags` is set."""
 
-    upload_id: UploadId
+    upload: Upload
     read_tags: bool
     read_checksum: bool
 
@@ -75,21 +77,21 @@ class Live:
 class Unreferenced:
     """No row refers to the object, nor ever will."""
 
-    upload_id: UploadId
+    upload: Upload
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
     """No row refers to the object, nor ever will. It may have the pending tag, which a full sweep reads."""
 
-    upload_id: UploadId
+    upload: Upload
 
 
 @dataclass(frozen=True, slots=True)
 class Young:
     """No row refers to the object yet."""
 
-    upload_id: UploadId
+    upload: Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,59 +111,64 @@ class Missing:
 Finding = Live | Unreferenced | Deferred | Young | Foreign | Missing
 
 
-def compare(references: Iterable[Reference], listed: Iterable[Listed], rules: Rules) -> Iterator[Finding]:
-    """Merge the references and the objects, both sorted by key. Only the current one of each is in memory."""
+def compare(kind: Kind, references: Iterable[Reference], listed: Iterable[Listed], rules: Rules) -> Iterator[Finding]:
+    """Merge the references and the objects of a kind, both sorted by key. Only the current one of each is in memory."""
     rows = iter(references)
     row = next(rows, None)
     for entry in listed:
-        while row and row.avatar < entry.key:
+        while row and row.key < entry.key:
             yield Missing(row)
             row = next(rows, None)
         is_referenced = False
-        while row and row.avatar == entry.key:
+        while row and row.key == entry.key:
             is_referenced = True
             row = next(rows, None)
-        yield _classify(entry, rules, is_referenced=is_referenced)
+        yield _classify(kind, entry, rules, is_referenced=is_referenced)
     while row:
         yield Missing(row)
         row = next(rows, None)
 
 
-def _classify(entry: Listed, rules: Rules, *, is_referenced: bool) -> Finding:
-    upload_id = parse_key(entry.key, AVATAR_PREFIX)
+def _classify(kind: Kind, entry: Listed, rules: Rules, *, is_referenced: bool) -> Finding:
+    upload_id = parse_key(entry.key, kind.permanent_prefix)
     if upload_id is None:
         return Foreign(entry.key)
+    upload = Upload(kind, upload_id)
     if is_referenced:
-        return Live(upload_id, rules.covers(entry.modified), rules.is_recent(entry.modified))
+        return Live(upload, rules.covers(entry.modified), rules.is_recent(entry.modified))
     # The id has the time of the presign, which limits when a confirm was possible. The time of writing counts as well:
     # an object that was written recently under an old id, such as a seed, may not have its row yet.
     if not rules.is_settled(max(upload_id.created, entry.modified)):
-        return Young(upload_id)
+        return Young(upload)
     if rules.can_have_tag(entry.modified) and not rules.covers(entry.modified):
-        return Deferred(upload_id)
-    return Unreferenced(upload_id)
+        return Deferred(upload)
+    return Unreferenced(upload)
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
     """No row refers to the object, and no lifecycle rule deletes it. `owner`: the user whom its metadata names."""
 
-    key: str
+    upload: Upload
     owner: str
 
 
-def find_excess(orphans: int, report: Report, max_deletions: int, max_share: float) -> str | None:
-    """Why a sweep must not delete that many orphans. None if it may."""
-    if not orphans:
+def find_excess(orphans: Mapping[str, int], report: Report, max_deletions: int, max_share: float) -> str | None:
+    """Why a sweep must not delete that many orphans. None if it may. `orphans`: their number by kind."""
+    total = sum(orphans.values())
+    if not total:
         return None
     if not report.rows:
-        return "no row has or had an avatar, so TABLE is probably the name of another table"
-    if orphans > max_deletions:
-        return f"{orphans:,} orphans are more than MAX_DELETIONS, which is {max_deletions:,}"
-    if orphans > max(MIN_DELETIONS, max_share * report.listed):
-        return (
-            f"{orphans:,} orphans among {report.listed:,} objects are more than MAX_DELETED_SHARE, which is {max_share}"
-        )
+        return "no row has or had a picture, so TABLE is probably the name of another table"
+    if total > max_deletions:
+        return f"{total:,} orphans are more than MAX_DELETIONS, which is {max_deletions:,}"
+    for kind, count in orphans.items():
+        # Each kind has its own share: many objects of one kind must not hide that all objects of another are orphans.
+        if count > max(MIN_DELETIONS, max_share * report.listed[kind]):
+            return (
+                f"{count:,} orphans among {report.listed[kind]:,} objects of the kind {kind} are more than"
+                f" MAX_DELETED_SHARE, which is {max_share}"
+            )
     return None
 
 
@@ -170,11 +177,13 @@ def decide_orphan(orphan: Orphan, row: Row | None, *, is_there: bool, is_doubtfu
 
     `is_there`: whether the object to which the row refers exists. `is_doubtful`: whether the object of some row is
     missing. That happens if the table was restored to a former state. A row only moves forward, so even a former state
-    proves that an object was replaced or removed; but it does not prove that an object never became the avatar.
+    proves that an object was replaced or removed; but it does not prove that an object was never confirmed.
     """
-    if row and row.avatar == orphan.key:
+    kind, key = orphan.upload.kind, orphan.upload.permanent_key
+    value = row.of(kind) if row else Value()
+    if value.key == key:
         return Outcome.LIVE
-    if row and row.avatar and not is_there:
+    if value.key and not is_there:
         return Outcome.KEPT
-    is_past = row is not None and orphan.key <= max(row.avatar or "", AVATAR_PREFIX + (row.removed or ""))
+    is_past = key <= max(value.key or "", kind.permanent_prefix + (value.removed or ""))
     return Outcome.KEPT if is_doubtful and not is_past else Outcome.DELETED

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from services.settings import limits
+from services.settings import application, limits
 from services.settings.environment import METRICS_NAMESPACE, BucketName, MetricsNamespace, TableName, WriteMetrics
-from services.uploads.picture import PictureLimits
+from services.uploads.picture import limit_kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.store.kinds import PictureLimits
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,9 +26,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     margin_seconds: limits.MarginSeconds = limits.MARGIN_SECONDS
     max_deletions: limits.MaxDeletions = limits.MAX_DELETIONS
     max_deleted_share: limits.MaxDeletedShare = limits.MAX_DELETED_SHARE
+    confirmed_url: application.ConfirmedUrl = None
+    confirmed_secret: application.ConfirmedSecret = None
     metrics: WriteMetrics = False
     metrics_namespace: MetricsNamespace = METRICS_NAMESPACE
 
+    def __post_init__(self) -> None:
+        application.check_webhook(self.confirmed_url, self.confirmed_secret)
+
     @property
-    def limits(self) -> PictureLimits:
-        return PictureLimits(self.max_bytes, self.max_width, self.max_height)
+    def limits(self) -> Mapping[str, PictureLimits]:
+        return limit_kinds(self.max_bytes, self.max_width, self.max_height)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from services.store.clients import AWS_ERRORS
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIXES, USERNAME_FIELD
-from services.store.states import State, find_avatar_state, is_marked
+from services.store.keys import USERNAME_FIELD, Upload
+from services.store.kinds import KINDS, PENDING_PREFIXES, Kind
+from services.store.states import State, find_value_state, is_marked
 from services.store.table import UnknownUserError
 from services.uploads.bucket import Bucket, ChangedError, MissingObjectError, NotDeletedError, OtherBytesError
 from services.uploads.decision import Replace, decide_repair
@@ -35,17 +36,26 @@ from services.uploads.sweep.plan import (
 from services.uploads.sweep.report import Outcome, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
+    from services.store.kinds import PictureLimits
     from services.store.table import Row
-    from services.uploads.picture import PictureLimits
-    from services.uploads.users import Users
+    from services.uploads.notifier import Notifier
+    from services.uploads.rows import Rows
 
 logger = logging.getLogger(__name__)
 
 BATCH = 1000
 """Number of findings that are inspected together; S3 deletes as many objects in one call."""
+
+TOLD_BATCH = 100
+"""Number of rows of whose state the application is told together."""
+
+MAX_TOLD = 100_000
+"""Number of rows of whose state one sweep tells the application. If a message takes a second, they take 52 minutes with
+32 threads, and the next sweep starts after an hour.
+"""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -68,8 +78,9 @@ class Sweeper:
     """
 
     bucket: Bucket
-    users: Users
-    limits: PictureLimits
+    users: Rows
+    limits: Mapping[str, PictureLimits]
+    """By kind."""
     settle_seconds: int
     """The confirm window plus the margin."""
     max_deletions: int
@@ -79,6 +90,8 @@ class Sweeper:
     pending_prefixes: tuple[str, ...] = PENDING_PREFIXES
     full: bool = False
     """Whether every sweep is a full one, whatever the hour."""
+    notifier: Notifier | None = None
+    """Tells the application, if there is one."""
 
     def sweep(self, *, dry_run: bool = False, show_progress: ShowProgress = show_no_progress) -> Report:
         """
@@ -92,12 +105,15 @@ class Sweeper:
             # The whole table is read first. If no row referred to an object by then and one does later, a confirm wrote
             # that row, and a confirm is possible for young objects only.
             report.rows = ledger.write(show_progress(self.users.list_rows(), "rows", None))
-            listed = show_progress(self.bucket.list_objects(AVATAR_PREFIX), "objects", report.rows)
-            findings = compare(ledger.read(), listed, rules)
             is_doubtful = False
-            while batch := list(itertools.islice(findings, BATCH)):
-                is_doubtful |= self._inspect_batch(batch, ledger, report)
+            for kind in KINDS.values():
+                objects = self.bucket.list_objects(kind.permanent_prefix)
+                listed = show_progress(objects, kind.permanent_prefix, ledger.count(kind))
+                findings = compare(kind, ledger.read(kind), listed, rules)
+                while batch := list(itertools.islice(findings, BATCH)):
+                    is_doubtful |= self._inspect_batch(kind, batch, ledger, report)
             self._treat_orphans(ledger, report, show_progress, is_doubtful=is_doubtful)
+            self._tell_application(ledger, report, show_progress)
         pending = itertools.chain.from_iterable(map(self.bucket.list_objects, self.pending_prefixes))
         for entry in show_progress(pending, "pending", None):
             # Lifecycle rules delete these. Their number shows how many uploads are abandoned.
@@ -107,17 +123,17 @@ class Sweeper:
     def _make_rules(self, now: float) -> Rules:
         return Rules(now, self.settle_seconds, full=self.full or is_full_hour(now))
 
-    def _inspect_batch(self, batch: Sequence[Finding], ledger: Ledger, report: Report) -> bool:
+    def _inspect_batch(self, kind: Kind, batch: Sequence[Finding], ledger: Ledger, report: Report) -> bool:
         """Inspect and repair, and note the orphans. Return whether the object of some row is missing, or may be."""
 
         def inspect(finding: Finding) -> Outcome | Orphan:
-            return self._attempt(_name(finding), lambda: self._find_outcome(finding, dry_run=report.dry_run))
+            return self._attempt(_name(finding), lambda: self._find_outcome(kind, finding, dry_run=report.dry_run))
 
         is_doubtful = False
         orphans: list[Orphan] = []
         for finding, outcome in zip(batch, self.executor.map(inspect, batch), strict=True):
             is_missing = isinstance(finding, Missing)
-            report.listed += not is_missing
+            report.listed[kind.name] += not is_missing
             if isinstance(outcome, Orphan):
                 orphans.append(outcome)
             else:
@@ -130,13 +146,15 @@ class Sweeper:
         """Delete the orphans, unless there are too many. Each one's owner is read again right before."""
 
         def decide(orphan: Orphan) -> Outcome:
-            return self._attempt(orphan.key, lambda: self._decide_orphan(orphan, is_doubtful=is_doubtful))
+            return self._attempt(
+                orphan.upload.permanent_key, lambda: self._decide_orphan(orphan, is_doubtful=is_doubtful)
+            )
 
-        count = ledger.count_orphans()
-        report.excess = find_excess(count, report, self.max_deletions, self.max_deleted_share)
-        orphans = iter(show_progress(ledger.read_orphans(), "orphans", count))
+        counts = ledger.count_orphans()
+        report.excess = find_excess(counts, report, self.max_deletions, self.max_deleted_share)
+        orphans = iter(show_progress(ledger.read_orphans(), "orphans", sum(counts.values())))
         while batch := list(itertools.islice(orphans, BATCH)):
-            keys = [orphan.key for orphan in batch]
+            keys = [orphan.upload.permanent_key for orphan in batch]
             if report.excess:
                 outcomes = dict.fromkeys(keys, Outcome.SKIPPED)
             else:
@@ -146,6 +164,32 @@ class Sweeper:
                     outcomes |= dict.fromkeys(failed, Outcome.FAILED)
             for key in keys:
                 report.add(outcomes[key], key)
+
+    def _tell_application(self, ledger: Ledger, report: Report, show_progress: ShowProgress) -> None:
+        """Tell the application of every row of whose state it was not told. If it accepts no message of a batch, the
+        rest is left to the next sweep.
+        """
+        if self.notifier is None:
+            return
+        notifier, count, left = self.notifier, ledger.count_untold(), MAX_TOLD
+
+        def tell(kind: Kind, username: str) -> Outcome:
+            def act() -> Outcome:
+                return Outcome.TOLD if notifier.tell_state(username, kind) else Outcome.UNTOLD
+
+            return Outcome.TOLD if report.dry_run else self._attempt(username, act)
+
+        is_accepting = True
+        untold = iter(show_progress(ledger.read_untold(), "untold", count))
+        while batch := list(itertools.islice(untold, TOLD_BATCH)):
+            if left <= 0 or not is_accepting:
+                outcomes = [Outcome.WAITING if is_accepting else Outcome.UNTOLD] * len(batch)
+            else:
+                outcomes = list(self.executor.map(tell, *zip(*batch, strict=True)))
+                is_accepting = not all(outcome is Outcome.UNTOLD for outcome in outcomes)
+            left -= len(batch)
+            for (kind, username), outcome in zip(batch, outcomes, strict=True):
+                report.add(outcome, f"{username} ({kind.name})")
 
     def _delete(self, keys: Sequence[str]) -> set[str]:
         """Delete these objects and return the keys that were not deleted."""
@@ -163,7 +207,7 @@ class Sweeper:
     def _attempt(self, name: str, act: Callable[[], Result]) -> Result | Outcome:
         try:
             return act()
-        except (MissingObjectError, ChangedError):
+        except (MissingObjectError, ChangedError, UnknownUserError):
             return Outcome.GONE
         except AWS_ERRORS as error:
             logger.warning("%s: %s", name, error)
@@ -173,14 +217,14 @@ class Sweeper:
             logger.exception("%s: unexpected error", name)
             return Outcome.FAILED
 
-    def _find_outcome(self, finding: Finding, *, dry_run: bool) -> Outcome | Orphan:
+    def _find_outcome(self, kind: Kind, finding: Finding, *, dry_run: bool) -> Outcome | Orphan:
         match finding:
             case Live():
                 return self._inspect_live(finding, dry_run=dry_run) if finding.read_tags else Outcome.LIVE
-            case Unreferenced(upload_id):
-                return self._inspect_unreferenced(upload_id.avatar_key)
+            case Unreferenced(upload):
+                return self._inspect_unreferenced(upload)
             case Missing(reference):
-                return self._inspect_missing(reference.avatar, reference.username)
+                return self._inspect_missing(kind, reference.key, reference.username)
             case Deferred():
                 return Outcome.DEFERRED
             case Young():
@@ -189,14 +233,14 @@ class Sweeper:
                 return Outcome.FOREIGN
 
     def _inspect_live(self, live: Live, *, dry_run: bool) -> Outcome:
-        key = live.upload_id.avatar_key
+        key, limits = live.upload.permanent_key, self.limits[live.upload.kind.name]
         if not is_marked(self.bucket.read_tags(key)) and not (live.read_checksum and self._has_other_bytes(key)):
             return Outcome.LIVE
-        stored = self.bucket.inspect(key, self.limits.max_bytes)
+        stored = self.bucket.inspect(key, limits.max_bytes)
         if stored is None:
             raise MissingObjectError(key)
-        # Not the configured strategy: only forms of `tag` can post to an avatar's key.
-        step = decide_repair(live.upload_id, stored, self.limits, STRATEGIES["tag"])
+        # Not the configured strategy: only forms of `tag` can post to a permanent key.
+        step = decide_repair(live.upload, stored, limits, STRATEGIES["tag"])
         if not dry_run:
             try:
                 self.bucket.repair(step)
@@ -207,32 +251,32 @@ class Sweeper:
     def _has_other_bytes(self, key: str) -> bool:
         return not self.bucket.describe(key).is_declared
 
-    def _inspect_unreferenced(self, key: str) -> Outcome | Orphan:
+    def _inspect_unreferenced(self, upload: Upload) -> Outcome | Orphan:
+        key = upload.permanent_key
         if is_marked(self.bucket.read_tags(key)):
             return Outcome.PENDING
-        return Orphan(key, self.bucket.describe(key).metadata.get(USERNAME_FIELD, ""))
+        return Orphan(upload, self.bucket.describe(key).metadata.get(USERNAME_FIELD, ""))
 
     def _decide_orphan(self, orphan: Orphan, *, is_doubtful: bool) -> Outcome:
-        row = self._find_row(orphan.owner)
-        avatar = row.avatar if row else None
-        is_there = avatar is not None and self._is_there(avatar)
-        if avatar and not is_there and self._find_row(orphan.owner) != row:
+        kind, row = orphan.upload.kind, self._find_row(orphan.owner)
+        key = _find_key(row, kind)
+        is_there = key is not None and self._is_there(kind, key)
+        if key and not is_there and _find_key(self._find_row(orphan.owner), kind) != key:
             # A confirm replaced the picture between the reads.
             return Outcome.GONE
         return decide_orphan(orphan, row, is_there=is_there, is_doubtful=is_doubtful)
 
-    def _inspect_missing(self, avatar: str, username: str) -> Outcome:
-        is_there = self._is_there(avatar)
+    def _inspect_missing(self, kind: Kind, key: str, username: str) -> Outcome:
+        is_there = self._is_there(kind, key)
         # The row is read after the object: in the other order a confirm could replace the picture between the reads.
-        row = self._find_row(username)
-        if row is None or row.avatar != avatar:
+        if _find_key(self._find_row(username), kind) != key:
             return Outcome.GONE
-        state = find_avatar_state(avatar, is_there=is_there)
+        state = find_value_state(kind, key, is_there=is_there)
         return Outcome.DANGLING if state is State.DANGLING else Outcome.LIVE
 
-    def _is_there(self, key: str) -> bool:
-        # The sweep has permission for keys under `avatars/` only.
-        if not key.startswith(AVATAR_PREFIX):
+    def _is_there(self, kind: Kind, key: str) -> bool:
+        # The sweep has permission for keys under permanent prefixes only.
+        if not key.startswith(kind.permanent_prefix):
             return False
         try:
             self.bucket.describe(key)
@@ -247,11 +291,15 @@ class Sweeper:
             return None
 
 
+def _find_key(row: Row | None, kind: Kind) -> str | None:
+    return row.of(kind).key if row else None
+
+
 def _name(finding: Finding) -> str:
     match finding:
-        case Live(upload_id) | Unreferenced(upload_id) | Deferred(upload_id) | Young(upload_id):
-            return upload_id.avatar_key
+        case Live(upload) | Unreferenced(upload) | Deferred(upload) | Young(upload):
+            return upload.permanent_key
         case Missing(reference):
-            return f"{reference.username} -> {reference.avatar}"
+            return f"{reference.username} -> {reference.key}"
         case Foreign(key):
             return key

@@ -13,12 +13,15 @@ from services.web.callers.identity import (
     NotLoggedInError,
     OtherUserError,
 )
+from services.web.callers.issuer import Issuer
+from services.web.callers.key_set import discover_over_http, fetch_over_http
+from services.web.callers.verifier import Verifier
 from services.web.request_context import annotate
 
 if TYPE_CHECKING:
     from litestar import Request
 
-    from services.web.callers.verifier import Verifier
+    from services.settings.tokens import TokenSettings
 
 USERNAME_HEADER = "X-Username"
 """A request header with the username for whom the client makes the request. It is optional, and it grants nothing:
@@ -29,7 +32,8 @@ _USERNAME_HEADER = USERNAME_HEADER.lower().encode()
 
 
 class Guard:
-    def __init__(self, audience: Audience, verifier: Verifier) -> None:
+    def __init__(self, audience: Audience | None, verifier: Verifier) -> None:
+        """`audience`: None if the tokens are not the auth service's. Only the auth service has a session cookie."""
         self._audience = audience
         self._verifier = verifier
 
@@ -72,12 +76,34 @@ class Guard:
         scheme, _, credentials = header.decode("latin-1").partition(" ")
         if scheme.lower() == "bearer" and credentials:
             return credentials.strip()
+        if self._audience is None:
+            raise NotLoggedInError("There is no Bearer token.")
         cookie = find_session_cookie(request, self._audience)
         if not cookie:
             raise NotLoggedInError("There is no session cookie and no Bearer token.")
         if request.method not in {"GET", "HEAD"}:
             require_own_origin(request, self._audience)
         return cookie
+
+
+def make_guard(settings: TokenSettings) -> Guard:
+    """The guard of a service that does not issue tokens itself."""
+    if settings.issuer is None:
+        audience = Audience(settings.origin)
+        fetch = fetch_over_http(settings.jwks_url or "")
+        return Guard(audience, Verifier(Issuer.of_auth_service(audience), fetch))
+    fetch = fetch_over_http(settings.jwks_url) if settings.jwks_url else discover_over_http(settings.issuer)
+    return Guard(None, Verifier(make_issuer(settings), fetch))
+
+
+def make_issuer(settings: TokenSettings) -> Issuer:
+    """The issuer that the settings describe."""
+    return Issuer(
+        url=settings.issuer or "",
+        audiences=tuple((settings.audience or "").split(",")),
+        algorithms=tuple(settings.algorithms.split(",")),
+        username_claim=settings.username_claim,
+    )
 
 
 def require_named_user(request: Request[Any, Any, Any], caller: Caller) -> None:

@@ -17,7 +17,6 @@ from playwright.sync_api import expect
 
 from bench.soak.sweeping import sweep
 from infra.local.stack import inherit_environ
-from services.store.keys import UploadId
 from services.uploads.sweep.report import Outcome
 from tests import web
 from tests.browsing import PHOTOGRAPH, SAME, difference, draw_avatar, only_chromium, read_key
@@ -25,6 +24,7 @@ from tests.conftest import only_prefix
 from tests.eventually import PATIENCE_SECONDS
 from tests.integration.test_three_phases import *  # noqa: F403 - the tests themselves
 from tests.pictures import make_picture
+from tests.rows import make_upload
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
@@ -56,7 +56,7 @@ def test_the_page_uploads_an_avatar(site: Site, user: User, bucket: Bucket) -> N
 
 
 def test_the_sweeps_role_allows_a_sweep_to_delete_an_orphan(user: User, bucket: Bucket, stack: Stack) -> None:
-    orphan = UploadId(str(uuid_utils.uuid7())).avatar_key
+    orphan = make_upload(str(uuid_utils.uuid7())).permanent_key
     bucket.aws.s3.put_object(
         Bucket=bucket.name,
         Key=orphan,

@@ -9,13 +9,14 @@ import pytest
 import uuid_utils
 
 from infra.local.stack import REGION
-from services.store.keys import UploadId
-from services.store.table import AVATAR, USERNAME, make_key, read_avatar
+from services.store.kinds import AVATAR
+from services.store.table import USERNAME, make_key, read_value
 from tests.infra import former_stack
 from tests.infra.applied.cloud import EmulatedCloud
 from tests.infra.applied.resources import find_leftovers, is_key_usable, make_kinds
 from tests.infra.stacks import Stack
 from tests.pictures import make_picture
+from tests.rows import make_upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def test_an_upgrade_keeps_bucket_table_key_and_all_data(former: Stack, emulator:
     bucket, table = before["bucket"], before["table"]
     key = former.cloud.one(KEY, "signing").outputs["keyId"]
     uploader, remover, leaver = sorted(row[USERNAME]["S"] for row in scan(emulator, table))
-    new = UploadId(str(uuid_utils.uuid7())).avatar_key
+    new = make_upload(str(uuid_utils.uuid7())).permanent_key
     replace_avatar(emulator, bucket, table, uploader, new)
     replace_avatar(emulator, bucket, table, remover, None)
     replace_avatar(emulator, bucket, table, leaver, None)
@@ -79,19 +80,19 @@ def test_an_upgrade_keeps_bucket_table_key_and_all_data(former: Stack, emulator:
 def replace_avatar(aws: Aws, bucket: str, table: str, username: str, avatar: str | None) -> None:
     """Change a user's avatar as a confirm or a removal does."""
     name: dict[str, Any] = {"TableName": table, "Key": make_key(username)}
-    old = read_avatar(aws.dynamodb.get_item(**name).get("Item", {}))
+    old = read_value(AVATAR, aws.dynamodb.get_item(**name).get("Item", {})).key
     assert old
     if avatar:
         aws.s3.put_object(Bucket=bucket, Key=avatar, Body=make_picture(), Metadata={"username": username})
         aws.dynamodb.update_item(
             **name,
             UpdateExpression="SET #avatar = :new",
-            ExpressionAttributeNames={"#avatar": AVATAR},
+            ExpressionAttributeNames={"#avatar": AVATAR.attribute},
             ExpressionAttributeValues={":new": {"S": avatar}},
         )
     else:
         aws.dynamodb.update_item(
-            **name, UpdateExpression="REMOVE #avatar", ExpressionAttributeNames={"#avatar": AVATAR}
+            **name, UpdateExpression="REMOVE #avatar", ExpressionAttributeNames={"#avatar": AVATAR.attribute}
         )
     aws.s3.delete_object(Bucket=bucket, Key=old)
 
