@@ -120,12 +120,22 @@ def test_every_state_of_the_page_passes_axe(
     check(page, "offer to scale down")
     page.keyboard.press("Escape")
 
+    page.get_by_role("group", name="Who refuses it? Post as another user").get_by_label("S3").check()
     for name, verdict in (("skip", "harmless"), ("user", "refused"), ("late", "running")):
         page.locator(f'[data-attack="{name}"]').click()
         expect(page.locator("li.attack", has=page.locator(f'[data-attack="{name}"]'))).to_have_attribute(
             "data-verdict", verdict
         )
     check(page, "attacks with each outcome")
+    device_site.choose_flow("skip")
+    page.get_by_label("Step by step").check()
+    device_site.input("skip").set_input_files(PHOTOGRAPH)
+    device_site.entry.get_by_role("button", name="Send Presign").press("Enter")
+    expect(device_site.entry.get_by_role("button", name="Send POST")).to_be_focused()
+    check(page, "a call that waits for a click")
+    device_site.entry.get_by_role("button", name="Close the tab here").press("Enter")
+    device_site.expect_entry("left-out")
+    check(page, "the tab was closed")
     page.get_by_role("button", name="Sweep now").click()
     expect(page.locator("[data-told]")).to_have_text("Sweep finished.")
     check(page, "after a sweep")

@@ -7,10 +7,12 @@ import * as editor from "./editor.js";
 import { recognize, refuseUnedited } from "./formats.js";
 import { passDay, showClock, sweep } from "./lifecycle.js";
 import { countDownForms } from "./policy.js";
+import { judge, readPrediction, showScore } from "./predictions.js";
 import { ask as askUser } from "./question.js";
-import { copyPicture, drawResult } from "./result.js";
+import { copyPicture, drawRemains, drawResult } from "./result.js";
 import { build } from "./elements.js";
 import { fitToLimits } from "./scaling.js";
+import { TabClosed, isStepByStep, waitForClick } from "./steps.js";
 import { Entry } from "./timeline.js";
 import { Upload, confirm, readOnce, removeAvatar, withoutMetadata } from "./upload.js";
 import { countDown, fetchChanges, reload, remember, scrollTables, showChanges } from "./view.js";
@@ -29,6 +31,7 @@ let choices = 0;
 const outcomes = new Map();
 /** The bucket and the table before the last upload. The tables mark the differences from it. */
 let before = null;
+let shownQuery = location.search;
 
 remember();
 countDown();
@@ -36,7 +39,13 @@ setInterval(countDown, 30_000);
 setInterval(countDownForms, 1000);
 showClock().catch(report);
 
-addEventListener("popstate", () => turn());
+showLinkedAttack();
+
+addEventListener("popstate", () => {
+  // A link to an attack changes the address, too.
+  if (location.search !== shownQuery) turn();
+  showLinkedAttack();
+});
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-page]");
@@ -201,6 +210,7 @@ function startAtOnce(file, flow) {
 
 function startEdited(button) {
   const isRemoving = isRemovingMetadata();
+  const flow = document.querySelector("[name=flow]:checked").value;
   const name = editor.nameFile();
   // Otherwise a second click would upload the picture twice.
   button.disabled = true;
@@ -212,7 +222,7 @@ function startEdited(button) {
     return result;
   });
   performUpload(name, closed, ({ file, isOriginal }, username) => {
-    const options = { flow: "confirm", username, isRemoving };
+    const options = { flow, username, isRemoving };
     return isOriginal ? uploadAtOnce(file, options) : upload(file, { ...options, note: "The page cropped and scaled the picture." });
   });
 }
@@ -276,7 +286,8 @@ function isRemovingMetadata() {
 
 async function upload(file, { flow, username, note }) {
   sayTaken("");
-  const watch = { look: () => noteStored(entry, going.form) };
+  const isStepping = isStepByStep();
+  const watch = { look };
   const going = new Upload(file, { username, watch, withConfirm: flow !== "skip" });
   const name = file.name || "Picture";
   const entry = new Entry(`${name} for ${username}`);
@@ -285,12 +296,31 @@ async function upload(file, { flow, username, note }) {
   let phase = "presign";
   watch.phase = (next) => {
     phase = next;
-    entry.say("running", PHASES[phase].says);
-    return entry.observe(PHASES[phase].name, (call) => PHASES[phase].tell(call, file, note));
+    const { name, says, tell } = PHASES[phase];
+    return watchCall(name, says, (call) => tell(call, file, note), () => entry.offer("Cancel", () => going.cancel()));
   };
   entry.reveal();
   await begin(entry, username);
   await run();
+
+  /** The options of a call with this name. `begin` is called when the user has sent it. */
+  function watchCall(name, says, tell, begin) {
+    const observe = entry.observe(name, tell);
+    entry.say("running", says);
+    if (!isStepping) return { observe };
+    const hold = async (call) => {
+      entry.say("running", `${name} waits. Look at the request, then send it.`);
+      await waitForClick(entry, name, call);
+      entry.say("running", says);
+      begin();
+    };
+    return { observe, hold };
+  }
+
+  async function look() {
+    noteStored(entry, going.form);
+    if (isStepping) await see(entry);
+  }
 
   async function run() {
     entry.offer("Cancel", () => going.cancel());
@@ -300,8 +330,16 @@ async function upload(file, { flow, username, note }) {
       if (avatar) await finish(avatar);
       else await leaveOut();
     } catch (error) {
-      await fail(error);
+      if (error instanceof TabClosed) await closeTab(error);
+      else await fail(error);
     }
+  }
+
+  async function closeTab(error) {
+    entry.offerNothing();
+    const remains = (await see(entry)) ? [drawRemains(entry, username)] : [];
+    entry.note("left-out", `${error.message} ${REMAINS[error.call]}`, ...remains);
+    entry.say("left-out", error.message);
   }
 
   async function finish(avatar) {
@@ -318,7 +356,8 @@ async function upload(file, { flow, username, note }) {
 
   async function repeat() {
     const { form } = going;
-    await postForm(form, file, { observe: entry.observe("POST again", () => "The same form was still valid.") });
+    await postForm(form, file, watchCall("POST again", "Posting again", () => "The same form was still valid.", () => entry.offerNothing()));
+    entry.say("done", "Done: it is the avatar.");
     await see(entry);
     entry.note("left-out", AFTERMATH[strategy()]);
     entry.offer("Confirm again", () => perform(confirmAgain, { queue: "uploads", after: settled }));
@@ -327,13 +366,16 @@ async function upload(file, { flow, username, note }) {
   async function confirmAgain() {
     const { form } = going;
     entry.offerNothing();
-    entry.say("running", "Confirming again");
     try {
-      const observe = entry.observe("Confirm again", () => "Nothing will delete it.");
-      const { avatar } = await confirm(form, { username: going.username, observe });
+      const options = watchCall("Confirm again", "Confirming again", () => "Nothing will delete it.", () => entry.offerNothing());
+      const { avatar } = await confirm(form, { username: going.username, ...options });
       await settle(entry, form.key, avatar);
       entry.say("done", "Done: it is the avatar.");
     } catch (error) {
+      if (error instanceof TabClosed) {
+        await closeTab(error);
+        return;
+      }
       entry.say("failed", `It was not confirmed again. ${explain(error)}`);
       await see(entry);
       if (going.canConfirmAgain(error)) entry.offer("Confirm again", () => perform(confirmAgain, { queue: "uploads", after: settled }));
@@ -369,6 +411,15 @@ async function seeCurrentUser() {
   await show().catch(report);
   return currentUser();
 }
+
+/** What remains after the tab was closed before a call. */
+const REMAINS = {
+  Presign: "Without a form, S3 accepts nothing.",
+  POST: "The services store nothing about a form. It expires unused.",
+  Confirm: "S3 has the file, but no row refers to it. A lifecycle rule deletes it.",
+  "POST again": "The upload was confirmed before.",
+  "Confirm again": AFTERMATH[document.querySelector("#strategy").dataset.strategy],
+};
 
 const PHASES = {
   presign: {
@@ -417,12 +468,14 @@ async function begin(entry, username) {
   // An earlier upload's deletion may be late.
   for (const [key, { owner, state }] of before.objects) if (owner === username && state === "orphan") entry.keys.add(key);
   entry.was = old;
-  entry.showResult(drawResult({ ...entry, fetched: document, username }));
+  entry.existed = new Set(entry.seen.objects.keys());
+  entry.showResult(drawResult({ ...entry, fetched: entry.fetched ?? document, username }));
 }
 
 /** Note the object that S3 stored: its 204 says so, and the page need not ask. */
 function noteStored(entry, { key, fields }) {
   if (entry.seen.objects.has(key)) return;
+  entry.existed.add(key);
   const stored = { owner: fields["x-amz-meta-username"], state: "pending" };
   const seen = { ...entry.seen, objects: new Map([...entry.seen.objects, [key, stored]]) };
   entry.showEffects(compare(entry.seen, seen, entry.users));
@@ -447,6 +500,7 @@ async function see(entry) {
     scrollTables(entry.fetched);
     entry.showEffects(compare(entry.seen, seen, entry.users));
     entry.seen = seen;
+    for (const key of seen.objects.keys()) entry.existed.add(key);
     const [username] = entry.users;
     entry.showResult(drawResult({ ...entry, username }));
     return seen;
@@ -490,9 +544,10 @@ async function tryAll() {
 async function tryAttack(name, username = currentUser()) {
   if (outcomes.get(name)?.verdict === "running") return;
   // Another attack or an upload may come first.
-  outcomes.set(name, { verdict: "running", said: "", why: "" });
+  const predicted = readPrediction(findCard(name));
+  outcomes.set(name, { verdict: "running", said: "", why: "", predicted });
   drawOutcome(name);
-  const run = () => runAttack(name, username);
+  const run = () => runAttack(name, username, predicted);
   if (ATTACKS[name].background) run().catch(report);
   else await perform(run, { queue: "uploads", after: settled });
 }
@@ -510,6 +565,8 @@ function drawOutcome(name) {
   card.querySelector(".why").textContent = why;
   card.querySelector(".made").replaceChildren(...calls.map(nameCall));
   card.querySelector(".condition").replaceChildren(...violated.flatMap(nameViolation));
+  judge(card, outcomes.get(name));
+  showScore(outcomes.values());
 }
 
 function nameCall({ name, place, outcome }) {
@@ -523,11 +580,11 @@ function nameViolation({ name, wanted, sent }) {
   return parts;
 }
 
-async function runAttack(name, username) {
+async function runAttack(name, username, predicted) {
   const attack = ATTACKS[name];
   const entry = new Entry(`Attack: ${findCard(name).querySelector("h3").textContent}`, { withProgress: false });
   const judge = (verdict, said, why) => {
-    outcomes.set(name, { verdict, said, why, ...entry.summarize() });
+    outcomes.set(name, { verdict, said, why, predicted, ...entry.summarize() });
     entry.element.dataset.outcome = verdict;
     drawOutcome(name);
     entry.say(verdict === "refused" || verdict === "harmless" ? "done" : verdict, said || VERDICTS[verdict]);
@@ -586,7 +643,8 @@ function perform(action, { queue = "others", after = show } = {}) {
   const username = currentUser();
   waiting += 1;
   document.body.dataset.busy = "true";
-  say("");
+  const isHeld = queue === "uploads" && document.querySelector(".call.waiting");
+  say(isHeld ? "An upload waits for your click under What happened. This begins after it." : "");
   queues[queue] = queues[queue].then(async () => {
     await action(username).catch(report);
     // Also after a failure, since a part may be done.
@@ -607,14 +665,21 @@ async function show() {
   await reload();
   keepEditor();
   for (const name of outcomes.keys()) if (!findCard(name).dataset.verdict) drawOutcome(name);
+  showLinkedAttack();
   if (before) mark(before, document);
 }
 
 /** Show another page of a list, without marks. */
 async function turn() {
   before = null;
+  shownQuery = location.search;
   await show().catch(report);
   for (const link of document.querySelectorAll("a.is-taken")) link.classList.remove("is-taken");
+}
+
+/** Mark the attack that the page's address names. `:target` would lose it when its section is replaced. */
+function showLinkedAttack() {
+  for (const card of document.querySelectorAll(".attack")) card.classList.toggle("is-linked", `#${card.id}` === location.hash);
 }
 
 function report(error) {

@@ -65,7 +65,7 @@ export class Upload {
   #posted = false;
   #abort = null;
 
-  /** `watch.phase(name)` returns the phase's `observe`, `watch.progress(part)` gets the progress from 0 to 1,
+  /** `watch.phase(name)` returns the phase's `observe` and `hold`, `watch.progress(part)` gets the progress from 0 to 1,
    * `watch.pause()` is called before the file is posted again, and `watch.look()` between POST and confirm. */
   constructor(file, { username, watch, withConfirm = true }) {
     Object.assign(this, { file, username, watch, withConfirm });
@@ -84,8 +84,7 @@ export class Upload {
       if (!this.#posted) await this.#post(signal);
       if (!this.withConfirm) return null;
       watch.progress(0.9);
-      const observe = watch.phase("confirm");
-      const { avatar } = await confirm(this.#form, { username: this.username, signal, observe });
+      const { avatar } = await confirm(this.#form, { username: this.username, signal, ...watch.phase("confirm") });
       watch.progress(1);
       return avatar;
     } catch (error) {
@@ -135,15 +134,14 @@ export class Upload {
     const { file, username, watch } = this;
     watch.progress(0);
     const began = performance.now();
-    this.#form = await presign(file, { username, signal, observe: watch.phase("presign") });
+    this.#form = await presign(file, { username, signal, ...watch.phase("presign") });
     this.#expires = began + this.#form.expires * 1000;
   }
 
   async #postOnce(signal) {
     const { file, watch } = this;
     watch.progress(0.1);
-    const observe = watch.phase("post");
-    await postForm(this.#form, file, { signal, observe, progress: (part) => watch.progress(0.1 + 0.8 * part) });
+    await postForm(this.#form, file, { signal, ...watch.phase("post"), progress: (part) => watch.progress(0.1 + 0.8 * part) });
     this.#posted = true;
   }
 

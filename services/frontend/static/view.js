@@ -116,7 +116,7 @@ async function fetchPage(address, signal) {
 
 /** Keep what the user has chosen or opened, since the server renders the defaults. */
 function keepChoices(section, next) {
-  for (const { id, checked } of section.querySelectorAll("input[type=checkbox][id]")) {
+  for (const { id, checked } of section.querySelectorAll("input:is([type=checkbox], [type=radio])[id]")) {
     const choice = next.querySelector(`#${id}`);
     if (choice) choice.checked = checked;
   }
