@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 REGION = "eu-central-1"
 SERVICES = ("auth", "uploads", "frontend")
-LOCAL_VARIABLES = {"frontend": {"LIFECYCLE_CLOCK": "true"}, "uploads": {"SERVER_TIMING": "true"}}
+LOCAL_VARIABLES = {"frontend": {"LOCAL_DEMO": "true"}, "uploads": {"SERVER_TIMING": "true"}}
 """Environment variables by service that only the local system sets."""
 
 INHERITED = re.compile(

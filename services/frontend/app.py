@@ -77,11 +77,11 @@ def create_app(
     people = People(dynamodb, settings.table)
     listing = Listing(s3, settings.bucket, executor, clock)
     # The local demo has objects of both strategies. The search for those of `tag` finds those of `prefix` as well.
-    strategy = "tag" if settings.lifecycle_clock else settings.pending
+    strategy = "tag" if settings.local_demo else settings.pending
     inspector = Inspector(s3, settings.bucket, people, executor, listing, strategy)
     limits = {"width": settings.max_width, "height": settings.max_height, "bytes": settings.max_bytes}
     has_login = settings.issuer is None
-    view = View(people, inspector, executor, settings.pending, settings.lifecycle_clock, limits, has_login)
+    view = View(people, inspector, executor, settings.pending, settings.local_demo, limits, has_login)
     changes = Changes(inspector, has_login)
     pictures = Pictures(s3, settings.bucket, settings.picture_url_seconds, clock, credentials)
     environment = create_environment()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from services.frontend.inspector import filter_rows
@@ -33,8 +33,8 @@ SHOWN_FORMATS = [
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The query of the page's URL: the cursor of each of its three lists (None for the first page), and the states that
-    objects and rows are filtered by.
+    """The query of the page's URL: the cursor of each of its three lists (None for the first page), the states that
+    objects and rows are filtered by, and the strategy that is shown.
     """
 
     users: str | None = None
@@ -42,6 +42,8 @@ class Query:
     rows: str | None = None
     object_state: State | None = None
     row_state: State | None = None
+    strategy: PendingStrategy | None = None
+    """The pending strategy, if it is not the frontend's. Only the local demo has both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class View:
     inspector: Inspector
     executor: Executor
     strategy: PendingStrategy
-    lifecycle_clock: bool
-    """Whether the page can move the clock of the lifecycle rules."""
+    local_demo: bool
+    """Whether the page has the controls of the local demo."""
     limits: Mapping[str, int]
     """The limits of a picture, for the page's scripts: `width` and `height` in pixels, and `bytes`."""
     has_login: bool = True
@@ -63,6 +65,8 @@ class View:
         Raises:
             InvalidCursorError: a cursor was not issued by its list.
         """
+        has_both = self.local_demo and query.strategy != self.strategy
+        query = query if has_both else replace(query, strategy=None)
         reading_table = self.executor.submit(self.people.list_page, ROWS, query.rows)
         reading_cards = (
             reading_table
@@ -83,8 +87,9 @@ class View:
             "table": filter_rows(table, inspected, query.row_state),
             "bucket": bucket,
             "query": asdict(query),
-            "strategy": self.strategy,
-            "lifecycle_clock": self.lifecycle_clock,
+            "strategy": query.strategy or self.strategy,
+            "own_strategy": self.strategy,
+            "local_demo": self.local_demo,
             "has_login": self.has_login,
             "accept": ",".join(CONTENT_TYPES),
             "kinds": KINDS,

@@ -28,7 +28,19 @@ if TYPE_CHECKING:
 
     import httpx2
 
-PARTS = ["emulator", "bucket", "table", "key", "users", "auth", "uploads", "frontend", "gateway", "ready"]
+PARTS = [
+    "emulator",
+    "bucket",
+    "table",
+    "key",
+    "users",
+    "auth",
+    "uploads",
+    "frontend",
+    "uploads-tag",
+    "gateway",
+    "ready",
+]
 
 
 @dataclass
@@ -81,7 +93,7 @@ def test_the_demo_prints_each_part_and_stops_cleanly(tmp_path: Path, monkeypatch
         assert [line.split()[0] for line in demo.printed] == PARTS
         assert demo.printed[-1] == f"ready {demo.origin}"
         assert "Three-phase upload" in web.get(demo.origin).text
-        assert len(demo.children) == 5
+        assert len(demo.children) == 6
         assert demo.stop(signal.SIGINT) == 0
         assert not demo.find_remaining_processes()
         assert not list(tmp_path.iterdir())

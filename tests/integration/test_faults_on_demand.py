@@ -9,7 +9,7 @@ import pytest
 
 from infra.local.faults import FAULTS_PATH, Fault
 from infra.local.processes import KILL_SIGNAL
-from services.store.keys import AVATAR_PREFIX, PENDING_PREFIX
+from services.store.kinds import AVATAR
 from tests import web
 from tests.conftest import only_prefix, post_form
 from tests.eventually import eventually
@@ -64,7 +64,7 @@ def test_a_confirm_whose_response_is_lost_has_succeeded(
     assert user.confirm("pending/unknown").status_code == 404
     lost = user.confirm(form)
     assert (lost.status_code, lost.json()["type"]) == (504, "urn:problem:gateway-timeout")
-    avatar = form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+    avatar = form["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     assert user.avatar == avatar
     assert show_fault(stack) is None
     repeated = user.confirm(form)
@@ -80,7 +80,7 @@ def test_a_repeat_completes_a_confirm_whose_service_was_killed_after_the_copy(
 ) -> None:
     old = user.avatar
     form = user.upload_unconfirmed("image/png", PICTURE)
-    avatar = form["key"].replace(PENDING_PREFIX, AVATAR_PREFIX)
+    avatar = form["key"].replace(AVATAR.pending_prefix, AVATAR.permanent_prefix)
     choose(Fault.KILL_AFTER_COPY)
     assert user.confirm(form).status_code == 503
     assert {old, form["key"], avatar} == set(bucket.keys(user.username))

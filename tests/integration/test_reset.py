@@ -12,7 +12,8 @@ from infra.local.ports import HOST, pick_free_ports
 from infra.local.resources import create_resources
 from infra.local.stack import make_reset_environ, run_processes, start_gateway
 from infra.seed.seeds import seed
-from services.store.table import NAME, USERNAME, read_avatar
+from services.store.kinds import AVATAR
+from services.store.table import NAME, USERNAME, read_value
 from tests import web
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def read_state(aws: Aws, name: str) -> tuple[dict[str, str], set[str]]:
     """The users' names, and the keys of the objects, which are those of the rows."""
     rows = aws.dynamodb.scan(TableName=name)["Items"]
     keys = {entry.get("Key", "") for entry in aws.s3.list_objects_v2(Bucket=name).get("Contents", [])}
-    assert {avatar for row in rows if (avatar := read_avatar(row))} <= keys
+    assert {avatar for row in rows if (avatar := read_value(AVATAR, row).key)} <= keys
     return {row[USERNAME].get("S", ""): row[NAME].get("S", "") for row in rows}, keys
 
 

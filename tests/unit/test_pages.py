@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from types_boto3_s3 import S3Client
+
+    from services.settings.limits import PendingStrategy
 
 ADA, BOB = make_row("ada", "Ada Lovelace", "avatars/1"), make_row("bob", "Bob", None)
 NOTHING = Query()
@@ -161,7 +163,7 @@ def people() -> FakePeople:
 @pytest.fixture
 def view(people: FakePeople, executor: Executor) -> View:
     return View(
-        cast("People", people), cast("Inspector", FakeInspector()), executor, "prefix", lifecycle_clock=True, limits={}
+        cast("People", people), cast("Inspector", FakeInspector()), executor, "prefix", local_demo=True, limits={}
     )
 
 
@@ -177,7 +179,24 @@ def test_each_list_of_the_page_has_its_own_cursor(view: View) -> None:
         "rows": "r",
         "object_state": "live",
         "row_state": "dangling",
+        "strategy": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("local_demo", "asked", "shown", "kept"),
+    [
+        (True, None, "prefix", None),
+        (True, "prefix", "prefix", None),
+        (True, "tag", "tag", "tag"),
+        (False, "tag", "prefix", None),
+    ],
+)
+def test_only_the_local_demo_shows_the_other_strategy(
+    view: View, local_demo: bool, asked: PendingStrategy | None, shown: str, kept: str | None
+) -> None:
+    context = replace(view, local_demo=local_demo).gather(None, Query(strategy=asked))
+    assert (context["strategy"], context["query"]["strategy"]) == (shown, kept)
 
 
 @pytest.mark.parametrize("place", [None, "a"])

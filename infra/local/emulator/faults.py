@@ -59,8 +59,9 @@ class FaultyAws:
         # A response before the end of the body would break the connection.
         while (await receive()).get("more_body"):
             pass
-        # A browser hides a response without this header from the page.
-        allowed = [(b"access-control-allow-origin", headers[b"origin"])] if b"origin" in headers else []
+        # A browser hides a response without these headers from the page.
+        exposed = (b"access-control-expose-headers", b"ETag")
+        allowed = [(b"access-control-allow-origin", headers[b"origin"]), exposed] if b"origin" in headers else []
         shown = [(b"content-type", b"application/xml"), (b"content-length", str(len(SLOW_DOWN)).encode()), *allowed]
         await send({"type": "http.response.start", "status": 503, "headers": shown})
         await send({"type": "http.response.body", "body": SLOW_DOWN})

@@ -33,7 +33,7 @@ function drawResponse(call, lane) {
 
 function findLane(url) {
   if (url.origin !== location.origin) return "S3";
-  return url.pathname.startsWith("/uploads") ? "uploads" : "auth";
+  return url.pathname.includes("/uploads/") ? "uploads" : "auth";
 }
 
 function drawStep(from, to, text, kind) {

@@ -1,9 +1,10 @@
 // Handles the page's events: clicks, and files that are chosen, dropped or pasted.
 
-import { ATTACKS, Lab, isRefused } from "./attacks.js";
+import { ATTACKS, Lab, drawTile, isRefused } from "./attacks.js";
 import { CallError, callService, postForm } from "./calls.js";
 import { avatarOf, compare, look, mark, update } from "./changes.js";
 import * as editor from "./editor.js";
+import { chooseFault, resetDemo, showFault, updateFault } from "./faults.js";
 import { recognize, refuseUnedited } from "./formats.js";
 import { passDay, showClock, sweep } from "./lifecycle.js";
 import { countDownForms } from "./policy.js";
@@ -13,6 +14,7 @@ import { copyPicture, drawRemains, drawResult } from "./result.js";
 import { build } from "./elements.js";
 import { fitToLimits } from "./scaling.js";
 import { TabClosed, isStepByStep, waitForClick } from "./steps.js";
+import { findStrategy } from "./strategy.js";
 import { Entry } from "./timeline.js";
 import { Upload, confirm, readOnce, removeAvatar, withoutMetadata } from "./upload.js";
 import { countDown, fetchChanges, reload, remember, scrollTables, showChanges } from "./view.js";
@@ -38,6 +40,7 @@ countDown();
 setInterval(countDown, 30_000);
 setInterval(countDownForms, 1000);
 showClock().catch(report);
+showFault().catch(report);
 
 showLinkedAttack();
 
@@ -64,6 +67,9 @@ document.addEventListener("click", (event) => {
   else if ("removeAvatar" in button.dataset) take(button, remove, { after: settled });
   else if ("passDay" in button.dataset) take(button, passDay);
   else if ("sweep" in button.dataset) take(button, sweep);
+  else if ("uploadTile" in button.dataset) afterLogin(startTile);
+  else if ("reset" in button.dataset) take(button, reset, { queue: "uploads", after: settled });
+  else if ("tryBoth" in button.dataset) afterLogin(() => take(button, tryBoth, { queue: "uploads", after: settled }));
   else if (attack) tryAttack(attack);
   else if ("allAttacks" in button.dataset) tryAll();
   else if ("start" in button.dataset) startEdited(button);
@@ -71,6 +77,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("change", (event) => {
+  if (event.target.name === "fault") perform(() => chooseFault(event.target.value), { queue: "uploads", after: async () => {} });
   const input = event.target.closest("input[type=file]");
   const [file] = input?.files ?? [];
   if (!file) return;
@@ -204,13 +211,15 @@ function tellEditor(text) {
 
 function startAtOnce(file, flow) {
   const isRemoving = isRemovingMetadata();
+  const shown = findStrategy();
   tellEditor("");
-  performUpload(file.name, readOnce(file), (read, username) => uploadAtOnce(read, { flow, username, isRemoving }));
+  performUpload(file.name, readOnce(file), (read, username) => uploadAtOnce(read, { flow, username, isRemoving, shown }));
 }
 
 function startEdited(button) {
   const isRemoving = isRemovingMetadata();
   const flow = document.querySelector("[name=flow]:checked").value;
+  const shown = findStrategy();
   const name = editor.nameFile();
   // Otherwise a second click would upload the picture twice.
   button.disabled = true;
@@ -222,9 +231,15 @@ function startEdited(button) {
     return result;
   });
   performUpload(name, closed, ({ file, isOriginal }, username) => {
-    const options = { flow, username, isRemoving };
+    const options = { flow, username, isRemoving, shown };
     return isOriginal ? uploadAtOnce(file, options) : upload(file, { ...options, note: "The page cropped and scaled the picture." });
   });
+}
+
+/** Upload a small picture, which the page draws. */
+function startTile() {
+  const shown = findStrategy();
+  performUpload("tile.png", drawTile(), (file, username) => upload(file, { flow: "confirm", username, note: "", shown }));
 }
 
 // Uploads
@@ -255,7 +270,7 @@ function sayTaken(name) {
   document.querySelector("#taken").textContent = name ? `Reading ${name} …` : "";
 }
 
-async function uploadAtOnce(given, { flow, username, isRemoving }) {
+async function uploadAtOnce(given, { flow, username, isRemoving, shown }) {
   const kind = await recognize(given);
   refuseUnedited(kind);
   const chosen = kind.file;
@@ -266,12 +281,12 @@ async function uploadAtOnce(given, { flow, username, isRemoving }) {
   if (!fitted) return;
   if (fitted !== file) {
     // A scaled picture has no metadata.
-    await upload(fitted, { flow, username, note: "The page scaled the picture down." });
+    await upload(fitted, { flow, username, shown, note: "The page scaled the picture down." });
     return;
   }
   if (!cleaned && !(await askToUpload(kind))) return;
   const removed = chosen.size - file.size;
-  await upload(file, { flow, username, note: removed ? `${bytes(removed)} of metadata were stripped.` : "" });
+  await upload(file, { flow, username, shown, note: removed ? `${bytes(removed)} of metadata were stripped.` : "" });
 }
 
 function askToUpload({ file, format }) {
@@ -284,11 +299,12 @@ function isRemovingMetadata() {
   return document.querySelector("#remove-metadata").checked;
 }
 
-async function upload(file, { flow, username, note }) {
+/** `shown`: the strategy that the page showed when the file was chosen. */
+async function upload(file, { flow, username, note, shown: { strategy, path } }) {
   sayTaken("");
   const isStepping = isStepByStep();
   const watch = { look };
-  const going = new Upload(file, { username, watch, withConfirm: flow !== "skip" });
+  const going = new Upload(file, { username, path, watch, withConfirm: flow !== "skip" });
   const name = file.name || "Picture";
   const entry = new Entry(`${name} for ${username}`);
   watch.pause = () => entry.say("running", "2 of 3: S3 could not accept the file; posting again in a moment");
@@ -338,7 +354,7 @@ async function upload(file, { flow, username, note }) {
   async function closeTab(error) {
     entry.offerNothing();
     const remains = (await see(entry)) ? [drawRemains(entry, username)] : [];
-    entry.note("left-out", `${error.message} ${REMAINS[error.call]}`, ...remains);
+    entry.note("left-out", `${error.message} ${REMAINS[error.call] ?? AFTERMATH[strategy]}`, ...remains);
     entry.say("left-out", error.message);
   }
 
@@ -359,7 +375,7 @@ async function upload(file, { flow, username, note }) {
     await postForm(form, file, watchCall("POST again", "Posting again", () => "The same form was still valid.", () => entry.offerNothing()));
     entry.say("done", "Done: it is the avatar.");
     await see(entry);
-    entry.note("left-out", AFTERMATH[strategy()]);
+    entry.note("left-out", AFTERMATH[strategy]);
     entry.offer("Confirm again", () => perform(confirmAgain, { queue: "uploads", after: settled }));
   }
 
@@ -386,6 +402,8 @@ async function upload(file, { flow, username, note }) {
     const cancelled = error.name === "AbortError";
     entry.say(cancelled ? "left-out" : "failed", cancelled ? sayCancelled() : explain(error));
     entry.offerNothing();
+    // The service may have stopped after the copy.
+    if (phase === "confirm" && going.form) entry.keys.add(going.form.key.replace(document.body.dataset.pendingPrefix, "avatars/"));
     await see(entry);
     const other = error.code === "other-user" && (await seeCurrentUser());
     if (other && other !== going.username) entry.offer(`Go on as ${other}`, () => goOn(other));
@@ -412,13 +430,12 @@ async function seeCurrentUser() {
   return currentUser();
 }
 
-/** What remains after the tab was closed before a call. */
+/** What remains after the tab was closed before a call. Before "Confirm again" it depends on the strategy. */
 const REMAINS = {
   Presign: "Without a form, S3 accepts nothing.",
   POST: "The services store nothing about a form. It expires unused.",
   Confirm: "S3 has the file, but no row refers to it. A lifecycle rule deletes it.",
   "POST again": "The upload was confirmed before.",
-  "Confirm again": AFTERMATH[document.querySelector("#strategy").dataset.strategy],
 };
 
 const PHASES = {
@@ -590,7 +607,7 @@ async function runAttack(name, username, predicted) {
     entry.say(verdict === "refused" || verdict === "harmless" ? "done" : verdict, said || VERDICTS[verdict]);
   };
   const lab = new Lab(entry, {
-    strategy: strategy(),
+    ...findStrategy(),
     username,
     settle,
     noteStored,
@@ -625,6 +642,42 @@ const VERDICTS = {
 };
 const PARTS = { service: "The uploads service", bucket: "S3" };
 
+// Both strategies
+
+/** Upload a picture under each strategy and post its form again. The comparison gets what S3 has stored after each POST. */
+async function tryBoth(username) {
+  for (const strategy of ["prefix", "tag"]) {
+    const entry = new Entry(`${strategy}: an upload, and a second POST`, { withProgress: false });
+    const cell = document.querySelector(`[data-tried="${strategy}"]`);
+    cell.replaceChildren("…");
+    entry.reveal();
+    await begin(entry, username);
+    const lab = new Lab(entry, { strategy, path: `/_strategies/${strategy}`, username, settle, noteStored });
+    try {
+      const file = await drawTile();
+      const form = await lab.complete(file);
+      const avatar = avatarOf(entry.seen, username);
+      await lab.post(form, file);
+      await see(entry);
+      const again = entry.seen.objects.get(form.key);
+      cell.replaceChildren(
+        ...["Posted to ", form.key, "; the avatar is ", avatar, "; after the second POST, ", form.key, ` is ${again?.state}.`].map((part, n) =>
+          n % 2 ? build("code", { textContent: part }) : part),
+      );
+      entry.say("done", "Done: compare it with the other strategy.");
+      if (strategy === "tag") await lab.confirm(form);
+    } catch (error) {
+      cell.replaceChildren(explain(error));
+      entry.say("failed", explain(error));
+    }
+  }
+}
+
+async function reset() {
+  const text = "All rows and objects are deleted, the seeded users are added again, and the bucket clock shows the real time.";
+  if (await askUser("Set the demo back to its first state", text, "Reset")) await resetDemo();
+}
+
 // The page itself
 
 /** Perform the button's action. The button shows at once that the click was taken, and takes no other one until the end. */
@@ -658,6 +711,7 @@ function perform(action, { queue = "others", after = show } = {}) {
 /** The action has shown what it changed. */
 async function settled() {
   sayTaken("");
+  await updateFault();
 }
 
 /** Show the current content, with marks at the changes since before the last upload. */
@@ -703,10 +757,6 @@ function say(text) {
 /** The user whom the page shows as logged in, if there is one. */
 function currentUser() {
   return document.querySelector("#users .current")?.dataset.user;
-}
-
-function strategy() {
-  return document.querySelector("#strategy").dataset.strategy;
 }
 
 function bytes(count) {

@@ -246,7 +246,7 @@ function follow(item) {
 
 function findPlace(url) {
   if (url.origin !== location.origin) return ["bucket", "S3"];
-  const found = Object.keys(PLACES).find((path) => url.pathname.startsWith(path));
+  const found = Object.keys(PLACES).find((path) => url.pathname.includes(path));
   return PLACES[found] ?? ["service", "frontend service"];
 }
 
