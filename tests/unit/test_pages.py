@@ -193,7 +193,7 @@ def test_each_list_of_the_page_has_its_own_cursor(view: View) -> None:
     ],
 )
 def test_only_the_local_demo_shows_the_other_strategy(
-    view: View, local_demo: bool, asked: PendingStrategy | None, shown: str, kept: str | None
+    view: View, *, local_demo: bool, asked: PendingStrategy | None, shown: str, kept: str | None
 ) -> None:
     context = replace(view, local_demo=local_demo).gather(None, Query(strategy=asked))
     assert (context["strategy"], context["query"]["strategy"]) == (shown, kept)
