@@ -63,11 +63,13 @@ export class Entry {
     if (kind === "failed") list().parentElement.scrollTop = this.element.offsetTop - MARGIN;
   }
 
-  /** Bring what happened into view: on a wide screen all of it, with the bucket and the table. */
+  /** Bring what happened into view: on a wide screen all of it, with the bucket and the table, and otherwise its beginning,
+   * since the entry grows. */
   reveal() {
     const evidence = document.querySelector(".evidence");
     const isBeside = getComputedStyle(evidence).position === "sticky";
-    (isBeside ? evidence : this.element).scrollIntoView({ block: "nearest" });
+    if (isBeside) evidence.scrollIntoView({ block: "nearest" });
+    else document.querySelector("#happened").scrollIntoView({ block: "start" });
   }
 
   progress(part) {
@@ -168,7 +170,7 @@ export class Entry {
     if (!last || !effects.length) return;
     last.append(build("ul", { className: "effects" }, ...effects.map(describeEffect)));
     const gone = effects.filter(({ kind }) => kind === "gone");
-    this.#seen.push(...gone.map(({ was }) => ({ to: "S3", text: `seen afterwards: ${was} is deleted` })));
+    this.#seen.push(...gone.map(({ was }) => ({ to: "S3", text: `seen afterwards: deleted ${was}` })));
     this.#draw();
   }
 
