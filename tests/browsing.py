@@ -54,8 +54,14 @@ FIREFOX_PREFERENCES: dict[str, str | float | bool] = {
     "ui.useOverlayScrollbars": 1,
 }
 
-SCROLL_TO = "(element) => scrollTo(0, Math.floor(scrollY + element.getBoundingClientRect().top - innerHeight / 2))"
-"""Scroll to a whole pixel: after another scroll Firefox draws pictures a pixel lower than it says."""
+SCROLL_TO = """(element) => {
+    const top = scrollY + element.getBoundingClientRect().top;
+    scrollTo(0, 0);
+    scrollTo(0, Math.floor(top - innerHeight / 2));
+}"""
+"""Scroll to a whole pixel: after another scroll Firefox draws pictures a pixel lower than it says. From a fraction of a
+pixel, Firefox scrolls to another fraction, but from 0 it does not.
+"""
 
 BrowserName = Literal["chromium", "firefox"]
 

@@ -69,6 +69,8 @@ def test_an_entry_on_a_phone_repeats_avatar_object_and_row(open_page: OpenPage, 
     expect(result).to_contain_text(f"live expires never {user.avatar}")
     expect(result).to_contain_text(f"deleted {old}")
     expect(result).to_contain_text(f"row {user.username} {old} → {user.avatar}")
+    assert is_in_view(site.page.locator("#diagram"))
+    assert is_in_view(result.locator("li").first)
 
     site.input("skip").set_input_files(PHOTOGRAPH)
     site.expect_entry("left-out")

@@ -40,6 +40,7 @@ def send(site: Site, name: str) -> None:
 def close_tab(site: Site) -> None:
     site.entry.get_by_role("button", name="Close the tab here").press("Enter")
     site.expect_entry("left-out")
+    expect(site.entry.get_by_role("heading", level=3)).to_be_focused()
 
 
 def remains(site: Site) -> Locator:

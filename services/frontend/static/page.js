@@ -72,7 +72,7 @@ document.addEventListener("click", (event) => {
   else if ("tryBoth" in button.dataset) afterLogin(() => take(button, tryBoth, { queue: "uploads", after: settled }));
   else if (attack) tryAttack(attack);
   else if ("allAttacks" in button.dataset) tryAll();
-  else if ("start" in button.dataset) startEdited(button);
+  else if ("start" in button.dataset) startEdited();
   else if ("another" in button.dataset) closeEditor();
 });
 
@@ -216,21 +216,15 @@ function startAtOnce(file, flow) {
   performUpload(file.name, readOnce(file), (read, username) => uploadAtOnce(read, { flow, username, isRemoving, shown }));
 }
 
-function startEdited(button) {
+function startEdited() {
   const isRemoving = isRemovingMetadata();
   const flow = document.querySelector("[name=flow]:checked").value;
   const shown = findStrategy();
   const name = editor.nameFile();
-  // Otherwise a second click would upload the picture twice.
-  button.disabled = true;
-  const taken = editor.take().finally(() => {
-    button.disabled = false;
-  });
-  const closed = taken.then((result) => {
-    closeEditor();
-    return result;
-  });
-  performUpload(name, closed, ({ file, isOriginal }, username) => {
+  const taken = editor.take();
+  // At once: a second click must not upload the picture twice, and a later close would move the page under the next click.
+  closeEditor();
+  performUpload(name, taken, ({ file, isOriginal }, username) => {
     const options = { flow, username, isRemoving, shown };
     return isOriginal ? uploadAtOnce(file, options) : upload(file, { ...options, note: "The page cropped and scaled the picture." });
   });

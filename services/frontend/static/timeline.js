@@ -34,7 +34,7 @@ export class Entry {
 
   constructor(title, { withProgress = true } = {}) {
     this.element = build("li", { className: "entry" });
-    this.heading = build("h3", { textContent: title });
+    this.heading = build("h3", { textContent: title, tabIndex: -1 });
     this.status = build("p", { className: "entry-status" });
     this.status.setAttribute("role", "status");
     this.actions = build("div", { className: "entry-actions" });
@@ -63,11 +63,13 @@ export class Entry {
     if (kind === "failed") list().parentElement.scrollTop = this.element.offsetTop - MARGIN;
   }
 
-  /** Bring what happened into view: on a wide screen all of it, with the bucket and the table. */
+  /** Bring what happened into view: on a wide screen all of it, with the bucket and the table, and otherwise its beginning,
+   * since the entry grows. */
   reveal() {
     const evidence = document.querySelector(".evidence");
     const isBeside = getComputedStyle(evidence).position === "sticky";
-    (isBeside ? evidence : this.element).scrollIntoView({ block: "nearest" });
+    if (isBeside) evidence.scrollIntoView({ block: "nearest" });
+    else document.querySelector("#happened").scrollIntoView({ block: "start" });
   }
 
   progress(part) {
@@ -76,8 +78,18 @@ export class Entry {
 
   /** Show a button in place of the former ones, and further buttons, each `[text, action]`. */
   offer(text, action, ...others) {
-    const buttons = [[text, action], ...others].map((choice) => this.#makeButton(...choice));
+    this.#showButtons([[text, action], ...others].map((choice) => this.#makeButton(...choice)));
+  }
+
+  offerNothing() {
+    this.#showButtons([]);
+  }
+
+  #showButtons(buttons) {
+    const hadFocus = this.actions.contains(document.activeElement);
     this.actions.replaceChildren(...buttons);
+    // Otherwise the next Tab key would start at the top of the page.
+    if (hadFocus) this.heading.focus({ preventScroll: true });
   }
 
   #makeButton(text, action) {
@@ -90,10 +102,6 @@ export class Entry {
       if (!isSecond) action();
     });
     return button;
-  }
-
-  offerNothing() {
-    this.actions.replaceChildren();
   }
 
   /** The `observe` function for a call with this name. `tell(call)` returns the meaning of its response as a sentence. */
@@ -162,7 +170,7 @@ export class Entry {
     if (!last || !effects.length) return;
     last.append(build("ul", { className: "effects" }, ...effects.map(describeEffect)));
     const gone = effects.filter(({ kind }) => kind === "gone");
-    this.#seen.push(...gone.map(({ was }) => ({ to: "S3", text: `seen afterwards: ${was} is deleted` })));
+    this.#seen.push(...gone.map(({ was }) => ({ to: "S3", text: `seen afterwards: deleted ${was}` })));
     this.#draw();
   }
 
@@ -176,7 +184,7 @@ export class Entry {
     );
     const time = build("div", { className: "time" }, build("span"));
     time.setAttribute("aria-hidden", "true");
-    const exchange = build("div", { className: "exchange" }, show("Sent", call.sent));
+    const exchange = build("div", { className: "exchange" }, show("Request", call.sent));
     const details = build("details", {}, summary, offerCopies(call), exchange);
     const item = build("li", {}, details, time, build("p", { className: "tells" }));
     this.list.append(item);
@@ -200,7 +208,7 @@ export class Entry {
     const milliseconds = Math.max(1, Math.round(call.ended - call.began));
     item.querySelector(".answer").textContent = `${call.status || (isCancelled ? "cancelled" : "no response")} · ${milliseconds.toLocaleString("en")} ms`;
     const received = { headers: call.headers, body: call.received };
-    item.querySelector(".exchange").append(show(call.status ? `Received: ${call.status}` : "Nothing received", received));
+    item.querySelector(".exchange").append(show(call.status ? `Response: ${call.status}` : "No response", received));
     showPolicyOf(call, item);
     for (const key of [call.received?.key, call.received?.avatar]) if (key) this.keys.add(key);
     item.querySelector(".tells").textContent = good ? tell(call) : `${call.error.code}. ${call.error.said}`.trim();
