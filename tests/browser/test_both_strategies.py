@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from services.store.kinds import AVATAR
+from tests.browser.test_accessibility import check
 from tests.browsing import PHOTOGRAPH, fail_once, only_chromium, read_key
 from tests.conftest import only_prefix
 
@@ -54,5 +55,6 @@ def test_the_page_switches_between_the_strategies(site: Site, user: User, browse
     expect(site.page.locator('[data-tried="prefix"]')).to_contain_text("is pending.")
     expect(site.page.locator('[data-tried="tag"]')).to_contain_text("is live, now scheduled for deletion.")
     expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
+    check(site.page, "both strategies tried")
     # The repeated confirm restored it.
     expect(site.object(user.avatar or "").locator(".expires")).to_have_text("never")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from infra.local.processes import KILL_SIGNAL
+from tests.browser.test_accessibility import check
 from tests.browsing import PHOTOGRAPH, only_chromium
 from tests.conftest import only_prefix
 from tests.eventually import eventually
@@ -55,6 +56,7 @@ def test_an_upload_survives_each_fault_and_a_reset_removes_it(
     site.page.get_by_role("button", name="Upload a test picture").click()
     site.expect_entry("failed")
     assert user.avatar == avatar
+    check(site.page, "a fault chosen, and a failed upload")
     # The copy, to which no row refers yet.
     expect(site.page.locator(f'#objects [data-owner="{user.username}"][data-state="orphan"]')).to_have_count(1)
     killed = [process for process in stack.processes.started if process.module == "services.uploads"]
