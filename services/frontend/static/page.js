@@ -640,6 +640,7 @@ function perform(action, { queue = "others", after = show } = {}) {
   const isHeld = queue === "uploads" && document.querySelector(".call.waiting");
   say(isHeld ? "An upload waits for your click under What happened. This begins after it." : "");
   queues[queue] = queues[queue].then(async () => {
+    if (isHeld) say("");
     await action(username).catch(report);
     // Also after a failure, since a part may be done.
     await after().catch(report);
