@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 import services.frontend
 from services.settings.limits import MAX_WIDTH
-from tests.browsing import PHOTOGRAPH, SAME, Site, difference, draw_avatar, only_chromium
+from tests.browsing import PHOTOGRAPH, SAME, Site, difference, draw_avatar, only_chromium, same_in_firefox
 from tests.conftest import only_prefix
 from tests.pictures import make_picture
 
@@ -76,6 +76,7 @@ def device_site(request: pytest.FixtureRequest, open_page: OpenPage, stack: Stac
     return site
 
 
+@same_in_firefox
 def test_every_state_of_the_page_passes_axe(
     device_site: Site, user: User, browser_errors: BrowserErrors, tmp_path: Path
 ) -> None:

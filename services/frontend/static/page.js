@@ -570,7 +570,7 @@ function nameCall({ name, place, outcome }) {
 /** The changed field beside the condition that it violates. */
 function nameViolation({ name, wanted, sent }) {
   const parts = [build("dt", { textContent: "condition" }), build("dd", {}, build("code", { textContent: `${name}: ${wanted}` }))];
-  if (sent !== undefined) parts.push(build("dt", { textContent: "sent" }), build("dd", {}, build("code", { textContent: sent })));
+  if (sent !== undefined) parts.push(build("dt", { textContent: "sent" }), build("dd", { className: "sent" }, build("code", { textContent: sent })));
   return parts;
 }
 
