@@ -47,7 +47,7 @@ TAG_KEY = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
 TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
 
 
-PUBLIC_URL = r"^https://[^\s?#@/:]+(/[^\s?#@]*)?\Z"
+PUBLIC_ORIGIN = r"https://[^\s?#@/:]+"
 """HTTPS on its own port, which is the only one that tasks may connect to (`infra/components/network.py`)."""
 
 
@@ -148,7 +148,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         Annotated[
             str,
             msgspec.Meta(
-                pattern=PUBLIC_URL,
+                pattern=rf"^{PUBLIC_ORIGIN}(/[^\s?#@]*)?\Z",
                 examples=["https://example.eu.auth0.com/"],
                 description="OpenID Connect issuer whose access tokens are accepted, exactly as in their claim `iss`. "
                 "The auth service is not deployed then. Default: the auth service issues the tokens.",
@@ -161,7 +161,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         Annotated[
             str,
             msgspec.Meta(
-                pattern=PUBLIC_URL,
+                pattern=rf"^{PUBLIC_ORIGIN}{tokens.KEY_SET_PATH}\Z",
                 examples=["https://example.com/.well-known/jwks.json"],
                 description="URL of the issuer's key set (JWKS). Default: the one in the issuer's discovery document.",
             ),

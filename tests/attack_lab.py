@@ -23,7 +23,7 @@ OUTCOMES = {
     "user": ("refused", POLICY + r"Policy Condition failed: .*x-amz-meta-username.*"),
     "key": ("refused", POLICY + r"Policy Condition failed: .*\$key.*"),
     "late": ("refused", POLICY + r"Policy expired.*"),
-    "svg": ("refused", r"The uploads service: 415 type-not-allowed\. An avatar is one of .*"),
+    "svg": ("refused", r"The uploads service: 415 type-not-allowed\. The avatar must be one of .*"),
     "disguise": ("refused", r"The uploads service: 422 not-a-picture\. The file's bytes are none of .*"),
     "empty": ("refused", r"The uploads service: 422 empty-file\. The file is empty\."),
     "large": ("refused", r"The uploads service: 413 too-large\. The file has 6,000,000,000 bytes; 5,000,000 are .*"),

@@ -82,6 +82,9 @@ only_firefox = pytest.mark.parametrize("browser_name", ["firefox"], indirect=Tru
 each_in_firefox = pytest.mark.each_in_firefox
 """For tests of what a browser decodes."""
 
+same_in_firefox = pytest.mark.same_in_firefox
+"""For tests of what the page does with a response, which depends on no browser. They run in Chromium only."""
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     run_in_firefox: set[tuple[Path, str]] = set()
@@ -96,12 +99,15 @@ def _runs(item: pytest.Item, run_in_firefox: set[tuple[Path, str]]) -> bool:
 
     Firefox shows the page under one strategy, since its scripts are the same under both. It runs a test with the first
     of its parameter sets, since most of them are about the service's responses: `each_in_firefox` marks the others.
+    `same_in_firefox` marks tests that it does not run.
     The attacks by other sites and the documented clients run in Chromium only.
     """
     parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     if parameters.get("browser_name") != "firefox":
         return True
     if parameters.get("strategy") != "prefix" or not item.nodeid.startswith("tests/browser/"):
+        return False
+    if item.get_closest_marker("same_in_firefox"):
         return False
     test = (item.path, item.name.partition("[")[0])
     is_first = test not in run_in_firefox

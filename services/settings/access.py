@@ -7,14 +7,14 @@ from typing import Annotated
 
 import msgspec
 
-ORIGIN_PATTERN = r"https?://[a-z0-9.-]+(:[0-9]+)?"
+from services.settings.urls import ORIGIN
 
 Network = IPv4Network | IPv6Network
 
 AllowedOrigins = Annotated[
     str,
     msgspec.Meta(
-        pattern=rf"^{ORIGIN_PATTERN}(,{ORIGIN_PATTERN})*\Z",
+        pattern=rf"^{ORIGIN}(,{ORIGIN})*\Z",
         examples=["https://example.com,https://app.example.com"],
         description="Origins, separated by commas, whose pages may call the services with a Bearer token and post to "
         "the bucket, besides the system's own. Default: none.",

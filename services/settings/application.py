@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from services.settings.urls import SAFE_ORIGIN
+
 NewUsers = Annotated[
     Literal["refuse", "create"],
     msgspec.Meta(
@@ -20,7 +22,7 @@ ConfirmedUrl = Annotated[
     Annotated[
         str,
         msgspec.Meta(
-            pattern=r"^(https://[^\s/]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/\S*)?\Z",
+            pattern=rf"^{SAFE_ORIGIN}(/\S*)?\Z",
             examples=["https://example.com/hooks/pictures"],
         ),
     ]

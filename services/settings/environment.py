@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import msgspec
 
 from services.settings.access import (
-    ORIGIN_PATTERN,
     AllowedAddresses,
     AllowedOrigins,
     Network,
@@ -15,11 +14,12 @@ from services.settings.access import (
     split,
 )
 from services.settings.conversion import convert_settings, find_nearest
+from services.settings.urls import ORIGIN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-Origin = Annotated[str, msgspec.Meta(pattern=rf"^{ORIGIN_PATTERN}\Z", examples=["https://example.com"])]
+Origin = Annotated[str, msgspec.Meta(pattern=rf"^{ORIGIN}\Z", examples=["https://example.com"])]
 
 BucketName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the S3 bucket with the pictures.")]
 TableName = Annotated[str, msgspec.Meta(min_length=3, description="Name of the DynamoDB table with the users.")]

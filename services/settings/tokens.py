@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol, get_args
 import msgspec
 
 from services.settings.environment import ServiceSettings
+from services.settings.urls import SAFE_ORIGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,13 @@ HS256, a service that verifies a token could also make one.
 
 _ALGORITHM = f"({'|'.join(get_args(Algorithm))})"
 
-SAFE_URL = r"^(https://[^\s?#@/]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/[^\s?#@]*)?\Z"
+SAFE_URL = rf"^{SAFE_ORIGIN}(/[^\s?#@]*)?\Z"
 """Over HTTP, everybody on the way could replace the keys. Hosts of this machine are an exception for development."""
+
+KEY_SET_PATH = r"(/[^\s?#]*(\?[^\s#]*)?)?"
+"""Firebase's key set has an `@` in its path, and that of an Azure AD B2C policy has a query."""
+
+SAFE_KEY_SET_URL = rf"^{SAFE_ORIGIN}{KEY_SET_PATH}\Z"
 
 IssuerUrl = Annotated[
     str,
@@ -83,7 +89,7 @@ class TokenSettings(ServiceSettings, frozen=True, kw_only=True):
         check_issuer(self, str.upper)
         if self.issuer is None and self.jwks_url is None:
             raise ValueError("JWKS_URL is needed without ISSUER")
-        if self.issuer and self.jwks_url and not re.search(SAFE_URL, self.jwks_url):
+        if self.issuer and self.jwks_url and not re.search(SAFE_KEY_SET_URL, self.jwks_url):
             raise ValueError(f"JWKS_URL must begin with https:// if there is an ISSUER, and is {self.jwks_url!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -65,8 +66,21 @@ class Message:
 
     @property
     def id(self) -> str:
-        """The same in each repeat of the message, so that the application can recognize it."""
+        """The id of the row's state: that of the upload or of the removal."""
         return self.body.data.id
+
+    @property
+    def webhook_id(self) -> str:
+        """The same in each repeat of the message and different for every other one, so that the application can
+        recognize a repeat (Standard Webhooks: "Idempotency").
+
+        An upload's id is unique. Removals in the same millisecond have one id, so a digest of the user and the kind
+        follows.
+        """
+        if isinstance(self.body.data, ConfirmedData):
+            return self.id
+        place = hashlib.sha256(f"{self.kind.name}/{self.username}".encode())
+        return f"{self.id}-{place.hexdigest()[:16]}"
 
     @property
     def username(self) -> str:

@@ -47,7 +47,7 @@ class Notifier:
     def tell(self, message: Message) -> bool:
         """Return whether the application accepted the message. A failure is logged; the sweep tells it again."""
         try:
-            self.messenger.send(message.id, message.encode())
+            self.messenger.send(message.webhook_id, message.encode())
         except NotAcceptedError as error:
             logger.warning("The application was not told of %s: %s", message.id, error)
             return False

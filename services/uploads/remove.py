@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 from services.settings import application
 from services.settings.environment import BucketName, InvalidSettingsError, TableName, read_settings
 from services.store.clients import AWS_ERRORS, CLIENT_CONFIG, S3_CONFIG
+from services.store.keys import USERNAME_PATTERN, make_username
 from services.store.kinds import AVATAR, KINDS
 from services.store.responses import check_responses
 from services.store.table import UnknownUserError
@@ -92,9 +94,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         epilog="Exit status: 0 on success, 1 if the picture or its object could not be removed, 2 if a setting is"
         " invalid.",
     )
-    parser.add_argument("username", help="the user's name, as in the table")
+    parser.add_argument("username", type=_read_username, help="the user's name, as in the table or in an access token")
     parser.add_argument("--kind", choices=[*KINDS], default=AVATAR.name, help="the kind of picture (default: avatar)")
     return parser.parse_args(arguments)
+
+
+def _read_username(text: str) -> str:
+    """
+    Raises:
+        ValueError: the name is empty.
+    """
+    return text if re.fullmatch(USERNAME_PATTERN, text) else make_username(text)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class PresignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="SHA-256 of the file, in base64.",
         ),
     ]
-    kind: Annotated[KindName, msgspec.Meta(description="What the file will be.")] = AVATAR.name
+    kind: Annotated[KindName, msgspec.Meta(description="What the file will be. Default: `avatar`.")] = AVATAR.name
 
 
 class PresignResponse(msgspec.Struct, frozen=True, omit_defaults=True):

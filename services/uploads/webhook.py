@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import ssl
@@ -66,8 +67,10 @@ class Webhook:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": sign(self.secrets, message_id, timestamp, body),
         }
+        # Not `asyncio.run`, which would wait for a look-up of the name that is still running in a thread.
         try:
-            status = asyncio.run(self._post(headers, body))
+            with contextlib.closing(asyncio.new_event_loop()) as loop:
+                status = loop.run_until_complete(self._post(headers, body))
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
             raise NotAcceptedError(repr(error)) from error
         if not httpx2.codes.is_success(status):

@@ -109,7 +109,11 @@ def _describe_problems(operation: Document) -> dict[str, Document]:
 
 
 def _describe_member(schema: Document) -> Document:
-    """Move the limits of a member that can be null to its other type, since null is outside an `enum`."""
+    """Move the limits of a member that can be null to its other type, since null is outside an `enum`.
+
+    The default of an optional member is in its description only: openapi-typescript requires a member with a default.
+    """
+    schema.pop("default", None)
     limits, *null = _split_null(schema)
     if not null:
         return schema

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 from typing import Any
@@ -96,11 +95,13 @@ def _decode_typed(body: bytes, kind: Any) -> Any:
     """
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError:
+    except msgspec.ValidationError as error:
         # In JSON Schema `10.0` and `1e1` are integers, and some clients write them. msgspec takes them as floats.
-        with contextlib.suppress(msgspec.MsgspecError, RecursionError):
-            return msgspec.convert(_INTEGERS.decode(body), kind)
-        raise
+        try:
+            value = _INTEGERS.decode(body)
+        except (msgspec.DecodeError, RecursionError):
+            raise error from None
+        return msgspec.convert(value, kind)
 
 
 def _read_float(text: str) -> float:

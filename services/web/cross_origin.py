@@ -28,7 +28,7 @@ VARY = (b"vary", b"Origin")
 """Without it a cache could send the response for one origin to the page of another one."""
 
 ALLOWED_BY_PREFLIGHT = [
-    (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE"),
+    (b"access-control-allow-methods", b"GET, POST, DELETE"),
     (b"access-control-allow-headers", ", ".join(REQUEST_HEADERS).encode()),
     (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
 ]

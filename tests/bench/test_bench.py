@@ -135,8 +135,8 @@ def test_a_row_only_takes_a_later_avatar(aws: FakeAwsServer) -> None:
     users = Users(aws.clients.dynamodb, RESOURCES.table)
     aws.add_user(USERNAME)
     assert users.find_row(USERNAME).avatar is None
-    assert users.advance(USERNAME, EARLIER) is None
-    assert users.advance(USERNAME, LATER) == EARLIER.permanent_key
+    assert users.advance(USERNAME, EARLIER).key is None
+    assert users.advance(USERNAME, LATER).key == EARLIER.permanent_key
     with pytest.raises(NotForwardError):
         users.advance(USERNAME, ID)
     assert users.find_row(USERNAME).avatar == LATER.permanent_key

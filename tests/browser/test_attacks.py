@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from tests.attack_lab import HOLD_PRESIGN, OUTCOMES, make_expired_form
+from tests.browsing import same_in_firefox
 from tests.conftest import only_prefix
 from tests.eventually import eventually
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
+
+pytestmark = same_in_firefox
 
 EXPECTED_ERRORS = [f"status of {status}" for status in (400, 403, 404, 409, 413, 415, 422)]
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from services.pictures.formats import CONTENT_TYPES
-from tests.browsing import difference
+from tests.browsing import difference, same_in_firefox
 from tests.conftest import POSTED_PREFIXES, only_prefix
 from tests.pictures import BAD_PICTURES, make_picture
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.conftest import Bucket, User
 
 # The behaviour is the same under both strategies.
-pytestmark = only_prefix
+pytestmark = [only_prefix, same_in_firefox]
 
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 
@@ -56,7 +56,7 @@ MESSAGES = {
     "unreadable-picture": "The picture is cut off or damaged, or has a structure that browsers do not show.",
     "empty-file": "The file is empty.",
     "too-large": "The file has 5,000,001 bytes; 5,000,000 are allowed.",
-    "type-not-allowed": "An avatar is one of image/png,",
+    "type-not-allowed": "The avatar must be one of image/png,",
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_timeline import CONFIRM, PRESIGN, count_calls, hold_posts, wait_for_one
-from tests.browsing import PHOTOGRAPH, fail_once, read_key
+from tests.browsing import PHOTOGRAPH, fail_once, read_key, same_in_firefox
 from tests.conftest import only_prefix
 from tests.eventually import eventually
 
@@ -65,6 +65,7 @@ def respond(site: Site, stack: Stack, *answers: dict[str, Any]) -> None:
     site.page.route(f"{stack.aws.endpoint}/**", respond_or_continue)
 
 
+@same_in_firefox
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_an_upload_with_a_refused_form_is_presigned_again(
     site: Site, user: User, stack: Stack, browser_errors: BrowserErrors, refusal: str
@@ -99,6 +100,7 @@ def test_an_upload_whose_refusal_is_hidden_is_presigned_again(
     assert user.avatar == read_key(site.calls.last)
 
 
+@same_in_firefox
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_form_is_posted_again_when_the_bucket_fails(
     site: Site, user: User, stack: Stack, browser_errors: BrowserErrors, failure: str
@@ -113,6 +115,7 @@ def test_a_form_is_posted_again_when_the_bucket_fails(
     assert user.avatar == read_key(site.calls.last)
 
 
+@same_in_firefox
 def test_a_bucket_that_goes_on_failing_is_told_as_such(
     site: Site, user: User, stack: Stack, browser_errors: BrowserErrors
 ) -> None:
@@ -203,6 +206,7 @@ def test_a_call_of_a_service_without_a_response_is_given_up(waiting: Site, user:
     assert user.avatar == read_key(waiting.calls.last)
 
 
+@same_in_firefox
 def test_other_actions_do_not_wait_for_a_post_without_a_response(site: Site, user: User, stack: Stack) -> None:
     site.log_in(user.username)
     with hold_posts(site.page, f"{stack.aws.endpoint}/**") as held:
@@ -230,6 +234,7 @@ def hold_page(site: Site) -> Generator[list[Route], None, None]:
     site.page.unroute(addresses)
 
 
+@same_in_firefox
 def test_an_upload_ends_when_the_page_has_no_response(waiting: Site, user: User) -> None:
     old = user.avatar
     with hold_page(waiting) as held:
@@ -243,6 +248,7 @@ def test_an_upload_ends_when_the_page_has_no_response(waiting: Site, user: User)
     expect(waiting.page.locator("#failure")).to_contain_text("Couldn't refresh the tables (no response)")
 
 
+@same_in_firefox
 def test_a_logout_does_not_wait_for_the_page(waiting: Site) -> None:
     with hold_page(waiting) as held:
         waiting.page.get_by_role("button", name="Remove avatar").click()

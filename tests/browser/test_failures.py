@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, difference, only_chromium, read_key
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, difference, only_chromium, read_key, same_in_firefox
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Tampering = tuple[Callable[[dict[str, Any]], dict[str, Any]], str, str]
 
 # The behaviour is the same under both strategies.
-pytestmark = only_prefix
+pytestmark = [only_prefix, same_in_firefox]
 
 PRESIGN, CONFIRM = "**/uploads/presign", "**/uploads/confirm"
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from services.store.table import make_key
-from tests.browsing import PHOTOGRAPH, read_key
+from tests.browsing import PHOTOGRAPH, read_key, same_in_firefox
 from tests.conftest import only_prefix, only_tag
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.browsing import Site
     from tests.conftest import Bucket, User
+
+pytestmark = same_in_firefox
 
 
 def choose(section: Locator, state: str) -> None:
@@ -127,7 +129,7 @@ def test_a_sweep_restores_an_avatar_that_was_posted_again_and_reports_it(
     expect(site.object(user.avatar)).to_contain_text("but a lifecycle rule will delete it")
     site.page.get_by_role("button", name="Sweep now").click()
     told = site.page.locator("#lifecycle [data-deleted]")
-    expect(told).to_contain_text("restored: live avatars that had the pending tag; it was removed")
+    expect(told).to_contain_text("restored: live pictures that had the pending tag; it was removed")
     expect(told).to_contain_text(f"restored: {user.avatar}")
     expect(site.object(user.avatar).locator(".expires")).to_have_text("never")
     assert "Expiration" not in bucket.head(user.avatar)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_timeline import hold_posts, wait_for_one
-from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, fail_once, only_chromium, read_key
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, fail_once, only_chromium, read_key, same_in_firefox
 from tests.conftest import only_prefix
 from tests.eventually import eventually
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.conftest import User
 
 # The behaviour is the same under both strategies.
-pytestmark = only_prefix
+pytestmark = [only_prefix, same_in_firefox]
 
 PRESIGN, CONFIRM = "**/uploads/presign", "**/uploads/confirm"
 

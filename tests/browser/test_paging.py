@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from tests.browsing import same_in_firefox
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tests.browsing import OpenPage, Site
 
 # The behaviour is the same under both strategies.
-pytestmark = [only_prefix, pytest.mark.usefixtures("many_users")]
+pytestmark = [only_prefix, pytest.mark.usefixtures("many_users"), same_in_firefox]
 
 LISTS = {
     "users": ("#users", "data-user", 12),

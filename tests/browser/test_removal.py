@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from tests.browsing import PHOTOGRAPH, fail_once, read_key
+from tests.browsing import PHOTOGRAPH, fail_once, read_key, same_in_firefox
 from tests.conftest import make_user, only_prefix
 from tests.eventually import eventually
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
+
+pytestmark = same_in_firefox
 
 UUID7 = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 """The value of `Removed`."""

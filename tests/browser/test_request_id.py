@@ -6,12 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from tests.browsing import PHOTOGRAPH
+from tests.browsing import PHOTOGRAPH, same_in_firefox
 
 if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.browsing import Site
     from tests.conftest import Bucket, User
+
+pytestmark = same_in_firefox
 
 
 def test_an_avatars_metadata_has_the_request_id_of_its_log_lines(

@@ -9,13 +9,15 @@ import pytest
 from playwright.sync_api import expect
 
 from services.store.kinds import AVATAR
-from tests.browsing import PHOTOGRAPH, fail_once, read_key
+from tests.browsing import PHOTOGRAPH, fail_once, read_key, same_in_firefox
 from tests.conftest import only_prefix, only_tag
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
+
+pytestmark = same_in_firefox
 
 
 def test_the_page_names_the_strategy(site: Site, user: User, strategy: str) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from services.uploads.bucket import compute_sha256
 from services.uploads.objects import Declared
-from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, fail_once, only_chromium, read_key
+from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, fail_once, only_chromium, read_key, same_in_firefox
 from tests.conftest import POSTED_PREFIXES, only_prefix, only_tag
 from tests.eventually import eventually
 from tests.forms import presign_as
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from infra.local.stack import Stack
     from tests.browsing import BrowserErrors, Site
     from tests.conftest import Bucket, User
+
+pytestmark = same_in_firefox
 
 PRESIGN, CONFIRM = "**/uploads/presign", "**/uploads/confirm"
 

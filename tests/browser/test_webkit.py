@@ -128,7 +128,7 @@ def test_webkit_uploads_without_the_editor_and_shows_each_call(site: WebKitSite,
     assert site.read(f"{nth_call(3)} .tells") == f"Confirm checked the stored file; the avatar is now {user.avatar}."
     assert bucket.read(user.avatar) == PHOTOGRAPH.read_bytes()
     assert re.search(r"Presign ?uploads service ?POST /uploads/presign ?200 ·", site.read(nth_call(1)))
-    assert re.search(r"POST ?bucket ?POST .* ?204 ·", site.read(nth_call(2)))
+    assert re.search(r"POST ?S3 ?POST .* ?204 ·", site.read(nth_call(2)))
     assert f"Avatar {old} → {user.avatar}" in site.read(nth_call(3))
     site.find(f"{nth_call(1)} summary").click()
     eventually(lambda: '"content_type": "image/jpeg"' in site.find(f"{nth_call(1)} pre").text)

@@ -46,10 +46,12 @@ print(json.dumps({
 # More rows than the ledger keeps in memory. SQLite unlinks its file at once and keeps it open.
 SPILL = """
 import os
+from services.store.kinds import AVATAR
+from services.store.table import Row, Value
 from services.uploads.sweep.ledger import Ledger
-from services.uploads.objects import Reference
 with Ledger() as ledger:
-    ledger.write(Reference(f"avatars/{number:060}", f"user-{number}") for number in range(200_000))
+    empty = (Row(f"user-{number}", "") for number in range(200_000))
+    ledger.write(row.replace(AVATAR, Value(f"avatars/{row.username:0>60}")) for row in empty)
     print([at for fd in os.listdir("/proc/self/fd") if os.path.lexists(at := f"/proc/self/fd/{fd}")
            and os.readlink(at).startswith("/tmp/")])
 """

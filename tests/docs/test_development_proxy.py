@@ -68,7 +68,7 @@ def proxy(stack: Stack, user: User, packages: Path, port: int) -> Iterator[str]:
     """The origin of Vite's server, with the documented page for this test's user."""
     config = find_snippet("A development proxy", "js", "your-app.md")
     assert DOCUMENTED_PORT in config
-    (packages / "vite.config.js").write_text(
+    (packages / "vite.config.mjs").write_text(
         config.replace(DOCUMENTED, stack.origin).replace(DOCUMENTED_PORT, f"port: {port}")
     )
     heading = "A page at another origin"

@@ -16,9 +16,11 @@ from infra.documents.routing import TIMEOUT_SECONDS
 from infra.local.gateway import MAX_BODY_BYTES
 from services.frontend.templates import create_environment
 from services.settings import limits
+from services.store.kinds import AVATAR
 from services.uploads.decision import Limits
 from services.uploads.form import Destination, Signer
 from services.uploads.objects import Declared
+from services.uploads.picture import limit_kinds
 from services.uploads.presign import Presigner
 from services.uploads.strategies import STRATEGIES
 
@@ -34,7 +36,7 @@ QUESTIONS = {
     "copy": ("Why is the object copied?", "can be written again after the check"),
     "strategy": ("Prefix or tag, and when?", "Choose tag if"),
     "cost": ("What does a million uploads cost?", "about 22.45"),
-    "own": ("How do I put it into my own app?", "docs/uploading.md"),
+    "own": ("How do I put it into my own app?", "docs/your-app.md"),
 }
 """The ten questions by their id on the page, each with a part of its answer."""
 
@@ -84,9 +86,10 @@ def test_every_link_to_an_attack_leads_to_its_card() -> None:
 def test_the_number_of_conditions_is_that_of_a_form(strategy: limits.PendingStrategy) -> None:
     """The credentials have no session token, as in the demo. A task's form pins that, too."""
     signer = Signer(Destination("pictures", "https://s3", "eu-central-1"), lambda: Credentials("key", "secret"))
-    most = Limits(limits.MAX_BYTES, limits.MAX_WIDTH, limits.MAX_HEIGHT, limits.FORM_SECONDS, limits.CONFIRM_SECONDS)
+    pictures = limit_kinds(limits.MAX_BYTES, limits.MAX_WIDTH, limits.MAX_HEIGHT)
+    most = Limits(pictures, limits.FORM_SECONDS, limits.CONFIRM_SECONDS)
     presigner = Presigner(signer, STRATEGIES[strategy], most, lambda: 0.0)
-    fields = presigner.presign("ada", Declared("image/png", 1, "A" * 44), "request").form.fields
+    fields = presigner.presign("ada", AVATAR, Declared("image/png", 1, "A" * 44), "request").form.fields
     conditions = json.loads(base64.b64decode(fields["policy"]))["conditions"]
     assert f"This form's policy has {len(conditions)} conditions" in strip_tags(render("why.html", strategy))
 

@@ -33,9 +33,9 @@ def deliver(message: Message, pictures: dict[Any, Any], secret: str = SECRET, kn
     exec(find_snippet("python"), scope)  # noqa: S102 - the document's code
     body, now = message.encode(), int(time.time())
     headers = {
-        "webhook-id": message.id,
+        "webhook-id": message.webhook_id,
         "webhook-timestamp": str(now),
-        "webhook-signature": sign(parse_secrets(secret), message.id, now, body),
+        "webhook-signature": sign(parse_secrets(secret), message.webhook_id, now, body),
     }
     scope["receive"](headers, body, known, pictures)
 

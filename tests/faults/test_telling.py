@@ -108,11 +108,12 @@ def test_the_application_is_told_of_a_confirm_and_of_a_removal(stack: Stack, ser
         eventually(lambda: read_told(stack, upload) == upload.upload_id)
         assert upload.remove().status_code == 204
         _, removed = receiver.wait_for(upload.user.username, 2)
-        assert removed.message_id > upload.upload_id
+        assert removed.message_id.startswith(removed.data["id"])
+        assert removed.data["id"] > upload.upload_id
         assert removed.content == {
             "type": "upload.removed",
             "data": {
-                "id": removed.message_id,
+                "id": removed.data["id"],
                 "username": upload.user.username,
                 "kind": "avatar",
                 "replaced": upload.new,
@@ -120,7 +121,7 @@ def test_the_application_is_told_of_a_confirm_and_of_a_removal(stack: Stack, ser
             },
         }
         assert len(removed.data["request_id"]) >= len("a request id")
-        eventually(lambda: read_told(stack, upload) == removed.message_id)
+        eventually(lambda: read_told(stack, upload) == removed.data["id"])
         sweep(stack, make_webhook(receiver))
         assert len(receiver.find(upload.user.username)) == 2
 

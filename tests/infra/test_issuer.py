@@ -27,7 +27,7 @@ LOGIN = {
     "algorithms": "ES256",
     "usernameClaim": "oid",
 }
-KEY_SET = "https://login.example.com/jwks.json"
+KEY_SET = "https://keys.example.com/service_accounts/shop@example.com?version=1"
 KINDS: dict[str, type[ServiceSettings]] = {"uploads": UploadsSettings, "frontend": FrontendSettings}
 
 

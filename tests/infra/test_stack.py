@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.infra.stacks import OperationError
+from tests.infra.cloud import Cloud
+from tests.infra.stacks import OperationError, Stack
+from tests.infra.test_demo import WITHOUT_DEMO
 from tests.infra.transcript import SECTION, draw_section
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.infra.conftest import Beginning, MakeStack
     from tests.infra.deployment import Deployment
-    from tests.infra.stacks import Result, Stack
+    from tests.infra.stacks import Result
 
 SERVICE, TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
 TARGETS, ALARM = "aws:lb/targetGroup:TargetGroup", "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -68,6 +70,7 @@ def year(beginning: Beginning, tmp_path_factory: pytest.TempPathFactory) -> Year
     delay = cloud.one(TARGETS, "auth").inputs["deregistrationDelay"]
 
     results["destroyed"] = stack.destroy()
+    results["without the demo"] = Stack(tmp_path_factory.mktemp("without"), Cloud()).up(WITHOUT_DEMO)
     return Year(results, running, newest, exported, delay, [str(each) for each in cloud.resources()])
 
 

@@ -17,7 +17,7 @@ SECTION = HEADING + PAGE.partition(HEADING)[2]
 
 INTRODUCTION = """
 `tests/infra/test_stack.py` runs these commands on Pulumi's engine, with an AWS account in memory, and compares what the
-engine prints with this section. In the first two, the lines of the resources are left out.
+engine prints with this section. Long lists of resources are left out.
 """
 
 COMMANDS = (
@@ -30,10 +30,11 @@ COMMANDS = (
     ("changed by hand, previewed", "pulumi preview                # after changes by hand"),
     ("repaired", "pulumi up"),
     ("destroyed", "pulumi destroy"),
+    ("without the demo", "pulumi up                     # another stack, with `issuer` and `demo: false`"),
 )
 """The operations of the section, and the commands that do them."""
 
-_OUTPUTS = {"first up"}
+_OUTPUTS = {"first up", "without the demo"}
 _MANY = 30
 """A longer list of resources is left out."""
 _RESOURCE = re.compile(r"^ (?:\+|-|~|\+-|\+\+|--|<|>)\s+(aws|docker-build):")

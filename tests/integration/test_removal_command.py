@@ -11,6 +11,8 @@ import pytest
 
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.stack import inherit_environ
+from services.store.keys import make_username
+from services.store.table import Row, make_key, write_row
 from tests.conftest import make_user, only_prefix
 from tests.eventually import PATIENCE_SECONDS
 from tests.pictures import make_picture
@@ -59,6 +61,18 @@ def test_the_command_removes_the_avatar_and_deletes_its_picture(stack: Stack, us
     )
     assert user.avatar is None
     assert bucket.keys(user.username) == []
+
+
+def test_a_user_may_be_named_by_the_e_mail_address_in_their_access_token(stack: Stack) -> None:
+    username = make_username("ada@example.com")
+    stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=write_row(Row(username, "Ada")))
+    try:
+        for name in ("ada@example.com", username):
+            done = remove(stack, name)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert done.stdout.startswith(f"{username} had no avatar.")
+    finally:
+        stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=make_key(username))
 
 
 @pytest.mark.parametrize("portrait", [True, False])

@@ -464,11 +464,11 @@ class TestCommand:
         assert not report["dry_run"]
         text = sandbox.run()
         assert (text.returncode, text.stderr) == (0, "")
-        assert text.stdout == "         1 rows that have or had an avatar\n         1 live: a row refers to them\n"
+        assert text.stdout == "         1 rows that have or had a picture\n         1 live: a row refers to them\n"
 
     def test_a_sweep_of_an_empty_table_exits_with_0(self, sandbox: Sandbox) -> None:
         done = sandbox.run()
-        assert (done.returncode, done.stdout, done.stderr) == (0, "         0 rows that have or had an avatar\n", "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "         0 rows that have or had a picture\n", "")
 
     def test_a_dangling_row_is_reported_and_exits_with_1(self, sandbox: Sandbox) -> None:
         sandbox.add_user("ada")
@@ -587,5 +587,5 @@ class TestCommand:
             os.close(output)
             os.close(terminal)
         assert "rows: " in shown
-        assert "objects: " in shown
+        assert "avatars/: " in shown
         assert json.loads(done.stdout)["live"] == 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -47,6 +48,27 @@ def test_a_receiver_with_either_secret_accepts_a_message_while_the_secret_is_cha
     make_webhook(receiver, f"{NEXT},{SECRET}").send("1", BODY)
     assert len(receiver.accepted) == 1
     assert len(receiver.accepted[0].headers["webhook-signature"].split()) == 2
+
+
+def test_a_look_up_of_the_name_that_hangs_is_an_error_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[Any]:
+        over.wait(PATIENCE_SECONDS)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    looking_up: list[threading.Thread] = []
+    before = set(threading.enumerate())
+    try:
+        with pytest.raises(NotAcceptedError, match="TimeoutError"):
+            Webhook("https://application.example/hooks", parse_secrets(SECRET), time_limit_seconds=0.2).send("1", BODY)
+        looking_up = [thread for thread in threading.enumerate() if thread not in before]
+        assert looking_up
+    finally:
+        over.set()
+        for thread in looking_up:
+            thread.join()
 
 
 def test_a_refused_message_is_an_error(receiver: Receiver) -> None:

@@ -58,7 +58,7 @@ async def test_a_preflight_request_is_answered_for_two_hours_without_the_applica
         [
             ("vary", "Origin"),
             ("access-control-allow-origin", ALLOWED.decode()),
-            ("access-control-allow-methods", "GET, HEAD, POST, DELETE"),
+            ("access-control-allow-methods", "GET, POST, DELETE"),
             ("access-control-allow-headers", "Authorization, Content-Type, X-Username, X-Request-Id"),
             ("access-control-max-age", "7200"),
         ],

@@ -308,10 +308,24 @@ async def test_a_document_that_is_no_key_set_is_refused(document: bytes) -> None
         ("https://keys.example.com/jwks.json", "https://login.example.com", True),
         ("https://keys.example.com/jwks.json", "http://localhost:3000", True),
         ("http://localhost:3000/jwks.json", "http://localhost:3000", True),
+        pytest.param(
+            "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com",
+            "https://securetoken.google.com/example-shop",
+            True,
+            id="Firebase",
+        ),
+        pytest.param(
+            "https://shop.b2clogin.com/shop.onmicrosoft.com/discovery/v2.0/keys?p=b2c_1_sign_in",
+            "https://shop.b2clogin.com/11111111-2222-4333-8444-555555555555/v2.0/",
+            True,
+            id="Azure AD B2C",
+        ),
         ("http://localhost:3000/jwks.json", "https://login.example.com", False),
         ("http://login.example.com/jwks.json", "https://login.example.com", False),
         ("http://login.example.com/jwks.json", "http://localhost:3000", False),
         ("https://somebody@keys.example.com/jwks.json", "https://login.example.com", False),
+        ("https://keys.example.com:443@evil.example/jwks.json", "https://login.example.com", False),
+        ("http://localhost:3000@evil.example/jwks.json", "http://localhost:3000", False),
     ],
 )
 def test_the_issuers_keys_are_read_over_https(
@@ -325,6 +339,12 @@ def test_the_issuers_keys_are_read_over_https(
 # Settings
 
 LOGIN = {"ISSUER": "https://login.example.com", "AUDIENCE": "api"}
+
+
+@pytest.mark.parametrize("path", ["", "/keys", "/jwk/securetoken@example.com", "/discovery/keys?p=b2c_1_sign_in"])
+def test_the_url_of_the_key_set_may_have_a_query(path: str) -> None:
+    url = f"https://keys.example.com{path}"
+    assert read(**LOGIN, JWKS_URL=url).jwks_url == url
 
 
 def test_the_settings_describe_the_issuer() -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from services.store.keys import REQUEST_FIELD
-from services.store.kinds import AVATAR
+from services.store.kinds import AVATAR, BANNER
 from services.store.table import UnknownUserError, Value, find_untold
 from services.uploads.bucket import MissingObjectError
 from services.uploads.message import Message, describe_confirmed, describe_removed, find_replaced
@@ -45,14 +45,15 @@ MESSAGE = describe_confirmed("ada", UPLOAD, STORED, OLD.permanent_key)
 
 @dataclass
 class Application:
-    """Records the messages. `accepts`: whether it accepts them."""
+    """Records the messages. `accepts`: whether it accepts them. `unknown`: users whose messages it always refuses."""
 
     accepts: bool = True
+    unknown: frozenset[str] = frozenset()
     received: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
 
     def send(self, message_id: str, body: bytes) -> None:
         self.received.append((message_id, msgspec.json.decode(body)))
-        if not self.accepts:
+        if not self.accepts or self.received[-1][1]["data"]["username"] in self.unknown:
             raise NotAcceptedError("The status code is 500")
 
 
@@ -104,6 +105,19 @@ def test_the_message_of_a_removal_has_its_id() -> None:
         "type": "upload.removed",
         "data": {"id": REMOVED, "username": "ada", "kind": "avatar", "replaced": None, "request_id": "r-2"},
     }
+
+
+def test_two_messages_never_have_one_webhook_id() -> None:
+    places = [(username, kind) for username in ("ada", "bob") for kind in (AVATAR, BANNER)]
+    ids = {describe_removed(username, kind, REMOVED, None).webhook_id for username, kind in places}
+    assert len(ids) == len(places)
+    assert all(webhook_id.startswith(REMOVED) for webhook_id in ids)
+    assert MESSAGE.webhook_id == UPLOAD.id.text
+
+
+def test_a_repeat_of_a_message_has_the_same_webhook_id() -> None:
+    first = describe_removed("ada", AVATAR, REMOVED, UPLOAD.permanent_key, "r-2")
+    assert describe_removed("ada", AVATAR, REMOVED, None).webhook_id == first.webhook_id
 
 
 @pytest.mark.parametrize(
@@ -222,7 +236,7 @@ def test_a_sweep_tells_what_stands_untold(
     report = sweep(aws, executor, notifier)
     assert report.counts[Outcome.TOLD] == 2
     assert not report.needs_attention
-    assert [message["data"]["username"] for _, message in application.received] == ["ada", "bob"]
+    assert [message["data"]["username"] for _, message in application.received] == ["bob", "ada"]
     assert (find_told(aws), find_told(aws, "bob")) == (UPLOAD.id.text, REMOVED)
     assert sweep(aws, executor, notifier).counts[Outcome.TOLD] == 0
 
@@ -248,6 +262,16 @@ def test_a_sweep_stops_telling_an_application_that_accepts_nothing(
     assert len(application.received) == TOLD_BATCH
     assert report.counts[Outcome.UNTOLD] == 2 * TOLD_BATCH + 1
     assert report.needs_attention
+
+
+def test_states_that_the_application_always_refuses_do_not_keep_later_ones_from_being_told(
+    aws: Aws, executor: Executor, notifier: Notifier, application: Application
+) -> None:
+    application.unknown = frozenset(f"a-former-user-{number:03}" for number in range(2 * TOLD_BATCH))
+    for username in sorted(application.unknown):
+        aws.world = aws.world.set_value(username, AVATAR, Value(None, OLD.id.text))
+    assert sweep(aws, executor, notifier).counts[Outcome.TOLD] == 1
+    assert find_told(aws) == UPLOAD.id.text
 
 
 def test_a_sweep_leaves_what_is_too_much_to_the_next(

@@ -147,6 +147,11 @@ def test_another_number_is_no_integer(size: str) -> None:
     check_problem(answer, "malformed-json" if size == "NaN" else "invalid-request", 400)
 
 
+def test_the_detail_names_the_wrong_member_beside_a_number_without_a_fraction() -> None:
+    answer = ask(method="POST", path="/body", content=b'{"size": 10.0, "kind": "cover"}')
+    assert "`kind`" in check_problem(answer, "invalid-request", 400)["detail"]
+
+
 def fail_as_aws(code: str, status: int = 400) -> ClientError:
     return ClientError(
         {"Error": {"Code": code, "Message": SECRET}, "ResponseMetadata": {"HTTPStatusCode": status}},  # pyright: ignore[reportArgumentType] - the parts that count

@@ -193,7 +193,14 @@ def test_a_picture_s_url_is_valid_for_at_most_fifteen_minutes() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://localhost:8000", "https://example.com", "http://127.0.0.1:8000", "https://a-1.b.example:8443"]
+    "origin",
+    [
+        "http://localhost:8000",
+        "https://example.com",
+        "http://127.0.0.1:8000",
+        "https://a-1.b.example:8443",
+        "http://a:4430",
+    ],
 )
 def test_an_origin_is_scheme_host_and_port(origin: str) -> None:
     assert read(ORIGIN=origin).origin == origin
@@ -215,12 +222,31 @@ def test_an_origin_is_scheme_host_and_port(origin: str) -> None:
         "https://example.com ",
         "https://example.com\n",
         "https://EXAMPLE.com",
+        "https://example.com:443",
+        "http://localhost:80",
+        "http://localhost:65536",
     ],
 )
 def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
     # With such a value every request with a cookie would be refused as one from another origin.
     with pytest.raises(InvalidSettingsError, match="ORIGIN must be a text like https://example"):
         read(ORIGIN=origin)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "https://example.com:65536/",
+        "https://example.com:0/",
+        "https://user:password@example.com/",
+        "https://",
+        "ftp://localhost/",
+    ],
+)
+def test_a_url_to_which_no_message_can_be_sent_safely_is_refused(url: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=r"CONFIRMED_URL must be a text like https://example.com"):
+        read(CONFIRMED_URL=url, CONFIRMED_SECRET="whsec_" + "A" * 32)
 
 
 def test_the_confirm_window_may_not_end_before_the_form_expires() -> None:

@@ -587,7 +587,7 @@ function nameCall({ name, place, outcome }) {
 /** The changed field beside the condition that it violates. */
 function nameViolation({ name, wanted, sent }) {
   const parts = [build("dt", { textContent: "condition" }), build("dd", {}, build("code", { textContent: `${name}: ${wanted}` }))];
-  if (sent !== undefined) parts.push(build("dt", { textContent: "sent" }), build("dd", {}, build("code", { textContent: sent })));
+  if (sent !== undefined) parts.push(build("dt", { textContent: "sent" }), build("dd", { className: "sent" }, build("code", { textContent: sent })));
   return parts;
 }
 
@@ -693,6 +693,7 @@ function perform(action, { queue = "others", after = show } = {}) {
   const isHeld = queue === "uploads" && document.querySelector(".call.waiting");
   say(isHeld ? "An upload waits for your click under What happened. This begins after it." : "");
   queues[queue] = queues[queue].then(async () => {
+    if (isHeld) say("");
     await action(username).catch(report);
     // Also after a failure, since a part may be done.
     await after().catch(report);

@@ -59,7 +59,7 @@ function writeFetch({ method, url, sent }) {
   if (file) return writeFormFetch({ method, url, fields, file });
   const options = [`method: "${method}"`, `headers: ${format(headers)}`, `credentials: "${credentials}"`];
   if (body) options.push(`body: JSON.stringify(${format(body)})`);
-  return `${send(url, options)}`;
+  return send(url, options);
 }
 
 function writeFormFetch({ method, url, fields, file }) {
@@ -115,7 +115,8 @@ function nameFile({ name }) {
 function save(file) {
   const link = build("a", { href: URL.createObjectURL(file), download: nameFile(file) });
   link.click();
-  URL.revokeObjectURL(link.href);
+  // Firefox and Safari read the file after the click.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 /** Whether the text was copied. Browsers have navigator.clipboard only on HTTPS and localhost. */

@@ -34,7 +34,7 @@ class Ledger:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         self._database.execute("CREATE TABLE reference (kind TEXT, key TEXT, username TEXT)")
-        self._database.execute("CREATE TABLE untold (kind TEXT, username TEXT)")
+        self._database.execute("CREATE TABLE untold (kind TEXT, username TEXT, id TEXT)")
         self._database.execute("CREATE TABLE orphan (kind TEXT, id TEXT, owner TEXT)")
 
     def __enter__(self) -> Self:
@@ -59,12 +59,12 @@ class Ledger:
             )
             self._database.executemany("INSERT INTO reference VALUES (?, ?, ?)", references)
             untold = (
-                (name, row.username)
+                (name, row.username, state_id)
                 for row in batch
                 for name, kind in KINDS.items()
-                if find_untold(kind, row.of(kind)) is not None
+                if (state_id := find_untold(kind, row.of(kind))) is not None
             )
-            self._database.executemany("INSERT INTO untold VALUES (?, ?)", untold)
+            self._database.executemany("INSERT INTO untold VALUES (?, ?, ?)", untold)
             count += len(batch)
         self._database.execute("COMMIT")
         return count
@@ -86,8 +86,10 @@ class Ledger:
         return count
 
     def read_untold(self) -> Iterator[tuple[Kind, str]]:
-        """The kind and the user of each state of which the application was not told."""
-        for kind, username in self._database.execute("SELECT kind, username FROM untold ORDER BY rowid"):
+        """The kind and the user of each state of which the application was not told. The latest states are first: the
+        application may refuse some earlier ones in every sweep, and those must not keep later ones from being told.
+        """
+        for kind, username in self._database.execute("SELECT kind, username FROM untold ORDER BY id DESC, rowid"):
             yield KINDS[kind], username
 
     def add_orphans(self, orphans: Iterable[Orphan]) -> None:

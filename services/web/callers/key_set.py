@@ -11,7 +11,7 @@ import httpx2
 import jwt
 import msgspec
 
-from services.settings.tokens import SAFE_URL
+from services.settings.tokens import SAFE_KEY_SET_URL
 from services.web.callers.identity import KeysUnavailableError, NotLoggedInError
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ def discover_over_http(issuer: str, seconds: float = FETCH_SECONDS) -> Callable[
 
 def is_safe_url(url: str, issuer: str) -> bool:
     """Whether a key set of this issuer may be at this URL: over HTTPS, or on this machine as the issuer itself."""
-    return bool(re.search(SAFE_URL, url)) and (url.startswith("https:") or issuer.startswith("http:"))
+    return bool(re.search(SAFE_KEY_SET_URL, url)) and (url.startswith("https:") or issuer.startswith("http:"))
 
 
 async def _get(url: str, seconds: float) -> bytes:
