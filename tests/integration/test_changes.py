@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.frontend.changes import MAX_KEYS
+from services.store.kinds import BANNER
 from tests import web
 from tests.pictures import make_picture
 
@@ -29,8 +30,19 @@ def test_a_user_s_row_comes_with_its_avatar_and_the_named_objects(stack: Stack, 
     key = user.upload_unconfirmed("image/png", make_picture())["key"]
     page = ask(stack, user, key)
     assert find_objects(page) == {key: "pending", user.avatar: "live"}
-    assert f'data-username="{user.username}" data-state="live" data-avatar="{user.avatar}"' in page
+    assert f'data-attribute="Avatar" data-key="{user.avatar}" data-state="live"' in page
     assert page.count("data-username=") == 1
+
+
+def test_all_kinds_of_a_row_come_with_the_newest_object_first(stack: Stack, user: User) -> None:
+    user.confirm(user.upload_unconfirmed("image/png", make_picture(), BANNER)).raise_for_status()
+    banner = user.find_value(BANNER).key
+    page = ask(stack, user)
+    assert list(find_objects(page).items()) == [(banner, "live"), (user.avatar, "live")]
+    assert f'data-attribute="Banner" data-key="{banner}" data-state="live"' in page
+    newer = user.upload_unconfirmed("image/png", make_picture())
+    user.confirm(newer).raise_for_status()
+    assert list(find_objects(ask(stack, user))) == [user.avatar, banner]
 
 
 def test_a_missing_object_and_a_missing_user_are_left_out(stack: Stack, user: User) -> None:

@@ -296,6 +296,16 @@ def test_an_empty_page_states_that_the_bucket_and_the_table_are_empty(view: View
     assert page.count('<input type="file"') == len(re.findall(r'<input type="file"[^>]* disabled', page)) == 4
 
 
+def test_without_the_auth_service_the_page_offers_no_login(view: View) -> None:
+    shown = view.gather(None, NOTHING)
+    for has_login in (True, False):
+        shown |= {"has_login": has_login}
+        changes = {"username": "", "objects": [], "rows": list(shown["table"].rows)}
+        for template in ("page.html", "changes.html"):
+            page = create_environment().get_template(template).render(shown | changes)
+            assert ("Log in as" in page) == has_login
+
+
 def test_all_data_of_users_and_of_the_bucket_is_escaped(view: View) -> None:
     evil = "\"'><script>alert(1)</script>"
     person = make_row(evil, evil, evil)

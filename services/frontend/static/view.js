@@ -61,7 +61,8 @@ export function showChanges(fetched, keys) {
 }
 
 function replace(old, fetched) {
-  if (!old) return;
+  // An equal element keeps its focus and its loaded picture.
+  if (!old || old.isEqualNode(fetched)) return;
   const hadFocus = old.contains(document.activeElement);
   const section = old.closest("section");
   old.replaceWith(document.adoptNode(fetched.cloneNode(true)));
