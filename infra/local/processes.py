@@ -42,8 +42,9 @@ class Process:
     popen: subprocess.Popen[bytes]
     log: Path
     health: str
-    module: str
-    environ: Mapping[str, str]
+    module: str | None = None
+    """With which it is started again. None: it is not."""
+    environ: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def wait_until_ready(self) -> None:
         """
@@ -122,7 +123,7 @@ class Processes:
         """
         for number, process in enumerate(self.started):
             status = process.popen.poll()
-            if status == -KILL_SIGNAL:
+            if status == -KILL_SIGNAL and process.module:
                 _close(process.popen.stdin)
                 self.started[number] = self._launch(process.name, process.module, process.health, process.environ)
             elif status is not None:
