@@ -209,7 +209,8 @@ def change_json(path: str, **changes: Any) -> Fault:
     return fault
 
 
-PRESIGN, CONFIRM, AVATAR = "/uploads/presign$", "/uploads/confirm$", "/users/[^/]+/avatar$"
+PRESIGN, CONFIRM, AVATAR = "/uploads/presign$", "/uploads/confirm$", r"/uploads/avatar\?username="
+PAGE_AVATAR = "/users/[^/]+/avatar$"
 BUCKET = "/three-phase-upload-"
 PICTURE = r"X-Amz-Signature="
 LATE = "Thu, 01 Jan 2026 00:00:00 GMT"
@@ -224,14 +225,18 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "sniffing": ("service-headers", change_header("/auth/", "X-Content-Type-Options", None)),
     "service-policy": ("service-headers", change_header("/uploads/", "Content-Security-Policy", None)),
     "other-errors": ("errors", respond("GET", "/uploads/nothing$", 404, json={"message": "Not Found"})),
-    "open-services": ("services-cors", change_header("/users", "Access-Control-Allow-Origin", "*")),
+    "open-page": ("services-cors", change_header("/users$", "Access-Control-Allow-Origin", "*")),
+    "open-pictures": ("services-cors", change_header(AVATAR, "Access-Control-Allow-Origin", "*")),
+    "open-services": ("services-cors", change_header(PRESIGN, "Access-Control-Allow-Origin", "*")),
     "readable-cookie": ("login", change_header("/login$", "Set-Cookie", "session=x; Path=/; SameSite=lax")),
     "everybody-logs-in": ("unknown-user", respond("POST", "/auth/login$", 200, json={})),
     "other-keys": ("key-set", change_json("jwks.json$", keys=[])),
     "no-guard": ("no-token", respond("DELETE", "/uploads/avatar$", 204)),
     "no-verification": ("altered-token", respond("GET", "/auth/me$", 200, json={"username": "somebody"})),
+    "no-verification-of-uploads": ("altered-token", respond("POST", PRESIGN, 200, json={})),
     "no-origin-check": ("foreign-origin", respond("DELETE", "/uploads/avatar$", 204)),
     "named-user-ignored": ("named-user", respond("GET", "/auth/me$", 200, json={"username": "somebody"})),
+    "named-user-ignored-by-uploads": ("named-user", respond("POST", PRESIGN, 200, json={})),
     "cookie-kept": ("logout", change_header("/logout$", "Set-Cookie", None)),
     "no-key": ("presign", change_json(PRESIGN, key="pending/1")),
     "long-form": ("presign", change_json(PRESIGN, expires=3600)),
@@ -241,8 +246,11 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "one-confirm": ("confirm-again", respond("POST", CONFIRM, 404)),
     "other-picture": ("picture", respond("GET", PICTURE, 200, content=b"other")),
     "shown-inline": ("picture", change_header(PICTURE, "Content-Disposition", None)),
+    "no-redirect": ("picture", respond("GET", AVATAR, 404)),
+    "no-redirect-of-the-page": ("picture", respond("GET", PAGE_AVATAR, 404)),
     "bucket-not-allowed": ("page-policy", change_header("/$", "Content-Security-Policy", "connect-src 'self'")),
     "cached-redirect": ("picture-cache", change_header(AVATAR, "Cache-Control", "public")),
+    "cached-redirect-of-the-page": ("picture-cache", change_header(PAGE_AVATAR, "Cache-Control", "public")),
     "uncached-picture": ("picture-cache", change_header(PICTURE, "Cache-Control", None)),
     "public-objects": ("bucket-read", respond("GET", "/avatars/", 200, content=b"picture")),
     "public-list": ("bucket-list", respond("GET", f"{BUCKET}[^/]*$", 200, content=b"<ListBucketResult/>")),

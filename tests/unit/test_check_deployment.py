@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 ORIGIN, BUCKET = "http://pictures.example", "http://bucket.example"
 PICTURE = f"{BUCKET}/avatars/1"
-FORM = {"method": "POST", "url": BUCKET, "key": "pending/1", "expires": 300, "fields": {"Content-Type": "image/png"}}
+FIELDS = {"Content-Type": "image/png", "x-amz-meta-username": "ada"}
+FORM = {"method": "POST", "url": BUCKET, "key": "pending/1", "expires": 300, "fields": FIELDS}
 TOO_LARGE = {"type": "urn:problem:too-large"}
 TOO_MANY_PIXELS = {"type": "urn:problem:too-many-pixels"}
 DEPLOYMENT: Responses = {
     ("GET", "/users"): (200, {"users": [{"username": "ada", "avatar": "avatars/1"}]}),
     ("POST", "/auth/login"): (200, {"access_token": "a.b.c"}),
-    ("GET", "/users/ada/avatar"): (303, None),
+    ("GET", "/uploads/avatar"): (303, None),
     ("GET", "/avatars/1"): (200, None),
     ("POST", "/uploads/presign"): (200, FORM),
     ("POST", "/"): (204, None),
