@@ -50,7 +50,7 @@ def use_token(deployment: Deployment, token: Token, *, wait: bool) -> Session:
     name in the token can be another one (`services.store.keys.make_username`).
 
     Raises:
-        CannotCheckError: the service refuses the token, or it expires before the end of the check.
+        CannotCheckError: the service refuses the token, it expires before the end of the check, or its user has no row.
     """
     session = Session(deployment, "", token.text)
     response = session.presign(make_picture())
@@ -64,5 +64,9 @@ def use_token(deployment: Deployment, token: Token, *, wait: bool) -> Session:
     if left < needed:
         raise CannotCheckError(
             f"The access token of {username} expires in {left:.0f} s. The check needs one that is valid for {needed} s."
+        )
+    if "unknown-user" in describe(session.confirm(form)):
+        raise CannotCheckError(
+            f"{username} has no row, so no upload of this user can be confirmed. Take another user, or set newUsers."
         )
     return replace(session, username=username)

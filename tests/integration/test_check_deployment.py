@@ -465,6 +465,7 @@ def test_the_page_of_a_deployment_with_another_issuer_is_checked(
     assert not_checked == NOT_ON_THE_DEMO | OF_THE_LOGIN | {"other-user"}
 
 
+@only_prefix
 def test_a_token_that_the_services_refuse_is_reported_with_the_reason(
     start_with_issuer: StartWithIssuer, issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -477,6 +478,17 @@ def test_a_token_that_the_services_refuse_is_reported_with_the_reason(
         "A presign with the access token responded 401 not-logged-in: The token was issued for another audience.\n"
     )
     assert token not in error
+
+
+@only_prefix
+def test_a_user_without_a_row_is_reported_before_the_check(
+    start_with_issuer: StartWithIssuer, write_token: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = start_with_issuer(only="uploads")
+    assert run([stack.origin, "--token-file", write_token("dora")]) == 2
+    output = capsys.readouterr()
+    assert output.err.startswith("dora has no row, so no upload of this user can be confirmed.")
+    assert not output.out
 
 
 @only_prefix
