@@ -167,14 +167,16 @@ def test_a_token_takes_the_place_of_a_login(
 def test_a_token_that_expires_during_the_check_is_refused(
     capsys: pytest.CaptureFixture[str], write_token: WriteToken
 ) -> None:
-    server = Server(DEPLOYMENT)
+    without_row = {"type": "urn:problem:unknown-user"}
+    server = Server({**DEPLOYMENT, ("POST", "/uploads/confirm"): (404, without_row)})
     minute, minutes = (write_token(f"{seconds}", exp=time.time() + seconds) for seconds in (60, 400))
     for arguments, needed in (([minute], 120), ([minutes, "--wait"], 420)):
         assert run([ORIGIN, "--token-file", *arguments], server) == 2
         said = rf"The access token of ada expires in \d+ s\. The check needs one that is valid for {needed} s\.\n"
         assert re.fullmatch(said, capsys.readouterr().err)
     assert ("POST", "/uploads/confirm") not in server.calls
-    assert run([ORIGIN, "--token-file", minutes], server) == 1
+    assert run([ORIGIN, "--token-file", minutes], server) == 2
+    assert capsys.readouterr().err.startswith("ada has no row, so no upload of this user can be confirmed.")
 
 
 def test_two_tokens_of_one_user_are_refused(capsys: pytest.CaptureFixture[str], write_token: WriteToken) -> None:
@@ -195,7 +197,7 @@ def test_a_token_that_is_refused_is_reported_with_the_status(
 
 @pytest.mark.parametrize(
     "content",
-    ["", "a.b.c", "{token} {token}", "{token}\0", "{token}é", '{{"access_token": "{token}"}}', "Bearer {token}"],
+    ["", "a.b.c", "{token} {token}", "{token}\0\0\0\0", "{token}éé", '{{"access_token": "{token}"}}', "Bearer {token}"],
 )
 def test_a_file_without_a_token_is_refused_and_not_printed(
     capsys: pytest.CaptureFixture[str], write_token: WriteToken, content: str
