@@ -308,6 +308,10 @@ class Site:
     def input(self, flow: Literal["confirm", "skip", "repeat"]) -> Locator:
         return self.page.locator(f'input[type=file][data-flow="{flow}"]')
 
+    def choose_flow(self, flow: Literal["confirm", "skip", "repeat"]) -> None:
+        """Choose which calls an upload makes. Only the file input of the chosen flow is shown."""
+        self.page.locator(f"#flow-{flow}").check()
+
     def open(self) -> None:
         self.page.goto(self.origin)
 

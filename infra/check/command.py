@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 import httpx2
 
 from infra.check import clocks, forms, logins, responses, storage, uploads
-from infra.check.deployment import Deployment
+from infra.check.deployment import NOT_FOUND, Deployment
 from infra.check.outcome import CheckFailedError, Line, NotCheckedError
+from infra.check.tokens import read_token, use_token
 from infra.check.visit import (
     CannotCheckError,
     Check,
     Visit,
+    call_users,
     check_former,
     choose_users,
     log_in,
@@ -29,6 +31,8 @@ from infra.check.visit import (
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from types import FrameType
+
+    from infra.check.tokens import Token
 
 TIMEOUT_SECONDS = 35
 """Longer than the 30 s after which an HTTP API responds."""
@@ -96,7 +100,8 @@ def run(arguments: Sequence[str], transport: httpx2.BaseTransport | None = None)
     lines: list[Line] = []
     with httpx2.Client(timeout=TIMEOUT_SECONDS, transport=transport) as http:
         try:
-            visit = begin(Deployment(options.url, http), options.user, wait=options.wait)
+            deployment = Deployment(options.url, http)
+            visit = begin(deployment, options.user, options.tokens, wait=options.wait)
         except CannotCheckError as error:
             print(error, file=sys.stderr)
             return CANNOT_CHECK
@@ -127,12 +132,31 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         epilog="Exit status: 0 if no check failed, 1 if one failed, 2 if nothing could be checked.",
     )
     parser.add_argument("url", type=read_origin, help="The address of the page, such as the stack's output `url`.")
-    parser.add_argument(
+    users = parser.add_mutually_exclusive_group()
+    users.add_argument(
         "--user", type=read_username, help="The user whose avatar is replaced until the end. Default: the first."
+    )
+    users.add_argument(
+        "--token-file",
+        dest="token",
+        type=read_token,
+        metavar="FILE",
+        help="File with an access token of that user, for a deployment without the demo's page or login.",
+    )
+    parser.add_argument(
+        "--other-token-file",
+        dest="other_token",
+        type=read_token,
+        metavar="FILE",
+        help="File with an access token of another user, who tries to confirm an upload and is refused.",
     )
     parser.add_argument("--wait", action="store_true", help="Also wait until a form has expired (minutes).")
     parser.add_argument("--json", action="store_true", help="Print each line as JSON.")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.other_token and not options.token:
+        parser.error("--other-token-file needs --token-file")
+    options.tokens = [token for token in (options.token, options.other_token) if token]
+    return options
 
 
 def read_origin(text: str) -> str:
@@ -156,22 +180,32 @@ def read_username(text: str) -> str:
     return text
 
 
-def begin(deployment: Deployment, wanted: str | None, *, wait: bool) -> Visit:
-    """Log the two users in, and keep the picture that the first one has if it can be put back.
+def begin(deployment: Deployment, wanted: str | None, tokens: Sequence[Token] = (), *, wait: bool) -> Visit:
+    """Log two users in, or take those of the access tokens, and keep the picture that the first one has if it can be
+    put back.
 
     Raises:
         CannotCheckError: that fails.
     """
-    username, another = choose_users(deployment, wanted)
-    user = log_in(deployment, username)
-    other = log_in(deployment, another) if another else None
+    listed = call_users(deployment)
+    if tokens:
+        user, *others = [use_token(deployment, token, wait=wait) for token in tokens]
+        services = ("uploads",) if listed.status_code == NOT_FOUND else ("uploads", "frontend")
+    else:
+        username, another = choose_users(deployment, listed, wanted)
+        user, *others = [log_in(deployment, name) for name in (username, another) if name]
+        services = ("auth", "uploads", "frontend")
+    other = next(iter(others), None)
+    if other and other.username == user.username:
+        raise CannotCheckError(f"Both access tokens name {user.username}.")
     if former := read_former(user):
         check_former(user, former)
-    return Visit(deployment, user, other, former, time.time, time.sleep if wait else None)
+    return Visit(deployment, user, other, former, time.time, time.sleep if wait else None, services)
 
 
 def run_check(check: Check, visit: Visit) -> Line:
     try:
+        visit.need_service(check.service)
         check.run(visit)
     except CheckFailedError as error:
         return Line(check.name, check.sentence, "failed", str(error))

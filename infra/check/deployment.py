@@ -7,6 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from infra.check.outcome import NotCheckedError, require
 from infra.check.picture import CONTENT_TYPE
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-REDIRECT, PERMANENT_REDIRECT = 303, 308
-OK = 200
-NO_CONTENT = 204
+OK, NO_CONTENT, REDIRECT, NOT_FOUND = 200, 204, 303, 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,8 @@ class Session:
     deployment: Deployment
     username: str
     token: str
-    cookie: tuple[str, str]
+    cookie: str = ""
+    """Name and value of the session cookie. Empty if the access token was given."""
     posted: list[Mapping[str, Any]] = field(default_factory=list["Mapping[str, Any]"])
     """The forms with which the bucket stored a file."""
 
@@ -55,7 +55,7 @@ class Session:
 
     def call_with_cookie(self, method: str, path: str, origin: str | None, **options: Any) -> httpx2.Response:
         """Call as a browser does that shows a page of `origin`."""
-        headers = {"Cookie": "=".join(self.cookie), **({"Origin": origin} if origin else {})}
+        headers = {"Cookie": self.cookie, **({"Origin": origin} if origin else {})}
         return self.deployment.call(method, path, headers=headers, **options)
 
     def presign(self, file: bytes, content_type: str = CONTENT_TYPE) -> httpx2.Response:
@@ -110,17 +110,14 @@ class Session:
     def remove(self) -> httpx2.Response:
         return self.call("DELETE", "/uploads/avatar")
 
+    @property
+    def picture_path(self) -> str:
+        """The path at the uploads service that redirects to the user's picture."""
+        return f"/uploads/avatar?{urlencode({'username': self.username})}"
+
     def find_picture(self) -> httpx2.Response:
         """The redirect to the user's picture, or the problem if there is none."""
-        return self.deployment.call("GET", f"/users/{self.username}/avatar")
-
-    def load_picture(self) -> httpx2.Response:
-        """
-        Raises:
-            NotCheckedError: there is no redirect to the picture.
-        """
-        found = obtain(self.find_picture(), REDIRECT, "redirect to the picture")
-        return self.deployment.call("GET", found.headers["Location"])
+        return self.deployment.call("GET", self.picture_path)
 
 
 def describe(response: httpx2.Response) -> str:

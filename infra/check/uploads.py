@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from infra.check.deployment import NO_CONTENT, OK, REDIRECT, expect, obtain
-from infra.check.outcome import NotCheckedError, require
+from infra.check.deployment import NO_CONTENT, OK, REDIRECT, describe, expect, obtain
+from infra.check.outcome import require
 from infra.check.picture import make_picture
 from infra.check.visit import Check
 from services.settings.limits import MAX_FORM_SECONDS
@@ -16,6 +17,7 @@ from services.uploads.user_pictures import make_picture_url
 if TYPE_CHECKING:
     from typing import Any
 
+    from infra.check.deployment import Session
     from infra.check.visit import Visit
 
 
@@ -63,21 +65,22 @@ def _expect_avatar(response: Any, visit: Visit, form: dict[str, Any]) -> None:
 
 def check_picture(visit: Visit) -> None:
     _ = visit.confirmed
-    found = expect(visit.user.find_picture(), str(REDIRECT))
-    response = visit.deployment.call("GET", found.headers["Location"])
-    expect(response, "200")
-    require(response.content == visit.picture, "the bytes that were uploaded", f"{len(response.content)} other bytes")
-    for name, value in {"Content-Type": "image/png", "Content-Disposition": "attachment"}.items():
-        require(response.headers.get(name) == value, f"{name}: {value}", response.headers.get(name))
+    for path in visit.picture_paths:
+        found = expect(visit.deployment.call("GET", path), str(REDIRECT))
+        response = expect(visit.deployment.call("GET", found.headers["Location"]), "200")
+        content = response.content
+        require(content == visit.picture, "the bytes that were uploaded", f"{len(content)} other bytes")
+        for name, value in {"Content-Type": "image/png", "Content-Disposition": "attachment"}.items():
+            require(response.headers.get(name) == value, f"{name}: {value}", response.headers.get(name))
 
 
 def check_other_user(visit: Visit) -> None:
     other = visit.need_other()
-    before = describe_avatar(visit, other.username)
+    before = find_avatar(other)
     form = visit.user.store(make_picture())
     expect(other.confirm(form), "404 unknown-upload")
-    after = describe_avatar(visit, other.username)
-    require(before == after, f"{other.username} with the avatar as before", after)
+    after = find_avatar(other)
+    require(before == after, f"{other.username} with the avatar as before", after or "no avatar")
 
 
 def check_unposted(visit: Visit) -> None:
@@ -95,9 +98,8 @@ def check_older(visit: Visit) -> None:
     older, newer = visit.user.store(make_picture()), visit.user.store(make_picture())
     obtain(visit.user.confirm(newer), OK, "confirm of the newer upload")
     expect(visit.user.confirm(older), "409 superseded")
-    avatar = describe_avatar(visit, visit.user.username)
-    upload = read_upload(newer["key"])
-    require(upload and avatar == upload.permanent_key, "the newer upload as the avatar", avatar)
+    avatar = find_avatar(visit.user)
+    require(avatar and avatar == read_upload(newer["key"]), "the newer upload as the avatar", avatar or "no avatar")
 
 
 def check_removal(visit: Visit) -> None:
@@ -117,22 +119,17 @@ def check_upload_after_removal(visit: Visit) -> None:
     expect(visit.user.confirm(form), "200")
 
 
-def describe_avatar(visit: Visit, username: str) -> str:
-    """The key of the user's avatar.
+def find_avatar(user: Session) -> Upload | None:
+    """The upload to which the user's picture redirects, or None without a picture.
 
     Raises:
-        NotCheckedError: the users can't be listed.
+        NotCheckedError: the response is another one.
     """
-    cursor: str | None = None
-    while True:
-        params = {"limit": "100", **({"cursor": cursor} if cursor else {})}
-        page = obtain(visit.deployment.call("GET", "/users", params=params), OK, "/users").json()
-        for user in page["users"]:
-            if user["username"] == username:
-                return user["avatar"] or "no avatar"
-        cursor = page["cursor"]
-        if cursor is None:
-            raise NotCheckedError(f"{username} is not listed")
+    found = user.find_picture()
+    if "no-avatar" in describe(found):
+        return None
+    obtain(found, REDIRECT, "redirect to the picture")
+    return read_upload(urlsplit(found.headers["Location"]).path)
 
 
 CHECKS = (

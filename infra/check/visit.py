@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from infra.check.deployment import NO_CONTENT, OK, REDIRECT, Deployment, Session, describe
+from infra.check.deployment import NO_CONTENT, NOT_FOUND, OK, REDIRECT, Deployment, Session, describe
 from infra.check.outcome import CheckFailedError, NotCheckedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
+
+    import httpx2
+
+Service = Literal["auth", "uploads", "frontend"]
+
+NOT_INCLUDED: Mapping[Service, str] = {
+    "auth": "the access token was given, so no user logged in",
+    "frontend": "the deployment has no page",
+}
+"""Why the checks of a service are not made."""
 
 PICTURE_NEEDED = "there is no confirmed upload"
+T = TypeVar("T")
 REFUSALS_OF_A_FILE = {413, 415, 422}
 """Status codes of a presign or a confirm whose file is too large, of another type, or not a valid picture."""
 
@@ -38,6 +49,10 @@ class Visit:
     clock: Callable[[], float]
     wait: Callable[[float], object] | None
     """Waits until a form has expired. None if the operator does not want that."""
+    services: Collection[Service]
+    """The services that are checked: always uploads, auth if its login gave the tokens, and frontend if there is a
+    page.
+    """
     picture: bytes = b""
     """The file of the last confirmed upload."""
     form: dict[str, Any] | None = None
@@ -59,8 +74,26 @@ class Visit:
             NotCheckedError: there is no other user.
         """
         if self.other is None:
-            raise NotCheckedError("there is only one user")
+            has_list = "auth" in self.services
+            raise NotCheckedError("there is only one user" if has_list else "--other-token-file was not given")
         return self.other
+
+    def need_service(self, service: Service) -> None:
+        """
+        Raises:
+            NotCheckedError: the service is not checked.
+        """
+        if service not in self.services:
+            raise NotCheckedError(NOT_INCLUDED[service])
+
+    def choose(self, **by_service: T) -> list[T]:
+        """The values for the services that are checked."""
+        return [value for service, value in by_service.items() if service in self.services]
+
+    @property
+    def picture_paths(self) -> list[str]:
+        """The paths that redirect to the user's picture."""
+        return self.choose(uploads=self.user.picture_path, frontend=f"/users/{self.user.username}/avatar")
 
     def put_back(self) -> None:
         """Upload the former picture again, or remove the avatar if there was none. Then confirm every upload, since the
@@ -90,6 +123,8 @@ class Check:
     sentence: str
     """What is true of a correct deployment."""
     run: Callable[[Visit], None]
+    service: Service = "uploads"
+    """The check is made only if this service is."""
 
 
 def log_in(deployment: Deployment, username: str) -> Session:
@@ -99,23 +134,32 @@ def log_in(deployment: Deployment, username: str) -> Session:
     """
     response = deployment.log_in(username)
     if response.status_code != OK or not response.cookies:
-        raise CannotCheckError(f"The login of {username} responded {describe(response)}.")
+        raise CannotCheckError(f"The login of {username} responded {describe(response)}.{advise(response)}")
     [cookie, *_] = response.cookies.jar
-    return Session(deployment, username, response.json()["access_token"], (cookie.name, cookie.value or ""))
+    return Session(deployment, username, response.json()["access_token"], f"{cookie.name}={cookie.value}")
 
 
-def choose_users(deployment: Deployment, wanted: str | None) -> tuple[str, str | None]:
-    """The user whose avatar the check replaces, and another one.
+def call_users(deployment: Deployment) -> httpx2.Response:
+    """The list of users, or status 404 if there is no page.
 
     Raises:
-        CannotCheckError: the users can't be listed, or there is none.
+        CannotCheckError: the deployment redirects to another address.
     """
     response = deployment.call("GET", "/users")
     location = response.headers.get("Location", "")
     if response.is_redirect and not location.startswith(deployment.origin):
         raise CannotCheckError(f"{deployment.origin} redirects to {location}. Check that address.")
+    return response
+
+
+def choose_users(deployment: Deployment, response: httpx2.Response, wanted: str | None) -> tuple[str, str | None]:
+    """The user whose avatar the check replaces, and another one, from the list of users.
+
+    Raises:
+        CannotCheckError: the response is not the list of users, or there is none.
+    """
     if response.status_code != OK:
-        raise CannotCheckError(f"{deployment.origin}/users responded {describe(response)}.")
+        raise CannotCheckError(f"{deployment.origin}/users responded {describe(response)}.{advise(response)}")
     try:
         names = [str(user["username"]) for user in response.json()["users"]]
     except (ValueError, KeyError, TypeError) as error:
@@ -124,6 +168,12 @@ def choose_users(deployment: Deployment, wanted: str | None) -> tuple[str, str |
     if username is None:
         raise CannotCheckError("The deployment has no users. `uv run seed` adds some.")
     return username, next((name for name in names if name != username), None)
+
+
+def advise(response: httpx2.Response) -> str:
+    """What to do if the deployment has no login by name, or no list of users."""
+    is_missing = response.status_code == NOT_FOUND and "unknown-user" not in response.text
+    return " A deployment without the demo's page or login needs --token-file." if is_missing else ""
 
 
 def read_former(user: Session) -> Former | None:
@@ -154,5 +204,5 @@ def check_former(user: Session, former: Former) -> None:
     if response.status_code in REFUSALS_OF_A_FILE:
         raise CannotCheckError(
             f"{user.username}'s picture could not be put back: an upload of it responded {describe(response)}."
-            " Nothing was changed. Name another user with --user."
+            " Nothing was changed. Name another user with --user, or give another user's token."
         )

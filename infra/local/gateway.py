@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -15,10 +16,12 @@ from litestar.static_files import create_static_files_router  # pyright: ignore[
 from infra.documents.openapi import find_path, merge_documents
 from infra.documents.routing import TIMEOUT_SECONDS, find_service
 from infra.local.asgi_messages import Headers, send_problem, send_response
+from infra.local.command_endpoint import COMMANDS, CommandEndpoint
 from infra.local.controls import ControlEndpoint
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
+from infra.local.fault_endpoint import FaultEndpoint
+from infra.local.faults import FAULTS_PATH
 from infra.local.ports import HOST
-from infra.local.sweep_endpoint import SWEEP_PATH, SweepEndpoint
 from services.web.connection import MAX_HEAD_BYTES, Connection
 from services.web.gate import Gate, is_http
 from services.web.rate_limits import CLIENT_ADDRESS_HEADER
@@ -26,7 +29,7 @@ from services.web.rate_limits import CLIENT_ADDRESS_HEADER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from litestar.types import HTTPScope, Receive, Scope, Send
+    from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
     from services.web.api_document import Document
 
@@ -54,33 +57,47 @@ PAGES_PATH = "/pages"
 """Path of the files of the option `--pages`."""
 
 
+STRATEGIES_PATH = "/_strategies"
+"""`/_strategies/tag/uploads/…` leads to the uploads service with this pending strategy, at `/uploads/…`."""
+
+
 class Gateway:
-    """An ASGI application. `services`: base URLs by name of the service. `pages`: a folder whose files are served."""
+    """An ASGI application. `services`: base URLs by name of the service. `strategies`: those of the uploads services by
+    pending strategy. `commands`: what runs on demand, by path. `folder`: that of the processes' ids, without which no
+    fault can be chosen. `pages`: a folder whose files are served.
+    """
 
     def __init__(
         self,
         services: Mapping[str, str],
         emulator: str,
         origin: str,
-        sweep: SweepEndpoint | None = None,
+        *,
+        strategies: Mapping[str, str] | None = None,
+        commands: Mapping[str, CommandEndpoint] | None = None,
+        folder: Path | None = None,
         pages: str | None = None,
     ) -> None:
         self._services = services
         self._emulator = emulator
         self._origin = origin
-        self._sweep = ControlEndpoint(sweep, origin) if sweep else None
-        self._lifecycle = ControlEndpoint(self._forward, origin, "GET")
+        self._strategies = {f"{STRATEGIES_PATH}/{name}".encode(): url for name, url in (strategies or {}).items()}
         self._pages = _make_pages(pages) if pages else None
         # Not an httpx2 client: it would keep the cookies of one user and send them with the requests of others.
         self._transport = httpx2.AsyncHTTPTransport(limits=httpx2.Limits(max_connections=200))
+        self._faults = FaultEndpoint(emulator, self._transport, folder) if folder else None
+        self._controls = {path: ControlEndpoint(command, origin) for path, command in (commands or {}).items()}
+        self._lifecycle = ControlEndpoint(self._forward, origin, "GET")
+        if self._faults:
+            self._controls[FAULTS_PATH] = ControlEndpoint(self._faults, origin, "GET")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not is_http(scope):
             raise NotImplementedError(scope["type"])
         if scope["path"] == HEALTH_PATH:
             await send_response(send, 204, [], b"")
-        elif scope["path"] == SWEEP_PATH and self._sweep:
-            await self._sweep(scope, receive, send)
+        elif control := self._controls.get(scope["path"]):
+            await control(scope, receive, send)
         elif scope["method"] == "GET" and self._has_other_host(scope):
             # The session cookie and the CORS rules are for one origin, so 127.0.0.1 is redirected to it.
             await send_response(send, 307, [(b"location", self._origin.encode() + _target(scope))], b"")
@@ -118,8 +135,8 @@ class Gateway:
         return dict(scope["headers"]).get(b"host", b"").decode("latin-1") != self._origin.partition("://")[2]
 
     async def _forward(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        target = self._find_target(scope["path"])
-        if target is None:
+        found = self._find_target(scope)
+        if found is None:
             await send_problem(send, 404, "not-found", "There is nothing at this path")
             return
         # A connection to a service is taken when the body is complete, as by API Gateway, so that slow clients do not
@@ -131,31 +148,24 @@ class Gateway:
             return
         if body is None:
             return
+        url, target = found
         request = httpx2.Request(
             scope["method"],
-            target,
+            url,
             headers=[*_select_headers(scope["headers"]), *self._make_forwarding_headers(scope)],
             content=body if _has_body(scope) else None,
             # The request target is passed on unchanged, so that the service sees its dots, slashes and escapes.
-            extensions={"timeout": httpx2.Timeout(TIMEOUT_SECONDS).as_dict(), "target": _target(scope)},
+            extensions={"timeout": httpx2.Timeout(TIMEOUT_SECONDS).as_dict(), "target": target},
         )
         has_started = False
+
+        async def send_part(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
+            await send(message)
+
         try:
-            response = await self._transport.handle_async_request(request)
-            try:
-                await send(
-                    {
-                        "type": "http.response.start",
-                        "status": response.status_code,
-                        "headers": list(_select_headers(response.headers.raw)),
-                    }
-                )
-                has_started = True
-                async for chunk in response.aiter_raw():
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-            finally:
-                await response.aclose()
+            await self._relay(request, scope, send_part)
         except httpx2.LocalProtocolError:
             await send_problem(send, 400, "malformed-request", "The request is not valid HTTP and can't be forwarded")
         except httpx2.TimeoutException:
@@ -168,12 +178,34 @@ class Gateway:
             logger.warning("%s %s: %s", scope["method"], scope["path"], error)
             await _send_unavailable(scope, send)
 
-    def _find_target(self, path: str) -> str | None:
+    async def _relay(self, request: httpx2.Request, scope: HTTPScope, send: Send) -> None:
+        """
+        Raises:
+            httpx2.TransportError: there was no response, or it was cut off.
+        """
+        response = await self._transport.handle_async_request(request)
+        try:
+            if self._faults and await self._faults.lose(scope, response):
+                raise httpx2.ReadTimeout("The response is lost, as the page has chosen")
+            headers = list(_select_headers(response.headers.raw))
+            await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+            async for chunk in response.aiter_raw():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await response.aclose()
+
+    def _find_target(self, scope: HTTPScope) -> tuple[str, bytes] | None:
+        """The base URL of the service, and the request target there."""
+        target = _target(scope)
         # The page moves the emulator's clock at this path, which a deployment does not have.
-        if path == LIFECYCLE_PATH:
-            return self._emulator
-        service = find_service(path, self._services)
-        return self._services[service] if service else None
+        if scope["path"] == LIFECYCLE_PATH:
+            return self._emulator, target
+        for prefix, url in self._strategies.items():
+            if target.startswith(prefix + b"/uploads/"):
+                return url, target.removeprefix(prefix)
+        service = find_service(scope["path"], self._services)
+        return (self._services[service], target) if service else None
 
     def _make_forwarding_headers(self, scope: HTTPScope) -> Headers:
         client = scope["client"][0] if scope["client"] else HOST
@@ -241,13 +273,23 @@ def _has_body(scope: HTTPScope) -> bool:
 
 
 def main() -> None:
-    """Serve with settings from the environment: `PORT`, `ORIGIN`, `EMULATOR` (a URL), `PAGES` (a folder, or empty), and
-    in JSON `SERVICES` (URLs by name) and `SWEEP` (the variables of a sweep; if it is empty, no sweep is offered).
+    """Serve with settings from the environment: `PORT`, `ORIGIN`, `EMULATOR` (a URL), `PAGES` (a folder, or empty),
+    `PROCESSES` (the folder of the processes' ids), and in JSON `SERVICES` (URLs by name), `STRATEGIES` (URLs of uploads
+    services by pending strategy) and `COMMANDS` (the variables of the commands that are offered, by path).
     """
-    origin = os.environ["ORIGIN"]
-    variables = json.loads(os.environ["SWEEP"])
-    sweep = SweepEndpoint(variables) if variables else None
-    gateway = Gateway(json.loads(os.environ["SERVICES"]), os.environ["EMULATOR"], origin, sweep, os.environ["PAGES"])
+    commands: dict[str, dict[str, str]] = json.loads(os.environ["COMMANDS"])
+    gateway = Gateway(
+        json.loads(os.environ["SERVICES"]),
+        os.environ["EMULATOR"],
+        os.environ["ORIGIN"],
+        strategies=json.loads(os.environ["STRATEGIES"]),
+        commands={
+            path: CommandEndpoint(path.removeprefix("/_"), COMMANDS[path], environ)
+            for path, environ in commands.items()
+        },
+        folder=Path(os.environ["PROCESSES"]),
+        pages=os.environ["PAGES"],
+    )
     uvicorn.run(
         Gate(gateway),
         host=HOST,

@@ -24,6 +24,12 @@ START_SECONDS = 300
 STOP_SECONDS = 60
 POLL_SECONDS = 0.02
 WATCH_SECONDS = 0.5
+ID_SUFFIX = ".pid"
+
+KILL_SIGNAL = signal.SIGUSR1
+"""The signal by which the demo kills a service on request. It ends a process at once, as SIGKILL does, and the
+demo starts that process again.
+"""
 
 
 class ProcessError(Exception):
@@ -36,6 +42,9 @@ class Process:
     popen: subprocess.Popen[bytes]
     log: Path
     health: str
+    module: str | None = None
+    """With which it is started again. None: it is not."""
+    environ: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def wait_until_ready(self) -> None:
         """
@@ -72,14 +81,19 @@ class Process:
 
 @dataclass
 class Processes:
-    """The processes of one run. `logs`: the folder for their output."""
+    """The processes of one run. `logs`: the folder for their output and their process ids."""
 
     logs: Path
     started: list[Process] = field(default_factory=list[Process])
 
     def start(self, name: str, module: str, *, health: str, environ: Mapping[str, str]) -> Process:
+        process = self._launch(name, module, health, environ)
+        self.started.append(process)
+        return process
+
+    def _launch(self, name: str, module: str, health: str, environ: Mapping[str, str]) -> Process:
         log = self.logs / f"{name}.log"
-        with log.open("wb") as output:
+        with log.open("ab") as output:
             popen = subprocess.Popen(  # noqa: S603 - modules of this project in this interpreter
                 [sys.executable, "-m", "infra.local.child_process", module],
                 stdin=subprocess.PIPE,
@@ -89,9 +103,8 @@ class Processes:
                 # Ctrl-C must reach only the parent, which then stops them in order.
                 start_new_session=True,
             )
-        process = Process(name, popen, log, health)
-        self.started.append(process)
-        return process
+        (self.logs / f"{name}{ID_SUFFIX}").write_text(str(popen.pid))
+        return Process(name, popen, log, health, module, environ)
 
     def watch(self) -> NoReturn:
         """
@@ -99,10 +112,22 @@ class Processes:
             ProcessError: a process has ended. The method never returns.
         """
         while True:
-            for process in self.started:
-                if process.popen.poll() is not None:
-                    raise ProcessError(process.describe("ended unexpectedly"))
+            self.check()
             time.sleep(WATCH_SECONDS)
+
+    def check(self) -> None:
+        """Start the processes again that ended by `KILL_SIGNAL`.
+
+        Raises:
+            ProcessError: a process has ended in another way.
+        """
+        for number, process in enumerate(self.started):
+            status = process.popen.poll()
+            if status == -KILL_SIGNAL and process.module:
+                _close(process.popen.stdin)
+                self.started[number] = self._launch(process.name, process.module, process.health, process.environ)
+            elif status is not None:
+                raise ProcessError(process.describe("ended unexpectedly"))
 
     def stop(self) -> None:
         """Stop them in reverse order of their start. A process that does not stop in time is killed."""
@@ -115,6 +140,11 @@ class Processes:
                 process.popen.wait()
             _close(process.popen.stdin)
         self.started.clear()
+
+
+def read_process_ids(folder: Path, names: str) -> list[int]:
+    """The ids of the running processes with these names, a pattern. `folder`: the folder of their logs."""
+    return [int(file.read_text()) for file in folder.glob(names + ID_SUFFIX)]
 
 
 def read_error(line: str) -> str:

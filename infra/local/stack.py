@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from infra.documents.environments import Names, make_environment
 from infra.local.clients import Aws
+from infra.local.command_endpoint import RESET_PATH, SWEEP_PATH
 from infra.local.gateway import HEALTH_PATH
 from infra.local.ports import HOST, pick_free_ports, require_free
 from infra.local.processes import Process, Processes
@@ -27,11 +28,11 @@ from services.settings import limits, tokens
 from services.settings.application import NEW_USERS, PREFIX, NewUsers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
 REGION = "eu-central-1"
 SERVICES = ("auth", "uploads", "frontend")
-LOCAL_VARIABLES = {"frontend": {"LIFECYCLE_CLOCK": "true"}, "uploads": {"SERVER_TIMING": "true"}}
+LOCAL_VARIABLES = {"frontend": {"LOCAL_DEMO": "true"}, "uploads": {"SERVER_TIMING": "true"}}
 """Environment variables by service that only the local system sets."""
 
 INHERITED = re.compile(
@@ -119,6 +120,8 @@ class Stack:
     services: Mapping[str, str]
     """The URL of each service behind the gateway."""
     processes: Processes
+    strategies: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The URL of the uploads service with each pending strategy."""
 
 
 @contextlib.contextmanager
@@ -156,10 +159,11 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     Raises:
         ProcessError: a part could not start.
     """
-    free = pick_free_ports(1 + len(options.services))
+    free = pick_free_ports(2 + len(options.services))
     port = options.port or free[0]
     origin = f"http://{options.hostname}:{port}"
-    services = {name: f"http://{HOST}:{port}" for name, port in zip(options.services, free[1:], strict=True)}
+    services = {name: f"http://{HOST}:{port}" for name, port in zip(options.services, free[2:], strict=True)}
+    strategies = {options.pending: services["uploads"]}
 
     resources = create_resources(aws, origin, options.name, options.origins)
     announce("bucket", f"{resources.bucket} with CORS, lifecycle rules and public access blocked")
@@ -168,15 +172,26 @@ def start_system(aws: Aws, processes: Processes, options: Options, announce: Cal
     seed(aws.s3, aws.dynamodb, resources.bucket, resources.table, options.users)
     announce("users", f"{options.users} created")
 
-    starting = [*_start_services(processes, services, aws, resources, origin, options)]
-    sweep = make_program_environ("sweep", services, aws, resources, origin, options.settings) | options.webhook
     if options.confirmed_url:
         announce("webhook", f"{options.confirmed_url}, signed with {options.confirmed_secret}")
-    starting.append(start_gateway(processes, services, aws, origin, port, sweep, options.pages))
+    starting = [_start_service(processes, name, name, services, aws, resources, origin, options) for name in services]
+    addresses = dict(services)
+    if "frontend" in services:
+        # The page chooses between two uploads services, one for each strategy.
+        other = replace(options, pending="tag" if options.pending == "prefix" else "prefix")
+        name, url = f"uploads-{other.pending}", f"http://{HOST}:{free[1]}"
+        addresses[name] = strategies[other.pending] = url
+        others = {**services, "uploads": url}
+        starting.append(_start_service(processes, name, "uploads", others, aws, resources, origin, other))
+    commands = {
+        SWEEP_PATH: make_program_environ("sweep", services, aws, resources, origin, options.settings) | options.webhook,
+        RESET_PATH: make_reset_environ(aws, resources, options.users),
+    }
+    starting.append(start_gateway(processes, services, aws, origin, port, strategies, commands, options.pages))
     for process in starting:
         process.wait_until_ready()
-        announce(process.name, services.get(process.name, origin))
-    return Stack(origin, aws, resources, services, processes)
+        announce(process.name, addresses.get(process.name, origin))
+    return Stack(origin, aws, resources, services, processes, strategies)
 
 
 def make_root_clients(emulator_port: int) -> Aws:
@@ -225,15 +240,22 @@ def inherit_environ() -> dict[str, str]:
     return inherited | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
-def _start_services(
-    processes: Processes, services: Mapping[str, str], aws: Aws, resources: Resources, origin: str, options: Options
-) -> Iterator[Process]:
+def _start_service(
+    processes: Processes,
+    name: str,
+    service: str,
+    services: Mapping[str, str],
+    aws: Aws,
+    resources: Resources,
+    origin: str,
+    options: Options,
+) -> Process:
+    """`name`: that of the process."""
     endpoints = {"uploads": options.uploads_endpoint or aws.endpoint}
-    for name, url in services.items():
-        reached = replace(aws, endpoint=endpoints.get(name, aws.endpoint))
-        environ = make_environ(name, services, reached, resources, origin, options.settings)
-        environ |= options.webhook if name == "uploads" else {}
-        yield processes.start(name, f"services.{name}", health=f"{url}/healthz", environ=environ)
+    reached = replace(aws, endpoint=endpoints.get(service, aws.endpoint))
+    environ = make_environ(service, services, reached, resources, origin, options.settings)
+    environ |= options.webhook if service == "uploads" else {}
+    return processes.start(name, f"services.{service}", health=f"{services[service]}/healthz", environ=environ)
 
 
 def make_environ(
@@ -279,17 +301,31 @@ def make_program_environ(
     )
 
 
+def make_reset_environ(aws: Aws, resources: Resources, users: int) -> dict[str, str]:
+    """The variables of a reset, which has all permissions."""
+    return {
+        "AWS_ACCESS_KEY_ID": aws.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": aws.secret_access_key,
+        "AWS_ENDPOINT_URL": aws.endpoint,
+        "AWS_REGION": aws.region,
+        "BUCKET": resources.bucket,
+        "TABLE": resources.table,
+        "USERS": str(users),
+    }
+
+
 def start_gateway(
     processes: Processes,
     services: Mapping[str, str],
     aws: Aws,
     origin: str,
     port: int,
-    sweep: Mapping[str, str] | None = None,
+    strategies: Mapping[str, str] | None = None,
+    commands: Mapping[str, Mapping[str, str]] | None = None,
     pages: Path | None = None,
 ) -> Process:
-    """`sweep`: the variables of a sweep. Without them the gateway offers no sweep on demand. `pages`: a folder that it
-    serves.
+    """`strategies`: URLs of uploads services by pending strategy. `commands`: the variables of the commands that it
+    offers, by path. `pages`: a folder that it serves.
     """
     return processes.start(
         "gateway",
@@ -301,7 +337,9 @@ def start_gateway(
             "ORIGIN": origin,
             "EMULATOR": aws.endpoint,
             "SERVICES": json.dumps(dict(services)),
-            "SWEEP": json.dumps(dict(sweep or {})),
+            "STRATEGIES": json.dumps(dict(strategies or {})),
+            "COMMANDS": json.dumps({path: dict(environ) for path, environ in (commands or {}).items()}),
+            "PROCESSES": str(processes.logs),
             "PAGES": str(pages or ""),
         },
     )

@@ -76,7 +76,9 @@ def create_app(
     executor = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="read")
     people = People(dynamodb, settings.table)
     listing = Listing(s3, settings.bucket, executor, clock)
-    inspector = Inspector(s3, settings.bucket, people, executor, listing, settings.pending)
+    # The local demo has objects of both strategies. The search for those of `tag` finds those of `prefix` as well.
+    strategy = "tag" if settings.local_demo else settings.pending
+    inspector = Inspector(s3, settings.bucket, people, executor, listing, strategy)
     limits = {"width": settings.max_width, "height": settings.max_height, "bytes": settings.max_bytes}
     has_login = settings.issuer is None
     view = View(
@@ -85,7 +87,7 @@ def create_app(
         executor,
         settings.pending,
         limits,
-        lifecycle_clock=settings.lifecycle_clock,
+        local_demo=settings.local_demo,
         has_login=has_login,
     )
     changes = Changes(inspector, has_login=has_login)

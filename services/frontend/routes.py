@@ -44,6 +44,7 @@ ObjectsCursor = Annotated[
 ]
 ObjectState = Literal["all", "pending", "live", "orphan"]
 RowState = Literal["all", "live", "dangling"]
+Strategy = Literal["prefix", "tag"]
 STATE_DESCRIPTION = "Return only entries in this state. The page may then have fewer than `limit` entries, even none."
 LookedAt = Annotated[
     int, msgspec.Meta(description="Number of entries that were inspected for this page, in any state.")
@@ -159,9 +160,10 @@ def make_routes(
         rows: Cursor = None,
         object_state: Annotated[ObjectState, QueryParameter()] = "all",
         row_state: Annotated[RowState, QueryParameter()] = "all",
+        strategy: Annotated[Strategy | None, QueryParameter()] = None,
     ) -> Template:
         caller = await guard.identify_if_logged_in(request)
-        query = Query(users, objects, rows, _parse_state(object_state), _parse_state(row_state))
+        query = Query(users, objects, rows, _parse_state(object_state), _parse_state(row_state), strategy)
         context = await view.gather(caller, query)
         return Template("page.html", context=context, headers={"Cache-Control": "no-store"})
 

@@ -15,8 +15,10 @@ class Settings(TokenSettings, frozen=True, kw_only=True):
     max_bytes: limits.MaxBytes = limits.MAX_BYTES
     max_width: limits.MaxWidth = limits.MAX_WIDTH
     max_height: limits.MaxHeight = limits.MAX_HEIGHT
-    lifecycle_clock: Annotated[
+    local_demo: Annotated[
         bool,
-        msgspec.Meta(description="Whether the page can move the lifecycle clock and start a sweep; local demo only."),
+        msgspec.Meta(
+            description="Whether the page has the controls of the local demo: clock, sweep, strategies, faults."
+        ),
     ] = False
     picture_url_seconds: limits.PictureUrlSeconds = limits.PICTURE_URL_SECONDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from services.frontend.inspector import filter_rows
@@ -35,8 +35,8 @@ SHOWN_FORMATS = [
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The query of the page's URL: the cursor of each of its three lists (None for the first page), and the states that
-    objects and rows are filtered by.
+    """The query of the page's URL: the cursor of each of its three lists (None for the first page), the states that
+    objects and rows are filtered by, and the strategy that is shown.
     """
 
     users: str | None = None
@@ -44,6 +44,8 @@ class Query:
     rows: str | None = None
     object_state: State | None = None
     row_state: State | None = None
+    strategy: PendingStrategy | None = None
+    """The pending strategy, if it is not the frontend's. Only the local demo has both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class View:
         strategy: PendingStrategy,
         limits: Mapping[str, int],
         *,
-        lifecycle_clock: bool,
+        local_demo: bool,
         has_login: bool = True,
     ) -> None:
         """
@@ -77,15 +79,18 @@ class View:
             executor: makes single calls to AWS. Its tasks never wait for other tasks.
             strategy: the pending strategy.
             limits: the limits of a picture, for the page's scripts: `width` and `height` in pixels, and `bytes`.
-            lifecycle_clock: whether the page can move the clock of the lifecycle rules.
+            local_demo: whether the page has the controls of the local demo, and shows the other strategy if a query
+                asks for it.
             has_login: whether the page can log users in, which only the auth service allows.
         """
         self._people = people
         self._inspector = inspector
         self._executor = executor
+        self._strategy = strategy
+        self._local_demo = local_demo
         self._settings = {
-            "strategy": strategy,
-            "lifecycle_clock": lifecycle_clock,
+            "own_strategy": strategy,
+            "local_demo": local_demo,
             "has_login": has_login,
             "accept": ",".join(CONTENT_TYPES),
             "kinds": KINDS,
@@ -101,6 +106,9 @@ class View:
         Raises:
             InvalidCursorError: a cursor was not issued by its list.
         """
+        has_both = self._local_demo and query.strategy != self._strategy
+        shown = query.strategy if has_both else None
+        query = replace(query, strategy=None)
         lists = await self._lists.get(query)
         current = await self._find_current(caller, lists)
         rows = lists.rows
@@ -111,7 +119,8 @@ class View:
             "cards": lists.cards,
             "table": filter_rows(rows, lists.table.cursor, query.row_state),
             "bucket": lists.bucket,
-            "query": asdict(query),
+            "query": asdict(replace(query, strategy=shown)),
+            "strategy": shown or self._strategy,
             **self._settings,
         }
 

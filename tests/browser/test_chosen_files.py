@@ -166,6 +166,7 @@ def test_a_file_dropped_in_the_zone_is_edited(site: Site, user: User) -> None:
 @only_chromium
 def test_a_file_dropped_on_an_input_is_uploaded(site: Site, user: User) -> None:
     site.log_in(user.username)
+    site.choose_flow("skip")
     drop(site, site.input("skip"), {"files": [str(PHOTOGRAPH)]})
     site.expect_entry("left-out")
 
@@ -194,6 +195,7 @@ def test_of_several_dropped_files_the_first_is_used(site: Site, user: User, phot
     drop(site, site.page.locator("#drop"), files)
     expect(site.editor).to_contain_text("photo.jpg")
     expect(site.page.locator("#picture-problem")).to_have_text(sentence)
+    site.choose_flow("skip")
     drop(site, site.input("skip"), files)
     expect(site.page.locator("#failure")).to_have_text(sentence)
     site.expect_entry("left-out")
@@ -202,7 +204,7 @@ def test_of_several_dropped_files_the_first_is_used(site: Site, user: User, phot
 
 
 @only_chromium
-@pytest.mark.parametrize(("place", "message"), [("#drop", "#picture-problem"), ("[data-flow=skip]", "#failure")])
+@pytest.mark.parametrize(("place", "message"), [("#drop", "#picture-problem"), ("[data-flow=confirm]", "#failure")])
 def test_a_dropped_folder_is_told_as_such(site: Site, user: User, tmp_path: Path, place: str, message: str) -> None:
     folder = tmp_path / "holidays"
     folder.mkdir()

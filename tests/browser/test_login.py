@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from services.store.table import make_key
 from tests.browser.test_timeline import hold_posts, wait_for_one
-from tests.browsing import PHOTOGRAPH
+from tests.browsing import PHOTOGRAPH, same_in_firefox
 from tests.conftest import make_user, only_prefix
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def test_a_login_of_a_deleted_user_is_explained(
     expect(site.card(user.username)).to_have_count(0)
 
 
+@same_in_firefox
 def test_a_file_that_is_chosen_during_the_login_is_uploaded_after_it(site: Site) -> None:
     button = site.page.locator("[data-login]").first
     username = button.get_attribute("data-login")
@@ -106,6 +107,7 @@ def test_a_file_that_is_chosen_during_the_login_is_uploaded_after_it(site: Site)
     expect(site.entry.get_by_role("heading")).to_have_text(f"{PHOTOGRAPH.name} for {username}")
 
 
+@same_in_firefox
 def test_a_file_without_a_login_is_not_uploaded(site: Site) -> None:
     site.input("skip").set_input_files(PHOTOGRAPH)
     expect(site.failure).to_have_text("Log in as one of the users first.")

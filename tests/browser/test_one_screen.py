@@ -72,8 +72,10 @@ def test_an_entry_on_a_phone_repeats_avatar_object_and_row(open_page: OpenPage, 
     assert is_in_view(site.page.locator("#diagram"))
     assert is_in_view(result.locator("li").first)
 
+    card = site.card(user.username).element_handle()
     site.input("skip").set_input_files(PHOTOGRAPH)
     site.expect_entry("left-out")
+    assert card.evaluate("(card) => card.isConnected"), "a card that did not change was replaced"
     expect(result).to_contain_text(re.compile(r"pending expires 20\d\d-\d\d-\d\d .* pending/"))
     expect(result).to_contain_text(f"row {user.username} unchanged {user.avatar}")
 

@@ -42,7 +42,7 @@ QUESTIONS = {
 
 
 def render(template: str, strategy: str = "prefix") -> str:
-    return create_environment().get_template(template).render(strategy=strategy, current=None)
+    return create_environment().get_template(template).render(strategy=strategy, current=None, has_login=True)
 
 
 def strip_tags(html: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import re
 import subprocess
 import sys
+import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import httpx2
 import pytest
@@ -16,22 +19,36 @@ import pytest
 from infra.check.command import CHECKS, PUT_BACK, begin, run, run_check
 from infra.check.deployment import Deployment
 from infra.check.picture import make_picture
+from infra.check.tokens import read_token
+from infra.local.stack import Options, Stack, run_processes, start_system
+from infra.seed.people import PORTRAITS, Person
+from infra.seed.seeds import make_row
 from services.pictures.formats import measure
+from services.store.keys import make_username
 from services.uploads.objects import Declared
 from tests.attack_lab import make_expired_form
-from tests.conftest import make_user, only_prefix
+from tests.conftest import Bucket, make_user, only_prefix
 from tests.eventually import PATIENCE_SECONDS, eventually
+from tests.security.services import run_other_server
+from tests.security.tokens import API, Forger, LocalKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from infra.check.outcome import Line
-    from infra.check.visit import Visit
-    from infra.local.stack import Stack
-    from tests.conftest import Bucket, User
+    from infra.check.visit import Service, Visit
+    from infra.local.clients import Aws
+    from tests.conftest import User
 
     Send = Callable[[httpx2.Request], httpx2.Response]
     Fault = Callable[[httpx2.Request, Send], httpx2.Response]
+
+
+class StartWithIssuer(Protocol):
+    def __call__(
+        self, *, only: Literal["uploads"] | None, new_users: Literal["refuse", "create"] = "refuse"
+    ) -> Stack: ...
+
 
 COMMAND = Path(sys.executable).parent / "check-deployment"
 NOT_ON_THE_DEMO = {"https", "bucket-https", "confirm-digest", "form-expired"}
@@ -49,10 +66,10 @@ def test_a_correct_system_passes_and_is_left_as_it_was(stack: Stack, user: User,
     former = bucket.read(user.avatar or "")
     ended = call_command(stack.origin, "--user", user.username)
     assert (ended.returncode, ended.stderr) == (0, "")
-    head, promise, *lines, summary = ended.stdout.splitlines()
+    head, promise, *_, summary = ended.stdout.splitlines()
     assert head == f"Checking {stack.origin}."
     assert promise.startswith(f"{user.username} gets other avatars during the check")
-    outcomes = {line[13:].split()[0]: line[:13].strip() for line in lines}
+    outcomes = read_outcomes(ended.stdout)
     assert list(outcomes) == list(ALL_CHECKS)
     assert {name for name, outcome in outcomes.items() if outcome == "not checked"} == NOT_ON_THE_DEMO
     assert summary == f"{len(ALL_CHECKS) - 4} ok, 0 failed, 4 not checked."
@@ -209,7 +226,8 @@ def change_json(path: str, **changes: Any) -> Fault:
     return fault
 
 
-PRESIGN, CONFIRM, AVATAR = "/uploads/presign$", "/uploads/confirm$", "/users/[^/]+/avatar$"
+PRESIGN, CONFIRM, AVATAR = "/uploads/presign$", "/uploads/confirm$", r"/uploads/avatar\?username="
+PAGE_AVATAR = "/users/[^/]+/avatar$"
 BUCKET = "/three-phase-upload-"
 PICTURE = r"X-Amz-Signature="
 LATE = "Thu, 01 Jan 2026 00:00:00 GMT"
@@ -224,14 +242,18 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "sniffing": ("service-headers", change_header("/auth/", "X-Content-Type-Options", None)),
     "service-policy": ("service-headers", change_header("/uploads/", "Content-Security-Policy", None)),
     "other-errors": ("errors", respond("GET", "/uploads/nothing$", 404, json={"message": "Not Found"})),
-    "open-services": ("services-cors", change_header("/users", "Access-Control-Allow-Origin", "*")),
+    "open-page": ("services-cors", change_header("/users$", "Access-Control-Allow-Origin", "*")),
+    "open-pictures": ("services-cors", change_header(AVATAR, "Access-Control-Allow-Origin", "*")),
+    "open-services": ("services-cors", change_header(PRESIGN, "Access-Control-Allow-Origin", "*")),
     "readable-cookie": ("login", change_header("/login$", "Set-Cookie", "session=x; Path=/; SameSite=lax")),
     "everybody-logs-in": ("unknown-user", respond("POST", "/auth/login$", 200, json={})),
     "other-keys": ("key-set", change_json("jwks.json$", keys=[])),
     "no-guard": ("no-token", respond("DELETE", "/uploads/avatar$", 204)),
     "no-verification": ("altered-token", respond("GET", "/auth/me$", 200, json={"username": "somebody"})),
+    "no-verification-of-uploads": ("altered-token", respond("POST", PRESIGN, 200, json={})),
     "no-origin-check": ("foreign-origin", respond("DELETE", "/uploads/avatar$", 204)),
     "named-user-ignored": ("named-user", respond("GET", "/auth/me$", 200, json={"username": "somebody"})),
+    "named-user-ignored-by-uploads": ("named-user", respond("POST", PRESIGN, 200, json={})),
     "cookie-kept": ("logout", change_header("/logout$", "Set-Cookie", None)),
     "no-key": ("presign", change_json(PRESIGN, key="pending/1")),
     "long-form": ("presign", change_json(PRESIGN, expires=3600)),
@@ -241,8 +263,11 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "one-confirm": ("confirm-again", respond("POST", CONFIRM, 404)),
     "other-picture": ("picture", respond("GET", PICTURE, 200, content=b"other")),
     "shown-inline": ("picture", change_header(PICTURE, "Content-Disposition", None)),
+    "no-redirect": ("picture", respond("GET", AVATAR, 404)),
+    "no-redirect-of-the-page": ("picture", respond("GET", PAGE_AVATAR, 404)),
     "bucket-not-allowed": ("page-policy", change_header("/$", "Content-Security-Policy", "connect-src 'self'")),
     "cached-redirect": ("picture-cache", change_header(AVATAR, "Cache-Control", "public")),
+    "cached-redirect-of-the-page": ("picture-cache", change_header(PAGE_AVATAR, "Cache-Control", "public")),
     "uncached-picture": ("picture-cache", change_header(PICTURE, "Cache-Control", None)),
     "public-objects": ("bucket-read", respond("GET", "/avatars/", 200, content=b"picture")),
     "public-list": ("bucket-list", respond("GET", f"{BUCKET}[^/]*$", 200, content=b"<ListBucketResult/>")),
@@ -273,9 +298,13 @@ def visit(stack: Stack, user: User) -> Iterator[Visit]:
     """A visit as its checks find it after the three phases."""
     with httpx2.Client(timeout=PATIENCE_SECONDS) as http:
         visit = begin(Deployment(stack.origin, http), user.username, wait=False)
-        visit.picture = make_picture()
-        visit.form = visit.user.upload(visit.picture)
+        prepare(visit)
         yield visit
+
+
+def prepare(visit: Visit) -> None:
+    visit.picture = make_picture()
+    visit.form = visit.user.upload(visit.picture)
 
 
 def run_with(visit: Visit, name: str, fault: Fault, origin: str | None = None) -> Line:
@@ -289,6 +318,10 @@ def run_with(visit: Visit, name: str, fault: Fault, origin: str | None = None) -
 @only_prefix
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_found_by_its_check(visit: Visit, fault: str) -> None:
+    expect_fault(visit, fault)
+
+
+def expect_fault(visit: Visit, fault: str) -> None:
     name, change = FAULTS[fault]
     visit.wait = lambda _: None
     line = run_with(visit, name, change)
@@ -340,6 +373,160 @@ def test_a_file_that_a_bucket_took_by_mistake_is_refused_by_the_confirm(visit: V
     assert (line.outcome, line.detail) == ("failed", "expected 422 digest-mismatch, got 200")
 
 
+# With access tokens of another issuer.
+
+KEY = LocalKey("ES256")
+OF_THE_LOGIN = {"login", "unknown-user", "key-set", "foreign-origin", "logout"}
+OF_THE_PAGE = {"page", "page-headers", "page-policy"}
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[str]:
+    with run_other_server() as server:
+        yield server.issue(KEY.jwk)
+
+
+@pytest.fixture(scope="module")
+def start_with_issuer(aws: Aws, strategy: Literal["prefix", "tag"], issuer: str) -> Iterator[StartWithIssuer]:
+    """Start a system that accepts the issuer's tokens, with these options."""
+    with contextlib.ExitStack() as running:
+
+        @functools.cache
+        def start(*, only: Literal["uploads"] | None, new_users: Literal["refuse", "create"] = "refuse") -> Stack:
+            options = Options(
+                port=0,
+                pending=strategy,
+                only=only,
+                issuer=issuer,
+                audience=API,
+                new_users=new_users,
+                name=f"three-phase-upload-{uuid.uuid4().hex[:12]}",
+            )
+            return start_system(aws, running.enter_context(run_processes()), options, lambda _part, _where: None)
+
+        yield start
+
+
+@pytest.fixture
+def write_token(issuer: str, tmp_path: Path) -> Callable[[str], str]:
+    """Write an access token of this name to a file, and return the file's name."""
+
+    def write(name: str) -> str:
+        file = tmp_path / make_username(name)
+        file.write_text(Forger.of_other_issuer(KEY, issuer, name).sign() + "\n")
+        return str(file)
+
+    return write
+
+
+def make_row_of(stack: Stack, name: str) -> str:
+    """Give the user of this name a row with a picture, and return the username."""
+    person = Person(make_username(name), name, PORTRAITS[0])
+    row = make_row(stack.aws.s3, stack.resources.bucket, person)
+    stack.aws.dynamodb.put_item(TableName=stack.resources.table, Item=row)
+    return person.username
+
+
+def read_outcomes(printed: str) -> dict[str, str]:
+    return {line[13:].split()[0]: line[:13].strip() for line in printed.splitlines()[2:-1]}
+
+
+def test_a_deployment_without_page_and_login_is_checked_with_tokens(
+    start_with_issuer: StartWithIssuer, write_token: Callable[[str], str]
+) -> None:
+    stack = start_with_issuer(only="uploads")
+    username, _ = (make_row_of(stack, name) for name in ("ada@example.com", "bob@example.com"))
+    bucket = Bucket(stack.aws, stack.resources.bucket)
+    [former] = bucket.keys(username)
+    content = bucket.read(former)
+    files = ["--token-file", write_token("ada@example.com"), "--other-token-file", write_token("bob@example.com")]
+    ended = call_command(stack.origin, *files)
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    assert f"{username} gets other avatars during the check" in ended.stdout
+    outcomes = read_outcomes(ended.stdout)
+    assert list(outcomes) == list(ALL_CHECKS)
+    not_checked = {name for name, outcome in outcomes.items() if outcome == "not checked"}
+    assert not_checked == NOT_ON_THE_DEMO | OF_THE_LOGIN | OF_THE_PAGE
+    eventually(lambda: len(bucket.keys(username)) == 1)
+    [key] = bucket.keys(username)
+    assert key != former
+    assert bucket.read(key) == content
+
+
+def test_the_page_of_a_deployment_with_another_issuer_is_checked(
+    start_with_issuer: StartWithIssuer, write_token: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = start_with_issuer(only=None, new_users="create")
+    assert run([stack.origin]) == 2
+    assert "A deployment without the demo's page or login needs --token-file." in capsys.readouterr().err
+    assert run([stack.origin, "--token-file", write_token("carol@example.com")]) == 0
+    outcomes = read_outcomes(capsys.readouterr().out)
+    not_checked = {name for name, outcome in outcomes.items() if outcome == "not checked"}
+    assert not_checked == NOT_ON_THE_DEMO | OF_THE_LOGIN | {"other-user"}
+
+
+@only_prefix
+def test_a_token_that_the_services_refuse_is_reported_with_the_reason(
+    start_with_issuer: StartWithIssuer, issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = start_with_issuer(only="uploads")
+    file = tmp_path / "token"
+    file.write_text(token := Forger.of_other_issuer(KEY, issuer, "ada").sign(aud="https://other.example"))
+    assert run([stack.origin, "--token-file", str(file)]) == 2
+    error = capsys.readouterr().err
+    assert error == (
+        "A presign with the access token responded 401 not-logged-in: The token was issued for another audience.\n"
+    )
+    assert token not in error
+
+
+@only_prefix
+def test_a_user_without_a_row_is_reported_before_the_check(
+    start_with_issuer: StartWithIssuer, write_token: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = start_with_issuer(only="uploads")
+    assert run([stack.origin, "--token-file", write_token("dora")]) == 2
+    output = capsys.readouterr()
+    assert output.err.startswith("dora has no row, so no upload of this user can be confirmed.")
+    assert not output.out
+
+
+@only_prefix
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "service-policy",
+        "other-errors",
+        "open-pictures",
+        "open-services",
+        "no-guard",
+        "no-verification-of-uploads",
+        "named-user-ignored-by-uploads",
+        "no-redirect",
+        "other-picture",
+        "cached-redirect",
+        "no-cors",
+        "service-is-late",
+        "owner-ignored",
+        "order-ignored",
+        "not-removed",
+        "no-way-back",
+    ],
+)
+def test_a_fault_is_found_without_page_and_login(
+    start_with_issuer: StartWithIssuer, write_token: Callable[[str], str], fault: str
+) -> None:
+    stack = start_with_issuer(only="uploads")
+    names = [f"{fault}-{number}" for number in (1, 2)]
+    for name in names:
+        make_row_of(stack, name)
+    with httpx2.Client(timeout=PATIENCE_SECONDS) as http:
+        tokens = [read_token(write_token(name)) for name in names]
+        visit = begin(Deployment(stack.origin, http), None, tokens, wait=False)
+        prepare(visit)
+        expect_fault(visit, fault)
+
+
 HTTPS = "https://pictures.example"
 
 
@@ -358,7 +545,11 @@ def refuse_connections(request: httpx2.Request, _: Send) -> httpx2.Response:
         (respond("GET", EVERYWHERE, 200), "failed", "failed"),
     ],
 )
-def test_nothing_may_be_shown_over_plain_http(visit: Visit, over_http: Fault, page: str, bucket: str) -> None:
+@pytest.mark.parametrize(("services", "path"), [(("uploads", "frontend"), ""), (("uploads",), "/uploads/healthz")])
+def test_nothing_may_be_shown_over_plain_http(
+    visit: Visit, over_http: Fault, page: str, bucket: str, services: tuple[Service, ...], path: str
+) -> None:
+    visit.services = services
     asked: list[str] = []
 
     def fault(request: httpx2.Request, send: Send) -> httpx2.Response:
@@ -369,7 +560,7 @@ def test_nothing_may_be_shown_over_plain_http(visit: Visit, over_http: Fault, pa
 
     assert run_with(visit, "https", fault, HTTPS).outcome == page
     assert run_with(visit, "bucket-https", fault, HTTPS).outcome == bucket
-    assert asked == ["http://pictures.example", "http://pictures.example/avatars/1?X-Amz-Signature=1"]
+    assert asked == [f"http://pictures.example{path}", "http://pictures.example/avatars/1?X-Amz-Signature=1"]
 
 
 @only_prefix

@@ -28,7 +28,19 @@ if TYPE_CHECKING:
 
     import httpx2
 
-PARTS = ["emulator", "bucket", "table", "key", "users", "auth", "uploads", "frontend", "gateway", "ready"]
+PARTS = [
+    "emulator",
+    "bucket",
+    "table",
+    "key",
+    "users",
+    "auth",
+    "uploads",
+    "frontend",
+    "uploads-tag",
+    "gateway",
+    "ready",
+]
 
 
 @dataclass
@@ -81,7 +93,7 @@ def test_the_demo_prints_each_part_and_stops_cleanly(tmp_path: Path, monkeypatch
         assert [line.split()[0] for line in demo.printed] == PARTS
         assert demo.printed[-1] == f"ready {demo.origin}"
         assert "Three-phase upload" in web.get(demo.origin).text
-        assert len(demo.children) == 5
+        assert len(demo.children) == 6
         assert demo.stop(signal.SIGINT) == 0
         assert not demo.find_remaining_processes()
         assert not list(tmp_path.iterdir())
@@ -115,7 +127,9 @@ def test_the_demo_ends_when_one_of_its_processes_ends() -> None:
 def test_the_demo_without_its_page_serves_uploads_and_a_login_for_another_origin() -> None:
     origin = "http://localhost:3000"
     with run_demo("--only", "uploads", "--origin", "https://app.example.com", "--origin", origin) as demo:
-        assert [line.split()[0] for line in demo.printed] == [part for part in PARTS if part != "frontend"]
+        assert [line.split()[0] for line in demo.printed] == [
+            part for part in PARTS if part not in {"frontend", "uploads-tag"}
+        ]
         assert not [child for child in demo.children if "services.frontend" in child.cmdline()]
         for path in ("/", "/users", "/inspector/objects", "/static/page.js"):
             answer = web.get(demo.origin + path)

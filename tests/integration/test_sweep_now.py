@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uuid_utils
 
+from infra.local.command_endpoint import SWEEP_PATH
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
 from infra.local.ports import HOST, pick_free_ports
 from infra.local.resources import create_resources
 from infra.local.stack import make_program_environ, run_processes, start_gateway
-from infra.local.sweep_endpoint import SWEEP_PATH
 from infra.settings import Settings
 from services.uploads.bucket import compute_sha256
 from services.uploads.sweep.report import MEANINGS, Outcome
@@ -82,7 +82,7 @@ def gateway(embedded: Aws) -> Iterator[Sandbox]:
     no_services = {"auth": f"http://{HOST}:9"}
     sweep = make_program_environ("sweep", no_services, embedded, resources, origin, Settings())
     with run_processes() as processes, web.Client(base_url=origin) as http:
-        start_gateway(processes, no_services, embedded, origin, port, sweep).wait_until_ready()
+        start_gateway(processes, no_services, embedded, origin, port, commands={SWEEP_PATH: sweep}).wait_until_ready()
         yield Sandbox(embedded, resources, http)
 
 

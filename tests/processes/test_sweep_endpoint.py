@@ -11,7 +11,7 @@ import httpx2
 import psutil
 import pytest
 
-from infra.local.sweep_endpoint import SweepEndpoint
+from infra.local.command_endpoint import CommandEndpoint
 from tests.eventually import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ ORIGIN = "http://localhost:8080"
 
 
 def post_sweep(program: str, *, max_seconds: float = PATIENCE_SECONDS, **environ: str) -> httpx2.Response:
-    return asyncio.run(post(SweepEndpoint(environ, [sys.executable, "-c", program], max_seconds)))
+    return asyncio.run(post(CommandEndpoint("sweep", [sys.executable, "-c", program], environ, max_seconds)))
 
 
 async def post(endpoint: Any) -> httpx2.Response:
@@ -61,7 +61,8 @@ def test_a_sweep_starts_after_the_running_one_has_ended(tmp_path: Path) -> None:
     others = set(psutil.Process().children())
 
     async def post_twice() -> None:
-        endpoint = SweepEndpoint({}, [sys.executable, "-c", f"print(open({str(pipe)!r}).read(), end='')"])
+        program = f"print(open({str(pipe)!r}).read(), end='')"
+        endpoint = CommandEndpoint("sweep", [sys.executable, "-c", program], {})
         requests = [asyncio.create_task(post(endpoint)) for _ in range(2)]
         for _ in range(100):  # steps of the event loop, far more than the start of a process takes
             await asyncio.sleep(0)

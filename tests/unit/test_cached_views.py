@@ -67,7 +67,7 @@ def make_inspector(aws: Aws, batch: int) -> Inspector:
 
 
 def make_view(inspector: Inspector) -> View:
-    return View(inspector.people, inspector, Eager(), "tag", {}, lifecycle_clock=False)
+    return View(inspector.people, inspector, Eager(), "tag", {}, local_demo=False)
 
 
 def make_new_view(aws: Aws, batch: int) -> View:

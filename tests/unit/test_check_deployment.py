@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
-from typing import TYPE_CHECKING
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import httpx2
+import jwt
 import pytest
 
 from infra.check.command import INTERRUPTIONS, handle_interruptions, run
@@ -18,13 +23,14 @@ if TYPE_CHECKING:
 
 ORIGIN, BUCKET = "http://pictures.example", "http://bucket.example"
 PICTURE = f"{BUCKET}/avatars/1"
-FORM = {"method": "POST", "url": BUCKET, "key": "pending/1", "expires": 300, "fields": {"Content-Type": "image/png"}}
+FIELDS = {"Content-Type": "image/png", "x-amz-meta-username": "ada"}
+FORM = {"method": "POST", "url": BUCKET, "key": "pending/1", "expires": 300, "fields": FIELDS}
 TOO_LARGE = {"type": "urn:problem:too-large"}
 TOO_MANY_PIXELS = {"type": "urn:problem:too-many-pixels"}
 DEPLOYMENT: Responses = {
     ("GET", "/users"): (200, {"users": [{"username": "ada", "avatar": "avatars/1"}]}),
     ("POST", "/auth/login"): (200, {"access_token": "a.b.c"}),
-    ("GET", "/users/ada/avatar"): (303, None),
+    ("GET", "/uploads/avatar"): (303, None),
     ("GET", "/avatars/1"): (200, None),
     ("POST", "/uploads/presign"): (200, FORM),
     ("POST", "/"): (204, None),
@@ -33,16 +39,20 @@ DEPLOYMENT: Responses = {
 
 
 class Server(httpx2.MockTransport):
-    """Responds with `responses`, and with the status code 404 otherwise. `calls` are methods and paths."""
+    """Responds with `responses`, and with the status code 404 otherwise. `calls` are methods and paths, and `queries`
+    what followed the paths.
+    """
 
     def __init__(self, responses: Responses, on_call: Callable[[int], object] = lambda _: None) -> None:
         super().__init__(self._respond)
         self.calls: list[tuple[str, str]] = []
+        self.queries = set[str]()
         self._responses = responses
         self._on_call = on_call
 
     def _respond(self, request: httpx2.Request) -> httpx2.Response:
         self.calls.append((request.method, request.url.path))
+        self.queries.add(request.url.query.decode())
         self._on_call(len(self.calls))
         status, content = self._responses.get(self.calls[-1], (404, {}))
         headers = {"Location": PICTURE, "Content-Type": "image/png", "Set-Cookie": "session=x; Path=/"}
@@ -109,6 +119,117 @@ def test_a_deployment_without_users_names_the_command_that_adds_some(capsys: pyt
     assert capsys.readouterr().err == "The deployment has no users. `uv run seed` adds some.\n"
 
 
+class WriteToken(Protocol):
+    def __call__(self, name: str = "token", **changed: object) -> str: ...
+
+
+@pytest.fixture
+def write_token(tmp_path: Path) -> WriteToken:
+    """Write an access token to a file, and return the file's name. A claim that is None is left out."""
+
+    def write(name: str = "token", **changed: object) -> str:
+        claims = {"sub": "ada@example.com", "exp": time.time() + 3600} | changed
+        file = tmp_path / name
+        stated = {name: value for name, value in claims.items() if value is not None}
+        file.write_text(jwt.encode(stated, "x" * 32, "HS256"))
+        return str(file)
+
+    return write
+
+
+def read_lines(printed: str) -> dict[str, dict[str, str]]:
+    return {line["name"]: line for line in map(json.loads, printed.splitlines())}
+
+
+WITHOUT_PAGE: Responses = {**DEPLOYMENT, ("GET", "/users"): (404, None)}
+
+
+@pytest.mark.parametrize(
+    ("responses", "without_page"),
+    [(DEPLOYMENT, set[str]()), (WITHOUT_PAGE, {"page", "page-headers", "page-policy"})],
+)
+def test_a_token_takes_the_place_of_a_login(
+    capsys: pytest.CaptureFixture[str], write_token: WriteToken, responses: Responses, without_page: set[str]
+) -> None:
+    """The user is the one in the form and not the one in the token."""
+    server = Server(responses)
+    assert run([ORIGIN, "--json", "--token-file", write_token()], server) == 1
+    lines = read_lines(capsys.readouterr().out)
+    skipped = {"login", "unknown-user", "key-set", "foreign-origin", "logout"}
+    reasons = {name: line["detail"] for name, line in lines.items() if line["outcome"] == "not checked"}
+    assert {name for name in reasons if reasons[name].startswith("the access token was given")} == skipped
+    assert {name for name in reasons if reasons[name] == "the deployment has no page"} == without_page
+    assert reasons["other-user"] == "--other-token-file was not given"
+    assert "username=ada" in server.queries
+    assert not [path for _, path in server.calls if path.startswith("/auth/")]
+
+
+def test_a_token_that_expires_during_the_check_is_refused(
+    capsys: pytest.CaptureFixture[str], write_token: WriteToken
+) -> None:
+    without_row = {"type": "urn:problem:unknown-user"}
+    server = Server({**DEPLOYMENT, ("POST", "/uploads/confirm"): (404, without_row)})
+    minute, minutes = (write_token(f"{seconds}", exp=time.time() + seconds) for seconds in (60, 400))
+    for arguments, needed in (([minute], 120), ([minutes, "--wait"], 420)):
+        assert run([ORIGIN, "--token-file", *arguments], server) == 2
+        said = rf"The access token of ada expires in \d+ s\. The check needs one that is valid for {needed} s\.\n"
+        assert re.fullmatch(said, capsys.readouterr().err)
+    assert ("POST", "/uploads/confirm") not in server.calls
+    assert run([ORIGIN, "--token-file", minutes], server) == 2
+    assert capsys.readouterr().err.startswith("ada has no row, so no upload of this user can be confirmed.")
+
+
+def test_two_tokens_of_one_user_are_refused(capsys: pytest.CaptureFixture[str], write_token: WriteToken) -> None:
+    files = ["--token-file", write_token(), "--other-token-file", write_token("other", sub="bob")]
+    assert run([ORIGIN, *files], Server(DEPLOYMENT)) == 2
+    assert capsys.readouterr().err == "Both access tokens name ada.\n"
+
+
+def test_a_token_that_is_refused_is_reported_with_the_status(
+    capsys: pytest.CaptureFixture[str], write_token: WriteToken
+) -> None:
+    assert (
+        run([ORIGIN, "--token-file", write_token()], Server({**DEPLOYMENT, ("POST", "/uploads/presign"): (503, {})}))
+        == 2
+    )
+    assert capsys.readouterr().err == "A presign with the access token responded 503 (image/png).\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "a.b.c", "{token} {token}", "{token}\0\0\0\0", "{token}éé", '{{"access_token": "{token}"}}', "Bearer {token}"],
+)
+def test_a_file_without_a_token_is_refused_and_not_printed(
+    capsys: pytest.CaptureFixture[str], write_token: WriteToken, content: str
+) -> None:
+    file = Path(write_token())
+    token = file.read_text()
+    file.write_text(content.format(token=token))
+    with pytest.raises(SystemExit) as ended:
+        run([ORIGIN, "--token-file", str(file)])
+    assert ended.value.code == 2
+    output = capsys.readouterr()
+    assert f"argument --token-file: {file} does not contain an access token, which is a JWT" in output.err
+    assert token not in output.err + output.out
+
+
+def test_a_token_without_an_expiry_is_refused(capsys: pytest.CaptureFixture[str], write_token: WriteToken) -> None:
+    with pytest.raises(SystemExit):
+        run([ORIGIN, "--token-file", write_token(exp=None)])
+    assert "does not contain an access token" in capsys.readouterr().err
+
+
+def test_the_options_for_tokens_are_for_each_other(capsys: pytest.CaptureFixture[str], write_token: WriteToken) -> None:
+    for arguments, said in {
+        ("--other-token-file", write_token()): "--other-token-file needs --token-file",
+        ("--token-file", write_token(), "--user", "ada"): "--user: not allowed with argument --token-file",
+        ("--token-file", "/nowhere"): "/nowhere can't be read: No such file or directory",
+    }.items():
+        with pytest.raises(SystemExit):
+            run([ORIGIN, *arguments])
+        assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("url", "origin"),
     [
@@ -122,7 +243,8 @@ def test_the_origin_is_written_as_a_browser_writes_it(
     capsys: pytest.CaptureFixture[str], url: str, origin: str
 ) -> None:
     run([url], Server({}))
-    assert capsys.readouterr().err.startswith(f"{origin}/users responded 404")
+    expected = f"{origin}/users responded 404 (image/png). A deployment without the demo's page or login needs"
+    assert capsys.readouterr().err == f"{expected} --token-file.\n"
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
+    from services.settings.limits import PendingStrategy
+
 ADA, BOB = make_row("ada", "Ada Lovelace", "avatars/1"), make_row("bob", "Bob", None)
 NOTHING = Query()
 ENTRY = Entry("avatars/1", 500, Version('"1"', datetime(2026, 1, 1, tzinfo=UTC)))
@@ -163,9 +165,7 @@ def people() -> FakePeople:
 
 @pytest.fixture
 def view(people: FakePeople, executor: Executor) -> View:
-    return View(
-        cast("People", people), cast("Inspector", FakeInspector()), executor, "prefix", {}, lifecycle_clock=True
-    )
+    return View(cast("People", people), cast("Inspector", FakeInspector()), executor, "prefix", {}, local_demo=True)
 
 
 def test_each_list_of_the_page_has_its_own_cursor(view: View) -> None:
@@ -180,11 +180,36 @@ def test_each_list_of_the_page_has_its_own_cursor(view: View) -> None:
         "rows": "r",
         "object_state": "live",
         "row_state": "dangling",
+        "strategy": None,
     }
 
 
 def gather(view: View, caller: Caller | None, query: Query = NOTHING) -> dict[str, Any]:
     return asyncio.run(view.gather(caller, query))
+
+
+@pytest.mark.parametrize(
+    ("local_demo", "asked", "shown", "kept"),
+    [
+        (True, None, "prefix", None),
+        (True, "prefix", "prefix", None),
+        (True, "tag", "tag", "tag"),
+        (False, "tag", "prefix", None),
+    ],
+)
+def test_only_the_local_demo_shows_the_other_strategy(
+    people: FakePeople,
+    executor: Executor,
+    *,
+    local_demo: bool,
+    asked: PendingStrategy | None,
+    shown: str,
+    kept: str | None,
+) -> None:
+    inspector = cast("Inspector", FakeInspector())
+    view = View(cast("People", people), inspector, executor, "prefix", {}, local_demo=local_demo)
+    context = gather(view, None, Query(strategy=asked))
+    assert (context["strategy"], context["query"]["strategy"]) == (shown, kept)
 
 
 @pytest.mark.parametrize("place", [None, "a"])

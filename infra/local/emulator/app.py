@@ -1,4 +1,4 @@
-"""MiniStack as an ASGI application that also applies lifecycle rules: at its start, every day, and on demand."""
+"""MiniStack as an ASGI application that runs lifecycle rules at its start, daily and on demand, and injects faults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from infra.local.asgi_messages import send_problem
 from infra.local.controls import ControlEndpoint
 from infra.local.emulator import layer
 from infra.local.emulator.clock import MAX_AHEAD, Clock, TooFarAheadError, run_daily
+from infra.local.emulator.faults import FaultyAws
 from infra.local.emulator.lifecycle import LIFECYCLE_PATH
+from infra.local.faults import FAULTS_PATH, FaultChoice, Injection
 from services.web.bodies import StrictRequest
 from services.web.problems import Problem, problem_details
 
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
 INTERNAL_PREFIX = "/_"
 """Prefix of MiniStack's own paths, such as that of its reset. They need no signature."""
-MAX_BODY_BYTES = 100
+RESET_PATH = "/_reset"
+"""Sets the clock to the real time and lifts the fault."""
+MAX_BODY_BYTES = 200
 TOO_FAR_AHEAD = Problem("too-far-ahead", 409, "The clock can't be moved that far ahead")
 
 
@@ -59,6 +63,7 @@ class Emulator:
         self._s3 = importlib.import_module("ministack.services.s3")
         layer.install(self._s3, self._clock)
         self._ministack = importlib.import_module("ministack.app").app
+        self._aws = FaultyAws(self._ministack)
         # No page sends requests to the emulator itself: the gateway forwards those of the demo's page.
         self._control = ControlEndpoint(self._create_control(), None, "GET")
         self._internal = ControlEndpoint(self._ministack, None, "GET", "HEAD")
@@ -67,14 +72,14 @@ class Emulator:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._ministack(scope, receive, self._start_with(send))
-        elif scope["type"] == "http" and scope["path"] == LIFECYCLE_PATH:
+        elif scope["type"] == "http" and scope["path"] in {LIFECYCLE_PATH, FAULTS_PATH, RESET_PATH}:
             await self._control(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(INTERNAL_PREFIX):
             await self._internal(scope, receive, send)
         elif scope["type"] == "http" and _is_signed_by_page(scope):
             await send_problem(send, 403, "foreign-origin", "A page may only post forms")
         else:
-            await self._ministack(scope, receive, send)
+            await self._aws(scope, receive, send)
 
     def _start_with(self, send: Send) -> Send:
         async def send_and_start(message: Any) -> None:
@@ -102,8 +107,22 @@ class Emulator:
             self._clock.move(timedelta(days=data.days))
             return self._show(self._expire())
 
+        @get(FAULTS_PATH)
+        async def show_fault() -> FaultChoice:
+            return FaultChoice(self._aws.fault)
+
+        @post(FAULTS_PATH, status_code=200, request_max_body_size=MAX_BODY_BYTES)
+        async def inject(data: JSONBody[Injection]) -> FaultChoice:
+            self._aws.inject(data.fault, data.process_ids)
+            return FaultChoice(self._aws.fault)
+
+        @post(RESET_PATH, status_code=204)
+        async def reset() -> None:
+            self._clock.reset()
+            self._aws.inject(None)
+
         return Litestar(
-            [show, move],
+            [show, move, show_fault, inject, reset],
             request_class=StrictRequest,
             plugins=[problem_details({TooFarAheadError: TOO_FAR_AHEAD})],
             openapi_config=None,

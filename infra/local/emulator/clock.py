@@ -22,7 +22,7 @@ class TooFarAheadError(Exception):
 
 @dataclass
 class Clock:
-    """The time of S3, for objects and lifecycle rules. It can be moved ahead, but not back."""
+    """The time of S3, for objects and lifecycle rules. It can be moved ahead, and set back to the real time."""
 
     ahead: timedelta = timedelta()
 
@@ -38,6 +38,9 @@ class Clock:
         if ahead > MAX_AHEAD:
             raise TooFarAheadError(f"The clock can be at most {MAX_AHEAD.days} days ahead.")
         self.ahead = ahead
+
+    def reset(self) -> None:
+        self.ahead = timedelta()
 
 
 async def run_daily(

@@ -153,8 +153,8 @@ export class Lab {
 
   /** `settle(entry, key, avatar)` shows what a confirm has changed, after its deletions; `noteStored(entry, form)` what
    * S3 has stored. */
-  constructor(entry, { strategy, username, settle, noteStored, onWait }) {
-    Object.assign(this, { entry, strategy, username, settle, noteStored, onWait });
+  constructor(entry, { strategy, path, username, settle, noteStored, onWait }) {
+    Object.assign(this, { entry, strategy, path, username, settle, noteStored, onWait });
   }
 
   cancel() {
@@ -162,11 +162,11 @@ export class Lab {
   }
 
   presign(file, options) {
-    return presign(file, { username: this.username, observe: this.entry.observe("Presign"), ...options });
+    return presign(file, { username: this.username, path: this.path, observe: this.entry.observe("Presign"), ...options });
   }
 
   declare(declared) {
-    return callService("/uploads/presign", declared, { username: this.username, observe: this.entry.observe("Presign") });
+    return callService(`${this.path}/uploads/presign`, declared, { username: this.username, observe: this.entry.observe("Presign") });
   }
 
   async post(form, file) {
@@ -228,7 +228,7 @@ function change(form, name, value) {
 }
 
 /** A small picture, a different one for each call. */
-async function drawTile() {
+export async function drawTile() {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 128;
   const context = canvas.getContext("2d");

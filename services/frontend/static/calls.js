@@ -1,5 +1,5 @@
 // HTTP calls to the services and to the bucket. `observe` is called when a call begins and when it has ended, with what
-// was sent, what was received and how long it took.
+// was sent, what was received and how long it took. `hold` is called before a call begins, which waits for its promise.
 
 /** Seconds after which a call without a response is given up. API Gateway responds after 30 at the latest. */
 const CALL_SECONDS = 60;
@@ -24,7 +24,7 @@ export class CallError extends Error {
  * @param options.username the user for whom the call is made. If another user is logged in, the service refuses it
  * @param options.token an access token that is sent instead of this browser's session cookie; empty for neither
  */
-export async function callService(path, body, { method = body ? "POST" : "GET", signal, requestId, username, token, observe } = {}) {
+export async function callService(path, body, { method = body ? "POST" : "GET", signal, requestId, username, token, observe, hold } = {}) {
   const headers = {
     "Content-Type": "application/json",
     ...(requestId && { "X-Request-Id": requestId }),
@@ -32,8 +32,9 @@ export async function callService(path, body, { method = body ? "POST" : "GET", 
     ...(token && { Authorization: `Bearer ${token}` }),
   };
   signal?.throwIfAborted();
-  const call = begin(method, new URL(path, location.href), { headers, body }, observe);
-  const options = { method, headers, credentials: token === undefined ? "same-origin" : "omit" };
+  const credentials = token === undefined ? "same-origin" : "omit";
+  const call = await begin(method, new URL(path, location.href), { headers, body, credentials }, { observe, hold });
+  const options = { method, headers, credentials };
   let answer, text;
   try {
     ({ answer, text } = await fetchText(path, body ? { ...options, body: JSON.stringify(body) } : options, { seconds: CALL_SECONDS, signal }));
@@ -71,14 +72,14 @@ export async function fetchText(address, options, { seconds, signal }) {
  * Post the file straight to the bucket, with a presign's form.
  * @param options.progress is called with the sent share of the bytes, from 0 to 1
  */
-export async function postForm(form, file, { signal, observe, progress } = {}) {
+export async function postForm(form, file, { signal, observe, hold, progress } = {}) {
   signal?.throwIfAborted();
   const body = new FormData();
   for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
   // The file is last, since S3 ignores the fields after it.
   body.append("file", file);
-  const sent = { fields: form.fields, size: file.size };
-  const call = begin(form.method, new URL(form.url), sent, observe);
+  const sent = { fields: form.fields, size: file.size, file };
+  const call = await begin(form.method, new URL(form.url), sent, { observe, hold });
   const { answer, isGivenUp } = await transfer(form, body, { signal, progress });
   if (!answer.status) {
     const failure = explainSilence(call.url, { signal, isGivenUp });
@@ -122,8 +123,10 @@ function transfer(form, body, { signal, progress }) {
   });
 }
 
-function begin(method, url, sent, observe) {
-  const call = { method, url, sent, began: performance.now(), ended: null, status: null, received: null, measured: [] };
+async function begin(method, url, sent, { observe, hold }) {
+  const call = { method, url, sent, began: null, ended: null, status: null, received: null, measured: [] };
+  if (hold) await hold(call);
+  call.began = performance.now();
   observe?.(call);
   return call;
 }

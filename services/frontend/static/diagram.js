@@ -17,7 +17,7 @@ export function draw(title, calls, seen = []) {
 
 function drawCall({ call, name, detail }) {
   const lane = findLane(call.url);
-  const request = drawStep("browser", lane, `${name}: ${detail(call)}`, call.ended === null ? "request running" : "request");
+  const request = drawStep("browser", lane, `${name}: ${call.began === null ? "not sent" : detail(call)}`, call.ended === null ? "request running" : "request");
   if (call.ended === null) return [request];
   const inner = call.measured.map(({ name: operation, milliseconds }) => drawStep("uploads", LANES[operation] ?? "DynamoDB", `${operation} · ${milliseconds.toFixed(1)} ms`, "request inner"));
   return [request, ...inner, drawResponse(call, lane)];
@@ -33,7 +33,7 @@ function drawResponse(call, lane) {
 
 function findLane(url) {
   if (url.origin !== location.origin) return "S3";
-  return url.pathname.startsWith("/uploads") ? "uploads" : "auth";
+  return url.pathname.includes("/uploads/") ? "uploads" : "auth";
 }
 
 function drawStep(from, to, text, kind) {

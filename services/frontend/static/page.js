@@ -1,16 +1,20 @@
 // Handles the page's events: clicks, and files that are chosen, dropped or pasted.
 
-import { ATTACKS, Lab, isRefused } from "./attacks.js";
+import { ATTACKS, Lab, drawTile, isRefused } from "./attacks.js";
 import { CallError, callService, postForm } from "./calls.js";
 import { avatarOf, compare, look, mark, update } from "./changes.js";
 import * as editor from "./editor.js";
+import { chooseFault, resetDemo, showFault, updateFault } from "./faults.js";
 import { recognize, refuseUnedited } from "./formats.js";
 import { passDay, showClock, sweep } from "./lifecycle.js";
 import { countDownForms } from "./policy.js";
+import { judge, readPrediction, showScore } from "./predictions.js";
 import { ask as askUser } from "./question.js";
-import { copyPicture, drawResult } from "./result.js";
+import { copyPicture, drawRemains, drawResult } from "./result.js";
 import { build } from "./elements.js";
 import { fitToLimits } from "./scaling.js";
+import { TabClosed, isStepByStep, waitForClick } from "./steps.js";
+import { findStrategy } from "./strategy.js";
 import { Entry } from "./timeline.js";
 import { Upload, confirm, readOnce, removeAvatar, withoutMetadata } from "./upload.js";
 import { countDown, fetchChanges, reload, remember, scrollTables, showChanges } from "./view.js";
@@ -29,14 +33,22 @@ let choices = 0;
 const outcomes = new Map();
 /** The bucket and the table before the last upload. The tables mark the differences from it. */
 let before = null;
+let shownQuery = location.search;
 
 remember();
 countDown();
 setInterval(countDown, 30_000);
 setInterval(countDownForms, 1000);
 showClock().catch(report);
+showFault().catch(report);
 
-addEventListener("popstate", () => turn());
+showLinkedAttack();
+
+addEventListener("popstate", () => {
+  // A link to an attack changes the address, too.
+  if (location.search !== shownQuery) turn();
+  showLinkedAttack();
+});
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-page]");
@@ -55,6 +67,9 @@ document.addEventListener("click", (event) => {
   else if ("removeAvatar" in button.dataset) take(button, remove, { after: settled });
   else if ("passDay" in button.dataset) take(button, passDay);
   else if ("sweep" in button.dataset) take(button, sweep);
+  else if ("uploadTile" in button.dataset) afterLogin(startTile);
+  else if ("reset" in button.dataset) take(button, reset, { queue: "uploads", after: settled });
+  else if ("tryBoth" in button.dataset) afterLogin(() => take(button, tryBoth, { queue: "uploads", after: settled }));
   else if (attack) tryAttack(attack);
   else if ("allAttacks" in button.dataset) tryAll();
   else if ("start" in button.dataset) startEdited();
@@ -62,6 +77,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("change", (event) => {
+  if (event.target.name === "fault") perform(() => chooseFault(event.target.value), { queue: "uploads", after: async () => {} });
   const input = event.target.closest("input[type=file]");
   const [file] = input?.files ?? [];
   if (!file) return;
@@ -195,20 +211,29 @@ function tellEditor(text) {
 
 function startAtOnce(file, flow) {
   const isRemoving = isRemovingMetadata();
+  const shown = findStrategy();
   tellEditor("");
-  performUpload(file.name, readOnce(file), (read, username) => uploadAtOnce(read, { flow, username, isRemoving }));
+  performUpload(file.name, readOnce(file), (read, username) => uploadAtOnce(read, { flow, username, isRemoving, shown }));
 }
 
 function startEdited() {
   const isRemoving = isRemovingMetadata();
+  const flow = document.querySelector("[name=flow]:checked").value;
+  const shown = findStrategy();
   const name = editor.nameFile();
   const taken = editor.take();
   // At once: a second click must not upload the picture twice, and a later close would move the page under the next click.
   closeEditor();
   performUpload(name, taken, ({ file, isOriginal }, username) => {
-    const options = { flow: "confirm", username, isRemoving };
+    const options = { flow, username, isRemoving, shown };
     return isOriginal ? uploadAtOnce(file, options) : upload(file, { ...options, note: "The page cropped and scaled the picture." });
   });
+}
+
+/** Upload a small picture, which the page draws. */
+function startTile() {
+  const shown = findStrategy();
+  performUpload("tile.png", drawTile(), (file, username) => upload(file, { flow: "confirm", username, note: "", shown }));
 }
 
 // Uploads
@@ -239,7 +264,7 @@ function sayTaken(name) {
   document.querySelector("#taken").textContent = name ? `Reading ${name} …` : "";
 }
 
-async function uploadAtOnce(given, { flow, username, isRemoving }) {
+async function uploadAtOnce(given, { flow, username, isRemoving, shown }) {
   const kind = await recognize(given);
   refuseUnedited(kind);
   const chosen = kind.file;
@@ -250,12 +275,12 @@ async function uploadAtOnce(given, { flow, username, isRemoving }) {
   if (!fitted) return;
   if (fitted !== file) {
     // A scaled picture has no metadata.
-    await upload(fitted, { flow, username, note: "The page scaled the picture down." });
+    await upload(fitted, { flow, username, shown, note: "The page scaled the picture down." });
     return;
   }
   if (!cleaned && !(await askToUpload(kind))) return;
   const removed = chosen.size - file.size;
-  await upload(file, { flow, username, note: removed ? `${bytes(removed)} of metadata were stripped.` : "" });
+  await upload(file, { flow, username, shown, note: removed ? `${bytes(removed)} of metadata were stripped.` : "" });
 }
 
 function askToUpload({ file, format }) {
@@ -268,10 +293,12 @@ function isRemovingMetadata() {
   return document.querySelector("#remove-metadata").checked;
 }
 
-async function upload(file, { flow, username, note }) {
+/** `shown`: the strategy that the page showed when the file was chosen. */
+async function upload(file, { flow, username, note, shown: { strategy, path } }) {
   sayTaken("");
-  const watch = { look: () => noteStored(entry, going.form) };
-  const going = new Upload(file, { username, watch, withConfirm: flow !== "skip" });
+  const isStepping = isStepByStep();
+  const watch = { look };
+  const going = new Upload(file, { username, path, watch, withConfirm: flow !== "skip" });
   const name = file.name || "Picture";
   const entry = new Entry(`${name} for ${username}`);
   watch.pause = () => entry.say("running", "2 of 3: S3 could not accept the file; posting again in a moment");
@@ -279,12 +306,31 @@ async function upload(file, { flow, username, note }) {
   let phase = "presign";
   watch.phase = (next) => {
     phase = next;
-    entry.say("running", PHASES[phase].says);
-    return entry.observe(PHASES[phase].name, (call) => PHASES[phase].tell(call, file, note));
+    const { name, says, tell } = PHASES[phase];
+    return watchCall(name, says, (call) => tell(call, file, note), () => entry.offer("Cancel", () => going.cancel()));
   };
   entry.reveal();
   await begin(entry, username);
   await run();
+
+  /** The options of a call with this name. `begin` is called when the user has sent it. */
+  function watchCall(name, says, tell, begin) {
+    const observe = entry.observe(name, tell);
+    entry.say("running", says);
+    if (!isStepping) return { observe };
+    const hold = async (call) => {
+      entry.say("running", `${name} waits. Look at the request, then send it.`);
+      await waitForClick(entry, name, call);
+      entry.say("running", says);
+      begin();
+    };
+    return { observe, hold };
+  }
+
+  async function look() {
+    noteStored(entry, going.form);
+    if (isStepping) await see(entry);
+  }
 
   async function run() {
     entry.offer("Cancel", () => going.cancel());
@@ -294,8 +340,16 @@ async function upload(file, { flow, username, note }) {
       if (avatar) await finish(avatar);
       else await leaveOut();
     } catch (error) {
-      await fail(error);
+      if (error instanceof TabClosed) await closeTab(error);
+      else await fail(error);
     }
+  }
+
+  async function closeTab(error) {
+    entry.offerNothing();
+    const remains = (await see(entry)) ? [drawRemains(entry, username)] : [];
+    entry.note("left-out", `${error.message} ${REMAINS[error.call] ?? AFTERMATH[strategy]}`, ...remains);
+    entry.say("left-out", error.message);
   }
 
   async function finish(avatar) {
@@ -312,22 +366,26 @@ async function upload(file, { flow, username, note }) {
 
   async function repeat() {
     const { form } = going;
-    await postForm(form, file, { observe: entry.observe("POST again", () => "The same form was still valid.") });
+    await postForm(form, file, watchCall("POST again", "Posting again", () => "The same form was still valid.", () => entry.offerNothing()));
+    entry.say("done", "Done: it is the avatar.");
     await see(entry);
-    entry.note("left-out", AFTERMATH[strategy()]);
+    entry.note("left-out", AFTERMATH[strategy]);
     entry.offer("Confirm again", () => perform(confirmAgain, { queue: "uploads", after: settled }));
   }
 
   async function confirmAgain() {
     const { form } = going;
     entry.offerNothing();
-    entry.say("running", "Confirming again");
     try {
-      const observe = entry.observe("Confirm again", () => "Nothing will delete it.");
-      const { avatar } = await confirm(form, { username: going.username, observe });
+      const options = watchCall("Confirm again", "Confirming again", () => "Nothing will delete it.", () => entry.offerNothing());
+      const { avatar } = await confirm(form, { username: going.username, ...options });
       await settle(entry, form.key, avatar);
       entry.say("done", "Done: it is the avatar.");
     } catch (error) {
+      if (error instanceof TabClosed) {
+        await closeTab(error);
+        return;
+      }
       entry.say("failed", `It was not confirmed again. ${explain(error)}`);
       await see(entry);
       if (going.canConfirmAgain(error)) entry.offer("Confirm again", () => perform(confirmAgain, { queue: "uploads", after: settled }));
@@ -338,6 +396,8 @@ async function upload(file, { flow, username, note }) {
     const cancelled = error.name === "AbortError";
     entry.say(cancelled ? "left-out" : "failed", cancelled ? sayCancelled() : explain(error));
     entry.offerNothing();
+    // The service may have stopped after the copy.
+    if (phase === "confirm" && going.form) entry.keys.add(going.form.key.replace(document.body.dataset.pendingPrefix, "avatars/"));
     await see(entry);
     const other = error.code === "other-user" && (await seeCurrentUser());
     if (other && other !== going.username) entry.offer(`Go on as ${other}`, () => goOn(other));
@@ -363,6 +423,14 @@ async function seeCurrentUser() {
   await show().catch(report);
   return currentUser();
 }
+
+/** What remains after the tab was closed before a call. Before "Confirm again" it depends on the strategy. */
+const REMAINS = {
+  Presign: "Without a form, S3 accepts nothing.",
+  POST: "The services store nothing about a form. It expires unused.",
+  Confirm: "S3 has the file, but no row refers to it. A lifecycle rule deletes it.",
+  "POST again": "The upload was confirmed before.",
+};
 
 const PHASES = {
   presign: {
@@ -411,12 +479,14 @@ async function begin(entry, username) {
   // An earlier upload's deletion may be late.
   for (const [key, { owner, state }] of before.objects) if (owner === username && state === "orphan") entry.keys.add(key);
   entry.was = old;
-  entry.showResult(drawResult({ ...entry, fetched: document, username }));
+  entry.existed = new Set(entry.seen.objects.keys());
+  entry.showResult(drawResult({ ...entry, fetched: entry.fetched ?? document, username }));
 }
 
 /** Note the object that S3 stored: its 204 says so, and the page need not ask. */
 function noteStored(entry, { key, fields }) {
   if (entry.seen.objects.has(key)) return;
+  entry.existed.add(key);
   const stored = { owner: fields["x-amz-meta-username"], state: "pending" };
   const seen = { ...entry.seen, objects: new Map([...entry.seen.objects, [key, stored]]) };
   entry.showEffects(compare(entry.seen, seen, entry.users));
@@ -441,6 +511,7 @@ async function see(entry) {
     scrollTables(entry.fetched);
     entry.showEffects(compare(entry.seen, seen, entry.users));
     entry.seen = seen;
+    for (const key of seen.objects.keys()) entry.existed.add(key);
     const [username] = entry.users;
     entry.showResult(drawResult({ ...entry, username }));
     return seen;
@@ -484,9 +555,10 @@ async function tryAll() {
 async function tryAttack(name, username = currentUser()) {
   if (outcomes.get(name)?.verdict === "running") return;
   // Another attack or an upload may come first.
-  outcomes.set(name, { verdict: "running", said: "", why: "" });
+  const predicted = readPrediction(findCard(name));
+  outcomes.set(name, { verdict: "running", said: "", why: "", predicted });
   drawOutcome(name);
-  const run = () => runAttack(name, username);
+  const run = () => runAttack(name, username, predicted);
   if (ATTACKS[name].background) run().catch(report);
   else await perform(run, { queue: "uploads", after: settled });
 }
@@ -504,6 +576,8 @@ function drawOutcome(name) {
   card.querySelector(".why").textContent = why;
   card.querySelector(".made").replaceChildren(...calls.map(nameCall));
   card.querySelector(".condition").replaceChildren(...violated.flatMap(nameViolation));
+  judge(card, outcomes.get(name));
+  showScore(outcomes.values());
 }
 
 function nameCall({ name, place, outcome }) {
@@ -517,17 +591,17 @@ function nameViolation({ name, wanted, sent }) {
   return parts;
 }
 
-async function runAttack(name, username) {
+async function runAttack(name, username, predicted) {
   const attack = ATTACKS[name];
   const entry = new Entry(`Attack: ${findCard(name).querySelector("h3").textContent}`, { withProgress: false });
   const judge = (verdict, said, why) => {
-    outcomes.set(name, { verdict, said, why, ...entry.summarize() });
+    outcomes.set(name, { verdict, said, why, predicted, ...entry.summarize() });
     entry.element.dataset.outcome = verdict;
     drawOutcome(name);
     entry.say(verdict === "refused" || verdict === "harmless" ? "done" : verdict, said || VERDICTS[verdict]);
   };
   const lab = new Lab(entry, {
-    strategy: strategy(),
+    ...findStrategy(),
     username,
     settle,
     noteStored,
@@ -562,6 +636,42 @@ const VERDICTS = {
 };
 const PARTS = { service: "The uploads service", bucket: "S3" };
 
+// Both strategies
+
+/** Upload a picture under each strategy and post its form again. The comparison gets what S3 has stored after each POST. */
+async function tryBoth(username) {
+  for (const strategy of ["prefix", "tag"]) {
+    const entry = new Entry(`${strategy}: an upload, and a second POST`, { withProgress: false });
+    const cell = document.querySelector(`[data-tried="${strategy}"]`);
+    cell.replaceChildren("…");
+    entry.reveal();
+    await begin(entry, username);
+    const lab = new Lab(entry, { strategy, path: `/_strategies/${strategy}`, username, settle, noteStored });
+    try {
+      const file = await drawTile();
+      const form = await lab.complete(file);
+      const avatar = avatarOf(entry.seen, username);
+      await lab.post(form, file);
+      await see(entry);
+      const again = entry.seen.objects.get(form.key);
+      cell.replaceChildren(
+        ...["Posted to ", form.key, "; the avatar is ", avatar, "; after the second POST, ", form.key, ` is ${again?.state}.`].map((part, n) =>
+          n % 2 ? build("code", { textContent: part }) : part),
+      );
+      entry.say("done", "Done: compare it with the other strategy.");
+      if (strategy === "tag") await lab.confirm(form);
+    } catch (error) {
+      cell.replaceChildren(explain(error));
+      entry.say("failed", explain(error));
+    }
+  }
+}
+
+async function reset() {
+  const text = "All rows and objects are deleted, the seeded users are added again, and the bucket clock shows the real time.";
+  if (await askUser("Set the demo back to its first state", text, "Reset")) await resetDemo();
+}
+
 // The page itself
 
 /** Perform the button's action. The button shows at once that the click was taken, and takes no other one until the end. */
@@ -580,8 +690,10 @@ function perform(action, { queue = "others", after = show } = {}) {
   const username = currentUser();
   waiting += 1;
   document.body.dataset.busy = "true";
-  say("");
+  const isHeld = queue === "uploads" && document.querySelector(".call.waiting");
+  say(isHeld ? "An upload waits for your click under What happened. This begins after it." : "");
   queues[queue] = queues[queue].then(async () => {
+    if (isHeld) say("");
     await action(username).catch(report);
     // Also after a failure, since a part may be done.
     await after().catch(report);
@@ -594,6 +706,7 @@ function perform(action, { queue = "others", after = show } = {}) {
 /** The action has shown what it changed. */
 async function settled() {
   sayTaken("");
+  await updateFault();
 }
 
 /** Show the current content, with marks at the changes since before the last upload. */
@@ -601,14 +714,21 @@ async function show() {
   await reload();
   keepEditor();
   for (const name of outcomes.keys()) if (!findCard(name).dataset.verdict) drawOutcome(name);
+  showLinkedAttack();
   if (before) mark(before, document);
 }
 
 /** Show another page of a list, without marks. */
 async function turn() {
   before = null;
+  shownQuery = location.search;
   await show().catch(report);
   for (const link of document.querySelectorAll("a.is-taken")) link.classList.remove("is-taken");
+}
+
+/** Mark the attack that the page's address names. `:target` would lose it when its section is replaced. */
+function showLinkedAttack() {
+  for (const card of document.querySelectorAll(".attack")) card.classList.toggle("is-linked", `#${card.id}` === location.hash);
 }
 
 function report(error) {
@@ -632,10 +752,6 @@ function say(text) {
 /** The user whom the page shows as logged in, if there is one. */
 function currentUser() {
   return document.querySelector("#users .current")?.dataset.user;
-}
-
-function strategy() {
-  return document.querySelector("#strategy").dataset.strategy;
 }
 
 function bytes(count) {

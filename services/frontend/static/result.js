@@ -21,18 +21,27 @@ function findAvatar(username) {
   return document.querySelector(`#users [data-user="${CSS.escape(username)}"] .avatar`);
 }
 
-/** The user's old and new avatar and row, and the state and expiry of each object. `was`: the key before. */
-export function drawResult({ fetched, keys, username, picture, was }) {
+/** The user's old and new avatar and row, and the state and expiry of each object. `was`: the key before; `existed`: the
+ * keys that the page saw at any time. */
+export function drawResult({ fetched, keys, username, picture, was, existed }) {
   const found = [...keys].map((key) => [key, fetched.querySelector(`#objects [data-key="${CSS.escape(key)}"]`)]);
   found.sort(([, one], [, other]) => Boolean(other) - Boolean(one));
-  const objects = found.map((pair) => drawObject(...pair));
+  const objects = found.map(([key, row]) => drawObject(key, row, existed.has(key)));
   return {
     pictures: [picture ?? "", " → ", findAvatar(username)?.cloneNode(true) ?? ""],
     list: build("ul", { className: "result" }, ...objects, drawRow(username, was || "none", avatarOf(look(fetched), username) || "none")),
   };
 }
 
-function drawObject(key, found) {
+/** What remains of an upload that was not completed. */
+export function drawRemains(entry, username) {
+  const { list } = drawResult({ ...entry, username });
+  list.className = "remains";
+  return list;
+}
+
+function drawObject(key, found, existed) {
+  if (!found && !existed) return build("li", {}, build("b", { textContent: "no object" }), " ", build("code", { textContent: key }));
   if (!found) return build("li", {}, build("b", { textContent: "deleted" }), " ", build("del", { textContent: key }));
   const [state, expires] = [".state", ".expires"].map((cell) => found.querySelector(cell).textContent.trim());
   return build("li", {}, build("b", { textContent: state }), ` expires ${expires} `, build("code", { textContent: key }));

@@ -3,6 +3,7 @@
 import { draw } from "./diagram.js";
 import { build } from "./elements.js";
 import { countDownForms, decode, explain, showPolicy } from "./policy.js";
+import { offerCopies } from "./snippets.js";
 
 const list = () => document.querySelector("#timeline");
 const MOST = 24;
@@ -33,7 +34,7 @@ export class Entry {
 
   constructor(title, { withProgress = true } = {}) {
     this.element = build("li", { className: "entry" });
-    this.heading = build("h3", { textContent: title });
+    this.heading = build("h3", { textContent: title, tabIndex: -1 });
     this.status = build("p", { className: "entry-status" });
     this.status.setAttribute("role", "status");
     this.actions = build("div", { className: "entry-actions" });
@@ -75,8 +76,23 @@ export class Entry {
     this.bar.value = part;
   }
 
-  /** Show a button in place of the former one. */
-  offer(text, action) {
+  /** Show a button in place of the former ones, and further buttons, each `[text, action]`. */
+  offer(text, action, ...others) {
+    this.#showButtons([[text, action], ...others].map((choice) => this.#makeButton(...choice)));
+  }
+
+  offerNothing() {
+    this.#showButtons([]);
+  }
+
+  #showButtons(buttons) {
+    const hadFocus = this.actions.contains(document.activeElement);
+    this.actions.replaceChildren(...buttons);
+    // Otherwise the next Tab key would start at the top of the page.
+    if (hadFocus) this.heading.focus({ preventScroll: true });
+  }
+
+  #makeButton(text, action) {
     const button = build("button", { type: "button", className: "quiet", textContent: text });
     button.addEventListener("click", ({ detail, timeStamp }) => {
       // The second click of a double click is meant for the button that was here before. Firefox counts the clicks of each
@@ -85,40 +101,59 @@ export class Entry {
       this.#clicked = timeStamp;
       if (!isSecond) action();
     });
-    this.actions.replaceChildren(button);
-  }
-
-  offerNothing() {
-    this.actions.replaceChildren();
+    return button;
   }
 
   /** The `observe` function for a call with this name. `tell(call)` returns the meaning of its response as a sentence. */
   observe(name, tell = () => "") {
     return (call) => {
-      const item = this.#calls.get(call) ?? this.#begin(call, name);
-      if (call.ended !== null) this.#end(item, call, tell);
+      const item = this.#calls.get(call) ?? this.#add(call, name);
+      if (call.ended === null) this.#begin(item, call);
+      else this.#end(item, call, tell);
       this.#draw();
     };
   }
 
-  /** Each call as `{name, place, outcome}`, and the lines of the policies that the refused ones violated. */
+  /** Show a call before it is sent, with its policy. */
+  prepare(call, name) {
+    for (const details of this.list.querySelectorAll(".call > details")) details.open = false;
+    const item = this.#add(call, name);
+    item.className = "call waiting";
+    item.querySelector(".answer").textContent = "not sent yet";
+    if (call.sent.fields) showPolicyOf(call, item);
+    item.querySelector("details").open = true;
+    this.#draw();
+    showFromItsTop(item);
+  }
+
+  /** Mark the prepared call as one that was not sent. */
+  leaveOut(call) {
+    const item = this.#calls.get(call);
+    item.className = "call left-out";
+    item.querySelector(".answer").textContent = "not sent";
+    item.querySelector("details").open = false;
+  }
+
+  /** Each call as `{name, place, outcome}`, who refused the last one that was refused, and the lines of the policies that
+   * the refused ones violated. */
   summarize() {
     const calls = this.#drawn.map(({ call, name }) => ({ name, place: findPlace(call.url)[1], outcome: nameOutcome(call) }));
+    const refused = this.#drawn.findLast(({ call }) => call.error);
+    const refusedBy = refused ? (findPlace(refused.call.url)[0] === "bucket" ? "S3" : refused.name) : "nobody";
     const posts = [...this.#calls.keys()].filter(({ sent, error }) => error && sent.fields);
     const violated = posts.flatMap(({ sent, error }) => explain(sent.fields, { size: sent.size, error }));
-    return { calls, violated: violated.filter(({ isViolated }) => isViolated) };
+    return { calls, refusedBy, violated: violated.filter(({ isViolated }) => isViolated) };
   }
 
   #draw() {
     draw(this.heading.textContent, this.#drawn, this.#seen);
   }
 
-  /** Add a line that is not a call, for example for a confirm that was left out. */
-  note(kind, text) {
-    const item = build("li", { className: `call ${kind}` }, build("p", { className: "tells", textContent: text }));
+  /** Add an item that is not a call, for example for a confirm that was left out. */
+  note(kind, text, ...details) {
+    const item = build("li", { className: `call ${kind}` }, build("p", { className: "tells", textContent: text }), ...details);
     this.list.append(item);
     follow(item);
-    return item;
   }
 
   /** Show what became of the upload, in place of what was shown before. */
@@ -139,8 +174,7 @@ export class Entry {
     this.#draw();
   }
 
-  #begin(call, name) {
-    this.#began ??= call.began;
+  #add(call, name) {
     const [kind, place] = findPlace(call.url);
     const summary = build("summary", {},
       build("b", { textContent: name }),
@@ -150,16 +184,21 @@ export class Entry {
     );
     const time = build("div", { className: "time" }, build("span"));
     time.setAttribute("aria-hidden", "true");
-    const exchange = build("div", { className: "exchange" }, show("Sent", call.sent));
-    // Slot of issue 22, point 6: copy the call as curl, fetch or Python.
-    const details = build("details", {}, summary, exchange, build("div", { className: "copy" }));
-    const item = build("li", { className: "call running" }, details, time, build("p", { className: "tells" }));
+    const exchange = build("div", { className: "exchange" }, show("Request", call.sent));
+    const details = build("details", {}, summary, offerCopies(call), exchange);
+    const item = build("li", {}, details, time, build("p", { className: "tells" }));
     this.list.append(item);
     this.#calls.set(call, item);
     this.#drawn.push({ call, name, detail: nameDetail });
     if (call.sent.fields) this.keys.add(call.sent.fields.key);
-    follow(item);
     return item;
+  }
+
+  #begin(item, call) {
+    this.#began ??= call.began;
+    item.className = "call running";
+    item.querySelector(".answer").textContent = "…";
+    follow(item);
   }
 
   #end(item, call, tell) {
@@ -169,12 +208,8 @@ export class Entry {
     const milliseconds = Math.max(1, Math.round(call.ended - call.began));
     item.querySelector(".answer").textContent = `${call.status || (isCancelled ? "cancelled" : "no response")} · ${milliseconds.toLocaleString("en")} ms`;
     const received = { headers: call.headers, body: call.received };
-    item.querySelector(".exchange").append(show(call.status ? `Received: ${call.status}` : "Nothing received", received));
-    const fields = call.sent.fields ?? call.received?.fields;
-    if (fields && decode(fields)) {
-      item.querySelector(".exchange").after(showPolicy(fields, { size: call.sent.size, error: call.error }, shorten));
-      countDownForms(item);
-    }
+    item.querySelector(".exchange").append(show(call.status ? `Response: ${call.status}` : "No response", received));
+    showPolicyOf(call, item);
     for (const key of [call.received?.key, call.received?.avatar]) if (key) this.keys.add(key);
     item.querySelector(".tells").textContent = good ? tell(call) : `${call.error.code}. ${call.error.said}`.trim();
     this.#ended = call.ended;
@@ -185,11 +220,29 @@ export class Entry {
   #drawTimes() {
     const whole = this.#ended - this.#began;
     for (const [call, item] of this.#calls) {
+      if (call.began === null) continue;
       const { style } = item.querySelector(".time span");
       style.setProperty("--from", (call.began - this.#began) / whole);
       style.setProperty("--to", ((call.ended ?? this.#ended) - this.#began) / whole);
     }
   }
+}
+
+/** Show the policy of the form that the call sends or has received. */
+function showPolicyOf(call, item) {
+  const fields = call.sent.fields ?? call.received?.fields;
+  item.querySelector(".policy")?.remove();
+  if (!fields || !decode(fields)) return;
+  item.querySelector(".exchange").after(showPolicy(fields, { size: call.sent.size, error: call.error }, shorten));
+  countDownForms(item);
+}
+
+/** Scroll to the item's beginning: on a wide screen the timeline, on a narrow one the page. */
+function showFromItsTop(item) {
+  const box = list().parentElement;
+  const isBox = getComputedStyle(box).overflowY === "auto";
+  if (isBox) box.scrollTop = item.offsetTop - item.closest(".entry").querySelector(".entry-head").offsetHeight - MARGIN;
+  else item.scrollIntoView({ block: "start" });
 }
 
 /** Scroll the timeline to the item, and not the page. */
@@ -201,7 +254,7 @@ function follow(item) {
 
 function findPlace(url) {
   if (url.origin !== location.origin) return ["bucket", "S3"];
-  const found = Object.keys(PLACES).find((path) => url.pathname.startsWith(path));
+  const found = Object.keys(PLACES).find((path) => url.pathname.includes(path));
   return PLACES[found] ?? ["service", "frontend service"];
 }
 

@@ -32,18 +32,18 @@ export async function withoutMetadata(file) {
   return kept && new File([kept], file.name, { type: file.type });
 }
 
-/** 1. Ask the uploads service for a form that allows this one file. */
-export async function presign(file, options = {}) {
+/** 1. Ask the uploads service for a form that allows this one file. `path`: that of the strategy's service. */
+export async function presign(file, { path = "", ...options } = {}) {
   const sha256 = await digest(file);
   const requestId = makeRequestId();
   const declared = { content_type: file.type, size: file.size, sha256 };
-  return { ...(await callService("/uploads/presign", declared, { ...options, requestId })), requestId };
+  return { ...(await callService(`${path}/uploads/presign`, declared, { ...options, requestId })), requestId, path };
 }
 
 /** 3. Confirm: the uploads service checks the picture and makes it the avatar. */
 export function confirm(form, options = {}) {
   const proof = { key: form.key, ...(form.upload_token && { upload_token: form.upload_token }) };
-  return callService("/uploads/confirm", proof, { ...options, requestId: form.requestId });
+  return callService(`${form.path}/uploads/confirm`, proof, { ...options, requestId: form.requestId });
 }
 
 /** Remove the avatar of the logged-in user. No upload that was presigned before can become the avatar afterwards. */
@@ -65,10 +65,10 @@ export class Upload {
   #posted = false;
   #abort = null;
 
-  /** `watch.phase(name)` returns the phase's `observe`, `watch.progress(part)` gets the progress from 0 to 1,
+  /** `watch.phase(name)` returns the phase's `observe` and `hold`, `watch.progress(part)` gets the progress from 0 to 1,
    * `watch.pause()` is called before the file is posted again, and `watch.look()` between POST and confirm. */
-  constructor(file, { username, watch, withConfirm = true }) {
-    Object.assign(this, { file, username, watch, withConfirm });
+  constructor(file, { username, path, watch, withConfirm = true }) {
+    Object.assign(this, { file, username, path, watch, withConfirm });
   }
 
   get form() {
@@ -84,8 +84,7 @@ export class Upload {
       if (!this.#posted) await this.#post(signal);
       if (!this.withConfirm) return null;
       watch.progress(0.9);
-      const observe = watch.phase("confirm");
-      const { avatar } = await confirm(this.#form, { username: this.username, signal, observe });
+      const { avatar } = await confirm(this.#form, { username: this.username, signal, ...watch.phase("confirm") });
       watch.progress(1);
       return avatar;
     } catch (error) {
@@ -132,18 +131,17 @@ export class Upload {
   }
 
   async #presign(signal) {
-    const { file, username, watch } = this;
+    const { file, username, path, watch } = this;
     watch.progress(0);
     const began = performance.now();
-    this.#form = await presign(file, { username, signal, observe: watch.phase("presign") });
+    this.#form = await presign(file, { username, path, signal, ...watch.phase("presign") });
     this.#expires = began + this.#form.expires * 1000;
   }
 
   async #postOnce(signal) {
     const { file, watch } = this;
     watch.progress(0.1);
-    const observe = watch.phase("post");
-    await postForm(this.#form, file, { signal, observe, progress: (part) => watch.progress(0.1 + 0.8 * part) });
+    await postForm(this.#form, file, { signal, ...watch.phase("post"), progress: (part) => watch.progress(0.1 + 0.8 * part) });
     this.#posted = true;
   }
 

@@ -31,10 +31,10 @@ export async function reload(signal) {
     if (next.innerHTML === rendered.get(section.id)) continue;
     rendered.set(section.id, next.innerHTML);
     keepChoices(section, next);
-    const hadFocus = section.contains(document.activeElement);
+    const focused = section.contains(document.activeElement) ? document.activeElement : null;
     section.replaceWith(next);
     // Otherwise the next Tab key would start at the top of the page.
-    if (hadFocus) next.querySelector("h2").focus();
+    if (focused) ((focused.id && next.querySelector(`#${focused.id}`)) || next.querySelector("h2"))?.focus();
   }
   countDown();
   return fresh;
@@ -56,12 +56,13 @@ export function showChanges(fetched, keys) {
   const objects = new Map([...fetched.querySelectorAll("#objects tr")].map((row) => [row.dataset.key, row]));
   for (const key of new Set([...keys, ...objects.keys()])) showObject(key, objects.get(key));
   // A later reload replaces the sections that were changed here.
-  rendered.clear();
+  for (const id of ["users", "bucket", "table"]) rendered.delete(id);
   countDown();
 }
 
 function replace(old, fetched) {
-  if (!old) return;
+  // An equal element keeps its focus and its loaded picture.
+  if (!old || old.isEqualNode(fetched)) return;
   const hadFocus = old.contains(document.activeElement);
   const section = old.closest("section");
   old.replaceWith(document.adoptNode(fetched.cloneNode(true)));
@@ -116,7 +117,7 @@ async function fetchPage(address, signal) {
 
 /** Keep what the user has chosen or opened, since the server renders the defaults. */
 function keepChoices(section, next) {
-  for (const { id, checked } of section.querySelectorAll("input[type=checkbox][id]")) {
+  for (const { id, checked } of section.querySelectorAll("input:is([type=checkbox], [type=radio])[id]")) {
     const choice = next.querySelector(`#${id}`);
     if (choice) choice.checked = checked;
   }
