@@ -17,7 +17,7 @@ import { TabClosed, isStepByStep, waitForClick } from "./steps.js";
 import { findStrategy } from "./strategy.js";
 import { Entry } from "./timeline.js";
 import { Upload, confirm, readOnce, removeAvatar, withoutMetadata } from "./upload.js";
-import { countDown, fetchChanges, reload, remember, scrollTables, showChanges } from "./view.js";
+import { MAX_KEYS, countDown, fetchChanges, reload, remember, scrollTables, showChanges } from "./view.js";
 
 const AFTERMATH = {
   prefix: `A second object is under ${document.body.dataset.pendingPrefix} and expires; the avatar is unchanged.`,
@@ -495,6 +495,7 @@ function noteStored(entry, { key, fields }) {
 
 /** Ask for what the entry's calls may have changed. Returns what the page knows afterwards. */
 async function ask(entry) {
+  entry.keys = new Set([...entry.keys].slice(-MAX_KEYS));
   const fetched = await fetchChanges(entry.users, entry.keys);
   entry.fetched = fetched;
   return update(entry.seen, fetched, entry.keys);
