@@ -16,14 +16,14 @@ from bench.soak.chaos import CALLS, POST, Faults, Outages
 from bench.soak.command import INTERRUPTED, parse_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 SMALL = ["--uploads", "80", "--at-once", "20", "--users", "10", "--faults", "3", "--kills", "1", "--seed", "1"]
 SECONDS = 1800
 
 
 @contextmanager
-def start(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def start(*arguments: str) -> Generator[subprocess.Popen[str]]:
     with subprocess.Popen(  # noqa: S603 - the command under test
         [sys.executable, "-m", "bench.soak.command", *arguments],
         stdout=subprocess.PIPE,
