@@ -28,6 +28,7 @@ FORM_SECONDS = 5
 TIMEOUT_MILLISECONDS = 60_000
 
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
+WIDE: dict[str, Any] = {"viewport": {"width": 1920, "height": 1080}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             _take_desktop(browser, stack.origin, folder)
             _take(browser, stack.origin, folder / "dark.png", **DESKTOP, color_scheme="dark")
+            _take(browser, stack.origin, folder / "wide.png", **WIDE)
             _take(browser, stack.origin, folder / "phone.png", **PHONE)
         finally:
             browser.close()

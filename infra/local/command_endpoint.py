@@ -45,7 +45,7 @@ class CommandError(Exception):
 @dataclass(slots=True)
 class CommandEndpoint:
     """An ASGI application that runs a command for each request, one at a time. It responds with the command's output,
-    which is JSON.
+    which is JSON. Endpoints with the same `running` run one command at a time among them.
 
     A request waits for a running command and then starts its own, so that its report covers all changes before it.
     """
@@ -55,12 +55,12 @@ class CommandEndpoint:
     environ: Mapping[str, str]
     """Variables of the process, in addition to those of this one."""
     max_seconds: float = MAX_SECONDS
-    _running: asyncio.Lock = field(default_factory=asyncio.Lock)
+    running: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self, _scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             await _check_body(receive)
-            async with self._running:
+            async with self.running:
                 report = await self._run()
         except CommandError as error:
             await send_problem(send, error.status, error.slug, error.title)

@@ -49,12 +49,14 @@ class FaultEndpoint:
 
     async def lose(self, scope: HTTPScope, response: httpx2.Response) -> bool:
         """Whether the client must not get this response of a service. It is the only one, and has been read then."""
-        is_lost = (
+        is_chosen = (
             self._fault is Fault.LOST_RESPONSE
             and scope["method"] == "POST"
             and scope["path"].endswith(CONFIRM_SUFFIX)
             and response.is_success
         )
+        # A reset lifts the fault in the emulator.
+        is_lost = is_chosen and (await self._call("GET")).fault is Fault.LOST_RESPONSE
         if is_lost:
             await response.aread()
             await self._choose(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -30,5 +31,5 @@ class Injection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The gateway's request to the emulator."""
 
     fault: Fault | None
-    process_ids: list[int] = []
-    """The uploads services, for `KILL_AFTER_COPY`."""
+    process_ids: list[Annotated[int, msgspec.Meta(gt=1)]] = []
+    """The uploads services, for `KILL_AFTER_COPY`. To `kill`, 0 and negative numbers are groups of processes."""

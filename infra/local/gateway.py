@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -278,13 +279,15 @@ def main() -> None:
     services by pending strategy) and `COMMANDS` (the variables of the commands that are offered, by path).
     """
     commands: dict[str, dict[str, str]] = json.loads(os.environ["COMMANDS"])
+    # A sweep during a reset could delete a seeded picture, whose row does not exist yet.
+    running = asyncio.Lock()
     gateway = Gateway(
         json.loads(os.environ["SERVICES"]),
         os.environ["EMULATOR"],
         os.environ["ORIGIN"],
         strategies=json.loads(os.environ["STRATEGIES"]),
         commands={
-            path: CommandEndpoint(path.removeprefix("/_"), COMMANDS[path], environ)
+            path: CommandEndpoint(path.removeprefix("/_"), COMMANDS[path], environ, running=running)
             for path, environ in commands.items()
         },
         folder=Path(os.environ["PROCESSES"]),

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from services.store.table import Row
     from services.web.callers.identity import Caller
 
-MAX_KEYS = 40
+MAX_KEYS = 12
 MAX_USERNAMES = 4
-"""Maximum number of each in one request."""
+"""Maximum number of each in one request: together the parameters that a query can have (`services.web.gate`)."""
 
 
 class _Wanted(NamedTuple):

@@ -14,6 +14,7 @@ from services.frontend.changes import MAX_KEYS, MAX_USERNAMES, Changes
 from services.frontend.inspector import InspectedObject, InspectedRow, Inspector
 from services.frontend.people import People
 from services.frontend.view import CARDS, ROWS, Query, View
+from services.settings.limits import PendingStrategy
 from services.store.kinds import AVATAR, KINDS, Kind
 from services.store.states import State
 from services.store.table import NAME, USERNAME
@@ -44,7 +45,6 @@ ObjectsCursor = Annotated[
 ]
 ObjectState = Literal["all", "pending", "live", "orphan"]
 RowState = Literal["all", "live", "dangling"]
-Strategy = Literal["prefix", "tag"]
 STATE_DESCRIPTION = "Return only entries in this state. The page may then have fewer than `limit` entries, even none."
 LookedAt = Annotated[
     int, msgspec.Meta(description="Number of entries that were inspected for this page, in any state.")
@@ -160,7 +160,7 @@ def make_routes(
         rows: Cursor = None,
         object_state: Annotated[ObjectState, QueryParameter()] = "all",
         row_state: Annotated[RowState, QueryParameter()] = "all",
-        strategy: Annotated[Strategy | None, QueryParameter()] = None,
+        strategy: Annotated[PendingStrategy | None, QueryParameter()] = None,
     ) -> Template:
         caller = await guard.identify_if_logged_in(request)
         query = Query(users, objects, rows, _parse_state(object_state), _parse_state(row_state), strategy)

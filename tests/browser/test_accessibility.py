@@ -195,6 +195,24 @@ def test_login_and_logout_work_with_the_keyboard_alone(site: Site) -> None:
     expect(site.card(username)).not_to_contain_text("Current user")
 
 
+def test_the_focus_is_not_lost_after_an_action(site: Site) -> None:
+    page = site.page
+    for button in ("[data-login]", "[data-logout]"):
+        page.locator(button).first.press("Enter")
+        expect(page.locator("#users-heading")).to_be_focused()
+        expect(page.locator("body")).to_have_attribute("data-busy", "false")
+    sweep = page.locator("[data-sweep]")
+    sweep.press("Enter")
+    expect(page.locator("[data-told]")).to_have_text("Sweep finished.")
+    expect(sweep).to_be_focused()
+    reset = page.locator("[data-reset]")
+    reset.press("Enter")
+    expect(page.locator("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(reset).to_be_enabled()
+    expect(reset).to_be_focused()
+
+
 @pytest.mark.usefixtures("many_users")
 def test_the_focus_stays_in_a_list_after_its_page_was_turned(site: Site) -> None:
     press_until(site.page, "Tab", "#users a[data-page]")

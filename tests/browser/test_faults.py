@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
+from infra.local.faults import FAULTS_PATH, Fault
 from infra.local.processes import KILL_SIGNAL
+from tests import web
 from tests.browser.test_accessibility import check
 from tests.browsing import PHOTOGRAPH, only_chromium
 from tests.conftest import only_prefix
@@ -74,6 +76,13 @@ def test_an_upload_survives_each_fault_and_a_reset_removes_it(
     expect(site.page.locator("[data-login]").first).to_be_visible()
     expect(site.card(user.username)).to_have_count(0)
     eventually(lambda: user.avatar is None)
+
+
+def test_a_fault_of_another_tab_is_shown_when_the_tab_is_visible_again(site: Site, stack: Stack) -> None:
+    web.post(stack.origin + FAULTS_PATH, json={"fault": Fault.SLOW_NETWORK}).raise_for_status()
+    site.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(site.page.locator("#break").get_by_label("A slow network")).to_be_checked()
+    choose(site, "No fault")
 
 
 def test_a_slow_network_lasts_until_another_fault_is_chosen(site: Site, user: User) -> None:

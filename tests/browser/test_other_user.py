@@ -165,7 +165,12 @@ def test_another_user_is_not_logged_out_and_the_editor_keeps_its_file(tabs: Tabs
 
 def reload_data(site: Site) -> None:
     """Let the page read its data again, as it does when the user goes back to another page of a list."""
-    site.page.evaluate("dispatchEvent(new PopStateEvent('popstate'))")
+    site.page.evaluate(
+        """() => {
+            history.replaceState(null, "", location.search ? "/" : "?object_state=all");
+            dispatchEvent(new PopStateEvent("popstate"));
+        }"""
+    )
 
 
 def test_the_editor_says_for_whom_it_uploads_and_keeps_the_crop(tabs: Tabs, browser_errors: BrowserErrors) -> None:

@@ -48,6 +48,24 @@ def test_presign_and_post_show_each_condition_with_its_value(site: Site, user: U
 
 
 @only_prefix
+def test_a_phone_shows_all_columns_and_no_line_over_the_entry_s_head(site: Site, user: User) -> None:
+    site.page.set_viewport_size({"width": 390, "height": 844})
+    site.log_in(user.username)
+    site.input("skip").set_input_files(PHOTOGRAPH)
+    site.expect_entry("left-out")
+    site.calls.nth(1).locator("summary").click()
+    box = site.calls.nth(1).locator(".policy .scroll")
+    assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+    line = site.calls.nth(1).locator(".effects li").first
+    on_top = """(line) => {
+        line.scrollIntoView({ block: "start" });
+        const { left, top } = line.getBoundingClientRect();
+        return document.elementFromPoint(left + 5, top + 5).closest(".entry-head") !== null;
+    }"""
+    assert line.evaluate(on_top)
+
+
+@only_prefix
 def test_the_expiration_counts_down(site: Site, user: User) -> None:
     site.page.clock.install()
     site.log_in(user.username)

@@ -27,7 +27,7 @@ from services.uploads.strategies import STRATEGIES
 COSTS = (Path(__file__).parents[2] / "docs/deploying.md").read_text()
 
 QUESTIONS = {
-    "backend": ("Why not through the backend?", "bandwidth twice"),
+    "backend": ("Why not through the backend?", "carries each byte twice"),
     "calls": ("Why three calls, not two?", "does not open the file"),
     "policy": ("What does the form pin, and who enforces it?", "S3 enforces each condition"),
     "user": ("Who proves in phase 3 that this user uploaded it?", "access token"),

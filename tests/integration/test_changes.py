@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.frontend.changes import MAX_KEYS
+from services.frontend.changes import MAX_KEYS, MAX_USERNAMES
 from services.store.kinds import BANNER
 from tests import web
 from tests.pictures import make_picture
@@ -64,3 +64,8 @@ def test_the_response_names_the_caller(stack: Stack, user: User) -> None:
 )
 def test_too_many_names_or_none_are_refused(stack: Stack, query: str) -> None:
     assert web.get(f"{stack.origin}/changes{query}").status_code == 400
+
+
+def test_as_many_names_as_the_page_sends_are_allowed(stack: Stack) -> None:
+    query = "&".join(["username=a"] * MAX_USERNAMES + ["key=k"] * MAX_KEYS)
+    assert web.get(f"{stack.origin}/changes?{query}").status_code == 200

@@ -71,6 +71,23 @@ def test_a_confirm_whose_response_is_lost_has_succeeded(
     assert (repeated.status_code, repeated.json()["avatar"]) == (200, avatar)
 
 
+def test_a_lost_response_that_the_emulator_no_longer_has_is_not_lost(
+    stack: Stack, user: User, choose: Callable[[Fault | None], None]
+) -> None:
+    """As after a reset, which lifts the fault in the emulator and not in the gateway."""
+    form = user.upload_unconfirmed("image/png", PICTURE)
+    choose(Fault.LOST_RESPONSE)
+    web.post(stack.aws.endpoint + FAULTS_PATH, json={"fault": None}).raise_for_status()
+    assert user.confirm(form).status_code == 200
+
+
+@pytest.mark.parametrize("process_id", [1, 0, -1])
+def test_the_emulator_kills_no_group_of_processes(stack: Stack, process_id: int) -> None:
+    body = {"fault": Fault.KILL_AFTER_COPY, "process_ids": [process_id]}
+    assert web.post(stack.aws.endpoint + FAULTS_PATH, json=body).status_code == 400
+    assert show_fault(stack) is None
+
+
 def find_uploads(stack: Stack) -> list[Process]:
     return [process for process in stack.processes.started if process.module == "services.uploads"]
 

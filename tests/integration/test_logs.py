@@ -68,7 +68,8 @@ def find_process(stack: Stack, name: str) -> Process:
 
 def read_lines(process: Process, request_id: str | None = None) -> list[dict[str, Any]]:
     """The lines of a log, each of which must be JSON."""
-    lines = [json.loads(line) for line in process.log.read_text().splitlines()]
+    # As bytes, since `str.splitlines` also splits at U+0085 and others, which a path can contain.
+    lines = [json.loads(line) for line in process.log.read_bytes().splitlines()]
     return [line for line in lines if request_id in {None, line.get("request_id")}]
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ORIGIN = "https://pictures.example"
 JWKS_URL = "http://127.0.0.1:1/jwks"  # nothing listens there
-MAX_GROWTH = {"auth": 2_000_000, "uploads": 8_000_000, "frontend": 8_000_000}
+MAX_GROWTH = {"auth": 2_000_000, "uploads": 8_000_000, "frontend": 11_000_000}
 """Bytes, for each service. The URLs that the gate lets through may stay in Litestar's caches, which have 1,024 entries.
 Routes of uploads and frontend read the query."""
 REQUESTS = 150

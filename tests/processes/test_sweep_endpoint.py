@@ -54,7 +54,8 @@ def test_a_sweep_that_takes_too_long_is_stopped() -> None:
     assert set(psutil.Process().children()) == others
 
 
-def test_a_sweep_starts_after_the_running_one_has_ended(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [["sweep", "sweep"], ["sweep", "reset"]])
+def test_a_command_starts_after_the_running_one_has_ended(tmp_path: Path, names: list[str]) -> None:
     """Each process runs until something is written to the pipe."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -62,8 +63,11 @@ def test_a_sweep_starts_after_the_running_one_has_ended(tmp_path: Path) -> None:
 
     async def post_twice() -> None:
         program = f"print(open({str(pipe)!r}).read(), end='')"
-        endpoint = CommandEndpoint("sweep", [sys.executable, "-c", program], {})
-        requests = [asyncio.create_task(post(endpoint)) for _ in range(2)]
+        running = asyncio.Lock()
+        endpoints = {
+            name: CommandEndpoint(name, [sys.executable, "-c", program], {}, running=running) for name in names
+        }
+        requests = [asyncio.create_task(post(endpoints[name])) for name in names]
         for _ in range(100):  # steps of the event loop, far more than the start of a process takes
             await asyncio.sleep(0)
         assert len(set(psutil.Process().children()) - others) == 1

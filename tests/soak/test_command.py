@@ -6,6 +6,8 @@ import random
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -13,17 +15,26 @@ import pytest
 from bench.soak.chaos import CALLS, POST, Faults, Outages
 from bench.soak.command import INTERRUPTED, parse_plan
 
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
 SMALL = ["--uploads", "80", "--at-once", "20", "--users", "10", "--faults", "3", "--kills", "1", "--seed", "1"]
 SECONDS = 1800
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - the command under test
+@contextmanager
+def start(*arguments: str) -> Generator[subprocess.Popen[str]]:
+    with subprocess.Popen(  # noqa: S603 - the command under test
         [sys.executable, "-m", "bench.soak.command", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as soak:
+        try:
+            yield soak
+        finally:
+            # A test that failed does not wait for the end of its soak, whose own processes end with it.
+            soak.kill()
 
 
 @pytest.mark.parametrize("pending", ["tag"])  # it does all that prefix does, and repairs besides
@@ -49,7 +60,7 @@ def test_ctrl_c_stops_all_processes_and_prints_the_summary() -> None:
         assert soak.stdout.readline().startswith("soak: ")
         assert soak.stdout.readline().startswith("ready ")
         children = psutil.Process(soak.pid).children(recursive=True)
-        assert len(children) == 5
+        assert len(children) == 6
         soak.send_signal(signal.SIGINT)
         output, errors = soak.communicate(timeout=SECONDS)
     assert (soak.returncode, errors) == (INTERRUPTED, "Stopped before the end.\n")

@@ -17,7 +17,7 @@ import { TabClosed, isStepByStep, waitForClick } from "./steps.js";
 import { findStrategy } from "./strategy.js";
 import { Entry } from "./timeline.js";
 import { Upload, confirm, readOnce, removeAvatar, withoutMetadata } from "./upload.js";
-import { countDown, fetchChanges, reload, remember, scrollTables, showChanges } from "./view.js";
+import { MAX_KEYS, countDown, fetchChanges, reload, remember, scrollTables, showChanges } from "./view.js";
 
 const AFTERMATH = {
   prefix: `A second object is under ${document.body.dataset.pendingPrefix} and expires; the avatar is unchanged.`,
@@ -41,6 +41,8 @@ setInterval(countDown, 30_000);
 setInterval(countDownForms, 1000);
 showClock().catch(report);
 showFault().catch(report);
+// Another tab may have chosen a fault, or met it.
+document.addEventListener("visibilitychange", () => document.hidden || showFault().catch(() => {}));
 
 showLinkedAttack();
 
@@ -60,7 +62,7 @@ document.addEventListener("click", (event) => {
     return;
   }
   const button = event.target.closest("button");
-  if (!button) return;
+  if (!button || button.classList.contains("is-taken")) return;
   const { login, attack } = button.dataset;
   if (login) take(button, () => callService("/auth/login", { username: login }));
   else if ("logout" in button.dataset) take(button, (username) => callService("/auth/logout", {}, { username }));
@@ -90,7 +92,7 @@ document.addEventListener("change", (event) => {
 /** Use a file for the user who is logged in, or whose login has begun. */
 function afterLogin(use) {
   if (currentUser()) use();
-  else queues.others.then(() => (currentUser() ? use() : say("Log in as one of the users first.")));
+  else queues.others.then(() => (currentUser() ? use() : sayInView("Log in as one of the users first.")));
 }
 
 document.addEventListener("input", (event) => {
@@ -495,6 +497,7 @@ function noteStored(entry, { key, fields }) {
 
 /** Ask for what the entry's calls may have changed. Returns what the page knows afterwards. */
 async function ask(entry) {
+  entry.keys = new Set([...entry.keys].slice(-MAX_KEYS));
   const fetched = await fetchChanges(entry.users, entry.keys);
   entry.fetched = fetched;
   return update(entry.seen, fetched, entry.keys);
@@ -674,12 +677,13 @@ async function reset() {
 
 // The page itself
 
-/** Perform the button's action. The button shows at once that the click was taken, and takes no other one until the end. */
+/** Perform the button's action. The button shows at once that the click was taken, and takes no other one until the end.
+ * It is not `disabled`, since it would lose the keyboard's focus. */
 function take(button, action, options) {
-  button.disabled = true;
+  button.setAttribute("aria-disabled", "true");
   button.classList.add("is-taken");
   return perform(action, options).finally(() => {
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
     button.classList.remove("is-taken");
   });
 }
@@ -691,7 +695,8 @@ function perform(action, { queue = "others", after = show } = {}) {
   waiting += 1;
   document.body.dataset.busy = "true";
   const isHeld = queue === "uploads" && document.querySelector(".call.waiting");
-  say(isHeld ? "An upload waits for your click under What happened. This begins after it." : "");
+  if (isHeld) sayInView("An upload waits for your click under What happened. This begins after it.");
+  else say("");
   queues[queue] = queues[queue].then(async () => {
     if (isHeld) say("");
     await action(username).catch(report);
@@ -747,6 +752,12 @@ function isForUsers(error) {
 
 function say(text) {
   document.querySelector("#failure").textContent = text;
+}
+
+/** Say why a click has no effect yet. The button can be far from the line that says it. */
+function sayInView(text) {
+  say(text);
+  document.querySelector("#failure").scrollIntoView({ block: "nearest" });
 }
 
 /** The user whom the page shows as logged in, if there is one. */

@@ -40,12 +40,12 @@ export async function reload(signal) {
   return fresh;
 }
 
-/** Maximum number of keys that are asked for. */
-const MAX_KEYS = 40;
+/** Maximum number of keys in one request (MAX_KEYS in services/frontend/changes.py). */
+export const MAX_KEYS = 12;
 
 /** These users' cards and rows, with the objects that have these keys or that the rows refer to, as a page. */
 export function fetchChanges(usernames, keys) {
-  const query = new URLSearchParams([...[...usernames].map((name) => ["username", name]), ...[...keys].slice(-MAX_KEYS).map((key) => ["key", key])]);
+  const query = new URLSearchParams([...[...usernames].map((name) => ["username", name]), ...[...keys].map((key) => ["key", key])]);
   return fetchPage(`/changes?${query}`);
 }
 
