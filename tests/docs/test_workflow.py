@@ -1,9 +1,11 @@
-"""The workflow that deploys from GitHub, and the documents that it needs."""
+"""The workflows on GitHub, and the documents of the one that deploys. `.ci/run` checks them all with actionlint."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import yaml
 from infra.documents.deployer import FOLDER
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / ".github/workflows/deploy.yml").read_text()
+WORKFLOWS = {file.stem: file.read_text() for file in sorted((ROOT / ".github/workflows").glob("*.yml"))}
+TEXT = WORKFLOWS["deploy"]
 PAGE = (ROOT / "docs/deploying.md").read_text()
 JOBS: dict[str, Any] = yaml.safe_load(TEXT)["jobs"]
 
@@ -53,10 +56,52 @@ def test_the_page_names_every_variable_and_secret_of_the_workflow() -> None:
     assert {name for name in used if f"`{name}`" not in PAGE} == set()
 
 
-def test_every_action_has_a_version() -> None:
-    used = re.findall(r"uses: (\S+)", TEXT)
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_action_is_pinned_by_its_commit(name: str) -> None:
+    used = re.findall(r"uses: (?!\./)(.+)", WORKFLOWS[name])
     assert used
-    assert not [each for each in used if not re.fullmatch(r"[\w/-]+@v\d+", each)]
+    assert [each for each in used if not re.match(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
+
+
+def test_an_action_has_the_same_version_everywhere() -> None:
+    used = {tuple(each) for text in WORKFLOWS.values() for each in re.findall(r"uses: (?!\./)([\w/-]+)@(\w+)", text)}
+    assert len(used) == len({action for action, _ in used})
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_only_jobs_have_permissions(name: str) -> None:
+    workflow = yaml.safe_load(WORKFLOWS[name])
+    assert workflow["permissions"] == {}
+    assert [job for job, content in workflow["jobs"].items() if "permissions" not in content] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs"), [("checks", []), ("publish", ["images", "release"]), ("pins", ["renew", "propose"])]
+)
+def test_only_these_jobs_may_write(name: str, jobs: list[str]) -> None:
+    contents = yaml.safe_load(WORKFLOWS[name])["jobs"]
+    assert [job for job, content in contents.items() if "write" in content["permissions"].values()] == jobs
+
+
+def test_the_checks_install_the_pinned_pulumi() -> None:
+    [step] = [
+        each for each in yaml.safe_load(WORKFLOWS["checks"])["jobs"]["checks"]["steps"] if each.get("id") == "pins"
+    ]
+    printed = subprocess.run(  # noqa: S603 - the workflow of this repository
+        ["bash", "-ec", step["run"].replace('>>"$GITHUB_OUTPUT"', "")],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed == f"pulumi={version('pulumi')}\n"
+
+
+def test_a_release_needs_a_tag_of_this_version() -> None:
+    command = [ROOT / ".ci/release-notes", "v0.0.1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a script of this repository
+    assert done.returncode == 1
+    assert done.stderr == "The tag v0.0.1 does not name the version in pyproject.toml.\n"
 
 
 def test_a_preview_does_not_cancel_a_deployment() -> None:
