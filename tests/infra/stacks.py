@@ -28,28 +28,31 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from unittest import mock
 
 import pytest
 import yaml
 from pulumi import automation
+from pulumi.automation._server import LanguageServer
 from pulumi.automation._stack import StackInitMode
 
 from infra.__main__ import main
-from tests.eventually import eventually
 from tests.infra import wire
 from tests.infra.deployment import STACK, Deployment, LogLine, Registration, read_state
 from tests.infra.outputs import refuse_to_judge_outputs
 from tests.infra.providers import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from pulumi.automation import events
+    from pulumi.runtime.proto.language_pb2 import RunRequest, RunResponse
 
     from tests.infra.cloud import Cloud
 
@@ -147,7 +150,6 @@ class Stack:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
         self._secrets: set[str] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_new = not (folder / "state").exists()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "state").mkdir(exist_ok=True)
@@ -229,16 +231,11 @@ class Stack:
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
         workspace = automation.LocalWorkspace(
             work_dir=str(self.folder),
-            program=self._program,
+            program=self.program,
             pulumi_command=find_engine(),
             env_vars=self._environment,
         )
         return _AutomationStack.create_or_select(self.name, workspace)
-
-    def _program(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        with refuse_to_judge_outputs():
-            self.program()
 
     def _run(self, operation: str, config: Mapping[str, str | None] | None, options: dict[str, Any]) -> Result:
         if config:
@@ -248,7 +245,7 @@ class Stack:
             self._is_new or operation == "destroy"
         ).lower()
         self._is_new &= operation == "preview"
-        with serve(self.cloud) as providers:
+        with serve(self.cloud) as providers, _run_programs():
             self._environment["PULUMI_DEBUG_PROVIDERS"] = providers
             try:
                 done = getattr(self._stack, operation)(
@@ -260,8 +257,6 @@ class Stack:
                 raise OperationError(recorder.result, recorder.result.messages or str(error)) from None
             finally:
                 self.logs = recorder.result.logs
-                _close(self._loop)
-                self._loop = None
         return recorder.result
 
 
@@ -348,13 +343,52 @@ def _make_step(metadata: events.StepEventMetadata) -> Step:
     return Step(_text(metadata.op), name, tuple(metadata.diffs or ()))
 
 
-def _close(loop: asyncio.AbstractEventLoop | None) -> None:
-    """End the program. The SDK leaves its event loop open if the operation fails while the program runs."""
-    if loop is None:
-        return
-    eventually(lambda: not loop.is_running())
-    if loop.is_closed():
-        return
+class _LanguageServer(LanguageServer):
+    """Runs the program for the engine, and closes the program's event loop.
+
+    The SDK leaves the loop open if one of its tasks raises an exception while the SDK cancels them, as in an operation
+    that fails. The engine may have ended before the program begins, so only the thread of the program can close it.
+    """
+
+    def __init__(self, program: Callable[[], None]) -> None:
+        super().__init__(self._run_program)
+        self.running = threading.Lock()
+        self._judged = program
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def Run(self, request: RunRequest, context: Any) -> RunResponse:  # noqa: N802 - its name
+        with self.running:
+            try:
+                return super().Run(request, context)
+            finally:
+                if self._loop and not self._loop.is_closed():
+                    _close(self._loop)
+
+    def _run_program(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        with refuse_to_judge_outputs():
+            self._judged()
+
+
+@contextlib.contextmanager
+def _run_programs() -> Generator[None, None, None]:
+    """Run programs by `_LanguageServer`, and wait at the end for those that are still running."""
+    servers: list[_LanguageServer] = []
+
+    def create(program: Callable[[], None]) -> _LanguageServer:
+        servers.append(_LanguageServer(program))
+        return servers[-1]
+
+    try:
+        with mock.patch("pulumi.automation._stack.LanguageServer", create):
+            yield
+    finally:
+        for server in servers:
+            with server.running:
+                pass
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
