@@ -29,7 +29,8 @@ function explainUse(call, language) {
   const { file } = call.sent;
   if (file) return `It posts the saved file ${nameFile(file)}, until the form expires.`;
   if (language === "fetch") return "Paste it into this page's console: it uses the session cookie.";
-  return needsToken(call) ? "Set ACCESS_TOKEN first, to the access_token of a login: a page can't read its session cookie." : "";
+  if (!needsToken(call)) return "";
+  return "Set ACCESS_TOKEN first: POST /auth/login with a username returns it as access_token. No script can read the session cookie.";
 }
 
 /** Whether the browser authenticated the call by the session cookie, which no script can read. */
