@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.session
+import msgspec
 from botocore import __version__ as botocore_version
 from botocore.config import Config
 from botocore.exceptions import (
@@ -19,6 +22,7 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 from botocore.exceptions import ConnectionError as AwsConnectionError
+from botocore.loaders import JSONFileLoader
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 from urllib3.exceptions import HTTPError as BrokenResponseError
@@ -51,10 +55,25 @@ S3_CONFIG = CLIENT_CONFIG.merge(
 
 
 def create_session() -> boto3.Session:
-    """A session whose clients read timestamps fast. botocore's own way takes four fifths of the time of a listing."""
+    """A session that creates clients fast, and whose clients read timestamps fast. botocore's own readers take half of
+    the time of creating a client and four fifths of the time of a listing.
+    """
     session = botocore.session.get_session()
+    session.get_component("data_loader").file_loader = ModelReader()
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_timestamp)
     return boto3.Session(botocore_session=session)
+
+
+class ModelReader(JSONFileLoader):
+    """Reads botocore's descriptions of AWS services with msgspec. A start reads 4 MB of JSON."""
+
+    def load_file(self, file_path: str) -> Any:
+        """The content of the file, whose path has no suffix. None if there is no such file."""
+        for suffix, decompress in ((".json", bytes), (".json.gz", gzip.decompress)):
+            path = Path(file_path + suffix)
+            if path.is_file():
+                return msgspec.json.decode(decompress(path.read_bytes()))
+        return None
 
 
 def read_timestamp(value: Any) -> datetime:

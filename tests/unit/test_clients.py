@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.loaders import JSONFileLoader, Loader
 from botocore.utils import parse_timestamp
 from urllib3 import HTTPResponse
 
-from services.store.clients import S3_CONFIG, create_session, read_timestamp
+from services.store.clients import S3_CONFIG, ModelReader, create_session, read_timestamp
 from tests.unit.conftest import CREDENTIALS, OWN_ENDPOINTS, REGION
 
 LISTED = "2026-11-22T10:20:30.000Z"
@@ -58,6 +59,21 @@ def test_a_client_of_the_session_reads_timestamps_without_botocore() -> None:
     assert modified is not None
     assert modified == parse_timestamp(LISTED)
     assert modified.tzinfo is UTC  # botocore's own parser would return another class
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["endpoints", "partitions", "s3/2006-03-01/service-2", "s3/2006-03-01/endpoint-rule-set-1", "s3/none/service-2"],
+)
+def test_a_model_is_the_one_that_botocore_reads(name: str) -> None:
+    path = f"{Loader.BUILTIN_DATA_PATH}/{name}"
+    assert ModelReader().load_file(path) == JSONFileLoader().load_file(path)
+
+
+def test_a_session_reads_models_without_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(JSONFileLoader, "load_file")
+    session = create_session()
+    assert session.client("s3", REGION, **CREDENTIALS).meta.service_model.operation_names
 
 
 @pytest.mark.parametrize(("asked", "mode"), [({}, None), ({"ChecksumMode": "ENABLED"}, "ENABLED")])
