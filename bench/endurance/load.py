@@ -9,6 +9,7 @@ from array import array
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,9 @@ RENEW_SECONDS = 600
 VIEW_SECONDS = 5
 """Time between two page views."""
 TIMEOUT_SECONDS = 30
-OVERTIME = 1.1
-"""The load ends after its time multiplied by this, even if requests remain."""
+RETRY_SECONDS = 1
+OVERTIME_SECONDS = 300
+"""How long after its time a late load ends, even if requests remain."""
 
 EXAMPLES = 20
 """Maximum number of unexpected responses that are quoted."""
@@ -91,6 +93,7 @@ class Load:
         with httpx2.Client(timeout=TIMEOUT_SECONDS) as http:
             for username in self.usernames:
                 self._log_in(http, username)
+            self._warm_up(http)
         self.begun = time.monotonic()
         with ThreadPoolExecutor(PRESIGN_WORKERS + UPLOAD_WORKERS + 1) as executor:
             try:
@@ -101,6 +104,16 @@ class Load:
                 ]
             finally:
                 self.stopping.set()
+
+    def _warm_up(self, http: httpx2.Client) -> None:
+        """Wait until the services have fetched the keys that verify tokens. Until then they respond 503."""
+        headers = self._make_headers(self.usernames[0])
+        for method, url in (
+            ("POST", self.services["uploads"] + "/uploads/presign"),
+            ("GET", self.services["frontend"]),
+        ):
+            while http.request(method, url, headers=headers).status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+                time.sleep(RETRY_SECONDS)
 
     def _presign(self, number: int) -> None:
         usernames = self.usernames[number::PRESIGN_WORKERS]
@@ -195,7 +208,7 @@ class Load:
             due = self.begun + place * pause
             if self.stopping.wait(max(0, due - time.monotonic())):
                 return
-            if time.monotonic() > self.begun + self.seconds * OVERTIME:
+            if time.monotonic() > self.begun + self.seconds + OVERTIME_SECONDS:
                 return
             yield turn
 
