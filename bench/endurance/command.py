@@ -166,12 +166,13 @@ def find_wrong(snapshot: Snapshot, expected: Mapping[str, str]) -> Iterator[str]
     """What differs from one avatar for each of these users, and nothing else in the bucket."""
     for username in sorted(expected.keys() | snapshot.rows.keys()):
         key = snapshot.rows.get(username)
+        seen = snapshot.objects.get(key) if key else None
         if key != expected.get(username):
             yield f"{username}: the row refers to {key}, not to {expected.get(username)}"
-        elif key not in snapshot.objects:
+        elif seen is None:
             yield f"{username}: the avatar {key} is missing"
-        elif snapshot.objects[key].owner != username:
-            yield f"{username}: the avatar {key} belongs to {snapshot.objects[key].owner}"
+        elif seen.owner != username:
+            yield f"{username}: the avatar {key} belongs to {seen.owner}"
     for key in sorted(snapshot.objects.keys() - snapshot.rows.values()):
         yield f"{key}: no row refers to it"
 
