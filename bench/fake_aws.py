@@ -3,13 +3,14 @@
 It is not the tests' fake (`tests/fake`): clients reach this one over sockets, so that they can be measured.
 
 `python -m bench.fake_aws` starts it, with HOST and PORT in the environment. Requests under `/_bench/` set the delay,
-make objects older and return the calls that were made.
+make objects older, create objects with their rows, and return the calls that were made.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import bisect
 import hashlib
 import os
 import re
@@ -17,11 +18,12 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
 import msgspec
+import uuid_utils
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -29,7 +31,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from litestar.types import Receive, Scope, Send
 
@@ -38,6 +40,11 @@ METADATA = "x-amz-meta-"
 
 MAX_KEYS = 1000
 """Maximum number of keys in one listing (AWS: ListObjectsV2)."""
+
+MAX_ROWS = 10_000
+"""Maximum number of rows in one page of a scan: about 1 MB, the maximum of AWS."""
+
+Item = TypeVar("Item")
 
 
 class ServedCall(msgspec.Struct, frozen=True, array_like=True):
@@ -93,15 +100,41 @@ class Stored:
         }
 
 
+class Ordered(dict[str, Item]):
+    """A dictionary whose keys can be read in order. They are sorted again only after a key was added or removed."""
+
+    def __init__(self, items: Iterable[tuple[str, Item]] = ()) -> None:
+        super().__init__(items)
+        self._keys: list[str] | None = None
+
+    def __setitem__(self, key: str, item: Item) -> None:
+        if key not in self:
+            self._keys = None
+        super().__setitem__(key, item)
+
+    def discard(self, key: str) -> None:
+        if self.pop(key, None) is not None:
+            self._keys = None
+
+    def list_keys(self, count: int, after: str = "", prefix: str = "") -> list[str]:
+        """At most `count` keys with this prefix that come after that key, in order."""
+        if self._keys is None:
+            self._keys = sorted(self)
+        first = max(bisect.bisect_right(self._keys, after), bisect.bisect_left(self._keys, prefix))
+        return [key for key in self._keys[first : first + count] if key.startswith(prefix)]
+
+
 class S3:
     """One bucket. Its name is ignored."""
 
     def __init__(self) -> None:
-        self.objects: dict[str, Stored] = {}
+        self.objects = Ordered[Stored]()
 
     def age(self, by: timedelta) -> None:
         """Make all objects older."""
-        self.objects = {key: replace(stored, modified=stored.modified - by) for key, stored in self.objects.items()}
+        self.objects = Ordered(
+            (key, replace(stored, modified=stored.modified - by)) for key, stored in self.objects.items()
+        )
 
     def handle(self, request: Request) -> Response:
         if not request.key:
@@ -121,12 +154,14 @@ class S3:
                 return self._read_tags(request) if "tagging" in request.query else self._get(request)
 
     def _list(self, request: Request) -> Response:
-        after, prefix = request.query.get("start-after", ""), request.query.get("prefix", "")
-        keys = sorted(key for key in self.objects if key.startswith(prefix) and key > after)
+        after = request.query.get("continuation-token") or request.query.get("start-after", "")
         limit = int(request.query.get("max-keys", MAX_KEYS))
+        keys = self.objects.list_keys(limit + 1, after, request.query.get("prefix", ""))
         entries = "".join(_entry(key, self.objects[key]) for key in keys[:limit])
-        more = "true" if len(keys) > limit else "false"
-        return _xml("ListObjectsV2", f"<ListBucketResult><IsTruncated>{more}</IsTruncated>{entries}</ListBucketResult>")
+        more = "<IsTruncated>false</IsTruncated>"
+        if len(keys) > limit:
+            more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{keys[limit - 1]}</NextContinuationToken>"
+        return _xml("ListObjectsV2", f"<ListBucketResult>{more}{entries}</ListBucketResult>")
 
     def _get(self, request: Request) -> Response:
         operation = "HeadObject" if request.method == "HEAD" else "GetObject"
@@ -176,13 +211,13 @@ class S3:
         )
 
     def _delete(self, request: Request) -> Response:
-        self.objects.pop(request.key, None)
+        self.objects.discard(request.key)
         return Response("DeleteObject", 204)
 
     def _delete_all(self, request: Request) -> Response:
         # Keys made of ids contain no characters that XML escapes.
         for key in re.findall(rb"<Key>([^<]*)</Key>", request.body):
-            self.objects.pop(key.decode(), None)
+            self.objects.discard(key.decode())
         return _xml("DeleteObjects", "<DeleteResult></DeleteResult>")
 
     def _read_tags(self, request: Request) -> Response:
@@ -204,7 +239,7 @@ class DynamoDB:
     """One table with the key `Username`. Its name is ignored."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, dict[str, Any]] = {}
+        self.rows = Ordered[dict[str, Any]]()
 
     def handle(self, operation: str, parameters: dict[str, Any]) -> Response:
         match operation:
@@ -235,8 +270,9 @@ class DynamoDB:
 
     def _scan(self, operation: str, parameters: dict[str, Any]) -> Response:
         after = _username(parameters["ExclusiveStartKey"]) if "ExclusiveStartKey" in parameters else ""
-        names = sorted(name for name in self.rows if name > after)
-        shown = names[: parameters.get("Limit", len(names))]
+        limit = parameters.get("Limit", MAX_ROWS)
+        names = self.rows.list_keys(limit + 1, after)
+        shown = names[:limit]
         more = {"LastEvaluatedKey": {"Username": {"S": shown[-1]}}} if len(shown) < len(names) else {}
         return _json(operation, {"Items": [self.rows[name] for name in shown], "Count": len(shown), **more})
 
@@ -304,11 +340,25 @@ class FakeAws:
                 return Response("", 200, msgspec.json.encode(calls))
             case "age":
                 self.s3.age(timedelta(seconds=float(request.query["seconds"])))
+            case "fill":
+                self._fill(int(request.query["objects"]), float(request.query["per_second"]))
             case "clear":
                 self.s3, self.dynamodb = S3(), DynamoDB()
             case _:
                 pass
         return Response("")
+
+    def _fill(self, count: int, per_second: float) -> None:
+        """Create this many users with an avatar each, as if that many a second had confirmed one until now."""
+        body, now = b"picture", time.time()
+        digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        for number in range(count):
+            name, created = f"user-{number}", now - number / per_second
+            key = f"avatars/{uuid_utils.uuid7(nanoseconds=int(created * 1e9))}"
+            metadata = {"username": name, "sha256": digest}
+            modified = datetime.fromtimestamp(created, UTC)
+            self.s3.objects[key] = Stored(body, "image/png", metadata, {}, modified, '"etag"', digest)
+            self.dynamodb.rows[name] = {"Username": {"S": name}, "Name": {"S": name}, "Avatar": {"S": key}}
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -36,6 +36,9 @@ RESOURCES = Resources("bench-pictures", "bench-users", "bench-key", dict.fromkey
 ORIGIN = "http://localhost:8080"
 USERNAME = "Cooper12"
 
+CONTROL_SECONDS, FILL_SECONDS = 60, 600
+"""Timeouts of the fake AWS's own control functions."""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -60,6 +63,10 @@ class FakeAwsServer:
         """Make all objects older."""
         self._control(f"age?seconds={seconds:g}")
 
+    def fill(self, objects: int, per_second: float) -> None:
+        """Create this many users with an avatar each, as if that many a second had confirmed one until now."""
+        self._control(f"fill?objects={objects}&per_second={per_second:g}", timeout=FILL_SECONDS)
+
     def clear(self) -> None:
         self._control("clear")
 
@@ -76,8 +83,8 @@ class FakeAwsServer:
             Bucket=RESOURCES.bucket, Key=key, Body=body, ContentType=content_type, Metadata=metadata, Tagging=tags
         )
 
-    def _control(self, command: str) -> bytes:
-        return httpx2.post(self.server.origin + CONTROL + command).raise_for_status().content
+    def _control(self, command: str, timeout: float = CONTROL_SECONDS) -> bytes:
+        return httpx2.post(self.server.origin + CONTROL + command, timeout=timeout).raise_for_status().content
 
 
 def start_fake_aws(processes: Processes) -> FakeAwsServer:

@@ -38,6 +38,7 @@ LOCAL_VARIABLES = {"frontend": {"LOCAL_DEMO": "true"}, "uploads": {"SERVER_TIMIN
 INHERITED = re.compile(
     "PATH|HOME|LANG|LC_[A-Z]+|LOCPATH|TZ|TMPDIR|PYTHONPATH|PYTHONHOME|SYSTEMROOT"
     "|LD_[A-Z_]+|DYLD_[A-Z_]+|FAKETIME[A-Z_]*"  # of the dynamic linker and of libfaketime
+    "|MALLOC_ARENA_MAX"  # of the C library, as in the images
 )
 """Names of the environment variables that every process inherits."""
 

@@ -129,6 +129,26 @@ def test_an_object_that_may_be_no_orphan_is_kept(
     assert not aws.writes
 
 
+def test_only_a_finding_that_takes_calls_uses_a_thread(sweeper: Sweeper, aws: Aws) -> None:
+    used: list[object] = []
+
+    class Recorder(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **options: Any) -> Any:
+            used.append(arguments)
+            return super().submit(*arguments, **options)
+
+    aws.remove(ORPHAN.permanent_key)
+    put(aws, "avatars/logo.png")
+    put(aws, make_id(2, NOW).permanent_key)
+    with Recorder(1) as executor:
+        report = replace(sweeper, executor=executor).sweep()
+        assert found(report) == {Outcome.LIVE: 1, Outcome.FOREIGN: 1, Outcome.YOUNG: 1}
+        assert not used
+        put(aws, LIVE.permanent_key, modified=RECENTLY)
+        replace(sweeper, executor=executor).sweep()
+    assert len(used) == 1
+
+
 def test_an_orphan_with_another_tag_is_deleted(sweeper: Sweeper, aws: Aws) -> None:
     put(aws, ORPHAN.permanent_key, replace(PICTURE, tags=(("Status", "Other"),)))
     assert found(sweeper.sweep()) == {Outcome.LIVE: 1, Outcome.DELETED: 1}

@@ -108,7 +108,10 @@ class Missing:
     reference: Reference
 
 
-Finding = Live | Unreferenced | Deferred | Young | Foreign | Missing
+Unread = Live | Unreferenced | Missing
+"""A finding whose outcome takes calls to AWS."""
+
+Finding = Unread | Deferred | Young | Foreign
 
 
 def compare(kind: Kind, references: Iterable[Reference], listed: Iterable[Listed], rules: Rules) -> Iterator[Finding]:
@@ -143,6 +146,21 @@ def _classify(kind: Kind, entry: Listed, rules: Rules, *, is_referenced: bool) -
     if rules.can_have_tag(entry.modified) and not rules.covers(entry.modified):
         return Deferred(upload)
     return Unreferenced(upload)
+
+
+def decide_unless_unread(finding: Finding) -> Outcome | Unread:
+    """The outcome of a finding that takes no call to AWS. Any other finding is returned."""
+    match finding:
+        case Live(read_tags=False):
+            return Outcome.LIVE
+        case Deferred():
+            return Outcome.DEFERRED
+        case Young():
+            return Outcome.YOUNG
+        case Foreign():
+            return Outcome.FOREIGN
+        case _:
+            return finding
 
 
 @dataclass(frozen=True, slots=True)

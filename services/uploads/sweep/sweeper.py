@@ -26,10 +26,12 @@ from services.uploads.sweep.plan import (
     Missing,
     Orphan,
     Rules,
+    Unread,
     Unreferenced,
     Young,
     compare,
     decide_orphan,
+    decide_unless_unread,
     find_excess,
     is_full_hour,
 )
@@ -126,12 +128,16 @@ class Sweeper:
     def _inspect_batch(self, kind: Kind, batch: Sequence[Finding], ledger: Ledger, report: Report) -> bool:
         """Inspect and repair, and note the orphans. Return whether the object of some row is missing, or may be."""
 
-        def inspect(finding: Finding) -> Outcome | Orphan:
+        def inspect(finding: Unread) -> Outcome | Orphan:
             return self._attempt(_name(finding), lambda: self._find_outcome(kind, finding, dry_run=report.dry_run))
 
         is_doubtful = False
         orphans: list[Orphan] = []
-        for finding, outcome in zip(batch, self.executor.map(inspect, batch), strict=True):
+        # Most findings take no call. Handing each of these to a thread would take longer than deciding it.
+        decided = [decide_unless_unread(finding) for finding in batch]
+        inspected = self.executor.map(inspect, (unread for unread in decided if not isinstance(unread, Outcome)))
+        for finding, known in zip(batch, decided, strict=True):
+            outcome = known if isinstance(known, Outcome) else next(inspected)
             is_missing = isinstance(finding, Missing)
             report.listed[kind.name] += not is_missing
             if isinstance(outcome, Orphan):
@@ -217,20 +223,14 @@ class Sweeper:
             logger.exception("%s: unexpected error", name)
             return Outcome.FAILED
 
-    def _find_outcome(self, kind: Kind, finding: Finding, *, dry_run: bool) -> Outcome | Orphan:
+    def _find_outcome(self, kind: Kind, finding: Unread, *, dry_run: bool) -> Outcome | Orphan:
         match finding:
             case Live():
-                return self._inspect_live(finding, dry_run=dry_run) if finding.read_tags else Outcome.LIVE
+                return self._inspect_live(finding, dry_run=dry_run)
             case Unreferenced(upload):
                 return self._inspect_unreferenced(upload)
             case Missing(reference):
                 return self._inspect_missing(kind, reference.key, reference.username)
-            case Deferred():
-                return Outcome.DEFERRED
-            case Young():
-                return Outcome.YOUNG
-            case Foreign():
-                return Outcome.FOREIGN
 
     def _inspect_live(self, live: Live, *, dry_run: bool) -> Outcome:
         key, limits = live.upload.permanent_key, self.limits[live.upload.kind.name]
