@@ -62,6 +62,7 @@ def test_the_library_computes_the_same_digest_as_python(site: Site, browser_erro
     """Lengths around the ends of one and of two blocks of 64 bytes, and one of several megabytes."""
     browser_errors.expect("Cross-Origin-Opener-Policy header has been ignored")
     contents = [random.Random(size).randbytes(size) for size in (*range(130), 3_000_001)]  # noqa: S311 - test data
+    site.open()
     digests = site.page.evaluate(
         """async ([path, contents]) => {
             const { sha256 } = await import(path);
