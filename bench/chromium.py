@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The headless shell is first: it is Chromium without its windows, and opens a page with half the CPU time."""
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import os
@@ -22,7 +23,7 @@ from tests.eventually import PATIENCE_SECONDS
 from tests.firefox import FIREFOX_NAMES, find_firefox, write_launcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright, WebError
@@ -131,15 +132,47 @@ def require_program(path: str | None, names: Iterable[str]) -> str:
     pytest.skip(reason)
 
 
+class RunningBrowser:
+    """The browser of this process. It runs on from one file to the next, since its start takes seconds."""
+
+    def __init__(self) -> None:
+        self._name: BrowserName | None = None
+        self._running = contextlib.ExitStack()
+        self._browser: Browser | None = None
+
+    def start(self, name: BrowserName, folder: Path) -> Browser:
+        if self._browser and self._browser.is_connected() and self._name == name:
+            return self._browser
+        self.stop()
+        start = {"chromium": start_chromium, "firefox": start_firefox}[name]
+        playwright = self._running.enter_context(sync_playwright())
+        self._browser = self._running.enter_context(start(playwright, folder))
+        self._name = name
+        return self._browser
+
+    def stop(self) -> None:
+        self._browser = None
+        self._running.close()
+
+
+_running_browser = RunningBrowser()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """Stop the browser after a file, unless the next test needs one: Playwright runs an event loop in this thread, in
+    which no other can then run.
+    """
+    yield
+    fixtures: list[str] = getattr(nextitem, "fixturenames", [])
+    if nextitem is None or (nextitem.path != item.path and "browser" not in fixtures):
+        _running_browser.stop()
+
+
 @pytest.fixture(scope="module")
-def browser(browser_name: BrowserName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser for one file: Playwright runs an event loop in this thread, in which no other can then run."""
+def browser(browser_name: BrowserName, tmp_path_factory: pytest.TempPathFactory) -> Browser:
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
-    start = {"chromium": start_chromium, "firefox": start_firefox}[browser_name]
-    with sync_playwright() as playwright:
-        browser = start(playwright, tmp_path_factory.mktemp("browser"))
-        yield browser
-        browser.close()
+    return _running_browser.start(browser_name, tmp_path_factory.mktemp("browser"))
 
 
 def start_chromium(playwright: Playwright, _: Path) -> Browser:
@@ -238,10 +271,8 @@ def page(open_page: OpenPage) -> Page:
 
 @pytest.fixture
 def site(page: Page, stack: Stack) -> Site:
-    """The page, opened without a login."""
-    site = Site(page, stack.origin)
-    site.open()
-    return site
+    """The page, which is not open yet: a login opens it, so that it is loaded once."""
+    return Site(page, stack.origin)
 
 
 @pytest.fixture(scope="module")
@@ -288,6 +319,15 @@ class Site:
         """The message about a failed upload or any other failure."""
         return self.entry.locator(".entry-status.failed").or_(self.page.locator("#failure:not(:empty)"))
 
+    @contextlib.contextmanager
+    def expect_new_entry(self, state: Literal["done", "failed", "left-out"]) -> Generator[None, None, None]:
+        """Expect an action to start an upload that ends in this state, after other uploads on the same page."""
+        entries = self.page.locator("#timeline > li")
+        count = entries.count()
+        yield
+        expect(entries).to_have_count(count + 1)
+        self.expect_entry(state)
+
     def expect_entry(self, state: Literal["done", "failed", "left-out"]) -> None:
         """Expect the latest upload to end in this state."""
         expect(self.entry).to_have_attribute("data-state", state)
@@ -316,16 +356,9 @@ class Site:
         self.page.goto(self.origin)
 
     def log_in(self, username: str) -> None:
-        """Log in without the button, which may be many pages away."""
-        status = self.page.evaluate(
-            """async (username) => {
-                const headers = { "Content-Type": "application/json" };
-                const body = JSON.stringify({ username });
-                return (await fetch("/auth/login", { method: "POST", headers, body })).status;
-            }""",
-            username,
-        )
-        assert status == 200
+        """Log in without the button, which may be many pages away, and open the page."""
+        answer = self.page.request.post(f"{self.origin}/auth/login", data={"username": username})
+        assert answer.status == 200
         self.open()
         expect(self.card(username)).to_contain_text("Current user")
 

@@ -9,9 +9,13 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 CONTAINERS = "containers"
 """The group of all tests that start containers, so that each emulator starts once."""
 
-ORDER = ("browser", "faults", CONTAINERS, "model", "soak", "infra", "security", "integration", "bench", "unit")
+ORDER = (
+    *("browser", "faults", CONTAINERS, "model", "soak", "infra", "docs", "security", "integration", "memory", "login"),
+    *("emulator", "bench", "processes", "requirements", "unit"),
+)
 """Browser tests run first and end before containers start: a new container changes the network, and Chromium then
-aborts what it is loading (ERR_NETWORK_CHANGED). Of the others, slow folders start early."""
+aborts what it is loading (ERR_NETWORK_CHANGED). Of the others, slow folders start early and the short files of `unit`
+last, so that both workers end at about the same time."""
 
 
 def rank(nodeid: str) -> int:

@@ -147,6 +147,7 @@ def check_step_by_step(site: Site) -> None:
 
 
 def test_an_upload_works_with_the_keyboard_alone(user: User, site: Site) -> None:
+    site.open()
     page = site.page
     # Playwright intercepts file choosers some time after the first listener is added, so it is added early.
     page.on("filechooser", lambda _: None)
@@ -185,6 +186,7 @@ def test_an_upload_works_with_the_keyboard_alone(user: User, site: Site) -> None
 
 
 def test_login_and_logout_work_with_the_keyboard_alone(site: Site) -> None:
+    site.open()
     press_until(site.page, "Tab", "button[data-login]")
     username = site.page.locator(":focus").get_attribute("data-login")
     assert username is not None
@@ -196,6 +198,7 @@ def test_login_and_logout_work_with_the_keyboard_alone(site: Site) -> None:
 
 
 def test_the_focus_is_not_lost_after_an_action(site: Site) -> None:
+    site.open()
     page = site.page
     for button in ("[data-login]", "[data-logout]"):
         page.locator(button).first.press("Enter")
@@ -215,6 +218,7 @@ def test_the_focus_is_not_lost_after_an_action(site: Site) -> None:
 
 @pytest.mark.usefixtures("many_users")
 def test_the_focus_stays_in_a_list_after_its_page_was_turned(site: Site) -> None:
+    site.open()
     press_until(site.page, "Tab", "#users a[data-page]")
     site.page.keyboard.press("Enter")
     expect(site.users.get_by_role("link", name="First page")).to_be_visible()

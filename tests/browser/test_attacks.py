@@ -109,6 +109,7 @@ def test_the_wait_for_an_expired_form_allows_other_attacks_and_can_be_cancelled(
 
 @only_prefix
 def test_a_click_far_below_says_in_view_that_a_login_is_missing(site: Site) -> None:
+    site.open()
     site.page.get_by_role("button", name="Upload under both").click()
     expect(site.failure).to_have_text("Log in as one of the users first.")
     expect(site.failure).to_be_in_viewport()
@@ -116,6 +117,7 @@ def test_a_click_far_below_says_in_view_that_a_login_is_missing(site: Site) -> N
 
 @only_prefix
 def test_attacks_are_disabled_without_a_login(site: Site) -> None:
+    site.open()
     expect(site.page.get_by_role("button", name="Try all of them")).to_be_disabled()
     for button in site.page.locator("[data-attack]").all():
         expect(button).to_be_disabled()

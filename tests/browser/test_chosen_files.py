@@ -150,6 +150,8 @@ def drop(site: Site, target: Locator, data: dict[str, Any]) -> None:
 def test_a_file_dropped_beside_the_zone_leaves_the_page_as_it_is(site: Site, user: User, *, is_logged_in: bool) -> None:
     if is_logged_in:
         site.log_in(user.username)
+    else:
+        site.open()
     for target in ("h1", "#upload-heading"):
         assert site.page.locator(target).evaluate(DROP_BESIDE) == [False, False]
     expect(site.editor).to_be_hidden()

@@ -28,6 +28,7 @@ def find_steps(site: Site, start: str, end: str) -> Locator:
 
 
 def test_the_diagram_explains_an_upload_before_anything_happened(site: Site) -> None:
+    site.open()
     steps = site.page.locator("#diagram .step")
     expect(site.page.locator("#diagram")).to_have_attribute("data-drawn", "explanation")
     expect(find_steps(site, "browser", "uploads")).to_have_count(2)

@@ -79,6 +79,7 @@ def test_an_upload_survives_each_fault_and_a_reset_removes_it(
 
 
 def test_a_fault_of_another_tab_is_shown_when_the_tab_is_visible_again(site: Site, stack: Stack) -> None:
+    site.open()
     web.post(stack.origin + FAULTS_PATH, json={"fault": Fault.SLOW_NETWORK}).raise_for_status()
     site.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(site.page.locator("#break").get_by_label("A slow network")).to_be_checked()

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from playwright.sync_api import expect
 
 from infra.seed.people import invent_people
 from services.frontend.app import STATIC
@@ -40,11 +41,15 @@ def test_the_page_uploads_an_avatar_on_an_insecure_origin(
 ) -> None:
     browser_errors.expect("Cross-Origin-Opener-Policy header has been ignored")
     assert site.origin.startswith(f"http://{HOSTNAME}:")
-    assert site.page.evaluate("[isSecureContext, typeof crypto.subtle]") == [False, "undefined"]
     requests: list[Request] = []
     site.page.on("request", lambda request: requests.append(request))  # noqa: PLW0108 - Playwright inspects the function
+    site.open()
+    assert site.page.evaluate("[isSecureContext, typeof crypto.subtle]") == [False, "undefined"]
+    # Only the browser resolves the page's host name, so the page logs in.
     user = next(iter(invent_people(1)))
-    site.log_in(user.username)
+    site.turn_pages_to(site.users, site.card(user.username))
+    site.page.locator(f'[data-login="{user.username}"]').click()
+    expect(site.card(user.username)).to_contain_text("Current user")
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
 
@@ -62,6 +67,7 @@ def test_the_library_computes_the_same_digest_as_python(site: Site, browser_erro
     """Lengths around the ends of one and of two blocks of 64 bytes, and one of several megabytes."""
     browser_errors.expect("Cross-Origin-Opener-Policy header has been ignored")
     contents = [random.Random(size).randbytes(size) for size in (*range(130), 3_000_001)]  # noqa: S311 - test data
+    site.open()
     digests = site.page.evaluate(
         """async ([path, contents]) => {
             const { sha256 } = await import(path);

@@ -81,49 +81,52 @@ def pack(content: bytes, name: str = "photo.jpg", content_type: str = "image/jpe
     return FilePayload(name=name, mimeType=content_type, buffer=content)
 
 
-@pytest.mark.parametrize("case", KINDS)
-def test_each_kind_of_file_that_is_not_accepted_has_its_own_sentence(site: Site, user: User, case: str) -> None:
-    kind = KINDS[case]
+def test_each_kind_of_file_that_is_not_accepted_has_its_own_sentence(site: Site, user: User) -> None:
     old = user.avatar
     site.log_in(user.username)
-    advice = kind.advice or "which is not accepted as it is. Choose it in the box above"
-    site.input("confirm").set_input_files(pack(kind.content))
-    expect(site.failure).to_contain_text(f"photo.jpg is {kind.what}{'.' if kind.advice else ','} {advice}")
-    site.page.locator("#choose").set_input_files(pack(kind.content))
-    if kind.is_shown:
-        expect(site.editor).to_be_visible()
-    else:
-        save_as = "which this browser can't show. Save it as a JPEG or PNG in another program, and choose that file."
-        expect(site.page.locator("#picture-problem")).to_have_text(
-            f"photo.jpg is {kind.what}{'.' if kind.advice else ','} {kind.advice or save_as}"
-        )
+    for case, kind in KINDS.items():
+        file = pack(kind.content, f"{case}.jpg")
+        sentence = f"{case}.jpg is {kind.what}{'.' if kind.advice else ','}"
+        advice = kind.advice or "which is not accepted as it is. Choose it in the box above"
+        site.input("confirm").set_input_files(file)
+        expect(site.failure).to_contain_text(f"{sentence} {advice}")
+        site.page.locator("#choose").set_input_files(file)
+        if kind.is_shown:
+            expect(site.editor).to_contain_text(f"{case}.jpg")
+            site.editor.get_by_role("button", name="Another picture").click()
+            expect(site.editor).to_be_hidden()
+        else:
+            save_as = (
+                "which this browser can't show. Save it as a JPEG or PNG in another program, and choose that file."
+            )
+            expect(site.page.locator("#picture-problem")).to_have_text(f"{sentence} {kind.advice or save_as}")
     expect(site.calls).to_have_count(0)
     assert user.avatar == old
 
 
-UNKNOWN = {
-    "SVG in UTF-16": FilePayload(name="a.svg", mimeType="image/svg+xml", buffer=SVG.decode().encode("utf-16")),
-    "text": FilePayload(name="a.png", mimeType="image/png", buffer=b"Dear Sir or Madam"),
-    "JPEG after a space": FilePayload(name="a.jpg", mimeType="image/jpeg", buffer=b" " + make_picture("image/jpeg")),
-    "music": FilePayload(name="a.m4a", mimeType="audio/mp4", buffer=make_ftyp(b"M4A ", b"isom")),
-}
+UNKNOWN = (
+    FilePayload(name="UTF-16.svg", mimeType="image/svg+xml", buffer=SVG.decode().encode("utf-16")),
+    FilePayload(name="text.png", mimeType="image/png", buffer=b"Dear Sir or Madam"),
+    FilePayload(name="after a space.jpg", mimeType="image/jpeg", buffer=b" " + make_picture("image/jpeg")),
+    FilePayload(name="music.m4a", mimeType="audio/mp4", buffer=make_ftyp(b"M4A ", b"isom")),
+)
 
 
-@pytest.mark.parametrize("case", UNKNOWN)
-def test_a_file_of_no_known_kind_is_uploaded_only_after_a_click(site: Site, user: User, case: str) -> None:
-    file = UNKNOWN[case]
+def test_a_file_of_no_known_kind_is_uploaded_only_after_a_click(site: Site, user: User) -> None:
     old = user.avatar
     site.log_in(user.username)
-    site.page.locator("#choose").set_input_files(file)
-    expect(site.page.locator("#picture-problem")).to_contain_text(f"{file['name']} can't be read as a picture.")
-    expect(site.editor).to_be_hidden()
-    site.input("confirm").set_input_files(file)
-    question = site.page.get_by_role("dialog", name="Metadata stays in the file")
-    expect(question).to_contain_text(
-        f"can't be stripped from {file['name']}, since its bytes are no picture that this page knows."
-    )
-    question.get_by_role("button", name="Cancel").click()
-    expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
+    for file in UNKNOWN:
+        site.page.locator("#choose").set_input_files(file)
+        expect(site.page.locator("#picture-problem")).to_contain_text(f"{file['name']} can't be read as a picture.")
+        expect(site.editor).to_be_hidden()
+        site.input("confirm").set_input_files(file)
+        question = site.page.get_by_role("dialog", name="Metadata stays in the file")
+        expect(question).to_contain_text(
+            f"can't be stripped from {file['name']}, since its bytes are no picture that this page knows."
+        )
+        question.get_by_role("button", name="Cancel").click()
+        expect(question).to_be_hidden()
+        expect(site.page.locator("body")).to_have_attribute("data-busy", "false")
     expect(site.calls).to_have_count(0)
     assert user.avatar == old
 
@@ -154,19 +157,18 @@ def test_the_editor_converts_what_the_browser_shows(site: Site, user: User, buck
         assert difference(picture.convert("RGB"), shown) < SAME
 
 
-@pytest.mark.parametrize("content_type", FORMATS)
 @pytest.mark.parametrize(("name", "declared"), [("photo", ""), ("photo.png", "image/png"), ("photo.jpg", "image/jpeg")])
 def test_the_content_type_is_that_of_the_first_bytes(
-    site: Site, user: User, bucket: Bucket, content_type: str, name: str, declared: str
+    site: Site, user: User, bucket: Bucket, name: str, declared: str
 ) -> None:
-    content = make_picture(content_type)
     site.log_in(user.username)
-    site.input("confirm").set_input_files(pack(content, name, declared))
-    site.expect_entry("done")
-    assert user.avatar
-    assert bucket.head(user.avatar)["ContentType"] == content_type
-    with Image.open(io.BytesIO(bucket.read(user.avatar))) as picture:
-        assert picture.format == FORMATS[content_type].name.upper()
+    for content_type, known in FORMATS.items():
+        with site.expect_new_entry("done"):
+            site.input("confirm").set_input_files(pack(make_picture(content_type), name, declared))
+        assert user.avatar
+        assert bucket.head(user.avatar)["ContentType"] == content_type
+        with Image.open(io.BytesIO(bucket.read(user.avatar))) as picture:
+            assert picture.format == known.name.upper()
 
 
 RECOGNIZE = """async (file) => {
@@ -216,30 +218,35 @@ VERDICTS = {
 """What becomes of each file in `tests/cases`: it is the avatar, the service refuses it, or the page asks."""
 
 
-@each_in_firefox
-@pytest.mark.parametrize("name", sorted(file.name for file in CASES.iterdir()))
-def test_a_case_has_its_verdict_on_the_page(
-    site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors, name: str
+def test_each_case_has_its_verdict_on_the_page(
+    site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors
 ) -> None:
-    verdict = VERDICTS[name]
-    old = user.avatar
-    site.log_in(user.username)
-    if verdict == "unreadable-picture":
-        browser_errors.expect("status of 422")
-    # Firefox shows such a file, and reports that it is cut off.
+    assert set(VERDICTS) == {file.name for file in CASES.iterdir()}
+    # Firefox shows a file that is cut off, and reports it.
     browser_errors.ignored += ("Image corrupt or truncated.",)
-    site.input("confirm").set_input_files(CASES / name)
-    # The page can't remove its metadata.
-    if name == "jpeg-lossless-sof3.jpg":
-        site.page.get_by_role("button", name="Upload it as it is").click()
-    if verdict == "done":
-        site.expect_entry("done")
-        assert user.avatar
-        assert user.avatar != old
-        assert identify(bucket.read(user.avatar)) == identify((CASES / name).read_bytes())
-    elif verdict == "unreadable-picture":
-        expect(site.failure).to_contain_text(f"(422, urn:problem:{verdict})")
-        assert user.avatar == old
-    else:
-        expect(site.page.get_by_role("dialog", name=verdict)).to_be_visible()
-        assert user.avatar == old
+    browser_errors.expect("status of 422")
+    site.log_in(user.username)
+    for name, verdict in VERDICTS.items():
+        old = user.avatar
+        file = site.input("confirm")
+        if verdict == "done":
+            with site.expect_new_entry("done"):
+                file.set_input_files(CASES / name)
+            assert user.avatar
+            assert user.avatar != old
+            assert identify(bucket.read(user.avatar)) == identify((CASES / name).read_bytes())
+        elif verdict == "unreadable-picture":
+            with site.expect_new_entry("failed"):
+                file.set_input_files(CASES / name)
+                # The page can't remove its metadata.
+                if name == "jpeg-lossless-sof3.jpg":
+                    site.page.get_by_role("button", name="Upload it as it is").click()
+            expect(site.failure).to_contain_text(f"(422, urn:problem:{verdict})")
+            assert user.avatar == old
+        else:
+            file.set_input_files(CASES / name)
+            question = site.page.get_by_role("dialog", name=verdict)
+            expect(question).to_be_visible()
+            assert user.avatar == old
+            question.get_by_role("button", name="Cancel").click()
+            expect(site.page.locator("body")).to_have_attribute("data-busy", "false")

@@ -23,6 +23,7 @@ pytestmark = only_prefix
 
 
 def test_the_buttons_of_a_card_log_in_and_out(user: User, site: Site) -> None:
+    site.open()
     inputs = site.page.locator("input[type=file]")
     assert len(inputs.all()) == 4
     for field in inputs.all():
@@ -82,6 +83,7 @@ def test_the_current_users_card_comes_first(site: Site, stack: Stack) -> None:
 def test_a_login_of_a_deleted_user_is_explained(
     user: User, site: Site, stack: Stack, browser_errors: BrowserErrors
 ) -> None:
+    site.open()
     site.turn_pages_to(site.users, site.card(user.username))
     key = make_key(user.username)
     stack.aws.dynamodb.delete_item(TableName=stack.resources.table, Key=key)
@@ -95,6 +97,7 @@ def test_a_login_of_a_deleted_user_is_explained(
 
 @same_in_firefox
 def test_a_file_that_is_chosen_during_the_login_is_uploaded_after_it(site: Site) -> None:
+    site.open()
     button = site.page.locator("[data-login]").first
     username = button.get_attribute("data-login")
     with hold_posts(site.page, "**/auth/login") as held:
@@ -109,6 +112,7 @@ def test_a_file_that_is_chosen_during_the_login_is_uploaded_after_it(site: Site)
 
 @same_in_firefox
 def test_a_file_without_a_login_is_not_uploaded(site: Site) -> None:
+    site.open()
     site.input("skip").set_input_files(PHOTOGRAPH)
     expect(site.failure).to_have_text("Log in as one of the users first.")
     expect(site.page.locator("#timeline > li")).to_have_count(0)

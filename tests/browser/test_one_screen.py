@@ -106,6 +106,7 @@ def test_the_page_asks_once_for_what_changed(site: Site, user: User) -> None:
     ("name", "path"), [("Sweep now", "/_sweep"), ("Let a day pass", "/_lifecycle"), ("Log in as", "/auth/login")]
 )
 def test_a_click_is_shown_as_taken_before_the_response(site: Site, name: str, path: str) -> None:
+    site.open()
     button = site.page.get_by_role("button", name=name).first
     element = button.element_handle()
     with hold_posts(site.page, f"**{path}") as held:
@@ -161,6 +162,7 @@ def test_a_chosen_file_is_shown_as_taken(site: Site, user: User) -> None:
 
 
 def test_the_lifecycle_rules_are_shown_as_s3_has_them(site: Site) -> None:
+    site.open()
     rules = site.page.locator("#rules")
     rules.locator("summary").click()
     expect(rules.locator("pre")).to_contain_text('"Prefix": "pending/"')

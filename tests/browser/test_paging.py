@@ -46,6 +46,7 @@ def read_lists(page: Page, *, without: str | None = None) -> dict[str, list[str]
 @pytest.mark.parametrize("parameter", LISTS)
 def test_a_list_turns_without_a_page_load_and_the_back_button_works(site: Site, parameter: str) -> None:
     selector, attribute, size = LISTS[parameter]
+    site.open()
     section = site.page.locator(selector)
     others = {
         name: read_entries(site.page.locator(LISTS[name][0]), LISTS[name][1]) for name in LISTS.keys() - {parameter}
@@ -79,6 +80,7 @@ def test_a_list_turns_without_a_page_load_and_the_back_button_works(site: Site, 
 
 
 def test_a_late_response_does_not_replace_the_list_of_the_current_url(site: Site) -> None:
+    site.open()
     first = read_entries(site.users, "data-user")
     held: list[Route] = []
 
@@ -103,6 +105,7 @@ def test_a_late_response_does_not_replace_the_list_of_the_current_url(site: Site
 @pytest.mark.parametrize("parameter", LISTS)
 def test_the_pages_of_a_list_contain_each_entry_once(site: Site, stack: Stack, parameter: str) -> None:
     selector, attribute, _ = LISTS[parameter]
+    site.open()
     section = site.page.locator(selector)
     seen = read_entries(section, attribute)
     while section.get_by_role("link", name="Next page").count():
@@ -112,6 +115,7 @@ def test_the_pages_of_a_list_contain_each_entry_once(site: Site, stack: Stack, p
 
 
 def test_the_lists_turn_independently_and_the_url_keeps_each_page(site: Site, open_page: OpenPage) -> None:
+    site.open()
     first = read_lists(site.page)
     for selector, _, _ in LISTS.values():
         site.turn_page(site.page.locator(selector), "Next page")

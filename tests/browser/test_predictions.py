@@ -21,6 +21,7 @@ pytestmark = [only_prefix, only_chromium]
 
 def test_predictions_are_compared_with_the_refusal(user: User, site: Site, browser_errors: BrowserErrors) -> None:
     # A prediction that is made before the login stays.
+    site.open()
     find_attack(site, "svg").get_by_label("Presign").check()
     site.turn_pages_to(site.users, site.card(user.username))
     site.card(user.username).get_by_role("button", name="Log in as").click()
@@ -46,6 +47,7 @@ def test_predictions_are_compared_with_the_refusal(user: User, site: Site, brows
 
 
 def test_a_link_leads_to_an_attack_and_stays_marked(user: User, site: Site, stack: Stack) -> None:
+    site.open()
     linked = site.page.locator(".attack.is-linked")
     expect(linked).to_have_count(0)
     find_attack(site, "bomb").get_by_role("link", name="A decompression bomb").click()

@@ -141,6 +141,7 @@ def test_a_failed_removal_is_explained(site: Site, user: User, browser_errors: B
 
 @only_prefix
 def test_only_a_user_with_an_avatar_can_remove_it(site: Site, stack: Stack, user: User) -> None:
+    site.open()
     expect(site.page.get_by_role("button", name="Remove avatar")).to_have_count(0)
     site.log_in(user.username)
     expect(site.page.get_by_role("button", name="Remove avatar")).to_have_count(1)

@@ -109,6 +109,7 @@ def test_what_remains_is_shown_after_the_tab_was_closed(site: Site, user: User, 
 
 
 def test_only_the_file_input_of_the_chosen_flow_is_shown(user: User, site: Site) -> None:
+    site.open()
     expect(site.input("confirm")).to_be_visible()
     expect(site.input("confirm")).to_be_disabled()
     expect(site.input("skip")).to_be_hidden()

@@ -90,6 +90,7 @@ def test_unconfirmed_objects_are_deleted_after_days(site: Site, user: User, buck
 def test_a_failed_sweep_or_day_shows_no_earlier_result(
     site: Site, browser_errors: BrowserErrors, button: str, path: str
 ) -> None:
+    site.open()
     lifecycle = site.page.locator("#lifecycle")
     lifecycle.get_by_role("button", name="Sweep now").click()
     expect(lifecycle.locator("[data-told]")).to_have_text("Sweep finished.")

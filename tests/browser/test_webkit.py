@@ -62,11 +62,10 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebKitGTK]:
 
 @pytest.fixture
 def site(driver: WebKitGTK, stack: Stack) -> Iterator[WebKitSite]:
-    """The page, opened without a login."""
+    """The page without a session. A test opens it again, or logs in, which opens it."""
     site = WebKitSite(driver, stack.origin)
     site.open()
     driver.delete_all_cookies()
-    site.open()
     yield site
     assert site.run("return errors") == []
 
@@ -95,6 +94,7 @@ def nth_call(number: int) -> str:
 
 def test_webkit_logs_a_user_in_and_out(user: User, site: WebKitSite) -> None:
     card = f'[data-user="{user.username}"]'
+    site.open()
     site.turn_pages_to("#users", card)
     site.click(f'[data-login="{user.username}"]')
     site.expect(card, "Current user")
@@ -218,6 +218,7 @@ def test_webkit_turns_pages_and_filters_objects(site: WebKitSite, user: User) ->
 
 
 def test_webkit_moves_the_clock_and_sweeps(site: WebKitSite) -> None:
+    site.open()
     site.click("[data-pass-day]")
     site.expect("[data-clock]", "ahead")
     site.click("[data-sweep]")

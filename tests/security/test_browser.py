@@ -462,6 +462,7 @@ def test_script_injected_into_the_page(
 ) -> None:
     directive, script = INJECTIONS[kind]
     browser_errors.expect(f"Content-Security-Policy: {directive} blocked", "console: ")
+    site.open()
     site.page.evaluate(script, stack.aws.endpoint)
     site.page.wait_for_function("() => window.violations > 0")
     assert site.page.evaluate("typeof window.injected") == "undefined"
@@ -472,6 +473,7 @@ def test_a_request_from_the_page_to_another_host(
     site: Site, stack: Stack, browser_errors: BrowserErrors, refused: Refused
 ) -> None:
     browser_errors.expect("Content-Security-Policy: connect-src blocked", "console: ")
+    site.open()
     fetched = site.page.evaluate(
         "(url) => fetch(url).then(() => 'fetched', () => 'refused')", f"{stack.services['frontend']}/users"
     )
