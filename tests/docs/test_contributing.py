@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md and the README's map name every folder of tests."""
+"""CONTRIBUTING.md and the map of the code name every folder of tests."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ FOLDERS = sorted({file.parent.name for file in ROOT.glob("tests/*/test_*.py")})
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folder_of_tests_is_described_and_has_its_time(folder: str) -> None:
-    assert f"\ntests/{folder}/ " in (ROOT / "README.md").read_text()
+    assert f"\ntests/{folder}/ " in (ROOT / "docs/code.md").read_text()
     assert f"\n| `tests/{folder}` |" in (ROOT / "CONTRIBUTING.md").read_text()

@@ -1,4 +1,4 @@
-"""The README names what is there."""
+"""README, the demo's page and the map of the code name what is there, and the index names each document."""
 
 from __future__ import annotations
 
@@ -11,14 +11,33 @@ from infra.local.demo import parse_options
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-MAP = README.partition("## Where things are")[2].split("```")[1]
+DEMO = (ROOT / "docs/demo.md").read_text()
+MAP = (ROOT / "docs/code.md").read_text().split("```")[1]
 FOLDERS = re.findall(r"^((?:services|infra|bench|tests)[\w/]*)/ ", MAP, flags=re.MULTILINE)
 
 
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) < 150
+
+
 def test_both_commands_are_on_the_first_screen() -> None:
-    first_screen = "\n".join(README.splitlines()[:40])
+    first_screen = "\n".join(README.splitlines()[:20])
     assert "uv run demo" in first_screen
     assert "uv run pytest" in first_screen
+
+
+def test_the_costs_are_those_of_the_document_on_deploying() -> None:
+    rows = re.findall(r"^\| a (?:month|million).*\| (about [\d.]+) \| (about [\d.]+) \|$", README, flags=re.MULTILINE)
+    costs = (ROOT / "docs/deploying.md").read_text()
+    sums = re.findall(r"^\| \*\*together\*\* \| \*\*(.+)\*\* \| \*\*(.+)\*\* \|$", costs, flags=re.MULTILINE)
+    assert rows == sums[:2] != []
+
+
+def test_the_index_lists_every_document_once() -> None:
+    index = ROOT / "docs/README.md"
+    listed = re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", index.read_text(), flags=re.MULTILINE)
+    documents = {*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/*/README.md")} - {index}
+    assert sorted((index.parent / link).resolve() for link in listed) == sorted(documents)
 
 
 @pytest.mark.parametrize(
@@ -49,15 +68,16 @@ def test_the_demos_options_are_described(option: str) -> None:
     }
     value = values.get(option, "5")
     assert parse_options([option, value])
-    assert f"`{option}" in README
+    assert f"`{option}" in DEMO
 
 
 def test_the_demos_options_for_another_issuer_are_described() -> None:
     options = parse_options(["--issuer", "http://localhost:3000", "--audience", "a,b", "--username-claim", "oid"])
     assert (options.issuer, options.audience, options.username_claim) == ("http://localhost:3000", "a,b", "oid")
     assert "auth" not in options.services
-    assert "`--issuer" in README
-    assert "`--audience" in README
+    assert "`--issuer" in DEMO
+    assert "`--audience" in DEMO
+    assert "`--username-claim" in DEMO
 
 
 def test_the_map_names_existing_folders() -> None:

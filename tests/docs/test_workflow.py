@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,13 @@ def test_a_release_needs_a_tag_of_this_version() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a script of this repository
     assert done.returncode == 1
     assert done.stderr == "The tag v0.0.1 does not name the version in pyproject.toml.\n"
+
+
+def test_the_current_version_has_notes_for_its_release() -> None:
+    current = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    command = [ROOT / ".ci/release-notes", f"v{current}"]
+    notes = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - a script of this repository
+    assert notes.strip() in (ROOT / "CHANGELOG.md").read_text().partition(f"\n## {current} - ")[2]
 
 
 def test_a_preview_does_not_cancel_a_deployment() -> None:
