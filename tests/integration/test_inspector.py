@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -234,7 +235,7 @@ def counted_view(stack: Stack, strategy: PendingStrategy) -> Iterator[CountedVie
     with ThreadPoolExecutor() as executor:
         people = People(aws.dynamodb, stack.resources.table)
         listing = Listing(aws.s3, stack.resources.bucket, executor, time.time, BATCH)
-        cache = ObjectCache(min_object_age_seconds=-60)  # caches new objects as well
+        cache = ObjectCache(min_object_age_seconds=-math.inf)  # caches new objects, also after a test has let days pass
         inspector = Inspector(aws.s3, stack.resources.bucket, people, executor, listing, strategy, cache)
         yield CountedView(View(people, inspector, executor, strategy, {}, local_demo=False), inspector, calls)
 
