@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.frontend.changes import Changes
@@ -180,6 +180,7 @@ def read_last_key(shown: dict[str, Any]) -> str | None:
     return msgspec.json.decode(decode_cursor(cursor, 8192))[0] if cursor else None
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(steps, pauses, queries, st.none() | users), max_size=8), st.sampled_from([MIN_BATCH, 1000]))
 def test_a_view_with_a_cache_equals_one_without(
     changes: list[tuple[tuple[Any, ...], float, Query, str | None]], batch: int
