@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from services.frontend.cursor import MAX_KEY_BYTES
 from services.frontend.listing import PREFIXES, EntriesPage, Entry, read_entry
 from services.frontend.shared_reads import SharedReads
 from services.store.kinds import KINDS
@@ -55,7 +56,7 @@ class Changes:
     def _read(self, wanted: _Wanted) -> _Found:
         inspector = self._inspector
         people = [row for row in inspector.executor.map(self._find_row, wanted.usernames) if row]
-        keys = {key for key in wanted.keys if key.startswith(PREFIXES)}.union(*(row.keys for row in people))
+        keys = {key for key in wanted.keys if _is_possible(key)}.union(*(row.keys for row in people))
         newest_first = sorted(keys, key=_name, reverse=True)
         entries = [entry for entry in inspector.executor.map(self._find_entry, newest_first) if entry]
         existing = {entry.key for entry in entries}
@@ -74,6 +75,11 @@ class Changes:
         listed = inspector.s3.list_objects_v2(Bucket=inspector.bucket, Prefix=key, MaxKeys=1)
         found = [read_entry(entry) for entry in listed.get("Contents", [])]
         return next((entry for entry in found if entry.key == key), None)
+
+
+def _is_possible(key: str) -> bool:
+    """Whether the service can read an object with this key. S3 refuses a prefix that is longer than any key."""
+    return key.startswith(PREFIXES) and len(key.encode()) <= MAX_KEY_BYTES
 
 
 def _name(key: str) -> str:

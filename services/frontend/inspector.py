@@ -179,7 +179,8 @@ class Inspector:
         )
         # The object may have been replaced since the listing.
         version = Version(headers["ETag"], headers["LastModified"].replace(microsecond=0))
-        self.cache.add(entry.key, version, details, _read_date(headers))
+        if date := _read_date(headers):
+            self.cache.add(entry.key, version, details, date)
         return details
 
     def _read_headers(self, entry: Entry) -> HeadObjectOutputTypeDef | GetObjectOutputTypeDef:
@@ -213,10 +214,11 @@ def _inspect(entry: Entry, details: ObjectDetails, rows: Mapping[str, Row]) -> I
     )
 
 
-def _read_date(response: HeadObjectOutputTypeDef | GetObjectOutputTypeDef) -> datetime:
-    """The time of S3's clock at the response, to the second."""
+def _read_date(response: HeadObjectOutputTypeDef | GetObjectOutputTypeDef) -> datetime | None:
+    """The time of S3's clock at the response, to the second. None if the response does not say it."""
+    date = response["ResponseMetadata"]["HTTPHeaders"].get("date")
     # HTTP times are UTC (RFC 9110, section 5.6.7), but the emulator writes "-0000", which Python reads as no time zone.
-    return parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"]).replace(tzinfo=UTC)
+    return parsedate_to_datetime(date).replace(tzinfo=UTC) if date else None
 
 
 def read_expiry(expiration: str | None) -> datetime | None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_OBJECTS = 5_000
-"""Maximum number of cached objects, about 6 MB, or 40 MB if each has all metadata and tags that S3 allows. When it is
-reached, the least recently used entry is dropped.
+"""Maximum number of cached objects, about 7 MB, or 150 MB if each has all metadata and tags that S3 allows. The forms
+allow little of both. When the maximum is reached, the least recently used entry is dropped.
 """
 
 MAX_AGE_SECONDS = 60
@@ -76,7 +76,8 @@ class ObjectCache:
     def is_known(self, key: str) -> bool:
         """Whether HeadObject found the object within the maximum age."""
         with self._lock:
-            return key in self._existing
+            # The operator `in` would not count as a use of the entry.
+            return self._existing.get(key, False)
 
     def add_existing(self, key: str) -> None:
         with self._lock:

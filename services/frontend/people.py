@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cachetools import TTLCache
@@ -61,8 +61,10 @@ class RecentRows:
 
     def add(self, row: Row) -> Row:
         """Add a row that was read just now, and return it."""
+        # A name can have 400 KB, the maximum size of an item (AWS: DynamoDB quotas).
+        without_name = replace(row, name="")
         with self._lock:
-            self._rows[row.username] = row
+            self._rows[row.username] = without_name
         return row
 
     def has(self, username: str, kind: Kind, key: str) -> bool:

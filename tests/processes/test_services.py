@@ -70,3 +70,27 @@ def test_a_service_without_region_or_credentials_ends_with_one_line(variables: d
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", message)
+
+
+SERVING = """
+import gc
+import os
+from services.uploads import __main__
+from services.uploads.settings import Settings
+from services.web.server import serve
+
+async def report(scope, receive, send):
+    print(gc.isenabled(), gc.get_freeze_count() > 0)
+    await send({"type": "lifespan.startup.failed"})
+
+print(gc.isenabled())
+serve("uploads", Settings, os.environ, lambda settings: report)
+"""
+
+
+def test_a_service_collects_garbage_only_once_it_serves() -> None:
+    environ = inherit_environ() | SETTINGS | {"HOST": "127.0.0.1"}
+    done = subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-u", "-c", SERVING], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[:2] == ["False", "True True"], done.stderr

@@ -223,6 +223,20 @@ def test_an_object_is_read_again_if_it_was_replaced_within_the_second_of_its_upl
     assert gather(view, Query())["bucket"].objects[0].tags == {}
 
 
+def test_an_object_is_read_again_if_s3_did_not_say_the_time() -> None:
+    class S3WithoutDate(S3):
+        def _add_date(self, response: dict[str, Any]) -> dict[str, Any]:
+            return super()._add_date(response) | {"ResponseMetadata": {"HTTPHeaders": {}}}
+
+    place = make_place()
+    s3: Any = S3WithoutDate(place.aws)
+    inspector = replace(make_inspector(place.aws, 1000), s3=s3)
+    for _ in range(2):
+        place.aws.calls.clear()
+        assert len(gather(make_view(inspector), Query())["bucket"].objects) == ROWS
+        assert place.aws.operations.count("GetObject") == ROWS
+
+
 def test_a_changed_tag_is_shown_after_the_maximum_age() -> None:
     place = make_place()
     view = make_new_view(place.aws, 1000)
@@ -237,7 +251,7 @@ def test_the_cache_drops_the_least_recently_used_object() -> None:
         cache.add_existing(key)
     assert cache.is_known("avatars/1")
     cache.add_existing("avatars/3")
-    assert not cache.is_known("avatars/1")
+    assert [cache.is_known(f"avatars/{number}") for number in (1, 2, 3)] == [True, False, True]
 
 
 def test_repeated_changes_read_no_object_again() -> None:
@@ -247,6 +261,16 @@ def test_repeated_changes_read_no_object_again() -> None:
     place.aws.calls.clear()
     assert len(gather_changes(inspector, ["ada"], ["avatars/0045"])["objects"]) == len(KINDS) + 1
     assert {*place.aws.operations} == {"GetItem", "ListObjectsV2", "BatchGetItem"}
+
+
+def test_changes_list_no_key_that_is_longer_than_s3_allows() -> None:
+    place = make_place()
+    inspector = make_inspector(place.aws, 1000)
+    prefix = AVATAR.permanent_prefix
+    allowed, too_long = (prefix + "€" * 300 + "x" * (count - len(prefix) - 900) for count in (1024, 1025))
+    place.aws.calls.clear()
+    gather_changes(inspector, [], [allowed, too_long])
+    assert place.aws.operations.count("ListObjectsV2") == 1
 
 
 def test_changes_show_that_an_object_was_deleted_though_a_page_has_shown_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.frontend.cursor import InvalidCursorError, encode_cursor
-from services.frontend.people import PAUSE_SECONDS, People, PeoplePage
+from services.frontend.people import PAUSE_SECONDS, People, PeoplePage, RecentRows
 from services.store.clients import is_transient
+from services.store.kinds import AVATAR
 from services.store.responses import IncompleteResponseError
 from services.store.table import Row, UnknownUserError
 from tests.fake.aws import Aws, refuse
@@ -142,3 +144,15 @@ def test_an_error_of_dynamodb_surfaces(
     aws.before = refuse(operation)
     with pytest.raises(ClientError, match="AccessDenied"):
         read(people)
+
+
+def test_the_cached_rows_have_no_names() -> None:
+    recent = RecentRows()
+    count, length = 100, 100_000
+    tracemalloc.start()
+    for number in range(count):
+        recent.add(make_row(f"user{number}", f"{number}".ljust(length), "avatars/1"))
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert recent.has("user0", AVATAR, "avatars/1")
+    assert size < count * length / 2
