@@ -17,6 +17,7 @@ import httpx2
 from bench import ratios
 from bench.confirm import DELAYS, measure_confirm, start_confirm_subjects
 from bench.installs import NotInstalledError
+from bench.interrupts import INTERRUPTED
 from bench.load import (
     LoadError,
     Measurement,
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent.parent / "docs" / "bench"
 RATIOS = FOLDER / "ratios.json"
-INTERRUPTED = 130
-"""Exit status of a command that Ctrl-C stopped, as shells report it."""
 
 CONNECTIONS = 32
 WARM_UP_SECONDS = 3

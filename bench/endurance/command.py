@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from bench.endurance.load import PRESIGN_WORKERS, UPLOAD_WORKERS, Load
 from bench.endurance.usage import Usage, describe_growth, read_usage
+from bench.interrupts import INTERRUPTED, handle_signals
 from bench.soak.snapshots import read_rows, take_snapshot
 from bench.spread import find_percentile
 from infra.local.ports import PortInUseError
@@ -29,17 +29,12 @@ from services.uploads.strategies import STRATEGIES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
-    from types import FrameType
-    from typing import NoReturn
 
     from bench.endurance.load import Counts
     from bench.soak.invariants import Snapshot
     from infra.local.processes import Process
     from infra.local.stack import Stack
     from services.settings.limits import PendingStrategy
-
-INTERRUPTED = 130
-"""Exit status of a command that Ctrl-C stopped, as shells report it."""
 
 SAMPLES = 60
 """Number of times that the processes are measured: once a minute in an hour."""
@@ -73,8 +68,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Return the exit status: 1 after an unexpected response, a wrong bucket or table, or a failure of a process."""
     plan = parse_plan(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    handle_signals()
     os.environ.update(ARENAS)
     options = Options(
         0,
@@ -180,13 +174,6 @@ def find_wrong(snapshot: Snapshot, expected: Mapping[str, str]) -> Iterator[str]
 def _print(*lines: str) -> None:
     for line in lines:
         print(line, flush=True)
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # A second Ctrl-C must not interrupt the shutdown.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def parse_plan(arguments: Sequence[str]) -> Plan:

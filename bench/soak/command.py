@@ -11,15 +11,15 @@ import asyncio
 import contextlib
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import httpx2
 
+from bench.interrupts import INTERRUPTED, handle_signals, ignore_signals
 from bench.soak.chaos import POST, Faults, Killer, Outages
 from bench.soak.client import Counts, Shared
 from bench.soak.drive import Drive
@@ -43,12 +43,8 @@ from services.uploads.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import FrameType
 
     from services.settings.limits import PendingStrategy
-
-INTERRUPTED = 130
-"""Exit status of a command that Ctrl-C stopped, as shells report it."""
 
 DAYS = 3
 """Days after which the lifecycle rules have deleted every pending object."""
@@ -90,7 +86,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Return the exit status: 1 after a violation or a failure of a process."""
     plan = parse_plan(arguments)
-    _handle_signals()
+    handle_signals()
     print("soak:", plan, flush=True)
     try:
         return _run(plan)
@@ -139,7 +135,7 @@ def _soak(plan: Plan, stack: Stack, proxy: Proxy) -> int:
         print("ready", stack.origin, flush=True)
         proxy.choose = faults.choose
         is_complete = asyncio.run(drive.run(usernames))
-        (_handle_signals if is_complete else _ignore_signals)()
+        (handle_signals if is_complete else ignore_signals)()
     finally:
         proxy.choose = None
         violations = [*counts.violations, *_find_unexplained(counts, proxy)]
@@ -224,22 +220,6 @@ def _report(when: str, violations: Iterable[str]) -> list[str]:
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         print(line, flush=True)
-
-
-def _handle_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-
-
-def _ignore_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # A second Ctrl-C must not interrupt the shutdown.
-    _ignore_signals()
-    raise KeyboardInterrupt
 
 
 def parse_plan(arguments: Sequence[str]) -> Plan:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from bench.interrupts import INTERRUPTED
 from bench.soak.chaos import CALLS, POST, Faults, Outages
-from bench.soak.command import INTERRUPTED, parse_plan
+from bench.soak.command import parse_plan
 
 if TYPE_CHECKING:
     from collections.abc import Generator
