@@ -14,7 +14,7 @@ from tests.browsing import PATIENCE_MILLISECONDS, PHOTOGRAPH, difference, only_c
 from tests.conftest import only_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from playwright.sync_api import Route
 
@@ -80,12 +80,8 @@ def respond(**response: Any) -> Callable[[Route], None]:
 def test_a_form_refused_by_the_bucket_is_explained(
     site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors
 ) -> None:
-    site.log_in(user.username)
-    for tamper, code, message in TAMPERED_FORMS.values():
-        site.page.route(PRESIGN, change_answer(tamper))
-        expect_failure(site, user, browser_errors, re.compile(rf"^{message}.*\(403, {code}: .+\)$"), "status of 403")
-        expect(site.calls).to_have_count(2)
-        site.page.unroute(PRESIGN)
+    refusals = {change_answer(tamper): (403, code, message) for tamper, code, message in TAMPERED_FORMS.values()}
+    expect_refusals(site, user, browser_errors, refusals)
     assert bucket.keys(user.username) == [user.avatar]
 
 
@@ -93,12 +89,10 @@ def test_a_form_refused_by_the_bucket_is_explained(
 def test_a_file_refused_by_the_bucket_is_explained(
     site: Site, user: User, bucket: Bucket, browser_errors: BrowserErrors
 ) -> None:
-    site.log_in(user.username)
-    for tamper, code, message in TAMPERED_DECLARATIONS.values():
-        site.page.route(PRESIGN, change_request(tamper))
-        expect_failure(site, user, browser_errors, re.compile(rf"^{message}.*\(400, {code}: .+\)$"), "status of 400")
-        expect(site.calls).to_have_count(2)
-        site.page.unroute(PRESIGN)
+    refusals = {
+        change_request(tamper): (400, code, message) for tamper, code, message in TAMPERED_DECLARATIONS.values()
+    }
+    expect_refusals(site, user, browser_errors, refusals)
     assert bucket.keys(user.username) == [user.avatar]
 
 
@@ -215,6 +209,22 @@ def test_a_failed_upload_can_be_repeated_with_the_same_file(
     site.input("confirm").set_input_files(PHOTOGRAPH)
     site.expect_entry("done")
     assert user.avatar == read_key(site.calls.nth(2))
+
+
+def expect_refusals(
+    site: Site,
+    user: User,
+    browser_errors: BrowserErrors,
+    refusals: Mapping[Callable[[Route], None], tuple[int, str, str]],
+) -> None:
+    """Upload once with each change of the presign. Expect S3's status code and error code, and the page's message."""
+    site.log_in(user.username)
+    for change, (status, code, message) in refusals.items():
+        site.page.route(PRESIGN, change)
+        whole = re.compile(rf"^{message}.*\({status}, {code}: .+\)$")
+        expect_failure(site, user, browser_errors, whole, f"status of {status}")
+        expect(site.calls).to_have_count(2)
+        site.page.unroute(PRESIGN)
 
 
 def expect_failure(
